@@ -1,0 +1,105 @@
+//! The kernel half: BTF tracepoints that put the transitions of TCP sockets into a ring buffer.
+//!
+//! Above each program stands the kernel source that it relies on. Every offset comes from BTF of
+//! the running kernel, through [`settings::Settings`]; nothing here knows a kernel's version.
+
+#![no_std]
+#![no_main]
+
+mod kernel;
+mod ring;
+mod select;
+mod sock;
+mod timer;
+
+use aya_ebpf::{
+    helpers::bpf_get_current_pid_tgid,
+    macros::{btf_tracepoint, map},
+    maps::HashMap,
+    programs::BtfTracePointContext,
+};
+use tcptrace_ebpf::wire::change;
+
+use crate::kernel::{read, setting};
+
+/// Processes of the traced command: tgid of tcptrace itself and of everything that came from it.
+#[map]
+static FOLLOWED: HashMap<u32, u8> = HashMap::with_max_entries(65_536, 0);
+
+/// A full socket changes its state.
+///
+/// `trace_inet_sock_set_state(const struct sock *sk, const int oldstate, const int newstate)`,
+/// include/trace/events/sock.h, since 4.16; from `inet_sk_set_state()` and
+/// `inet_sk_state_store()`, net/ipv4/af_inet.c.
+#[btf_tracepoint(function = "inet_sock_set_state")]
+fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    sock::changed(ctx.arg(0), ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
+    0
+}
+
+/// A timer is armed.
+///
+/// `trace_timer_start(struct timer_list *timer, …)`, include/trace/events/timer.h; from
+/// `debug_timer_activate()`, kernel/time/timer.c. The arguments behind `timer` differ by version.
+/// Minisocks: `__inet_twsk_schedule()`, net/ipv4/inet_timewait_sock.c. Requests:
+/// `reqsk_queue_hash_req()` and `reqsk_timer_handler()`, net/ipv4/inet_connection_sock.c.
+#[btf_tracepoint(function = "timer_start")]
+fn timer_start(ctx: BtfTracePointContext) -> i32 {
+    timer::changed(&ctx, change::STARTED);
+    0
+}
+
+/// A timer is stopped, by `timer_delete()`, by `mod_timer()` or because it is about to expire.
+///
+/// `trace_timer_cancel(struct timer_list *timer)`, include/trace/events/timer.h; from
+/// `debug_deactivate()`, kernel/time/timer.c. Minisocks: `inet_twsk_deschedule_put()`. Requests:
+/// `reqsk_queue_unlink()`.
+#[btf_tracepoint(function = "timer_cancel")]
+fn timer_cancel(ctx: BtfTracePointContext) -> i32 {
+    timer::changed(&ctx, change::CANCELLED);
+    0
+}
+
+/// The function of a timer is about to be called.
+///
+/// `trace_timer_expire_entry(struct timer_list *timer, unsigned long baseclk)`,
+/// include/trace/events/timer.h; from `call_timer_fn()`, kernel/time/timer.c.
+#[btf_tracepoint(function = "timer_expire_entry")]
+fn timer_expire_entry(ctx: BtfTracePointContext) -> i32 {
+    timer::changed(&ctx, change::EXPIRED);
+    0
+}
+
+/// A process or thread is made. Loaded only to follow a command.
+///
+/// `trace_sched_process_fork(struct task_struct *parent, struct task_struct *child)`,
+/// include/trace/events/sched.h; from `kernel_clone()`, kernel/fork.c, before the child runs.
+#[btf_tracepoint(function = "sched_process_fork")]
+fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
+    let child: *const u8 = ctx.arg(1);
+    let parent = (bpf_get_current_pid_tgid() >> 32) as u32;
+    if followed(parent) {
+        // SAFETY: `child` is the task_struct that the tracepoint passes.
+        let tgid: u32 = unsafe { read(child, setting!(offsets.task_tgid)) };
+        // A full map is no loss of events: its processes are 65,536 already.
+        let _ = FOLLOWED.insert(tgid, 1, 0);
+    }
+    0
+}
+
+/// Whether a process belongs to the traced command.
+#[inline(always)]
+fn followed(tgid: u32) -> bool {
+    // SAFETY: only the address is used, not the value behind it.
+    unsafe { FOLLOWED.get(tgid) }.is_some()
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// Needed for the helpers marked GPL-only.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

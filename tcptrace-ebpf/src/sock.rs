@@ -1,0 +1,250 @@
+//! Full sockets: `struct sock` and what it is the beginning of.
+
+use aya_ebpf::helpers::{
+    bpf_get_current_pid_tgid,
+    generated::{
+        bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_socket_cookie, bpf_jiffies64,
+        bpf_skc_to_tcp_sock,
+    },
+};
+use tcptrace_ebpf::wire::{Head, MeasuredSocket, Metrics, OwnedSocket, Owner, flag, kind};
+
+use crate::{
+    followed,
+    kernel::{now, peek, read, setting},
+    ring,
+    select::wanted,
+    timer,
+};
+
+/// include/net/tcp_states.h; the same since ever.
+pub const ESTABLISHED: u8 = 1;
+const SYN_RECV: u8 = 3;
+const CLOSED: u8 = 7;
+const LISTEN: u8 = 10;
+
+const IPPROTO_TCP: u16 = 6;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+/// enum sock_flags, include/net/sock.h.
+const SOCK_DEAD: u64 = 1 << 0;
+const SOCK_KEEPOPEN: u64 = 1 << 3;
+
+/// Sends a transition of a full socket.
+#[inline(always)]
+pub fn changed(sk: *const u8, from: u8, to: u8) {
+    // SAFETY: `sk` is the struct sock that the tracepoint passes, here and below.
+    // The protocol is u16 since 5.6; MPTCP's own sockets (262) are not TCP's.
+    if unsafe { read::<u16>(sk, setting!(offsets.sock_protocol)) } != IPPROTO_TCP {
+        return;
+    }
+    // SAFETY: as above.
+    let Some(mut head) = (unsafe { common(sk) }) else { return };
+    // SAFETY: as above.
+    let net: *const u8 = unsafe { read(sk, setting!(offsets.sock_common_net)) };
+    // SAFETY: `skc_net` is a pointer whose type BTF knows.
+    head.netns = unsafe { read(net, setting!(offsets.net_ns_inum)) };
+    head.from = from;
+    head.to = to;
+
+    let listener = (from == LISTEN && to != SYN_RECV) || to == LISTEN;
+    if !listener && !wanted(&head) {
+        return;
+    }
+    let child = from == LISTEN && to == SYN_RECV;
+    if child {
+        timer::expect_completion(head.local_port);
+    }
+    // Before 6.15 inet_csk_clone_lock() sets the state first, then the peer, and then gives the
+    // child its cookie: one that is made now would not last.
+    if !(child && head.remote_port == 0) {
+        // SAFETY: the helper takes a struct sock; it exists for tracing programs since 5.12.
+        head.cookie = unsafe { bpf_get_socket_cookie(sk.cast_mut().cast()) };
+    }
+    // SAFETY: as above.
+    unsafe {
+        head.errno = read::<u32>(sk, setting!(offsets.sock_err)) as u16;
+        head.shutdown = read(sk, setting!(offsets.sock_shutdown));
+        let flags: u64 = read(sk, setting!(offsets.sock_flags));
+        if flags & SOCK_DEAD != 0 {
+            head.flags |= flag::ORPHAN;
+        }
+        if flags & SOCK_KEEPOPEN != 0 {
+            head.flags |= flag::KEEPALIVE;
+        }
+        if read::<u32>(sk, setting!(offsets.sock_lock_owned)) == 1 {
+            head.flags |= flag::OWNED;
+            let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
+            if setting!(follow) != 0 && followed(pid) {
+                head.flags |= flag::FOLLOWED;
+            }
+        }
+    }
+    head.time_ns = now();
+
+    if from == ESTABLISHED || (to == CLOSED && from != LISTEN) {
+        // SAFETY: the helper checks that the socket is a full one of TCP.
+        let tcp: *const u8 = unsafe { bpf_skc_to_tcp_sock(sk.cast_mut().cast()) }.cast();
+        if !tcp.is_null() {
+            send_measured(sk, tcp, head);
+            return;
+        }
+    }
+    if head.flags & flag::OWNED != 0 {
+        head.kind = kind::SOCKET_OWNED;
+        ring::send(|to: *mut OwnedSocket| {
+            // SAFETY: `to` is a reserved record.
+            unsafe {
+                (&raw mut (*to).head).write(head);
+                owner(sk, &raw mut (*to).owner, true);
+            }
+        });
+    } else {
+        head.kind = kind::SOCKET;
+        ring::send(|to: *mut Head| {
+            // SAFETY: `to` is a reserved record.
+            unsafe { to.write(head) };
+        });
+    }
+}
+
+/// Reads what full sockets, minisocks and requests have in common (`struct sock_common`): the
+/// addresses. `None` if the family isn't IP.
+///
+/// # Safety
+/// A sock_common is at `skc`, readable as [`read`] demands.
+#[inline(always)]
+pub unsafe fn common(skc: *const u8) -> Option<Head> {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut head = Head {
+            time_ns: 0,
+            cookie: 0,
+            local_addr: [0; 16],
+            remote_addr: [0; 16],
+            netns: 0,
+            local_port: read(skc, setting!(offsets.sock_common_num)),
+            remote_port: u16::from_be(read(skc, setting!(offsets.sock_common_dport))),
+            kind: 0,
+            family: 4,
+            from: 0,
+            to: 0,
+            flags: 0,
+            shutdown: 0,
+            errno: 0,
+        };
+        let local = head.local_addr.as_mut_ptr();
+        let remote = head.remote_addr.as_mut_ptr();
+        match read::<u16>(skc, setting!(offsets.sock_common_family)) {
+            AF_INET6 => {
+                let daddr = setting!(offsets.sock_common_v6_daddr);
+                let peer: [u64; 2] = [read(skc, daddr), read(skc, daddr + 8)];
+                // ::ffff:0:0/96. Then the IPv4 fields hold the addresses, the local one too.
+                if peer[0] != 0 || peer[1] & 0xffff_ffff != u64::from(0xffff_0000_u32.to_le()) {
+                    let saddr = setting!(offsets.sock_common_v6_rcv_saddr);
+                    head.family = 6;
+                    local.cast::<u64>().write(read(skc, saddr));
+                    local.cast::<u64>().add(1).write(read(skc, saddr + 8));
+                    remote.cast::<[u64; 2]>().write(peer);
+                    return Some(head);
+                }
+            }
+            AF_INET => {}
+            _ => return None,
+        }
+        local.cast::<u32>().write(read(skc, setting!(offsets.sock_common_rcv_saddr)));
+        remote.cast::<u32>().write(read(skc, setting!(offsets.sock_common_daddr)));
+        Some(head)
+    }
+}
+
+/// Sends a transition together with what the connection did.
+#[inline(always)]
+fn send_measured(sk: *const u8, tcp: *const u8, mut head: Head) {
+    head.kind = kind::SOCKET_MEASURED;
+    if head.local_port == 0 {
+        // inet_num is zero once the port is released; inet_sport stays.
+        // SAFETY: `tcp` is a struct tcp_sock, as the helper says.
+        head.local_port = u16::from_be(unsafe { read(tcp, setting!(offsets.tcp_inet_sport)) });
+    }
+    ring::send(|to: *mut MeasuredSocket| {
+        // SAFETY: `to` is a reserved record, `tcp` a struct tcp_sock.
+        unsafe {
+            (&raw mut (*to).head).write(head);
+            owner(sk, &raw mut (*to).owner, head.flags & flag::OWNED != 0);
+            measure(tcp, &raw mut (*to).metrics);
+        }
+    });
+}
+
+/// Writes the owner: the running task where that is who made the transition, and always the uid.
+///
+/// # Safety
+/// `sk` is a struct sock, `to` has room for an owner.
+#[inline(always)]
+unsafe fn owner(sk: *const u8, to: *mut Owner, current: bool) {
+    // SAFETY: the caller's.
+    unsafe {
+        (&raw mut (*to).uid).write(read(sk, setting!(offsets.sock_uid)));
+        let comm = (&raw mut (*to).comm).cast::<[u64; 2]>();
+        if current {
+            (&raw mut (*to).cgroup).write(bpf_get_current_cgroup_id());
+            (&raw mut (*to).pid).write((bpf_get_current_pid_tgid() >> 32) as u32);
+            bpf_get_current_comm(comm.cast(), 16);
+        } else {
+            (&raw mut (*to).cgroup).write(0);
+            (&raw mut (*to).pid).write(0);
+            comm.write([0; 2]);
+        }
+    }
+}
+
+/// Writes what the connection did so far.
+///
+/// # Safety
+/// `tcp` is a struct tcp_sock, `to` has room for metrics.
+#[inline(always)]
+unsafe fn measure(tcp: *const u8, to: *mut Metrics) {
+    /// Copies a field as it is.
+    macro_rules! copy {
+        ($($field:ident <- $offset:ident),+ $(,)?) => {
+            $((&raw mut (*to).$field).write(read(tcp, setting!(offsets.$offset)));)+
+        };
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        copy! {
+            bytes_acked <- tcp_bytes_acked,
+            bytes_received <- tcp_bytes_received,
+            retransmits <- tcp_total_retrans,
+            srtt_us_8 <- tcp_srtt_us,
+            last_sent <- tcp_lsndtime,
+            last_received <- tcp_lrcvtime,
+            keepalive_time <- tcp_keepalive_time,
+            keepalive_interval <- tcp_keepalive_intvl,
+            linger2 <- tcp_linger2,
+            send_window <- tcp_snd_wnd,
+            keepalive_probes <- tcp_keepalive_probes,
+            retries <- tcp_retransmits,
+            probes_out <- tcp_probes_out,
+        }
+        (&raw mut (*to).now).write(bpf_jiffies64() as u32);
+        let written: u32 = read(tcp, setting!(offsets.tcp_write_seq));
+        let acked: u32 = read(tcp, setting!(offsets.tcp_snd_una));
+        (&raw mut (*to).unacked).write(written.wrapping_sub(acked));
+        let received: u32 = read(tcp, setting!(offsets.tcp_rcv_nxt));
+        let consumed: u32 = read(tcp, setting!(offsets.tcp_copied_seq));
+        (&raw mut (*to).unread).write(received.wrapping_sub(consumed));
+        (&raw mut (*to).reserved).write(0);
+    }
+}
+
+/// Reads the namespace of a minisock or request, whose pointer has no type to the verifier.
+/// Returns its inode number, and whether it is being taken down.
+#[inline(always)]
+pub fn netns_of(net: u64) -> (u32, bool) {
+    let inum = peek(net, setting!(offsets.net_ns_inum));
+    let count: u32 = peek(net, setting!(offsets.net_ns_count));
+    (inum, count == 0)
+}

@@ -1,0 +1,198 @@
+//! The records in the ring buffer.
+//!
+//! Each record begins with a [`Head`], whose `kind` says which record it is. Records are sized so
+//! that a transition made in softirq costs 64 bytes; the owner and the metrics of a connection
+//! are sent only where they can be known or have a use.
+
+use core::mem::size_of;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Values of [`Head::kind`].
+pub mod kind {
+    /// A transition of a full socket: a bare [`Head`](super::Head).
+    pub const SOCKET: u8 = 1;
+    /// The same, made by a process: [`OwnedSocket`](super::OwnedSocket).
+    pub const SOCKET_OWNED: u8 = 2;
+    /// The same, with what the connection did so far: [`MeasuredSocket`](super::MeasuredSocket).
+    pub const SOCKET_MEASURED: u8 = 3;
+    /// The timer of a TIME_WAIT or FIN_WAIT2 minisock: a bare [`Head`](super::Head).
+    pub const MINISOCK: u8 = 4;
+    /// A minisock's timer was stopped before its time: [`EarlyEnd`](super::EarlyEnd).
+    pub const MINISOCK_EARLY: u8 = 5;
+    /// The timer of a request socket (SYN_RECV): a bare [`Head`](super::Head).
+    pub const REQUEST: u8 = 6;
+    /// A request socket began: [`RequestBegin`](super::RequestBegin).
+    pub const REQUEST_BEGIN: u8 = 7;
+    /// A request was dropped before its time: [`EarlyEnd`](super::EarlyEnd).
+    pub const REQUEST_EARLY: u8 = 8;
+}
+
+/// Values of [`Head::from`] in records of minisocks and requests: what became of their timer.
+pub mod change {
+    /// Armed: the minisock or request begins, or goes on with a new time.
+    pub const STARTED: u8 = 1;
+    /// Stopped. The kernel does so before an expiry, too.
+    pub const CANCELLED: u8 = 2;
+    /// Its time is over.
+    pub const EXPIRED: u8 = 3;
+}
+
+/// Bits of [`Head::flags`].
+pub mod flag {
+    /// `sk_lock.owned` was 1: the running task holds the socket, and made the transition.
+    pub const OWNED: u8 = 1 << 0;
+    /// The running task is the traced command or one of its children.
+    pub const FOLLOWED: u8 = 1 << 1;
+    /// The reference count of the network namespace is zero: the namespace is being taken down.
+    pub const NETNS_GONE: u8 = 1 << 2;
+    /// SOCK_DEAD: no process has the socket any more (an orphan).
+    pub const ORPHAN: u8 = 1 << 3;
+    /// SOCK_KEEPOPEN: keepalive is on.
+    pub const KEEPALIVE: u8 = 1 << 4;
+}
+
+/// The beginning of every record, and all of most.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Head {
+    /// CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// The socket cookie; 0 where there is none yet.
+    pub cookie: u64,
+    /// IPv4 in the first four bytes (the rest zero), or IPv6; network order.
+    pub local_addr: [u8; 16],
+    /// As `local_addr`.
+    pub remote_addr: [u8; 16],
+    /// Inode number of the network namespace.
+    pub netns: u32,
+    /// Host order; 0 while the kernel has not chosen it, or no longer has it.
+    pub local_port: u16,
+    /// Host order; 0 if there is none yet.
+    pub remote_port: u16,
+    /// One of [`kind`].
+    pub kind: u8,
+    /// 4 or 6. IPv4-mapped IPv6 is 4.
+    pub family: u8,
+    /// Full sockets: the kernel's number of the state left. Others: one of [`change`].
+    pub from: u8,
+    /// Full sockets: the kernel's number of the state entered. Minisocks: `tw_substate`.
+    /// Requests: SYN+ACKs sent again so far (`num_retrans`).
+    pub to: u8,
+    /// Bits of [`flag`].
+    pub flags: u8,
+    /// `sk_shutdown`: 1 receiving, 2 sending. Requests: the byte of `num_timeout`, not 0 once the
+    /// timer of its SYN+ACK has expired.
+    pub shutdown: u8,
+    /// `sk_err`; 0 for minisocks and requests.
+    pub errno: u16,
+}
+
+/// The process that made a transition.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Owner {
+    /// Id of the cgroup (v2) of the task.
+    pub cgroup: u64,
+    /// Process id (the kernel's tgid), in the initial pid namespace.
+    pub pid: u32,
+    /// Effective user of the socket (`sk_uid`), in the initial user namespace.
+    pub uid: u32,
+    /// Name of the task, ended by a zero byte. Any bytes: a process chooses it.
+    pub comm: [u8; 16],
+}
+
+/// What a connection did so far: fields of `struct tcp_sock` and `struct inet_connection_sock`.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Metrics {
+    /// `bytes_acked`: sent and acknowledged; the SYN and the FIN count 1 each.
+    pub bytes_acked: u64,
+    /// `bytes_received`: bytes; the FIN counts 1.
+    pub bytes_received: u64,
+    /// `total_retrans`: segments.
+    pub retransmits: u32,
+    /// `srtt_us`: µs, times 8.
+    pub srtt_us_8: u32,
+    /// jiffies now, lower 32 bits.
+    pub now: u32,
+    /// `lsndtime`: jiffies when data was last sent.
+    pub last_sent: u32,
+    /// `icsk_ack.lrcvtime`: jiffies when data was last received.
+    pub last_received: u32,
+    /// `keepalive_time`: jiffies; 0: the namespace's setting.
+    pub keepalive_time: u32,
+    /// `keepalive_intvl`: jiffies; 0: the namespace's setting.
+    pub keepalive_interval: u32,
+    /// `write_seq - snd_una`: bytes written and not acknowledged.
+    pub unacked: u32,
+    /// `rcv_nxt - copied_seq`: bytes received and not read.
+    pub unread: u32,
+    /// `linger2` (TCP_LINGER2): jiffies; 0: the namespace's setting; negative: no FIN_WAIT2.
+    pub linger2: i32,
+    /// `snd_wnd`: bytes that the peer would take.
+    pub send_window: u32,
+    /// `keepalive_probes`; 0: the namespace's setting.
+    pub keepalive_probes: u8,
+    /// `icsk_retransmits`: retransmissions of the first unacknowledged segment.
+    pub retries: u8,
+    /// `icsk_probes_out`: keepalive or zero-window probes without an answer.
+    pub probes_out: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// A transition that a process made.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct OwnedSocket {
+    /// `kind` is [`kind::SOCKET_OWNED`].
+    pub head: Head,
+    /// The process.
+    pub owner: Owner,
+}
+
+/// A transition out of ESTABLISHED or into CLOSED.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MeasuredSocket {
+    /// `kind` is [`kind::SOCKET_MEASURED`].
+    pub head: Head,
+    /// The process if [`flag::OWNED`] is set; all zero but `uid` otherwise.
+    pub owner: Owner,
+    /// The connection so far.
+    pub metrics: Metrics,
+}
+
+/// A SYN arrived and a request socket was made for it.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RequestBegin {
+    /// `kind` is [`kind::REQUEST_BEGIN`].
+    pub head: Head,
+    /// Cookie of the listener; 0 if it has none.
+    pub listener: u64,
+}
+
+/// How many return addresses an [`EarlyEnd`] carries.
+pub const STACK_DEPTH: usize = 12;
+
+/// The end of a minisock or request before its time, with the way that led there.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct EarlyEnd {
+    /// `kind` is [`kind::MINISOCK_EARLY`] or [`kind::REQUEST_EARLY`].
+    pub head: Head,
+    /// Kernel return addresses, innermost first; the rest zero.
+    pub stack: [u64; STACK_DEPTH],
+}
+
+const _: () = {
+    assert!(size_of::<Head>() == 64);
+    assert!(size_of::<Owner>() == 32);
+    assert!(size_of::<Metrics>() == 64);
+    assert!(size_of::<OwnedSocket>() == 96);
+    assert!(size_of::<MeasuredSocket>() == 160);
+    assert!(size_of::<RequestBegin>() == 72);
+    assert!(size_of::<EarlyEnd>() == 160);
+};

@@ -1,0 +1,242 @@
+//! What the kernel half tells, typed.
+
+use std::{fmt, num::NonZeroU64};
+
+use serde::{Serialize, Serializer};
+
+use super::Tuple;
+use crate::track::State;
+
+/// The kernel's identity of a socket, never used again: `ss -e` prints it behind `sk:`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cookie(pub NonZeroU64);
+
+impl Cookie {
+    /// A cookie, or `None` for 0: the socket has none yet.
+    #[must_use]
+    pub fn new(value: u64) -> Option<Self> {
+        NonZeroU64::new(value).map(Self)
+    }
+}
+
+impl fmt::Display for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+impl fmt::Debug for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sk:{self}")
+    }
+}
+
+impl Serialize for Cookie {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The name of a task, up to 15 bytes, made harmless: control characters and what is not UTF-8
+/// are replaced by `?`, as a process chooses its own name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Comm {
+    bytes: [u8; 16],
+    length: u8,
+}
+
+impl Comm {
+    /// Reads a name up to its zero byte.
+    #[must_use]
+    pub fn new(raw: &[u8]) -> Self {
+        let raw = raw.split(|byte| *byte == 0).next().unwrap_or_default();
+        let raw = &raw[..raw.len().min(15)];
+        let mut bytes = [0; 16];
+        let clean = std::str::from_utf8(raw).is_ok_and(|text| !text.contains(char::is_control));
+        for (to, from) in bytes.iter_mut().zip(raw) {
+            *to = if clean || (b' '..0x7f).contains(from) { *from } else { b'?' };
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 15")]
+        Self { bytes, length: raw.len() as u8 }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // `new` let nothing but UTF-8 in.
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Comm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// A process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its id in the initial pid namespace.
+    pub pid: u32,
+    /// Its name.
+    pub comm: Comm,
+}
+
+/// The id of a control group (v2).
+pub type Cgroup = NonZeroU64;
+
+/// Who has a socket, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The process that used it last.
+    pub process: Option<Process>,
+    /// The user that it belongs to.
+    pub uid: Option<u32>,
+    /// The control group of the process.
+    pub cgroup: Option<Cgroup>,
+}
+
+/// What a connection did so far, in the kernel's own units: see
+/// [`Metrics`](tcptrace_ebpf::wire::Metrics).
+pub type Measured = tcptrace_ebpf::wire::Metrics;
+
+/// Something that happened in the kernel.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "never stored in numbers; a box would be allocated per event")]
+pub enum Event {
+    /// A full socket changed its state.
+    Socket(SocketEvent),
+    /// Something became of a minisock's timer.
+    Minisock(MinisockEvent),
+    /// Something became of a request's timer.
+    Request(RequestEvent),
+}
+
+impl Event {
+    /// When: CLOCK_MONOTONIC, ns.
+    #[must_use]
+    pub fn time_ns(&self) -> u64 {
+        match self {
+            Self::Socket(event) => event.time_ns,
+            Self::Minisock(event) => event.time_ns,
+            Self::Request(event) => event.time_ns,
+        }
+    }
+}
+
+/// A full socket changed its state.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketEvent {
+    /// CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// `None` for the child of a listener before Linux 6.15: it gets its cookie a little later.
+    pub cookie: Option<Cookie>,
+    /// Its addresses and ports, as far as they are known.
+    pub tuple: Tuple,
+    /// The state left.
+    pub from: State,
+    /// The state entered.
+    pub to: State,
+    /// The process that made the transition; `None` when it was made in softirq.
+    pub owner: Option<Owner>,
+    /// Made by the traced command or one of its children.
+    pub followed: bool,
+    /// `sk_err`: 0, or why the socket closed.
+    pub errno: u16,
+    /// `sk_shutdown` has RCV_SHUTDOWN: a FIN was received, or the socket was closed.
+    pub receive_shutdown: bool,
+    /// No process has the socket any more.
+    pub orphan: bool,
+    /// SO_KEEPALIVE is on.
+    pub keepalive: bool,
+    /// Out of ESTABLISHED, and into CLOSED.
+    pub measured: Option<Measured>,
+}
+
+/// What became of a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerChange {
+    /// It was armed.
+    Started,
+    /// It was stopped; with time left if there is a cause.
+    Cancelled(Option<EarlyCause>),
+    /// Its time was over.
+    Expired,
+}
+
+/// Which way led to the end of a minisock or request before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyCause {
+    /// `tcp_timewait_state_process()` or `tcp_check_req()`: an RST arrived.
+    Reset,
+    /// `tcp_v4_rcv()`, `tcp_v6_rcv()` themselves: a segment arrived that a TIME_WAIT makes room
+    /// for (a SYN), that a FIN_WAIT2 answers by RST, or whose request has no listener any more.
+    Segment,
+    /// `__inet_check_established()`: connect() took its port.
+    Connect,
+    /// `tcp_req_err()`: ICMP.
+    Icmp,
+    /// `tcp_abort()`: `ss -K`.
+    Killed,
+    /// `inet_twsk_purge()`: its network namespace goes.
+    NetnsGone,
+    /// `inet_csk_complete_hashdance()`: the request became a full socket.
+    Completed,
+    /// None of these.
+    Unknown,
+}
+
+/// The states that a minisock can be in (`tw_substate`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinisockState {
+    /// An orphan that waits for the peer's FIN.
+    FinWait2,
+    /// TIME_WAIT.
+    TimeWait,
+}
+
+impl From<MinisockState> for State {
+    fn from(state: MinisockState) -> Self {
+        match state {
+            MinisockState::FinWait2 => Self::FinWait2,
+            MinisockState::TimeWait => Self::TimeWait,
+        }
+    }
+}
+
+/// Something became of a minisock (`inet_timewait_sock`).
+#[derive(Clone, Copy, Debug)]
+pub struct MinisockEvent {
+    /// CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// The cookie of the full socket that it came from; `None` if nobody had asked for it.
+    pub cookie: Option<Cookie>,
+    /// Its addresses and ports.
+    pub tuple: Tuple,
+    /// What became of its timer.
+    pub change: TimerChange,
+    /// Its state, which is changed before its timer is.
+    pub state: MinisockState,
+    /// Its network namespace is being taken down.
+    pub netns_gone: bool,
+}
+
+/// Something became of a request (`request_sock`, SYN_RECV).
+#[derive(Clone, Copy, Debug)]
+pub struct RequestEvent {
+    /// CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// Its addresses and ports.
+    pub tuple: Tuple,
+    /// What became of its timer.
+    pub change: TimerChange,
+    /// Cookie of the listener; only when it begins.
+    pub listener: Option<Cookie>,
+    /// How often its SYN+ACK was sent again.
+    pub retransmits: u8,
+    /// Its SYN+ACK was not sent again, and its timer has not expired.
+    pub fresh: bool,
+    /// Its network namespace is being taken down.
+    pub netns_gone: bool,
+}

@@ -1,0 +1,15 @@
+//! Makes events of the records of the kernel half: pure functions from bytes, which never panic,
+//! whatever the bytes are.
+
+mod address;
+mod event;
+mod record;
+
+pub use self::{
+    address::{Endpoint, Tuple},
+    event::{
+        Cgroup, Comm, Cookie, EarlyCause, Event, Measured, MinisockEvent, MinisockState, Owner,
+        Process, RequestEvent, SocketEvent, TimerChange,
+    },
+    record::{DecodeError, decode},
+};

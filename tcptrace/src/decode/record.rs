@@ -1,0 +1,164 @@
+//! From the bytes of a record to an event.
+
+use tcptrace_ebpf::wire::{self, EarlyEnd, Head, MeasuredSocket, OwnedSocket, RequestBegin};
+use zerocopy::FromBytes as _;
+
+use super::{
+    Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, MinisockEvent, MinisockState, Owner,
+    Process, RequestEvent, SocketEvent, TimerChange, Tuple,
+    address::{Family, ip},
+};
+use crate::{kernel::Symbols, track::State};
+
+/// A record that no kernel half of this version sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Too short for a head.
+    #[error("a record of {0} bytes, which is too short")]
+    Short(usize),
+    /// The kind is unknown, or is of another size.
+    #[error("a record of kind {kind} with {bytes} bytes, which do not go together")]
+    Kind {
+        /// The kind that it says.
+        kind: u8,
+        /// Its size.
+        bytes: usize,
+    },
+    /// Not a value of that field.
+    #[error("{field} is {value}, which it can't be")]
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        value: u8,
+    },
+}
+
+/// Reads one record.
+///
+/// # Errors
+/// [`DecodeError`] for bytes that are no record.
+pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
+    let (head, _) =
+        Head::read_from_prefix(bytes).map_err(|_| DecodeError::Short(bytes.len()))?;
+    let wrong = DecodeError::Kind { kind: head.kind, bytes: bytes.len() };
+    match head.kind {
+        wire::kind::SOCKET if bytes.len() == size_of::<Head>() => {
+            socket(&head, None, None).map(Event::Socket)
+        }
+        wire::kind::SOCKET_OWNED => {
+            let record = OwnedSocket::read_from_bytes(bytes).map_err(|_| wrong)?;
+            socket(&head, Some(&record.owner), None).map(Event::Socket)
+        }
+        wire::kind::SOCKET_MEASURED => {
+            let record = MeasuredSocket::read_from_bytes(bytes).map_err(|_| wrong)?;
+            let owner = (head.flags & wire::flag::OWNED != 0).then_some(&record.owner);
+            socket(&head, owner, Some(record.metrics)).map(Event::Socket)
+        }
+        wire::kind::MINISOCK if bytes.len() == size_of::<Head>() => {
+            minisock(&head, None).map(Event::Minisock)
+        }
+        wire::kind::MINISOCK_EARLY => {
+            let record = EarlyEnd::read_from_bytes(bytes).map_err(|_| wrong)?;
+            minisock(&head, Some(cause(&record, symbols))).map(Event::Minisock)
+        }
+        wire::kind::REQUEST if bytes.len() == size_of::<Head>() => {
+            request(&head, None, 0).map(Event::Request)
+        }
+        wire::kind::REQUEST_BEGIN => {
+            let record = RequestBegin::read_from_bytes(bytes).map_err(|_| wrong)?;
+            request(&head, None, record.listener).map(Event::Request)
+        }
+        wire::kind::REQUEST_EARLY => {
+            let record = EarlyEnd::read_from_bytes(bytes).map_err(|_| wrong)?;
+            request(&head, Some(cause(&record, symbols)), 0).map(Event::Request)
+        }
+        _ => Err(wrong),
+    }
+}
+
+fn socket(
+    head: &Head,
+    owner: Option<&wire::Owner>,
+    measured: Option<wire::Metrics>,
+) -> Result<SocketEvent, DecodeError> {
+    Ok(SocketEvent {
+        time_ns: head.time_ns,
+        cookie: Cookie::new(head.cookie),
+        tuple: tuple(head)?,
+        from: state("from", head.from)?,
+        to: state("to", head.to)?,
+        owner: owner.map(|owner| Owner {
+            process: Some(Process { pid: owner.pid, comm: Comm::new(&owner.comm) }),
+            uid: Some(owner.uid),
+            cgroup: Cgroup::new(owner.cgroup),
+        }),
+        followed: head.flags & wire::flag::FOLLOWED != 0,
+        errno: head.errno,
+        receive_shutdown: head.shutdown & 1 != 0,
+        orphan: head.flags & wire::flag::ORPHAN != 0,
+        keepalive: head.flags & wire::flag::KEEPALIVE != 0,
+        measured,
+    })
+}
+
+fn minisock(head: &Head, early: Option<EarlyCause>) -> Result<MinisockEvent, DecodeError> {
+    Ok(MinisockEvent {
+        time_ns: head.time_ns,
+        cookie: Cookie::new(head.cookie),
+        tuple: tuple(head)?,
+        change: change(head.from, early)?,
+        state: match state("tw_substate", head.to)? {
+            State::FinWait2 => MinisockState::FinWait2,
+            State::TimeWait => MinisockState::TimeWait,
+            _ => return Err(DecodeError::Value { field: "tw_substate", value: head.to }),
+        },
+        netns_gone: head.flags & wire::flag::NETNS_GONE != 0,
+    })
+}
+
+fn request(
+    head: &Head,
+    early: Option<EarlyCause>,
+    listener: u64,
+) -> Result<RequestEvent, DecodeError> {
+    Ok(RequestEvent {
+        time_ns: head.time_ns,
+        tuple: tuple(head)?,
+        change: change(head.from, early)?,
+        listener: Cookie::new(listener),
+        retransmits: head.to,
+        fresh: head.to == 0 && head.shutdown == 0,
+        netns_gone: head.flags & wire::flag::NETNS_GONE != 0,
+    })
+}
+
+fn cause(record: &EarlyEnd, symbols: &Symbols) -> EarlyCause {
+    symbols.early_cause(&record.stack).unwrap_or(EarlyCause::Unknown)
+}
+
+fn change(value: u8, early: Option<EarlyCause>) -> Result<TimerChange, DecodeError> {
+    match value {
+        wire::change::STARTED => Ok(TimerChange::Started),
+        wire::change::CANCELLED => Ok(TimerChange::Cancelled(early)),
+        wire::change::EXPIRED => Ok(TimerChange::Expired),
+        value => Err(DecodeError::Value { field: "change", value }),
+    }
+}
+
+fn state(field: &'static str, value: u8) -> Result<State, DecodeError> {
+    State::from_kernel(value).ok_or(DecodeError::Value { field, value })
+}
+
+fn tuple(head: &Head) -> Result<Tuple, DecodeError> {
+    let family = match head.family {
+        4 => Family::Ipv4,
+        6 => Family::Ipv6,
+        value => return Err(DecodeError::Value { field: "family", value }),
+    };
+    Ok(Tuple {
+        netns: head.netns,
+        local: Endpoint::new(ip(family, &head.local_addr), head.local_port),
+        remote: Endpoint::new(ip(family, &head.remote_addr), head.remote_port),
+    })
+}

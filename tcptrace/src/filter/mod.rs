@@ -1,0 +1,160 @@
+//! Which transitions are asked for.
+
+mod ports;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+pub use self::ports::{PortError, PortSet};
+use crate::{
+    kernel::Cgroups,
+    track::{State, Transition},
+};
+
+/// A family of addresses. IPv4-mapped IPv6 is IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+impl Family {
+    /// The family of an address.
+    #[must_use]
+    pub fn of(addr: IpAddr) -> Self {
+        if addr.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
+
+    /// The name in JSON and CSV.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+}
+
+/// What is asked for. Each part narrows it down; an empty one lets everything through. Within a
+/// list, one match is enough.
+///
+/// What isn't known does not match: a connection whose port can't be had is not of port 80.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only this family.
+    pub family: Option<Family>,
+    /// Only these local ports.
+    pub local_ports: Option<PortSet>,
+    /// Only these remote ports.
+    pub remote_ports: Option<PortSet>,
+    /// One of the ports must be in it.
+    pub ports: Option<PortSet>,
+    /// Only these local addresses.
+    pub local_addrs: Vec<IpNet>,
+    /// Only these remote addresses.
+    pub remote_addrs: Vec<IpNet>,
+    /// One of the addresses must be in it.
+    pub addrs: Vec<IpNet>,
+    /// Only these processes.
+    pub pids: Vec<u32>,
+    /// Only processes of these names; the kernel keeps 15 bytes of a name.
+    pub comms: Vec<String>,
+    /// Only these users.
+    pub uids: Vec<u32>,
+    /// Only the network namespace with this inode number.
+    pub netns: Option<u32>,
+    /// Only this cgroup, as a path below the root, and those below it.
+    pub cgroup: Option<String>,
+    /// Only transitions from or to one of these.
+    pub states: Vec<State>,
+    /// Only the traced command and its children.
+    pub followed: bool,
+}
+
+impl Filter {
+    /// Whether a transition is asked for.
+    pub fn matches(&self, transition: &Transition, cgroups: &mut Cgroups) -> bool {
+        self.matches_connection(transition)
+            && self.matches_owner(transition)
+            && (self.states.is_empty()
+                || self.states.contains(&transition.from)
+                || self.states.contains(&transition.to))
+            && self.matches_cgroup(transition, cgroups)
+    }
+
+    /// What the kernel half can decide, too.
+    fn matches_connection(&self, transition: &Transition) -> bool {
+        let tuple = &transition.tuple;
+        let (local, remote) = (tuple.local, tuple.remote);
+        self.family.is_none_or(|family| family == Family::of(local.addr))
+            && self.netns.is_none_or(|netns| netns == tuple.netns)
+            && self.local_ports.as_ref().is_none_or(|set| set.has(local.port))
+            && self.remote_ports.as_ref().is_none_or(|set| set.has(remote.port))
+            && self.ports.as_ref().is_none_or(|set| set.has(local.port) || set.has(remote.port))
+            && (self.local_addrs.is_empty() || has(&self.local_addrs, local.addr))
+            && (self.remote_addrs.is_empty()
+                || (remote.port.is_some() && has(&self.remote_addrs, remote.addr)))
+            && (self.addrs.is_empty()
+                || has(&self.addrs, local.addr)
+                || (remote.port.is_some() && has(&self.addrs, remote.addr)))
+    }
+
+    fn matches_owner(&self, transition: &Transition) -> bool {
+        let owner = &transition.owner;
+        (!self.followed || transition.followed)
+            && (self.pids.is_empty()
+                || owner.process.is_some_and(|process| self.pids.contains(&process.pid)))
+            && (self.comms.is_empty()
+                || owner.process.is_some_and(|process| {
+                    self.comms.iter().any(|comm| truncated(comm) == process.comm.as_str())
+                }))
+            && (self.uids.is_empty() || owner.uid.is_some_and(|uid| self.uids.contains(&uid)))
+    }
+
+    fn matches_cgroup(&self, transition: &Transition, cgroups: &mut Cgroups) -> bool {
+        let Some(wanted) = &self.cgroup else { return true };
+        transition
+            .owner
+            .cgroup
+            .and_then(|id| cgroups.path(id.get()))
+            .is_some_and(|path| is_below(path, wanted))
+    }
+}
+
+fn has(nets: &[IpNet], addr: IpAddr) -> bool {
+    nets.iter().any(|net| net.contains(&addr))
+}
+
+/// The part of a name that the kernel keeps (TASK_COMM_LEN less its zero byte).
+fn truncated(comm: &str) -> &str {
+    let end = (0..=comm.len().min(15)).rev().find(|end| comm.is_char_boundary(*end));
+    &comm[..end.unwrap_or(0)]
+}
+
+fn is_below(path: &str, above: &str) -> bool {
+    let above = above.trim_end_matches('/');
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cgroup_takes_those_below_it_in() {
+        assert!(is_below("/system.slice/nginx.service", "/system.slice"));
+        assert!(is_below("/system.slice", "/system.slice/"));
+        assert!(is_below("/a", "/"));
+        assert!(!is_below("/system.slice2", "/system.slice"));
+    }
+
+    #[test]
+    fn names_are_compared_as_far_as_the_kernel_keeps_them() {
+        assert_eq!(truncated("kubelet"), "kubelet");
+        assert_eq!(truncated("a-very-long-process-name"), "a-very-long-pro");
+        assert_eq!(truncated("ääääääääää"), "äääääää");
+    }
+}

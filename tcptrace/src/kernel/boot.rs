@@ -1,0 +1,9 @@
+//! Which kernel this is.
+
+/// The release of the running kernel, as `uname -r` prints it. For showing, never for deciding
+/// what the kernel can do.
+#[must_use]
+pub fn release() -> String {
+    nix::sys::utsname::uname()
+        .map_or_else(|_| "unknown".to_owned(), |name| name.release().to_string_lossy().into_owned())
+}

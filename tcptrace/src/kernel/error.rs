@@ -1,0 +1,124 @@
+//! Why this machine can't be traced, and what helps.
+
+use std::io;
+
+/// What went wrong in loading the kernel half.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// A capability is missing.
+    #[error(
+        "not permitted to load BPF programs ({0}): run it as root (sudo tcptrace), or with \
+         CAP_BPF and CAP_PERFMON"
+    )]
+    NotPermitted(String),
+    /// The kernel tells nothing about its types.
+    #[error(
+        "cannot read /sys/kernel/btf/vmlinux ({0}): tcptrace needs a kernel built with \
+         CONFIG_DEBUG_INFO_BTF=y (all large distributions since 2021), and /sys mounted"
+    )]
+    NoBtf(String),
+    /// A struct or field that the kernel half reads is not there.
+    #[error("this kernel's struct {container} has no field {field}: please report this, with `uname -r`")]
+    NoField {
+        /// The struct.
+        container: &'static str,
+        /// The field in it, with dots for nested ones.
+        field: &'static str,
+    },
+    /// A helper that the kernel half cannot do without is not there.
+    #[error(
+        "this kernel is too old: its tracing programs cannot use bpf_get_socket_cookie(), which \
+         came with Linux 5.12; a newer kernel is needed"
+    )]
+    TooOld,
+    /// The ring buffer could not be made.
+    #[error("cannot make a ring buffer of {bytes} bytes ({source}): try a smaller --buffer-size")]
+    Buffer {
+        /// The size asked for.
+        bytes: u32,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The verifier refused a program.
+    #[error("the kernel refused program {program}: {why}")]
+    Refused {
+        /// The program.
+        program: &'static str,
+        /// The last lines of the verifier.
+        why: String,
+    },
+    /// Anything else that aya reports.
+    #[error("cannot load the kernel half: {0}")]
+    Load(String),
+}
+
+impl KernelError {
+    /// Reads an aya error of loading maps.
+    pub(super) fn from_load(error: &aya::EbpfError, buffer_bytes: u32) -> Self {
+        if let aya::EbpfError::MapError(aya::maps::MapError::CreateError { name, io_error }) = error
+        {
+            if is_permission(io_error) {
+                return Self::NotPermitted(io_error.to_string());
+            }
+            if name == "EVENTS" {
+                return Self::Buffer { bytes: buffer_bytes, source: copy(io_error) };
+            }
+        }
+        match io_source(error) {
+            Some(io) if is_permission(io) => Self::NotPermitted(io.to_string()),
+            _ => Self::Load(chain(error)),
+        }
+    }
+
+    /// Reads an aya error of loading or attaching a program.
+    pub(super) fn from_program(program: &'static str, error: &aya::programs::ProgramError) -> Self {
+        if let aya::programs::ProgramError::LoadError { io_error, verifier_log } = error {
+            let log = verifier_log.to_string();
+            if log.contains("unknown func bpf_get_socket_cookie")
+                || log.contains("helper call is not allowed in probe")
+            {
+                return Self::TooOld;
+            }
+            if is_permission(io_error) && !log.contains("processed ") {
+                return Self::NotPermitted(io_error.to_string());
+            }
+            let last: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
+            let last = last[last.len().saturating_sub(4)..].join("; ");
+            return Self::Refused { program, why: format!("{io_error}: {last}") };
+        }
+        match io_source(error) {
+            Some(io) if is_permission(io) => Self::NotPermitted(io.to_string()),
+            _ => Self::Refused { program, why: chain(error) },
+        }
+    }
+}
+
+fn is_permission(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
+}
+
+fn copy(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error)
+}
+
+fn io_source<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return Some(io);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}

@@ -1,0 +1,21 @@
+//! Where the data begins: loads the kernel half, and reads what it sends.
+
+mod boot;
+mod cgroup;
+mod clock;
+mod error;
+mod load;
+mod offsets;
+mod pushdown;
+mod reader;
+mod symbols;
+
+pub use self::{
+    boot::release,
+    cgroup::Cgroups,
+    clock::{Clock, jiffies_per_second, monotonic_now},
+    error::KernelError,
+    load::{Degraded, Kernel, Options},
+    reader::Reader,
+    symbols::Symbols,
+};

@@ -1,0 +1,153 @@
+//! Where the fields of kernel structs are, from BTF of the running kernel.
+
+use std::collections::HashMap;
+
+use btf_rs::{Btf, BtfType as _, Type};
+use tcptrace_ebpf::settings::{MINISOCK_BYTES, Offsets};
+
+use super::KernelError;
+
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Structs and fields that are gone after a wrong guess of nesting are no endless walk.
+const DEPTH: usize = 8;
+
+/// Looks all offsets up; BTF is read once.
+///
+/// # Errors
+/// [`KernelError::NoBtf`] and [`KernelError::NoField`].
+pub fn look_up() -> Result<Offsets, KernelError> {
+    let btf = Btf::from_file(BTF).map_err(|error| KernelError::NoBtf(error.to_string()))?;
+    let mut structs = Structs { btf, ids: HashMap::new() };
+    let mut at = |container, fields: &[&'static str]| structs.offset(container, fields);
+
+    let offsets = Offsets {
+        sock_common_daddr: at("sock_common", &["skc_daddr"])?,
+        sock_common_rcv_saddr: at("sock_common", &["skc_rcv_saddr"])?,
+        sock_common_v6_daddr: at("sock_common", &["skc_v6_daddr"])?,
+        sock_common_v6_rcv_saddr: at("sock_common", &["skc_v6_rcv_saddr"])?,
+        sock_common_dport: at("sock_common", &["skc_dport"])?,
+        sock_common_num: at("sock_common", &["skc_num"])?,
+        sock_common_family: at("sock_common", &["skc_family"])?,
+        sock_common_net: at("sock_common", &["skc_net"])?,
+        sock_common_cookie: at("sock_common", &["skc_cookie"])?,
+        sock_common_listener: at("sock_common", &["skc_listener"])?,
+        sock_protocol: at("sock", &["sk_protocol"])?,
+        sock_lock_owned: at("sock", &["sk_lock.owned"])?,
+        sock_err: at("sock", &["sk_err"])?,
+        sock_shutdown: at("sock", &["sk_shutdown"])?,
+        sock_flags: at("sock", &["__sk_common.skc_flags", "sk_flags"])?,
+        sock_uid: at("sock", &["sk_uid"])?,
+        net_ns_inum: at("net", &["ns.inum"])?,
+        net_ns_count: at("net", &["ns.__ns_ref", "ns.count", "count"])?,
+        timer_list_function: at("timer_list", &["function"])?,
+        timer_list_expires: at("timer_list", &["expires"])?,
+        timewait_substate: at("inet_timewait_sock", &["tw_substate"])?,
+        timewait_timer: at("inet_timewait_sock", &["tw_timer"])?,
+        request_num_retrans: at("request_sock", &["num_retrans"])?,
+        request_num_timeout: at("request_sock", &["num_timeout"])?,
+        request_timer: at("request_sock", &["rsk_timer"])?,
+        tcp_inet_sport: at("tcp_sock", &["inet_conn.icsk_inet.inet_sport"])?,
+        tcp_bytes_acked: at("tcp_sock", &["bytes_acked"])?,
+        tcp_bytes_received: at("tcp_sock", &["bytes_received"])?,
+        tcp_total_retrans: at("tcp_sock", &["total_retrans"])?,
+        tcp_srtt_us: at("tcp_sock", &["srtt_us"])?,
+        tcp_lsndtime: at("tcp_sock", &["lsndtime"])?,
+        tcp_lrcvtime: at("tcp_sock", &["inet_conn.icsk_ack.lrcvtime"])?,
+        tcp_keepalive_time: at("tcp_sock", &["keepalive_time"])?,
+        tcp_keepalive_intvl: at("tcp_sock", &["keepalive_intvl"])?,
+        tcp_keepalive_probes: at("tcp_sock", &["keepalive_probes"])?,
+        tcp_write_seq: at("tcp_sock", &["write_seq"])?,
+        tcp_snd_una: at("tcp_sock", &["snd_una"])?,
+        tcp_rcv_nxt: at("tcp_sock", &["rcv_nxt"])?,
+        tcp_copied_seq: at("tcp_sock", &["copied_seq"])?,
+        tcp_linger2: at("tcp_sock", &["linger2"])?,
+        tcp_snd_wnd: at("tcp_sock", &["snd_wnd"])?,
+        tcp_retransmits: at("tcp_sock", &["inet_conn.icsk_retransmits"])?,
+        tcp_probes_out: at("tcp_sock", &["inet_conn.icsk_probes_out"])?,
+        task_tgid: at("task_struct", &["tgid"])?,
+    };
+
+    // What the kernel half reads of a minisock or request in one go.
+    let within = |offset: u32, bytes: usize| offset as usize + bytes <= MINISOCK_BYTES;
+    if !within(offsets.timewait_substate, 1) {
+        return Err(KernelError::NoField { container: "inet_timewait_sock", field: "tw_substate" });
+    }
+    if !within(offsets.request_num_retrans.max(offsets.request_num_timeout), 1) {
+        return Err(KernelError::NoField { container: "request_sock", field: "num_retrans" });
+    }
+    if !within(offsets.sock_common_cookie, 8) || !within(offsets.sock_common_v6_rcv_saddr, 16) {
+        return Err(KernelError::NoField { container: "sock_common", field: "skc_cookie" });
+    }
+    Ok(offsets)
+}
+
+struct Structs {
+    btf: Btf,
+    /// Type ids that were looked up by name: BTF has no index of names.
+    ids: HashMap<&'static str, btf_rs::Struct>,
+}
+
+impl Structs {
+    /// The offset in bytes of the first of `fields` that there is.
+    fn offset(
+        &mut self,
+        container: &'static str,
+        fields: &[&'static str],
+    ) -> Result<u32, KernelError> {
+        let missing = || KernelError::NoField { container, field: fields[0] };
+        if !self.ids.contains_key(container) {
+            let types = self.btf.resolve_types_by_name(container).map_err(|_| missing())?;
+            let of_name = types
+                .into_iter()
+                .find_map(|kind| match kind {
+                    Type::Struct(found) if !found.members.is_empty() => Some(found),
+                    _ => None,
+                })
+                .ok_or_else(missing)?;
+            self.ids.insert(container, of_name);
+        }
+        let outer = &self.ids[container];
+        fields
+            .iter()
+            .find_map(|path| self.walk(outer, path.split('.').collect::<Vec<_>>().as_slice(), 0))
+            .map(|bits| bits / 8)
+            .ok_or_else(missing)
+    }
+
+    /// The offset in bits of a field, through nested structs and anonymous members.
+    fn walk(&self, container: &btf_rs::Struct, path: &[&str], depth: usize) -> Option<u32> {
+        if depth > DEPTH {
+            return None;
+        }
+        let (name, rest) = path.split_first()?;
+        container.members.iter().find_map(|member| {
+            let member_name = self.btf.resolve_name(member).unwrap_or_default();
+            let inner = if member_name.is_empty() {
+                // A member without a name: its fields count as the container's.
+                self.walk(&self.target(member)?, path, depth + 1)?
+            } else if member_name != *name {
+                return None;
+            } else if rest.is_empty() {
+                0
+            } else {
+                self.walk(&self.target(member)?, rest, depth + 1)?
+            };
+            Some(member.bit_offset() + inner)
+        })
+    }
+
+    /// The struct or union that a member is of.
+    fn target(&self, member: &btf_rs::Member) -> Option<btf_rs::Struct> {
+        let mut kind = self.btf.resolve_chained_type(member).ok()?;
+        loop {
+            kind = match kind {
+                Type::Struct(found) | Type::Union(found) => return Some(found),
+                Type::Typedef(ref chained) => self.btf.resolve_chained_type(chained).ok()?,
+                Type::Const(ref chained) => self.btf.resolve_chained_type(chained).ok()?,
+                Type::Volatile(ref chained) => self.btf.resolve_chained_type(chained).ok()?,
+                _ => return None,
+            };
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! tcptrace shows every TCP connection of a Linux machine going through its states, live, and
+//! tells why.
+//!
+//! The folders follow the way of the data, in one direction:
+//!
+//! * [`kernel`] loads the kernel half and reads what it sends,
+//! * [`decode`] makes events of the bytes,
+//! * [`snapshot`] knows the sockets that were there before,
+//! * [`track`] makes transitions of the events: the state machine,
+//! * [`filter`] drops those that nobody asked for,
+//! * [`view`] writes the others,
+//! * [`commands`] put these together.
+
+pub mod commands;
+pub mod decode;
+pub mod filter;
+pub mod kernel;
+pub mod snapshot;
+pub mod track;
+pub mod view;

@@ -1,0 +1,68 @@
+//! The sockets that were there before tracing began, and looks at single ones later: sock_diag
+//! in every network namespace that a process lives in, and /proc for who has them.
+
+mod dump;
+mod namespaces;
+mod owners;
+
+use crate::track::{Existing, ExistingKind};
+
+pub use self::{
+    dump::Found,
+    namespaces::{Namespaces, inode_of, own},
+};
+use self::owners::Owners;
+
+/// What a snapshot gave.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// The sockets.
+    pub sockets: Vec<Existing>,
+    /// What could not be looked at, and why.
+    pub failures: Vec<String>,
+}
+
+/// Looks at all TCP sockets of all network namespaces, or of one. This gives each a cookie, so
+/// that later events can be joined. Blocks for as long as the kernel takes.
+#[must_use]
+pub fn take(netns: Option<u32>) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    let mut found = Vec::new();
+    for namespace in Namespaces::read().all(netns) {
+        match namespace.dump(dump::ALL_STATES) {
+            Ok(sockets) => found.extend(sockets),
+            Err(error) => snapshot
+                .failures
+                .push(format!("sockets of network namespace {}: {error}", namespace.inode)),
+        }
+    }
+    let owners = Owners::read(found.iter().map(|socket| socket.inode));
+    // Listeners first: half-open connections are theirs.
+    found.sort_by_key(|socket| socket.state != crate::track::State::Listen);
+    let mut listeners = Vec::new();
+    for socket in found {
+        let mut owner = owners.of(socket.inode);
+        owner.uid = (socket.kind == ExistingKind::Socket).then_some(socket.uid);
+        if socket.state == crate::track::State::Listen {
+            listeners.push((socket.tuple, owner));
+        }
+        if socket.kind == ExistingKind::Request
+            && let Some((_, listener)) = listeners.iter().find(|(tuple, _)| {
+                tuple.netns == socket.tuple.netns
+                    && tuple.local.port == socket.tuple.local.port
+                    && (tuple.local.addr == socket.tuple.local.addr
+                        || tuple.local.addr.is_unspecified())
+            })
+        {
+            owner = *listener;
+        }
+        snapshot.sockets.push(Existing {
+            cookie: socket.cookie,
+            tuple: socket.tuple,
+            state: socket.state,
+            kind: socket.kind,
+            owner,
+        });
+    }
+    snapshot
+}

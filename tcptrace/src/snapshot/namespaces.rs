@@ -1,0 +1,121 @@
+//! Network namespaces, and looking into them.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use netlink_packet_sock_diag::inet::StateFlags;
+use nix::sched::{CloneFlags, setns};
+
+use super::dump::{self, Found};
+use crate::decode::{Cookie, Tuple};
+
+/// Where `ip netns` and Docker keep namespaces that no process may live in.
+const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
+
+/// A network namespace, and a way into it.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    /// Its inode number.
+    pub inode: u32,
+    path: PathBuf,
+}
+
+impl Namespace {
+    /// Looks at the sockets of the namespace.
+    ///
+    /// # Errors
+    /// When this process may not enter it (CAP_SYS_ADMIN), it is gone, or sock_diag fails.
+    pub fn dump(&self, states: StateFlags) -> io::Result<Vec<Found>> {
+        let inode = self.inode;
+        if own() == Some(inode) {
+            return dump::dump(inode, &states);
+        }
+        let file = File::open(&self.path)?;
+        // Only that thread goes there; what stays open would keep the namespace alive.
+        std::thread::spawn(move || {
+            setns(file, CloneFlags::CLONE_NEWNET)?;
+            dump::dump(inode, &states)
+        })
+        .join()
+        .map_err(|_| io::Error::other("the thread that looks into it failed"))?
+    }
+}
+
+/// The network namespaces of this machine.
+#[derive(Debug, Default)]
+pub struct Namespaces(BTreeMap<u32, PathBuf>);
+
+impl Namespaces {
+    /// Finds those in which processes live, and those with a name.
+    #[must_use]
+    pub fn read() -> Self {
+        let mut found = BTreeMap::new();
+        if let Some(inode) = own() {
+            found.insert(inode, PathBuf::from("/proc/thread-self/ns/net"));
+        }
+        for pid in pids() {
+            add(&mut found, PathBuf::from(format!("/proc/{pid}/ns/net")));
+        }
+        for folder in NAMED {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                add(&mut found, entry.path());
+            }
+        }
+        Self(found)
+    }
+
+    /// All of them, or only one.
+    pub fn all(&self, only: Option<u32>) -> impl Iterator<Item = Namespace> + '_ {
+        self.0
+            .iter()
+            .filter(move |(inode, _)| only.is_none_or(|only| only == **inode))
+            .map(|(inode, path)| Namespace { inode: *inode, path: path.clone() })
+    }
+
+    /// Looks for the addresses of sockets in SYN_SENT, by cookie. `pid`: a process that may live
+    /// in the namespace.
+    #[must_use]
+    pub fn syn_sent(netns: u32, pid: Option<u32>) -> Vec<(Cookie, Tuple)> {
+        let near = pid
+            .map(|pid| PathBuf::from(format!("/proc/{pid}/ns/net")))
+            .filter(|path| inode_of(path) == Some(netns))
+            .map(|path| Namespace { inode: netns, path });
+        near.or_else(|| Self::read().all(Some(netns)).next())
+            .and_then(|namespace| namespace.dump(dump::SYN_SENT).ok())
+            .into_iter()
+            .flatten()
+            .filter_map(|found| Some((found.cookie?, found.tuple)))
+            .collect()
+    }
+}
+
+/// The inode number of the namespace of this thread.
+#[must_use]
+pub fn own() -> Option<u32> {
+    inode_of(Path::new("/proc/thread-self/ns/net"))
+}
+
+/// The inode number of the namespace that a file stands for.
+#[must_use]
+pub fn inode_of(path: &Path) -> Option<u32> {
+    u32::try_from(fs::metadata(path).ok()?.ino()).ok()
+}
+
+fn add(found: &mut BTreeMap<u32, PathBuf>, path: PathBuf) {
+    if let Some(inode) = inode_of(&path) {
+        found.entry(inode).or_insert(path);
+    }
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}

@@ -1,0 +1,72 @@
+//! Which process has which socket, from /proc.
+
+use std::{collections::HashMap, fs, os::unix::fs::MetadataExt as _, path::Path};
+
+use crate::decode::{Cgroup, Comm, Owner, Process};
+
+/// Owners by the inode of the socket.
+#[derive(Debug, Default)]
+pub(super) struct Owners(HashMap<u32, Owner>);
+
+impl Owners {
+    /// Walks the descriptors of all processes. Of several that share a socket, the one with the
+    /// lowest id is taken: most often it made it.
+    pub fn read(inodes: impl Iterator<Item = u32>) -> Self {
+        let mut wanted: HashMap<u32, Option<Owner>> =
+            inodes.filter(|inode| *inode != 0).map(|inode| (inode, None)).collect();
+        if wanted.is_empty() {
+            return Self::default();
+        }
+        let mut pids: Vec<u32> = fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
+        pids.sort_unstable();
+        for pid in pids {
+            // A process that is gone by now, or may not be looked at, has no descriptors to see.
+            let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { continue };
+            let mut this = None;
+            for descriptor in descriptors.flatten() {
+                if let Some(inode) = socket_of(&descriptor.path())
+                    && let Some(owner @ None) = wanted.get_mut(&inode)
+                {
+                    *owner = *this.get_or_insert_with(|| read_owner(pid));
+                }
+            }
+        }
+        Self(wanted.into_iter().filter_map(|(inode, owner)| Some((inode, owner?))).collect())
+    }
+
+    /// The owner of a socket, nothing known if there is none.
+    pub fn of(&self, inode: u32) -> Owner {
+        self.0.get(&inode).copied().unwrap_or_default()
+    }
+}
+
+/// The inode of the socket that a link in /proc/PID/fd leads to: `socket:[123]`.
+fn socket_of(link: &Path) -> Option<u32> {
+    let target = fs::read_link(link).ok()?;
+    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+fn read_owner(pid: u32) -> Option<Owner> {
+    let comm = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    let comm = Comm::new(comm.strip_suffix(b"\n").unwrap_or(&comm));
+    Some(Owner { process: Some(Process { pid, comm }), uid: None, cgroup: cgroup_of(pid) })
+}
+
+/// The id of a process's cgroup (v2): the inode number of its directory.
+fn cgroup_of(pid: u32) -> Option<Cgroup> {
+    let process = procfs::process::Process::new(pid.try_into().ok()?).ok()?;
+    let path = process.cgroups().ok()?.into_iter().find(|cgroup| cgroup.hierarchy == 0)?.pathname;
+    let mount = procfs::process::Process::myself()
+        .and_then(|me| me.mountinfo())
+        .ok()?
+        .into_iter()
+        .find(|mount| mount.fs_type == "cgroup2")?
+        .mount_point;
+    let directory = mount.join(path.trim_start_matches('/'));
+    Cgroup::new(fs::metadata(directory).ok()?.ino())
+}

@@ -1,0 +1,70 @@
+//! What waits for something that may not come.
+
+use std::collections::VecDeque;
+
+use crate::decode::{Cookie, Tuple};
+
+/// A port that is not known after this long is said to be unknown (interface: 100 ms at most).
+pub(super) const PORT_NS: u64 = 90_000_000;
+/// After this long, a port that no event has told is worth a look at the socket.
+pub(super) const LOOK_NS: u64 = 40_000_000;
+/// A timer that was stopped with time left is armed again by the same call, or not at all:
+/// `mod_timer()` does both under one lock, kernel/time/timer.c.
+pub(super) const REARM_NS: u64 = 20_000_000;
+/// A timer that was stopped without time left is about to expire, in the same softirq.
+pub(super) const EXPIRY_NS: u64 = 80_000_000;
+
+/// Who waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Waiting {
+    /// `CLOSED -> SYN_SENT`, for its port.
+    Port(Cookie),
+    /// A minisock whose timer was stopped.
+    Minisock(Cookie),
+    /// A request whose timer was stopped or expired.
+    Request(Tuple),
+}
+
+/// First come, first over: one queue for each length of time.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    ports: VecDeque<(u64, Waiting)>,
+    rearms: VecDeque<(u64, Waiting)>,
+    expiries: VecDeque<(u64, Waiting)>,
+}
+
+impl Deadlines {
+    pub fn await_port(&mut self, time_ns: u64, cookie: Cookie) {
+        self.ports.push_back((time_ns + PORT_NS, Waiting::Port(cookie)));
+    }
+
+    pub fn await_rearm(&mut self, time_ns: u64, waiting: Waiting) {
+        self.rearms.push_back((time_ns + REARM_NS, waiting));
+    }
+
+    pub fn await_expiry(&mut self, time_ns: u64, waiting: Waiting) {
+        self.expiries.push_back((time_ns + EXPIRY_NS, waiting));
+    }
+
+    /// Takes one whose time is over at `now`, with the time at which its waiting began.
+    pub fn over(&mut self, now: u64) -> Option<(u64, Waiting)> {
+        [(&mut self.ports, PORT_NS), (&mut self.rearms, REARM_NS), (&mut self.expiries, EXPIRY_NS)]
+            .into_iter()
+            .find_map(|(queue, length)| {
+                let (deadline, waiting) = *queue.front().filter(|(at, _)| *at <= now)?;
+                queue.pop_front();
+                Some((deadline - length, waiting))
+            })
+    }
+
+    /// Those that have waited for a port long enough for a look at `now`.
+    pub fn unported(&self, now: u64) -> impl Iterator<Item = Cookie> + '_ {
+        self.ports
+            .iter()
+            .take_while(move |(deadline, _)| deadline - PORT_NS + LOOK_NS <= now)
+            .filter_map(|(_, waiting)| match waiting {
+                Waiting::Port(cookie) => Some(*cookie),
+                _ => None,
+            })
+    }
+}

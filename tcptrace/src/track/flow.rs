@@ -1,0 +1,146 @@
+//! What is remembered of a connection.
+
+use super::{Closer, Detail, Reason, Side, State, Transition};
+use crate::decode::{Cookie, EarlyCause, MinisockState, Owner, Tuple};
+
+/// A connection that has, or had, a full socket.
+#[derive(Clone, Debug)]
+pub(super) struct Flow {
+    pub tuple: Tuple,
+    pub state: State,
+    /// When it came into `state`; `None`: before tracing began, or unknown.
+    pub since: Option<u64>,
+    pub owner: Owner,
+    pub opener: Option<Side>,
+    pub closer: Option<Closer>,
+    pub followed: bool,
+    /// The full socket is not closed.
+    pub socket: bool,
+    pub minisock: Minisock,
+    /// When `CLOSED -> SYN_SENT` happened, as long as it is held back for want of a port.
+    pub held_back: Option<u64>,
+    /// The count of losses when the last event of it came.
+    pub epoch: u32,
+}
+
+/// The minisock that takes a connection over from its full socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Minisock {
+    /// There was none.
+    None,
+    /// There is one.
+    Alive(MinisockState),
+    /// Its timer was stopped; what for will be told by what follows.
+    Stopped(MinisockState, Stopped),
+    /// There was one; the close of the full socket is still to come.
+    Over,
+}
+
+/// A timer was stopped, and it is not clear yet what that means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stopped {
+    pub time_ns: u64,
+    pub cause: Option<EarlyCause>,
+    pub expired: bool,
+    /// The count of losses then.
+    pub epoch: u32,
+}
+
+impl Flow {
+    /// A connection of which nothing is known but the state that it is in.
+    pub fn new(tuple: Tuple, state: State) -> Self {
+        Self {
+            tuple,
+            state,
+            since: None,
+            owner: Owner::default(),
+            opener: None,
+            closer: None,
+            followed: false,
+            socket: true,
+            minisock: Minisock::None,
+            held_back: None,
+            epoch: 0,
+        }
+    }
+
+    /// Goes to another state.
+    pub fn step(
+        &mut self,
+        cookie: Option<Cookie>,
+        time_ns: u64,
+        to: State,
+        reason: Reason,
+    ) -> Transition {
+        self.note_closer(reason, to);
+        let from = std::mem::replace(&mut self.state, to);
+        // The monotonic clock of two CPUs may differ by less than a microsecond.
+        let held_ns = self.since.map(|since| time_ns.saturating_sub(since));
+        self.since = Some(time_ns);
+        Transition {
+            time_ns,
+            cookie,
+            tuple: self.tuple,
+            from,
+            to,
+            // A connection's life begins with its first transition: CLOSED and LISTEN before it
+            // are not states that it was held in.
+            held_ns: if begins(from, to) { None } else { held_ns },
+            reason,
+            detail: None,
+            opener: self.opener,
+            closer: self.closer,
+            owner: self.owner,
+            followed: self.followed,
+            measured: None,
+            keepalive: None,
+        }
+    }
+
+    /// The transition that was held back, with what is known by now.
+    pub fn announce(&mut self, cookie: Cookie) -> Option<Transition> {
+        let time_ns = self.held_back.take()?;
+        Some(Transition {
+            time_ns,
+            cookie: Some(cookie),
+            tuple: self.tuple,
+            from: State::Closed,
+            to: State::SynSent,
+            held_ns: None,
+            reason: Reason::Connect,
+            detail: None,
+            opener: self.opener,
+            closer: None,
+            owner: self.owner,
+            followed: self.followed,
+            measured: None,
+            keepalive: None,
+        })
+    }
+
+    fn note_closer(&mut self, reason: Reason, to: State) {
+        let closer = match reason {
+            Reason::SimultaneousClose => Some(Closer::Both),
+            _ if self.closer.is_some() => self.closer,
+            Reason::FinSent => Some(Closer::Local),
+            Reason::FinReceived if to == State::CloseWait => Some(Closer::Remote),
+            Reason::ResetByPeer | Reason::Refused => Some(Closer::Remote),
+            Reason::ResetByUs => Some(Closer::Local),
+            _ => None,
+        };
+        self.closer = closer;
+    }
+}
+
+/// Whether a transition is a connection's, or a listener's, first.
+fn begins(from: State, to: State) -> bool {
+    from == State::Closed || (from == State::Listen && to == State::SynRecv)
+}
+
+impl Transition {
+    /// The same with a detail.
+    pub(super) fn with(mut self, detail: Option<Detail>) -> Self {
+        self.detail = detail;
+        self
+    }
+}

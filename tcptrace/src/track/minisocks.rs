@@ -1,0 +1,167 @@
+//! TIME_WAIT, and FIN_WAIT2 of orphans.
+
+use super::{
+    Detail, Reason, State, Tracker, Transition,
+    deadlines::Waiting,
+    flow::{Flow, Minisock, Stopped},
+};
+use crate::decode::{Cookie, EarlyCause, MinisockEvent, MinisockState, TimerChange};
+
+impl Tracker {
+    pub(super) fn minisock_changed(
+        &mut self,
+        event: &MinisockEvent,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        let Some(cookie) = event.cookie else {
+            // Its socket was older than the trace and is in no snapshot. Only its end is certain.
+            if event.change == TimerChange::Expired {
+                let mut flow = Flow::new(event.tuple, event.state.into());
+                let reason = on_expiry(event.state);
+                out(&flow.step(None, event.time_ns, State::Closed, reason));
+            }
+            return;
+        };
+        if self.flows.get(&cookie).is_none() {
+            let mut flow = Flow::new(event.tuple, event.state.into());
+            if event.change == TimerChange::Started {
+                flow.since = Some(event.time_ns);
+            } else {
+                flow.socket = false;
+            }
+            flow.minisock = Minisock::Alive(event.state);
+            self.keep(cookie, flow);
+        }
+        match event.change {
+            TimerChange::Started => self.minisock_started(cookie, event, out),
+            TimerChange::Cancelled(cause) => {
+                let cause = if event.netns_gone { Some(EarlyCause::NetnsGone) } else { cause };
+                self.minisock_stopped(cookie, event, cause, out);
+            }
+            TimerChange::Expired => {
+                self.end_minisock(cookie, event.time_ns, on_expiry(event.state), None, out);
+            }
+        }
+    }
+
+    fn minisock_started(
+        &mut self,
+        cookie: Cookie,
+        event: &MinisockEvent,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        let epoch = self.epoch;
+        let Some(flow) = self.flows.peek_mut(&cookie) else { return };
+        flow.minisock = Minisock::Alive(event.state);
+        flow.epoch = epoch;
+        if flow.tuple.local.port.is_none() {
+            flow.tuple = event.tuple;
+        }
+        let to = State::from(event.state);
+        match (flow.state, to) {
+            (from, to) if from == to => {}
+            (State::FinWait2, State::TimeWait) => {
+                out(&flow.step(Some(cookie), event.time_ns, to, Reason::FinReceived));
+            }
+            (State::Closing, State::TimeWait) => {
+                out(&flow.step(Some(cookie), event.time_ns, to, Reason::FinAcked));
+            }
+            _ => {
+                // What led here was lost: the state is certain, the way to it is not.
+                flow.state = to;
+                flow.since = Some(event.time_ns);
+            }
+        }
+    }
+
+    fn minisock_stopped(
+        &mut self,
+        cookie: Cookie,
+        event: &MinisockEvent,
+        cause: Option<EarlyCause>,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        let epoch = self.epoch;
+        let Some(flow) = self.flows.peek_mut(&cookie) else { return };
+        // `event.state` is ahead of the timer: a FIN_WAIT2 that becomes TIME_WAIT has it already.
+        let state = match flow.minisock {
+            Minisock::Alive(state) | Minisock::Stopped(state, _) => state,
+            Minisock::None | Minisock::Over => event.state,
+        };
+        let stopped = Stopped { time_ns: event.time_ns, cause, expired: false, epoch };
+        flow.minisock = Minisock::Stopped(state, stopped);
+        match cause {
+            Some(
+                EarlyCause::Killed
+                | EarlyCause::NetnsGone
+                | EarlyCause::Connect
+                | EarlyCause::Segment,
+            ) => self.end_stopped(cookie, state, stopped, out),
+            None => self.deadlines.await_expiry(event.time_ns, Waiting::Minisock(cookie)),
+            // Armed again if it was a FIN, or an old segment.
+            _ => self.deadlines.await_rearm(event.time_ns, Waiting::Minisock(cookie)),
+        }
+    }
+
+    /// Nothing came that would say that the minisock goes on.
+    pub(super) fn minisock_waited(
+        &mut self,
+        cookie: Cookie,
+        began: u64,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        if let Some(Minisock::Stopped(state, stopped)) =
+            self.flows.peek(&cookie).map(|flow| flow.minisock)
+            && stopped.time_ns == began
+        {
+            self.end_stopped(cookie, state, stopped, out);
+        }
+    }
+
+    fn end_stopped(
+        &mut self,
+        cookie: Cookie,
+        state: MinisockState,
+        stopped: Stopped,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        let (reason, detail) = match (stopped.cause, state) {
+            _ if stopped.epoch != self.epoch => (Reason::Unknown, None),
+            (Some(EarlyCause::Killed), _) => (Reason::Killed, None),
+            (Some(EarlyCause::NetnsGone), _) => (Reason::Killed, Some(Detail::NetnsGone)),
+            (Some(EarlyCause::Reset), _) => (Reason::ResetByPeer, None),
+            (Some(EarlyCause::Connect), _) => (Reason::ReusedByConnect, None),
+            // TCP_TW_SYN, which only a TIME_WAIT makes room for, or TCP_TW_RST, which only
+            // FIN_WAIT2 answers: tcp_timewait_state_process(), net/ipv4/tcp_minisocks.c.
+            (Some(EarlyCause::Segment), MinisockState::TimeWait) => (Reason::ReusedBySyn, None),
+            (Some(EarlyCause::Segment), MinisockState::FinWait2) => (Reason::ResetByUs, None),
+            (None | Some(EarlyCause::Icmp | EarlyCause::Completed | EarlyCause::Unknown), _) => {
+                (Reason::Unknown, None)
+            }
+        };
+        self.end_minisock(cookie, stopped.time_ns, reason, detail, out);
+    }
+
+    fn end_minisock(
+        &mut self,
+        cookie: Cookie,
+        time_ns: u64,
+        reason: Reason,
+        detail: Option<Detail>,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        let Some(flow) = self.flows.peek_mut(&cookie) else { return };
+        out(&flow.step(Some(cookie), time_ns, State::Closed, reason).with(detail));
+        flow.minisock = Minisock::Over;
+        if !flow.socket {
+            self.flows.remove(&cookie);
+        }
+    }
+}
+
+fn on_expiry(state: MinisockState) -> Reason {
+    match state {
+        MinisockState::TimeWait => Reason::Expired,
+        MinisockState::FinWait2 => Reason::FinTimeout,
+    }
+}

@@ -1,0 +1,25 @@
+//! The state machine: events in, transitions out. No I/O, no clock, no printing; time is that of
+//! the events, and what is said to have passed ([`Tracker::advance`]).
+//!
+//! A connection is, one after another, a request (SYN_RECV at a listener), a full socket and a
+//! minisock (TIME_WAIT, an orphan's FIN_WAIT2). The kernel tells of the three apart; here they
+//! are one [`Flow`](flow::Flow) again.
+
+mod closing;
+mod deadlines;
+mod flow;
+mod listeners;
+mod minisocks;
+mod reason;
+mod requests;
+mod sockets;
+mod state;
+mod tracker;
+mod transition;
+
+pub use self::{
+    reason::{Closer, Detail, Reason, Side},
+    state::{State, UnknownState},
+    tracker::{Existing, ExistingKind, Limits, Tracker},
+    transition::Transition,
+};

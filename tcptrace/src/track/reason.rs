@@ -1,0 +1,153 @@
+//! Why a transition happened.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Why a transition happened; the names are part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// listen() was called.
+    Listen,
+    /// The listener was closed. Also the end of a half-open connection whose listener is gone.
+    ListenerClosed,
+    /// connect() was called.
+    Connect,
+    /// A SYN arrived at a listener.
+    SynReceived,
+    /// Both sides sent a SYN, and they crossed.
+    SimultaneousOpen,
+    /// The three-way handshake is done.
+    HandshakeComplete,
+    /// The application closed, or shut its sending side down.
+    FinSent,
+    /// The peer's FIN arrived.
+    FinReceived,
+    /// The peer acknowledged our FIN.
+    FinAcked,
+    /// Both sides sent a FIN, and they crossed.
+    SimultaneousClose,
+    /// TIME_WAIT was over.
+    Expired,
+    /// A new connection from the peer took the place of a TIME_WAIT.
+    ReusedBySyn,
+    /// A new connection to the peer took the place of a TIME_WAIT.
+    ReusedByConnect,
+    /// TIME_WAIT was skipped: there are too many of them.
+    Overflow,
+    /// An orphan's FIN_WAIT2 was over, and the peer's FIN never came.
+    FinTimeout,
+    /// The peer answered the SYN by RST.
+    Refused,
+    /// ICMP says that there is no way to the peer.
+    Unreachable,
+    /// The peer did not answer; retransmissions were used up.
+    TimedOut,
+    /// The peer did not answer keepalive probes.
+    KeepaliveTimeout,
+    /// The peer sent an RST.
+    ResetByPeer,
+    /// We sent an RST.
+    ResetByUs,
+    /// `ss -K`, or the network namespace went.
+    Killed,
+    /// None of these could be told.
+    Unknown,
+}
+
+impl Reason {
+    /// The name in JSON, CSV and scenario files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Listen => "listen",
+            Self::ListenerClosed => "listener_closed",
+            Self::Connect => "connect",
+            Self::SynReceived => "syn_received",
+            Self::SimultaneousOpen => "simultaneous_open",
+            Self::HandshakeComplete => "handshake_complete",
+            Self::FinSent => "fin_sent",
+            Self::FinReceived => "fin_received",
+            Self::FinAcked => "fin_acked",
+            Self::SimultaneousClose => "simultaneous_close",
+            Self::Expired => "expired",
+            Self::ReusedBySyn => "reused_by_syn",
+            Self::ReusedByConnect => "reused_by_connect",
+            Self::Overflow => "overflow",
+            Self::FinTimeout => "fin_timeout",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::KeepaliveTimeout => "keepalive_timeout",
+            Self::ResetByPeer => "reset_by_peer",
+            Self::ResetByUs => "reset_by_us",
+            Self::Killed => "killed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// More than the reason, where more is known. Part of the interface like the reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// The application closed before an answer to its SYN came.
+    GivenUp,
+    /// connect() found no free local port: EADDRNOTAVAIL.
+    NoFreePort,
+    /// The listener that the half-open connection belonged to was closed.
+    ListenerGone,
+    /// The network namespace was taken down.
+    NetnsGone,
+}
+
+impl Detail {
+    /// The name in JSON and CSV.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GivenUp => "given_up",
+            Self::NoFreePort => "no_free_port",
+            Self::ListenerGone => "listener_gone",
+            Self::NetnsGone => "netns_gone",
+        }
+    }
+}
+
+/// Which side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// This one.
+    Local,
+    /// The peer.
+    Remote,
+}
+
+/// Who sent the first FIN or RST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closer {
+    /// This side.
+    Local,
+    /// The peer.
+    Remote,
+    /// Both, before either saw the other's.
+    Both,
+}
+
+impl From<Side> for Closer {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Local => Self::Local,
+            Side::Remote => Self::Remote,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Half-open connections: a SYN arrived at a listener, and its SYN+ACK waits for an answer.
+
+use super::{
+    Detail, Reason, Side, State, Tracker, Transition,
+    deadlines::Waiting,
+    flow::{Flow, Stopped},
+};
+use crate::decode::{Cookie, EarlyCause, Owner, RequestEvent, TimerChange, Tuple};
+
+/// What is remembered of a request.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    /// When the SYN arrived; `None`: before tracing began.
+    pub since: Option<u64>,
+    pub listener: Option<Cookie>,
+    pub owner: Owner,
+    pub followed: bool,
+    pub stopped: Option<Stopped>,
+}
+
+impl Request {
+    /// One that was there before tracing began.
+    pub fn existing(listener: Option<Cookie>, owner: Owner) -> Self {
+        Self { since: None, listener, owner, followed: false, stopped: None }
+    }
+
+    /// The connection that it is or becomes, in SYN_RECV.
+    pub fn flow(&self, tuple: Tuple) -> Flow {
+        let mut flow = Flow::new(tuple, State::SynRecv);
+        flow.since = self.since;
+        flow.owner = self.owner;
+        flow.followed = self.followed;
+        flow.opener = Some(Side::Remote);
+        flow
+    }
+}
+
+impl Tracker {
+    pub(super) fn request_changed(
+        &mut self,
+        event: &RequestEvent,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        match event.change {
+            TimerChange::Started => self.request_started(event, out),
+            TimerChange::Cancelled(cause) => {
+                let cause = if event.netns_gone { Some(EarlyCause::NetnsGone) } else { cause };
+                self.request_stopped(event, cause, false, out);
+            }
+            TimerChange::Expired => self.request_stopped(event, None, true, out),
+        }
+    }
+
+    fn request_started(&mut self, event: &RequestEvent, out: &mut impl FnMut(&Transition)) {
+        if let Some(request) = self.requests.get_mut(&event.tuple) {
+            if !event.fresh {
+                // Its SYN+ACK was sent again.
+                request.stopped = None;
+                return;
+            }
+            // Another SYN, from the same port: the one before is over.
+            if let Some(stopped) = request.stopped {
+                self.end_request(&event.tuple, stopped, out);
+            } else {
+                self.requests.remove(&event.tuple);
+            }
+        }
+        let listener = event.listener.or_else(|| self.listeners.of(&event.tuple));
+        let (owner, followed) = self.listener(listener);
+        let since = event.fresh.then_some(event.time_ns);
+        let request = Request { since, listener, owner, followed, stopped: None };
+        if event.fresh {
+            let mut flow = request.flow(event.tuple);
+            flow.state = State::Listen;
+            out(&flow.step(None, event.time_ns, State::SynRecv, Reason::SynReceived));
+        }
+        self.keep_request(event.tuple, request);
+    }
+
+    fn request_stopped(
+        &mut self,
+        event: &RequestEvent,
+        cause: Option<EarlyCause>,
+        expired: bool,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        // One that became a full socket is not among them any more.
+        let Some(request) = self.requests.get_mut(&event.tuple) else { return };
+        let stopped = Stopped { time_ns: event.time_ns, cause, expired, epoch: self.epoch };
+        request.stopped = Some(stopped);
+        let waiting = Waiting::Request(event.tuple);
+        match cause {
+            Some(
+                EarlyCause::Killed
+                | EarlyCause::NetnsGone
+                | EarlyCause::Icmp
+                | EarlyCause::Segment
+                | EarlyCause::Connect,
+            ) => self.end_request(&event.tuple, stopped, out),
+            // Armed again if it was the SYN that came again.
+            Some(EarlyCause::Reset | EarlyCause::Unknown) => {
+                self.deadlines.await_rearm(event.time_ns, waiting);
+            }
+            // About to expire, armed again, or completed by a full socket that is told next.
+            Some(EarlyCause::Completed) | None => {
+                self.deadlines.await_expiry(event.time_ns, waiting);
+            }
+        }
+    }
+
+    /// Nothing came that would say that the request goes on.
+    pub(super) fn request_waited(
+        &mut self,
+        tuple: &Tuple,
+        began: u64,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        if let Some(stopped) = self.requests.peek(tuple).and_then(|request| request.stopped)
+            && stopped.time_ns == began
+        {
+            self.end_request(tuple, stopped, out);
+        }
+    }
+
+    fn end_request(
+        &mut self,
+        tuple: &Tuple,
+        stopped: Stopped,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        let Some(request) = self.requests.remove(tuple) else { return };
+        let listening = request
+            .listener
+            .and_then(|cookie| self.flows.peek(&cookie))
+            .is_some_and(|flow| flow.state == State::Listen);
+        let listener_gone = request.listener.is_some() && !listening;
+        let (reason, detail) = match stopped.cause {
+            _ if stopped.epoch != self.epoch => (Reason::Unknown, None),
+            // It became a full socket whose events were lost, or are not asked for.
+            Some(EarlyCause::Completed) => return,
+            Some(EarlyCause::Reset) => (Reason::ResetByPeer, None),
+            Some(EarlyCause::Icmp) => (Reason::Unreachable, None),
+            Some(EarlyCause::Killed) => (Reason::Killed, None),
+            Some(EarlyCause::NetnsGone) => (Reason::Killed, Some(Detail::NetnsGone)),
+            // tcp_v4_rcv() drops a request whose listener does not listen any more.
+            Some(EarlyCause::Segment) => (Reason::ListenerClosed, Some(Detail::ListenerGone)),
+            // So does reqsk_timer_handler().
+            None if stopped.expired && listener_gone => {
+                (Reason::ListenerClosed, Some(Detail::ListenerGone))
+            }
+            None if stopped.expired => (Reason::TimedOut, None),
+            None | Some(EarlyCause::Connect | EarlyCause::Unknown) => (Reason::Unknown, None),
+        };
+        let mut flow = request.flow(*tuple);
+        out(&flow.step(None, stopped.time_ns, State::Closed, reason).with(detail));
+    }
+}

@@ -1,0 +1,210 @@
+//! Full sockets.
+
+use super::{
+    Reason, Side, State, Tracker, Transition,
+    closing::{self, Seen},
+    deadlines::PORT_NS,
+    flow::{Flow, Minisock},
+    requests::Request,
+};
+use crate::decode::{Cookie, Owner, SocketEvent, Tuple};
+
+/// How many children wait for their peer at once; they do so for microseconds.
+const MOST_CHILDREN: usize = 4096;
+
+/// The child of a listener whose peer the kernel has not told yet (before Linux 6.15).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Child {
+    time_ns: u64,
+    tuple: Tuple,
+}
+
+impl Tracker {
+    pub(super) fn socket_changed(
+        &mut self,
+        event: &SocketEvent,
+        out: &mut impl FnMut(&Transition),
+    ) {
+        if event.from == State::Listen && event.to == State::SynRecv {
+            return self.child_made(event, out);
+        }
+        let Some(cookie) = event.cookie else { return };
+        if self.flows.get(&cookie).is_none() {
+            let flow = match event.from {
+                State::SynRecv => self.child(event, cookie, out),
+                from => Flow::new(event.tuple, from),
+            };
+            self.keep(cookie, flow);
+        }
+        let epoch = self.epoch;
+        let Some(flow) = self.flows.peek_mut(&cookie) else { return };
+
+        if event.to == State::Closed && flow.minisock != Minisock::None {
+            // The minisock has taken the connection over: this is not its end.
+            flow.socket = false;
+            if flow.minisock == Minisock::Over {
+                self.flows.remove(&cookie);
+            }
+            return;
+        }
+        if flow.state != event.from {
+            // Something was lost, or the snapshot was ahead of the events.
+            flow.state = event.from;
+            flow.since = None;
+        }
+        learn_addresses(&mut flow.tuple, &event.tuple);
+        if let Some(transition) = flow.announce(cookie) {
+            out(&transition);
+        }
+        take_owner(flow, event);
+
+        let seen = Seen {
+            minisocks: self.minisocks && flow.epoch == epoch,
+            port: flow.tuple.local.port.is_some(),
+        };
+        flow.epoch = epoch;
+        let (reason, detail) = match event.to {
+            State::Closed => closing::reason(event, seen),
+            to => (reason_to(event.from, to), None),
+        };
+        if event.from == State::Closed {
+            // A cookie can carry several connections, one after another: disconnect().
+            flow.closer = None;
+            flow.opener = (event.to == State::SynSent).then_some(Side::Local);
+            if event.to == State::SynSent && flow.tuple.local.port.is_none() {
+                flow.state = event.to;
+                flow.since = Some(event.time_ns);
+                flow.held_back = Some(event.time_ns);
+                self.deadlines.await_port(event.time_ns, cookie);
+                return;
+            }
+        }
+        let mut transition = flow.step(Some(cookie), event.time_ns, event.to, reason).with(detail);
+        transition.measured = event.measured;
+        transition.keepalive = Some(event.keepalive);
+        out(&transition);
+
+        match (event.from, event.to) {
+            (_, State::Listen) => self.listeners.add(cookie, event.tuple),
+            (from, State::Closed) => {
+                if let Some(flow) = self.flows.remove(&cookie)
+                    && from == State::Listen
+                {
+                    self.listeners.remove(cookie, &flow.tuple);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The third ACK made a full socket: the SYN was told when it arrived, unless there was no
+    /// request (SYN cookies, TCP Fast Open).
+    fn child_made(&mut self, event: &SocketEvent, out: &mut impl FnMut(&Transition)) {
+        let Some(cookie) = event.cookie.filter(|_| event.tuple.remote.port.is_some()) else {
+            if self.children.len() < MOST_CHILDREN {
+                self.children.push_back(Child { time_ns: event.time_ns, tuple: event.tuple });
+            }
+            return;
+        };
+        if let Some(request) = self.requests.remove(&event.tuple) {
+            self.keep(cookie, request.flow(event.tuple));
+            return;
+        }
+        let flow = self.without_request(event.time_ns, event.tuple, Some(cookie), out);
+        self.keep(cookie, flow);
+    }
+
+    /// The first event of a child with its peer and cookie, where the one before had neither.
+    fn child(
+        &mut self,
+        event: &SocketEvent,
+        cookie: Cookie,
+        out: &mut impl FnMut(&Transition),
+    ) -> Flow {
+        let made = self.children.iter().position(|child| {
+            child.tuple.netns == event.tuple.netns && child.tuple.local == event.tuple.local
+        });
+        let made = made.and_then(|index| self.children.remove(index));
+        if let Some(request) = self.requests.remove(&event.tuple) {
+            return request.flow(event.tuple);
+        }
+        match made {
+            Some(child) => self.without_request(child.time_ns, event.tuple, Some(cookie), out),
+            None => Flow::new(event.tuple, State::SynRecv),
+        }
+    }
+
+    /// Children whose peer was not told in time.
+    pub(super) fn children_waited(&mut self, now: u64, out: &mut impl FnMut(&Transition)) {
+        while let Some(child) = self.children.front().copied() {
+            if child.time_ns.saturating_add(PORT_NS) > now {
+                break;
+            }
+            self.children.pop_front();
+            self.without_request(child.time_ns, child.tuple, None, out);
+        }
+    }
+
+    /// Tells `LISTEN -> SYN_RECV` of a connection that had no request.
+    fn without_request(
+        &mut self,
+        time_ns: u64,
+        tuple: Tuple,
+        cookie: Option<Cookie>,
+        out: &mut impl FnMut(&Transition),
+    ) -> Flow {
+        let (owner, followed) = self.listener(self.listeners.of(&tuple));
+        let mut flow = Request { since: None, listener: None, owner, followed, stopped: None }
+            .flow(tuple);
+        flow.state = State::Listen;
+        out(&flow.step(cookie, time_ns, State::SynRecv, Reason::SynReceived));
+        flow
+    }
+}
+
+/// The running task is the owner where it made the transition; `ss -K` is not.
+fn take_owner(flow: &mut Flow, event: &SocketEvent) {
+    flow.followed |= event.followed;
+    let Some(owner) = event.owner else { return };
+    if closing::killed(event) {
+        return;
+    }
+    // Whoever closes a listener: those that it gave connections to know it by its owner.
+    if event.from == State::Listen && flow.owner.process.is_some() {
+        return;
+    }
+    flow.owner = Owner {
+        process: owner.process,
+        uid: owner.uid.or(flow.owner.uid),
+        cgroup: owner.cgroup.or(flow.owner.cgroup),
+    };
+}
+
+/// Ports and addresses become known one after another, and the port is gone again at the end.
+fn learn_addresses(known: &mut Tuple, told: &Tuple) {
+    if told.local.port.is_some() {
+        known.local = told.local;
+    } else if told.remote.port.is_some() && known.local.addr.is_unspecified() {
+        known.local.addr = told.local.addr;
+    }
+    if told.remote.port.is_some() {
+        known.remote = told.remote;
+    }
+}
+
+/// Why a full socket went to a state other than CLOSED.
+fn reason_to(from: State, to: State) -> Reason {
+    match (from, to) {
+        (_, State::Listen) => Reason::Listen,
+        (_, State::SynSent) => Reason::Connect,
+        (State::SynSent, State::SynRecv) => Reason::SimultaneousOpen,
+        (_, State::Established) => Reason::HandshakeComplete,
+        (_, State::FinWait1 | State::LastAck) => Reason::FinSent,
+        (_, State::CloseWait) => Reason::FinReceived,
+        (_, State::FinWait2) => Reason::FinAcked,
+        (_, State::Closing) => Reason::SimultaneousClose,
+        (State::Closing, State::TimeWait) => Reason::FinAcked,
+        (_, State::TimeWait) => Reason::FinReceived,
+        (_, State::SynRecv | State::Closed) => Reason::Unknown,
+    }
+}

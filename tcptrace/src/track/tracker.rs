@@ -1,0 +1,219 @@
+//! The state machine's memory, and what goes in and out.
+
+use hashlink::LruCache;
+use rustc_hash::FxBuildHasher;
+
+use super::{
+    State, Transition,
+    deadlines::{Deadlines, Waiting},
+    flow::{Flow, Minisock},
+    listeners::Listeners,
+    requests::Request,
+    sockets::Child,
+};
+use crate::decode::{Cookie, Event, MinisockState, Owner, Tuple};
+
+/// How much is remembered at the most. Beyond it, what was quiet longest is forgotten first, and
+/// counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections with a socket or minisock.
+    pub flows: usize,
+    /// Half-open connections.
+    pub requests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { flows: 1 << 20, requests: 1 << 18 }
+    }
+}
+
+/// A socket that was there before tracing began.
+#[derive(Clone, Copy, Debug)]
+pub struct Existing {
+    /// Its cookie; requests may have none.
+    pub cookie: Option<Cookie>,
+    /// Its addresses and ports.
+    pub tuple: Tuple,
+    /// The state that it is in.
+    pub state: State,
+    /// Which of the kernel's three kinds it is.
+    pub kind: ExistingKind,
+    /// Who has it.
+    pub owner: Owner,
+}
+
+/// The kernel's three kinds of sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExistingKind {
+    /// A full socket.
+    Socket,
+    /// TIME_WAIT, or an orphan's FIN_WAIT2.
+    Minisock,
+    /// Half-open at a listener.
+    Request,
+}
+
+/// Joins what the kernel tells of full sockets, minisocks and requests to connections, and tells
+/// their transitions.
+pub struct Tracker {
+    pub(super) flows: LruCache<Cookie, Flow, FxBuildHasher>,
+    pub(super) requests: LruCache<Tuple, Request, FxBuildHasher>,
+    pub(super) listeners: Listeners,
+    pub(super) children: std::collections::VecDeque<Child>,
+    pub(super) deadlines: Deadlines,
+    /// Whether minisocks and requests are traced at all.
+    pub(super) minisocks: bool,
+    /// Counts losses: what was not seen since is not concluded from.
+    pub(super) epoch: u32,
+    limits: Limits,
+    forgotten: u64,
+}
+
+impl Tracker {
+    /// A state machine that knows nothing yet. `minisocks`: whether events of minisocks and
+    /// requests will come, or can't be had on this machine.
+    #[must_use]
+    pub fn new(limits: Limits, minisocks: bool) -> Self {
+        Self {
+            flows: LruCache::with_hasher(usize::MAX, FxBuildHasher),
+            requests: LruCache::with_hasher(usize::MAX, FxBuildHasher),
+            listeners: Listeners::default(),
+            children: std::collections::VecDeque::new(),
+            deadlines: Deadlines::default(),
+            minisocks,
+            epoch: 0,
+            limits,
+            forgotten: 0,
+        }
+    }
+
+    /// Takes a socket that was there before tracing began. To be called before the events that
+    /// came meanwhile are applied.
+    pub fn seed(&mut self, existing: &Existing) {
+        match (existing.kind, existing.cookie) {
+            (ExistingKind::Request, _) => {
+                let listener = self.listeners.of(&existing.tuple);
+                self.keep_request(existing.tuple, Request::existing(listener, existing.owner));
+            }
+            (_, None) => {}
+            (kind, Some(cookie)) => {
+                let mut flow = Flow::new(existing.tuple, existing.state);
+                flow.owner = existing.owner;
+                if kind == ExistingKind::Minisock {
+                    flow.socket = false;
+                    flow.minisock = Minisock::Alive(match existing.state {
+                        State::FinWait2 => MinisockState::FinWait2,
+                        _ => MinisockState::TimeWait,
+                    });
+                }
+                if existing.state == State::Listen {
+                    self.listeners.add(cookie, existing.tuple);
+                }
+                self.keep(cookie, flow);
+            }
+        }
+    }
+
+    /// Takes one event; tells the transitions that follow from it.
+    pub fn apply(&mut self, event: &Event, out: &mut impl FnMut(&Transition)) {
+        match event {
+            Event::Socket(event) => self.socket_changed(event, out),
+            Event::Minisock(event) => self.minisock_changed(event, out),
+            Event::Request(event) => self.request_changed(event, out),
+        }
+    }
+
+    /// Says that all events up to `now` (CLOCK_MONOTONIC, ns) were applied: what waited for one
+    /// of them too long is told with what is known.
+    pub fn advance(&mut self, now: u64, out: &mut impl FnMut(&Transition)) {
+        while let Some((began, waiting)) = self.deadlines.over(now) {
+            match waiting {
+                Waiting::Port(cookie) => {
+                    if let Some(flow) = self.flows.peek_mut(&cookie)
+                        && flow.held_back == Some(began)
+                        && let Some(transition) = flow.announce(cookie)
+                    {
+                        out(&transition);
+                    }
+                }
+                Waiting::Minisock(cookie) => self.minisock_waited(cookie, began, out),
+                Waiting::Request(tuple) => self.request_waited(&tuple, began, out),
+            }
+        }
+        self.children_waited(now, out);
+    }
+
+    /// Says that the run ends: whatever still waits is told with what is known.
+    pub fn finish(&mut self, out: &mut impl FnMut(&Transition)) {
+        self.advance(u64::MAX, out);
+    }
+
+    /// Says that events were lost before those that are applied next.
+    pub fn note_loss(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+
+    /// Connections whose port is still unknown at `now`, with their namespace and process, for a
+    /// look at the socket: see [`learn`](Self::learn).
+    pub fn without_port(&self, now: u64) -> impl Iterator<Item = (Cookie, u32, Option<u32>)> + '_ {
+        self.deadlines.unported(now).filter_map(|cookie| {
+            let flow = self.flows.peek(&cookie)?;
+            flow.held_back?;
+            Some((cookie, flow.tuple.netns, flow.owner.process.map(|process| process.pid)))
+        })
+    }
+
+    /// Takes the addresses that a look at the socket gave.
+    pub fn learn(&mut self, cookie: Cookie, tuple: &Tuple, out: &mut impl FnMut(&Transition)) {
+        if let Some(flow) = self.flows.peek_mut(&cookie)
+            && flow.held_back.is_some()
+            && tuple.local.port.is_some()
+        {
+            flow.tuple.local = tuple.local;
+            if let Some(transition) = flow.announce(cookie) {
+                out(&transition);
+            }
+        }
+    }
+
+    /// How many connections were forgotten for want of room.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// How many connections and half-open connections are remembered.
+    #[must_use]
+    pub fn remembered(&self) -> (usize, usize) {
+        (self.flows.len(), self.requests.len())
+    }
+
+    pub(super) fn keep(&mut self, cookie: Cookie, mut flow: Flow) {
+        flow.epoch = self.epoch;
+        if self.flows.len() >= self.limits.flows
+            && let Some((cookie, old)) = self.flows.remove_lru()
+        {
+            self.forgotten += 1;
+            if old.state == State::Listen {
+                self.listeners.remove(cookie, &old.tuple);
+            }
+        }
+        self.flows.insert(cookie, flow);
+    }
+
+    pub(super) fn keep_request(&mut self, tuple: Tuple, request: Request) {
+        if self.requests.len() >= self.limits.requests && self.requests.remove_lru().is_some() {
+            self.forgotten += 1;
+        }
+        self.requests.insert(tuple, request);
+    }
+
+    /// The owner of a listener, and whether it is followed.
+    pub(super) fn listener(&self, cookie: Option<Cookie>) -> (Owner, bool) {
+        cookie
+            .and_then(|cookie| self.flows.peek(&cookie))
+            .map_or((Owner::default(), false), |flow| (flow.owner, flow.followed))
+    }
+}

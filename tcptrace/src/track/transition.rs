@@ -1,0 +1,38 @@
+//! What the state machine yields.
+
+use super::{Closer, Detail, Reason, Side, State};
+use crate::decode::{Cookie, Measured, Owner, Tuple};
+
+/// A connection went from one state to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Transition {
+    /// When the kernel made it: CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// `None` for a request that has no socket yet.
+    pub cookie: Option<Cookie>,
+    /// Addresses and ports, as far as they are known.
+    pub tuple: Tuple,
+    /// The state left.
+    pub from: State,
+    /// The state entered.
+    pub to: State,
+    /// How long it was in `from`, ns; `None` when that began before tracing did, and for the
+    /// first transition of a connection.
+    pub held_ns: Option<u64>,
+    /// Why.
+    pub reason: Reason,
+    /// More about why, where more is known.
+    pub detail: Option<Detail>,
+    /// Who opened the connection.
+    pub opener: Option<Side>,
+    /// Who sent the first FIN or RST.
+    pub closer: Option<Closer>,
+    /// Who has, or had, the socket.
+    pub owner: Owner,
+    /// It is of the traced command, or of one of its children.
+    pub followed: bool,
+    /// What the connection did so far, where the kernel half sends it.
+    pub measured: Option<Measured>,
+    /// SO_KEEPALIVE is on; `None` where the kernel half does not tell.
+    pub keepalive: Option<bool>,
+}
