@@ -1,19 +1,41 @@
-use tcptrace::*;
-fn main(){
-  let f = filter::Filter::default();
-  let t=std::time::Instant::now();
-  let (k, mut r) = match kernel::Kernel::load(&kernel::Options{filter:&f,buffer_bytes:8<<20,follow:false,log:false}) { Ok(x)=>x, Err(e)=>{println!("{e}");std::process::exit(3)} };
-  println!("{:?} {:?}", k.degraded, t.elapsed());
-  let t=std::time::Instant::now();
-  let snap = snapshot::take(None);
-  println!("{:?} {:#?}", t.elapsed(), snap);
-  let mut tr = track::Tracker::new(Default::default(), k.minisocks);
-  for s in &snap.sockets { tr.seed(s); }
-  for _ in 0..std::env::args().nth(1).unwrap().parse::<u32>().unwrap() {
-    std::thread::sleep(std::time::Duration::from_millis(50));
-    let now = kernel::monotonic_now();
-    let mut out = |t: &track::Transition| println!("   {:?} {:?} {:?}->{:?} {} {:?} {:?} held {:?} {:?} {:?} {:?}", t.time_ns, t.cookie, t.tuple.local, t.tuple.remote, t.from, t.to, t.reason, t.held_ns, t.opener, t.closer, t.owner.process);
-    r.drain(100000, |b| { match decode::decode(b,&k.symbols) { Ok(e)=>{ if std::env::args().count()>2 {println!("{e:?}");} tr.apply(&e,&mut out); }, Err(e)=>println!("{e}") } });
-    tr.advance(now-1_000_000, &mut out);
-  }
+//! The command `tcptrace`: parses, calls, and maps errors to exit statuses.
+
+mod cli;
+
+use std::{io, process::ExitCode};
+
+use clap::Parser as _;
+use tcptrace::{commands, kernel::KernelError};
+
+/// Failed.
+const FAILED: u8 = 1;
+/// This machine can't.
+const UNABLE: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    cli::start_logging(cli.verbosity());
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("tcptrace: cannot start: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    match runtime.block_on(commands::watch(&cli.into_watch())) {
+        Ok(outcome) => ExitCode::from(outcome.code),
+        Err(error) => explain(&error),
+    }
+}
+
+/// One line on stderr, and the status that scripts rely on.
+fn explain(error: &anyhow::Error) -> ExitCode {
+    if let Some(io) = error.downcast_ref::<io::Error>()
+        && io.kind() == io::ErrorKind::BrokenPipe
+    {
+        // The reader has what it wanted.
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("tcptrace: {error:#}");
+    ExitCode::from(if error.is::<KernelError>() { UNABLE } else { FAILED })
 }

@@ -1,1 +1,10 @@
+//! Puts the parts together: one file a command, and what all live ones share.
 
+mod child;
+mod live;
+mod watch;
+
+pub use self::{
+    live::{Limit, Live, LiveOptions, Outcome},
+    watch::{Output, WatchOptions, watch},
+};

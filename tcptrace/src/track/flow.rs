@@ -1,6 +1,6 @@
 //! What is remembered of a connection.
 
-use super::{Closer, Detail, Reason, Side, State, Transition};
+use super::{Closer, Detail, Reason, Side, State, Transition, order::Out};
 use crate::decode::{Cookie, EarlyCause, MinisockState, Owner, Tuple};
 
 /// A connection that has, or had, a full socket.
@@ -18,9 +18,17 @@ pub(super) struct Flow {
     pub socket: bool,
     pub minisock: Minisock,
     /// When `CLOSED -> SYN_SENT` happened, as long as it is held back for want of a port.
-    pub held_back: Option<u64>,
+    pub held_back: Option<HeldBack>,
     /// The count of losses when the last event of it came.
     pub epoch: u32,
+}
+
+/// A `CLOSED -> SYN_SENT` that waits for its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeldBack {
+    pub time_ns: u64,
+    /// Its place among the transitions.
+    pub ticket: u64,
 }
 
 /// The minisock that takes a connection over from its full socket.
@@ -97,11 +105,15 @@ impl Flow {
         }
     }
 
-    /// The transition that was held back, with what is known by now.
-    pub fn announce(&mut self, cookie: Cookie) -> Option<Transition> {
-        let time_ns = self.held_back.take()?;
-        Some(Transition {
-            time_ns,
+    /// Tells the transition that was held back, with what is known by now.
+    pub fn announce(
+        &mut self,
+        cookie: Cookie,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
+        let Some(held) = self.held_back.take() else { return };
+        let transition = Transition {
+            time_ns: held.time_ns,
             cookie: Some(cookie),
             tuple: self.tuple,
             from: State::Closed,
@@ -115,7 +127,8 @@ impl Flow {
             followed: self.followed,
             measured: None,
             keepalive: None,
-        })
+        };
+        out.fill(held.ticket, &transition);
     }
 
     fn note_closer(&mut self, reason: Reason, to: State) {

@@ -4,6 +4,7 @@ use super::{
     Detail, Reason, State, Tracker, Transition,
     deadlines::Waiting,
     flow::{Flow, Minisock, Stopped},
+    order::Out,
 };
 use crate::decode::{Cookie, EarlyCause, MinisockEvent, MinisockState, TimerChange};
 
@@ -11,14 +12,14 @@ impl Tracker {
     pub(super) fn minisock_changed(
         &mut self,
         event: &MinisockEvent,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let Some(cookie) = event.cookie else {
             // Its socket was older than the trace and is in no snapshot. Only its end is certain.
             if event.change == TimerChange::Expired {
                 let mut flow = Flow::new(event.tuple, event.state.into());
                 let reason = on_expiry(event.state);
-                out(&flow.step(None, event.time_ns, State::Closed, reason));
+                out.tell(&flow.step(None, event.time_ns, State::Closed, reason));
             }
             return;
         };
@@ -30,7 +31,7 @@ impl Tracker {
                 flow.socket = false;
             }
             flow.minisock = Minisock::Alive(event.state);
-            self.keep(cookie, flow);
+            self.keep(cookie, flow, out);
         }
         match event.change {
             TimerChange::Started => self.minisock_started(cookie, event, out),
@@ -48,7 +49,7 @@ impl Tracker {
         &mut self,
         cookie: Cookie,
         event: &MinisockEvent,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let epoch = self.epoch;
         let Some(flow) = self.flows.peek_mut(&cookie) else { return };
@@ -61,10 +62,10 @@ impl Tracker {
         match (flow.state, to) {
             (from, to) if from == to => {}
             (State::FinWait2, State::TimeWait) => {
-                out(&flow.step(Some(cookie), event.time_ns, to, Reason::FinReceived));
+                out.tell(&flow.step(Some(cookie), event.time_ns, to, Reason::FinReceived));
             }
             (State::Closing, State::TimeWait) => {
-                out(&flow.step(Some(cookie), event.time_ns, to, Reason::FinAcked));
+                out.tell(&flow.step(Some(cookie), event.time_ns, to, Reason::FinAcked));
             }
             _ => {
                 // What led here was lost: the state is certain, the way to it is not.
@@ -79,7 +80,7 @@ impl Tracker {
         cookie: Cookie,
         event: &MinisockEvent,
         cause: Option<EarlyCause>,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let epoch = self.epoch;
         let Some(flow) = self.flows.peek_mut(&cookie) else { return };
@@ -108,7 +109,7 @@ impl Tracker {
         &mut self,
         cookie: Cookie,
         began: u64,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         if let Some(Minisock::Stopped(state, stopped)) =
             self.flows.peek(&cookie).map(|flow| flow.minisock)
@@ -123,7 +124,7 @@ impl Tracker {
         cookie: Cookie,
         state: MinisockState,
         stopped: Stopped,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let (reason, detail) = match (stopped.cause, state) {
             _ if stopped.epoch != self.epoch => (Reason::Unknown, None),
@@ -148,10 +149,10 @@ impl Tracker {
         time_ns: u64,
         reason: Reason,
         detail: Option<Detail>,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let Some(flow) = self.flows.peek_mut(&cookie) else { return };
-        out(&flow.step(Some(cookie), time_ns, State::Closed, reason).with(detail));
+        out.tell(&flow.step(Some(cookie), time_ns, State::Closed, reason).with(detail));
         flow.minisock = Minisock::Over;
         if !flow.socket {
             self.flows.remove(&cookie);

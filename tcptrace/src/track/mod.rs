@@ -10,6 +10,7 @@ mod deadlines;
 mod flow;
 mod listeners;
 mod minisocks;
+mod order;
 mod reason;
 mod requests;
 mod sockets;

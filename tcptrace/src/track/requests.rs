@@ -4,6 +4,7 @@ use super::{
     Detail, Reason, Side, State, Tracker, Transition,
     deadlines::Waiting,
     flow::{Flow, Stopped},
+    order::Out,
 };
 use crate::decode::{Cookie, EarlyCause, Owner, RequestEvent, TimerChange, Tuple};
 
@@ -39,7 +40,7 @@ impl Tracker {
     pub(super) fn request_changed(
         &mut self,
         event: &RequestEvent,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         match event.change {
             TimerChange::Started => self.request_started(event, out),
@@ -51,7 +52,7 @@ impl Tracker {
         }
     }
 
-    fn request_started(&mut self, event: &RequestEvent, out: &mut impl FnMut(&Transition)) {
+    fn request_started(&mut self, event: &RequestEvent, out: &mut Out<'_, impl FnMut(&Transition)>) {
         if let Some(request) = self.requests.get_mut(&event.tuple) {
             if !event.fresh {
                 // Its SYN+ACK was sent again.
@@ -72,7 +73,7 @@ impl Tracker {
         if event.fresh {
             let mut flow = request.flow(event.tuple);
             flow.state = State::Listen;
-            out(&flow.step(None, event.time_ns, State::SynRecv, Reason::SynReceived));
+            out.tell(&flow.step(None, event.time_ns, State::SynRecv, Reason::SynReceived));
         }
         self.keep_request(event.tuple, request);
     }
@@ -82,7 +83,7 @@ impl Tracker {
         event: &RequestEvent,
         cause: Option<EarlyCause>,
         expired: bool,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         // One that became a full socket is not among them any more.
         let Some(request) = self.requests.get_mut(&event.tuple) else { return };
@@ -113,7 +114,7 @@ impl Tracker {
         &mut self,
         tuple: &Tuple,
         began: u64,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         if let Some(stopped) = self.requests.peek(tuple).and_then(|request| request.stopped)
             && stopped.time_ns == began
@@ -126,7 +127,7 @@ impl Tracker {
         &mut self,
         tuple: &Tuple,
         stopped: Stopped,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let Some(request) = self.requests.remove(tuple) else { return };
         let listening = request
@@ -152,6 +153,6 @@ impl Tracker {
             None | Some(EarlyCause::Connect | EarlyCause::Unknown) => (Reason::Unknown, None),
         };
         let mut flow = request.flow(*tuple);
-        out(&flow.step(None, stopped.time_ns, State::Closed, reason).with(detail));
+        out.tell(&flow.step(None, stopped.time_ns, State::Closed, reason).with(detail));
     }
 }

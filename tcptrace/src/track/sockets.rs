@@ -4,7 +4,8 @@ use super::{
     Reason, Side, State, Tracker, Transition,
     closing::{self, Seen},
     deadlines::PORT_NS,
-    flow::{Flow, Minisock},
+    flow::{Flow, HeldBack, Minisock},
+    order::Out,
     requests::Request,
 };
 use crate::decode::{Cookie, Owner, SocketEvent, Tuple};
@@ -23,7 +24,7 @@ impl Tracker {
     pub(super) fn socket_changed(
         &mut self,
         event: &SocketEvent,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         if event.from == State::Listen && event.to == State::SynRecv {
             return self.child_made(event, out);
@@ -34,7 +35,7 @@ impl Tracker {
                 State::SynRecv => self.child(event, cookie, out),
                 from => Flow::new(event.tuple, from),
             };
-            self.keep(cookie, flow);
+            self.keep(cookie, flow, out);
         }
         let epoch = self.epoch;
         let Some(flow) = self.flows.peek_mut(&cookie) else { return };
@@ -53,9 +54,7 @@ impl Tracker {
             flow.since = None;
         }
         learn_addresses(&mut flow.tuple, &event.tuple);
-        if let Some(transition) = flow.announce(cookie) {
-            out(&transition);
-        }
+        flow.announce(cookie, out);
         take_owner(flow, event);
 
         let seen = Seen {
@@ -74,7 +73,7 @@ impl Tracker {
             if event.to == State::SynSent && flow.tuple.local.port.is_none() {
                 flow.state = event.to;
                 flow.since = Some(event.time_ns);
-                flow.held_back = Some(event.time_ns);
+                flow.held_back = Some(HeldBack { time_ns: event.time_ns, ticket: out.hold() });
                 self.deadlines.await_port(event.time_ns, cookie);
                 return;
             }
@@ -82,7 +81,7 @@ impl Tracker {
         let mut transition = flow.step(Some(cookie), event.time_ns, event.to, reason).with(detail);
         transition.measured = event.measured;
         transition.keepalive = Some(event.keepalive);
-        out(&transition);
+        out.tell(&transition);
 
         match (event.from, event.to) {
             (_, State::Listen) => self.listeners.add(cookie, event.tuple),
@@ -99,7 +98,7 @@ impl Tracker {
 
     /// The third ACK made a full socket: the SYN was told when it arrived, unless there was no
     /// request (SYN cookies, TCP Fast Open).
-    fn child_made(&mut self, event: &SocketEvent, out: &mut impl FnMut(&Transition)) {
+    fn child_made(&mut self, event: &SocketEvent, out: &mut Out<'_, impl FnMut(&Transition)>) {
         let Some(cookie) = event.cookie.filter(|_| event.tuple.remote.port.is_some()) else {
             if self.children.len() < MOST_CHILDREN {
                 self.children.push_back(Child { time_ns: event.time_ns, tuple: event.tuple });
@@ -107,11 +106,11 @@ impl Tracker {
             return;
         };
         if let Some(request) = self.requests.remove(&event.tuple) {
-            self.keep(cookie, request.flow(event.tuple));
+            self.keep(cookie, request.flow(event.tuple), out);
             return;
         }
         let flow = self.without_request(event.time_ns, event.tuple, Some(cookie), out);
-        self.keep(cookie, flow);
+        self.keep(cookie, flow, out);
     }
 
     /// The first event of a child with its peer and cookie, where the one before had neither.
@@ -119,7 +118,7 @@ impl Tracker {
         &mut self,
         event: &SocketEvent,
         cookie: Cookie,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) -> Flow {
         let made = self.children.iter().position(|child| {
             child.tuple.netns == event.tuple.netns && child.tuple.local == event.tuple.local
@@ -135,7 +134,7 @@ impl Tracker {
     }
 
     /// Children whose peer was not told in time.
-    pub(super) fn children_waited(&mut self, now: u64, out: &mut impl FnMut(&Transition)) {
+    pub(super) fn children_waited(&mut self, now: u64, out: &mut Out<'_, impl FnMut(&Transition)>) {
         while let Some(child) = self.children.front().copied() {
             if child.time_ns.saturating_add(PORT_NS) > now {
                 break;
@@ -151,13 +150,13 @@ impl Tracker {
         time_ns: u64,
         tuple: Tuple,
         cookie: Option<Cookie>,
-        out: &mut impl FnMut(&Transition),
+        out: &mut Out<'_, impl FnMut(&Transition)>,
     ) -> Flow {
         let (owner, followed) = self.listener(self.listeners.of(&tuple));
         let mut flow = Request { since: None, listener: None, owner, followed, stopped: None }
             .flow(tuple);
         flow.state = State::Listen;
-        out(&flow.step(cookie, time_ns, State::SynRecv, Reason::SynReceived));
+        out.tell(&flow.step(cookie, time_ns, State::SynRecv, Reason::SynReceived));
         flow
     }
 }

@@ -8,6 +8,7 @@ use super::{
     deadlines::{Deadlines, Waiting},
     flow::{Flow, Minisock},
     listeners::Listeners,
+    order::{Order, Out},
     requests::Request,
     sockets::Child,
 };
@@ -63,6 +64,7 @@ pub struct Tracker {
     pub(super) listeners: Listeners,
     pub(super) children: std::collections::VecDeque<Child>,
     pub(super) deadlines: Deadlines,
+    order: Order,
     /// Whether minisocks and requests are traced at all.
     pub(super) minisocks: bool,
     /// Counts losses: what was not seen since is not concluded from.
@@ -82,6 +84,7 @@ impl Tracker {
             listeners: Listeners::default(),
             children: std::collections::VecDeque::new(),
             deadlines: Deadlines::default(),
+            order: Order::default(),
             minisocks,
             epoch: 0,
             limits,
@@ -111,31 +114,36 @@ impl Tracker {
                 if existing.state == State::Listen {
                     self.listeners.add(cookie, existing.tuple);
                 }
-                self.keep(cookie, flow);
+                let sink = &mut |_: &Transition| {};
+                self.keep(cookie, flow, &mut Out::new(&mut Order::default(), sink));
             }
         }
     }
 
     /// Takes one event; tells the transitions that follow from it.
-    pub fn apply(&mut self, event: &Event, out: &mut impl FnMut(&Transition)) {
+    pub fn apply(&mut self, event: &Event, sink: &mut impl FnMut(&Transition)) {
+        let mut order = std::mem::take(&mut self.order);
+        let out = &mut Out::new(&mut order, sink);
         match event {
             Event::Socket(event) => self.socket_changed(event, out),
             Event::Minisock(event) => self.minisock_changed(event, out),
             Event::Request(event) => self.request_changed(event, out),
         }
+        self.order = order;
     }
 
     /// Says that all events up to `now` (CLOCK_MONOTONIC, ns) were applied: what waited for one
     /// of them too long is told with what is known.
-    pub fn advance(&mut self, now: u64, out: &mut impl FnMut(&Transition)) {
+    pub fn advance(&mut self, now: u64, sink: &mut impl FnMut(&Transition)) {
+        let mut order = std::mem::take(&mut self.order);
+        let out = &mut Out::new(&mut order, sink);
         while let Some((began, waiting)) = self.deadlines.over(now) {
             match waiting {
                 Waiting::Port(cookie) => {
                     if let Some(flow) = self.flows.peek_mut(&cookie)
-                        && flow.held_back == Some(began)
-                        && let Some(transition) = flow.announce(cookie)
+                        && flow.held_back.is_some_and(|held| held.time_ns == began)
                     {
-                        out(&transition);
+                        flow.announce(cookie, out);
                     }
                 }
                 Waiting::Minisock(cookie) => self.minisock_waited(cookie, began, out),
@@ -143,11 +151,13 @@ impl Tracker {
             }
         }
         self.children_waited(now, out);
+        self.order = order;
     }
 
     /// Says that the run ends: whatever still waits is told with what is known.
-    pub fn finish(&mut self, out: &mut impl FnMut(&Transition)) {
-        self.advance(u64::MAX, out);
+    pub fn finish(&mut self, sink: &mut impl FnMut(&Transition)) {
+        self.advance(u64::MAX, sink);
+        Out::new(&mut self.order, sink).flush_all();
     }
 
     /// Says that events were lost before those that are applied next.
@@ -166,15 +176,13 @@ impl Tracker {
     }
 
     /// Takes the addresses that a look at the socket gave.
-    pub fn learn(&mut self, cookie: Cookie, tuple: &Tuple, out: &mut impl FnMut(&Transition)) {
+    pub fn learn(&mut self, cookie: Cookie, tuple: &Tuple, sink: &mut impl FnMut(&Transition)) {
         if let Some(flow) = self.flows.peek_mut(&cookie)
             && flow.held_back.is_some()
             && tuple.local.port.is_some()
         {
             flow.tuple.local = tuple.local;
-            if let Some(transition) = flow.announce(cookie) {
-                out(&transition);
-            }
+            flow.announce(cookie, &mut Out::new(&mut self.order, sink));
         }
     }
 
@@ -190,12 +198,18 @@ impl Tracker {
         (self.flows.len(), self.requests.len())
     }
 
-    pub(super) fn keep(&mut self, cookie: Cookie, mut flow: Flow) {
+    pub(super) fn keep(
+        &mut self,
+        cookie: Cookie,
+        mut flow: Flow,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
         flow.epoch = self.epoch;
         if self.flows.len() >= self.limits.flows
-            && let Some((cookie, old)) = self.flows.remove_lru()
+            && let Some((cookie, mut old)) = self.flows.remove_lru()
         {
             self.forgotten += 1;
+            old.announce(cookie, out);
             if old.state == State::Listen {
                 self.listeners.remove(cookie, &old.tuple);
             }

@@ -1,1 +1,105 @@
+//! Writes what is shown: one file for each format, all behind [`View`].
 
+mod colour;
+mod csv;
+mod duration;
+mod json;
+mod row;
+mod table;
+mod time;
+mod words;
+
+use std::{io, time::Duration};
+
+use serde::Serialize;
+
+pub use self::{
+    colour::{Colour, Palette},
+    csv::Csv,
+    json::Json,
+    table::{Layout, Table},
+    time::TimeFormat,
+};
+use crate::{
+    kernel::{Cgroups, Clock, Degraded},
+    track::Transition,
+};
+
+/// What helps to write an event: the outside world, as of now.
+pub struct Surroundings<'a> {
+    /// Tells wall-clock time.
+    pub clock: &'a Clock,
+    /// Knows the paths of cgroups.
+    pub cgroups: &'a mut Cgroups,
+}
+
+/// Tracing has begun.
+#[derive(Clone, Debug, Serialize)]
+pub struct Start {
+    /// tcptrace's.
+    pub version: &'static str,
+    /// As `uname -r` prints it.
+    pub kernel: String,
+    /// Inode number of the network namespace of tcptrace; `None` if it can't be told.
+    pub netns: Option<u32>,
+    /// When: CLOCK_MONOTONIC, ns.
+    pub mono_ns: u64,
+    /// What can't be seen, and why.
+    pub degraded: Vec<Degraded>,
+}
+
+/// Tracing is over.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// Transitions shown.
+    pub transitions: u64,
+    /// Events that were lost.
+    pub lost: u64,
+    /// Connections that were forgotten because too many were open.
+    pub forgotten: u64,
+    /// How long tracing went on.
+    pub duration: Duration,
+}
+
+/// A way to write transitions to standard output.
+pub trait View {
+    /// Tracing has begun.
+    ///
+    /// # Errors
+    /// Whatever writing fails with; the same below.
+    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()>;
+
+    /// One transition.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()>;
+
+    /// So many events were lost just now. Diagnostics of tables and CSV are not for standard
+    /// output.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn lost(&mut self, _events: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether a loss was written where the reader of the output sees it.
+    fn tells_losses(&self) -> bool {
+        false
+    }
+
+    /// Tracing is over.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn end(&mut self, _end: &End) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Hands over what is buffered.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn flush(&mut self) -> io::Result<()>;
+}

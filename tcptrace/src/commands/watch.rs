@@ -1,0 +1,191 @@
+//! `tcptrace watch`: every transition, one line each.
+
+use std::{
+    io::{self, BufWriter, IsTerminal as _, Write as _},
+    ops::ControlFlow,
+    os::fd::AsRawFd as _,
+};
+
+use anyhow::Result;
+
+use super::live::{Consumer, Live, LiveOptions, Outcome};
+use crate::{
+    kernel::Clock,
+    track::Transition,
+    view::{Colour, Csv, Json, Layout, Palette, Start, Surroundings, Table, View},
+};
+
+/// Formats of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// One object a line.
+    Json,
+    /// With a header line.
+    Csv,
+}
+
+/// What `watch` is told.
+#[derive(Clone, Debug)]
+pub struct WatchOptions {
+    /// What all live commands are told.
+    pub live: LiveOptions,
+    /// Stop after so many lines.
+    pub count: Option<u64>,
+    /// The format.
+    pub output: Output,
+    /// When to colour.
+    pub colour: Colour,
+    /// Show UTC instead of local time in tables.
+    pub utc: bool,
+}
+
+/// Shows every transition until something ends it.
+///
+/// # Errors
+/// When this machine can't be traced, or the output not be written.
+pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
+    let live = Live::attach(&options.live)?;
+    for degraded in live.degraded() {
+        eprintln!("tcptrace: {}: {}", degraded.what, degraded.why);
+    }
+    let mut consumer = Watch {
+        view: view(options),
+        left: options.count,
+        shown: 0,
+        waiting: false,
+    };
+    let outcome = live.run(&options.live, &mut consumer).await?;
+    consumer.stop_waiting();
+    consumer.view.end(&outcome.end)?;
+    consumer.view.flush()?;
+    report(&outcome);
+    Ok(outcome)
+}
+
+/// Says on stderr what a reader of the output must know.
+fn report(outcome: &Outcome) {
+    let end = &outcome.end;
+    if end.lost > 0 {
+        eprintln!(
+            "tcptrace: {} events were lost in all; what is shown of their connections is \
+             incomplete",
+            end.lost
+        );
+    }
+    if end.forgotten > 0 {
+        eprintln!(
+            "tcptrace: {} connections were forgotten, as too many were open at once; what is \
+             shown of them is incomplete",
+            end.forgotten
+        );
+    }
+}
+
+fn view(options: &WatchOptions) -> Box<dyn View> {
+    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match options.output {
+        Output::Json => Box::new(Json::new(out)),
+        Output::Csv => Box::new(Csv::new(out)),
+        Output::Table => {
+            let ascii = !speaks_unicode();
+            let layouts = move || Layout::new(columns(), ascii);
+            Box::new(Table::new(out, Palette::stdout(options.colour), options.utc, layouts))
+        }
+    }
+}
+
+/// Whether the terminal shows more than ASCII, by the locale.
+fn speaks_unicode() -> bool {
+    ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .is_none_or(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
+}
+
+nix::ioctl_read_bad!(window_size, libc::TIOCGWINSZ, libc::winsize);
+
+/// The columns of the terminal that standard output is; `None` if it is none.
+fn columns() -> Option<usize> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the call fills the struct that it is given.
+    let told = unsafe { window_size(stdout.as_raw_fd(), &raw mut size) };
+    // A terminal that doesn't know its size says 0.
+    Some(told.ok().map(|_| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80))
+}
+
+struct Watch {
+    view: Box<dyn View>,
+    left: Option<u64>,
+    shown: u64,
+    /// The message that nothing has happened yet stands on the terminal.
+    waiting: bool,
+}
+
+impl Watch {
+    fn stop_waiting(&mut self) {
+        if std::mem::take(&mut self.waiting) {
+            eprint!("\r\x1b[K");
+            let _ = io::stderr().flush();
+        }
+    }
+}
+
+impl Consumer for Watch {
+    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
+        self.view.start(start, clock)?;
+        self.view.flush()?;
+        if io::stderr().is_terminal() {
+            self.waiting = true;
+            eprint!("tcptrace: waiting for a connection to change its state (Ctrl-C ends)");
+            let _ = io::stderr().flush();
+        }
+        Ok(())
+    }
+
+    fn transition(
+        &mut self,
+        it: &Transition,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        self.stop_waiting();
+        self.view.transition(it, around)?;
+        self.shown += 1;
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+            if *left == 0 {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn lost(&mut self, events: u64) -> io::Result<()> {
+        self.stop_waiting();
+        self.view.lost(events)?;
+        if !self.view.tells_losses() {
+            eprintln!(
+                "tcptrace: {events} events lost: they came faster than they were read (a larger \
+                 --buffer-size or a narrower filter helps)"
+            );
+        }
+        self.view.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.view.flush()
+    }
+
+    fn shown(&self) -> u64 {
+        self.shown
+    }
+}

@@ -1,0 +1,336 @@
+//! The table: one line a transition, to be read like a story.
+
+use std::{
+    fmt::{self, Write as _},
+    io::{self, Write},
+};
+
+use anstyle::Style;
+
+use super::{Palette, Start, Surroundings, TimeFormat, View, duration::Human, words};
+use crate::{
+    decode::{Endpoint, Owner},
+    kernel::Clock,
+    track::{Side, Transition},
+};
+
+/// `255.255.255.255:65535`.
+const IPV4: usize = 21;
+/// `[ffff:…]:65535`, the longest there is.
+const IPV6: usize = 47;
+/// The longest word of [`words::why`].
+const REASON: usize = 15;
+/// The longest name of a state.
+const STATE: usize = 11;
+const HELD: usize = 6;
+
+/// Which columns there are, and how wide, in characters; 0 leaves one out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    time_digits: usize,
+    owner: usize,
+    local: usize,
+    remote: usize,
+    /// Show the state left, too.
+    from: bool,
+    /// Lines are cut there.
+    width: usize,
+    /// Only characters of ASCII.
+    ascii: bool,
+}
+
+impl Layout {
+    /// For a terminal of so many columns, or a file (`None`), where nothing is cut.
+    #[must_use]
+    pub fn new(columns: Option<usize>, ascii: bool) -> Self {
+        let Some(width) = columns else {
+            return Self {
+                time_digits: 6, owner: 23, local: IPV4, remote: IPV4, from: true,
+                width: usize::MAX, ascii,
+            };
+        };
+        let mut layout = Self {
+            time_digits: 3, owner: 12, local: IPV4, remote: IPV4, from: true, width, ascii,
+        };
+        if layout.needs() > width {
+            layout.owner = 0;
+        }
+        if layout.needs() > width {
+            // The local port alone, and the state entered alone.
+            layout.local = 6;
+            layout.from = false;
+        }
+        // Room that is left goes to the owner, the clock and long addresses.
+        let mut room = width.saturating_sub(layout.needs());
+        let mut give = |column: &mut usize, most: usize| {
+            let more = room.min(most - *column);
+            *column += more;
+            room -= more;
+        };
+        if layout.owner > 0 {
+            give(&mut layout.owner, 23);
+        }
+        if layout.from {
+            give(&mut layout.time_digits, 6);
+            let half = room / 2;
+            layout.local += half.min(IPV6 - IPV4);
+            layout.remote += half.min(IPV6 - IPV4);
+        } else {
+            give(&mut layout.remote, IPV6);
+        }
+        layout
+    }
+
+    /// The columns that the widest line takes.
+    fn needs(&self) -> usize {
+        let optional = |width: usize| if width == 0 { 0 } else { width + 1 };
+        let states = if self.from { STATE + 4 + STATE } else { 3 + STATE };
+        "00:00:00.".len() + self.time_digits + 1
+            + optional(self.owner)
+            + self.local + 1
+            + 1 + 1
+            + self.remote + 1
+            + states + 1
+            + HELD + 1
+            + REASON
+    }
+
+    fn time(&self) -> usize {
+        "00:00:00.".len() + self.time_digits
+    }
+}
+
+/// Writes a table.
+pub struct Table<W: Write> {
+    out: W,
+    layout: Layout,
+    palette: Palette,
+    utc: bool,
+    time: TimeFormat,
+    line: Line,
+    /// Asks for the layout again: a terminal may have been resized.
+    layouts: Box<dyn FnMut() -> Layout>,
+    header_due: bool,
+}
+
+impl<W: Write> Table<W> {
+    /// Writes to `out`, which should be buffered. `layouts` tells the layout, whenever asked.
+    pub fn new(
+        out: W,
+        palette: Palette,
+        utc: bool,
+        mut layouts: impl FnMut() -> Layout + 'static,
+    ) -> Self {
+        let layout = layouts();
+        Self {
+            out,
+            layout,
+            palette,
+            utc,
+            time: TimeFormat::clock(layout.time_digits, utc),
+            line: Line::default(),
+            layouts: Box::new(layouts),
+            header_due: true,
+        }
+    }
+
+    fn header(&mut self) -> io::Result<()> {
+        let (layout, line, style) = (self.layout, &mut self.line, self.palette.header());
+        line.clear(layout.width);
+        line.column(style, layout.time(), "TIME");
+        if layout.owner > 0 {
+            line.column(style, layout.owner, "PROCESS");
+        }
+        line.column(style, layout.local, "LOCAL");
+        line.column(style, 1, "");
+        line.column(style, layout.remote, "REMOTE");
+        if layout.from {
+            line.column(style, STATE + 4 + STATE, "FROM -> TO");
+        } else {
+            line.column(style, 3 + STATE, "-> TO");
+        }
+        line.right(style, HELD, "HELD");
+        line.column(style, REASON, "REASON");
+        self.line.write(&mut self.out)
+    }
+}
+
+impl<W: Write> View for Table<W> {
+    fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
+        if std::mem::take(&mut self.header_due) {
+            self.header()?;
+        }
+        let (layout, palette, line) = (self.layout, self.palette, &mut self.line);
+        let plain = Style::new();
+        line.clear(layout.width);
+        line.column(
+            palette.faint(),
+            layout.time(),
+            self.time.write(around.clock.wall(it.time_ns)),
+        );
+        if layout.owner > 0 {
+            line.column(plain, layout.owner, Process { owner: &it.owner, width: layout.owner });
+        }
+        let short = |end, width| Address { end, width, ascii: layout.ascii };
+        line.column(plain, layout.local, short(it.tuple.local, layout.local));
+        line.column(palette.faint(), 1, direction(it.opener, layout.ascii));
+        line.column(plain, layout.remote, short(it.tuple.remote, layout.remote));
+        if layout.from {
+            line.column(palette.state(it.from), STATE, it.from);
+        }
+        line.column(palette.faint(), 2, "->");
+        line.column(palette.state(it.to), STATE, it.to);
+        match it.held_ns {
+            Some(ns) => line.right(plain, HELD, Human { ns, ascii: layout.ascii }),
+            None => line.right(palette.faint(), HELD, "-"),
+        }
+        line.column(palette.reason(it.reason), REASON, words::why(it.reason, it.detail));
+        self.line.write(&mut self.out)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let layout = (self.layouts)();
+        if layout != self.layout {
+            self.layout = layout;
+            self.time = TimeFormat::clock(layout.time_digits, self.utc);
+            self.header_due = true;
+        }
+        self.out.flush()
+    }
+}
+
+/// A line in the making, cut at the width of the terminal.
+#[derive(Default)]
+struct Line {
+    text: String,
+    cell: String,
+    /// Characters so far, and where the line ends.
+    used: usize,
+    width: usize,
+}
+
+impl Line {
+    fn clear(&mut self, width: usize) {
+        self.text.clear();
+        self.used = 0;
+        self.width = width;
+    }
+
+    fn column(&mut self, style: Style, width: usize, value: impl fmt::Display) {
+        self.cell(style, width, value, false);
+    }
+
+    fn right(&mut self, style: Style, width: usize, value: impl fmt::Display) {
+        self.cell(style, width, value, true);
+    }
+
+    fn cell(&mut self, style: Style, width: usize, value: impl fmt::Display, right: bool) {
+        self.cell.clear();
+        // Writing to a string does not fail.
+        let _ = write!(self.cell, "{value}");
+        if self.used > 0 {
+            self.push(" ");
+        }
+        let padding = width.saturating_sub(self.cell.chars().count());
+        if right {
+            self.pad(padding);
+        }
+        let cell = std::mem::take(&mut self.cell);
+        if style == Style::new() || cell.is_empty() {
+            self.push(&cell);
+        } else {
+            let _ = write!(self.text, "{style}");
+            self.push(&cell);
+            let _ = write!(self.text, "{style:#}");
+        }
+        self.cell = cell;
+        if !right {
+            self.pad(padding);
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        let room = self.width - self.used;
+        let length = text.chars().count();
+        if length <= room {
+            self.text.push_str(text);
+            self.used += length;
+        } else {
+            self.text.extend(text.chars().take(room));
+            self.used = self.width;
+        }
+    }
+
+    fn pad(&mut self, count: usize) {
+        let count = count.min(self.width - self.used);
+        self.text.extend(std::iter::repeat_n(' ', count));
+        self.used += count;
+    }
+
+    fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.text.truncate(self.text.trim_end_matches(' ').len());
+        self.text.push('\n');
+        out.write_all(self.text.as_bytes())
+    }
+}
+
+/// `comm/pid`; of a name that is too long, the end is cut, not the pid.
+struct Process<'a> {
+    owner: &'a Owner,
+    width: usize,
+}
+
+impl fmt::Display for Process<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(process) = self.owner.process else { return f.write_str("-") };
+        let comm = process.comm.as_str();
+        let digits = process.pid.checked_ilog10().unwrap_or(0) as usize + 1;
+        let room = self.width.saturating_sub(digits + 1);
+        let cut = comm.char_indices().nth(room).map_or(comm.len(), |(index, _)| index);
+        write!(f, "{}/{}", &comm[..cut], process.pid)
+    }
+}
+
+/// `address:port`; of an address that is too long, the middle is cut, not the port.
+struct Address {
+    end: Endpoint,
+    width: usize,
+    ascii: bool,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Endpoint { addr, port } = self.end;
+        let port = port.map_or_else(|| "*".to_owned(), |port| port.to_string());
+        if self.width < IPV4 {
+            return write!(f, ":{port}");
+        }
+        let addr = match addr {
+            _ if addr.is_unspecified() => "*".to_owned(),
+            std::net::IpAddr::V4(addr) => addr.to_string(),
+            std::net::IpAddr::V6(addr) => format!("[{addr}]"),
+        };
+        let room = self.width - port.len() - 1;
+        if addr.len() <= room {
+            return write!(f, "{addr}:{port}");
+        }
+        let (dots, length) = if self.ascii { ("..", 2) } else { ("…", 1) };
+        let head = (room - length) / 2;
+        let tail = addr.len() - (room - length - head);
+        write!(f, "{}{dots}{}:{port}", &addr[..head], &addr[tail..])
+    }
+}
+
+fn direction(opener: Option<Side>, ascii: bool) -> &'static str {
+    match (opener, ascii) {
+        (Some(Side::Local), false) => "→",
+        (Some(Side::Remote), false) => "←",
+        (Some(Side::Local), true) => ">",
+        (Some(Side::Remote), true) => "<",
+        (None, _) => " ",
+    }
+}

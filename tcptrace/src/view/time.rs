@@ -1,0 +1,99 @@
+//! Wall-clock times, as text.
+
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// Writes times of a stream of events. The part that is the same for a whole second is made once.
+#[derive(Clone, Debug)]
+pub struct TimeFormat {
+    zone: TimeZone,
+    style: Style,
+    second: Option<i64>,
+    text: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Style {
+    /// `2026-11-22T10:39:11.123456789Z`.
+    Rfc3339,
+    /// `10:39:11.123`, with so many digits.
+    Clock { digits: usize },
+}
+
+impl TimeFormat {
+    /// RFC 3339 with nanoseconds, UTC.
+    #[must_use]
+    pub fn rfc3339() -> Self {
+        Self::new(TimeZone::UTC, Style::Rfc3339)
+    }
+
+    /// Time of the day with `digits` (1 to 9) digits of the second, in this machine's zone or UTC.
+    #[must_use]
+    pub fn clock(digits: usize, utc: bool) -> Self {
+        let zone = if utc { TimeZone::UTC } else { TimeZone::system() };
+        Self::new(zone, Style::Clock { digits: digits.clamp(1, 9) })
+    }
+
+    fn new(zone: TimeZone, style: Style) -> Self {
+        Self { zone, style, second: None, text: String::new() }
+    }
+
+    /// The text of a time in nanoseconds since 1970.
+    pub fn write(&mut self, wall_ns: i64) -> &str {
+        let (second, mut fraction) = (wall_ns.div_euclid(SECOND), wall_ns.rem_euclid(SECOND));
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.text.clear();
+            let time = Timestamp::from_second(second).unwrap_or_default();
+            let time = time.to_zoned(self.zone.clone());
+            let format = match self.style {
+                Style::Rfc3339 => "%Y-%m-%dT%H:%M:%S.000000000Z",
+                Style::Clock { .. } => "%H:%M:%S.000000000",
+            };
+            // Writing to a string does not fail, and the format is right.
+            let _ = write!(self.text, "{}", time.strftime(format));
+        }
+        let tail = match self.style {
+            Style::Rfc3339 => 1,
+            Style::Clock { .. } => 0,
+        };
+        let end = self.text.len() - tail;
+        let mut digits = [b'0'; 9];
+        for digit in digits.iter_mut().rev() {
+            #[expect(clippy::cast_possible_truncation, reason = "less than 10")]
+            #[expect(clippy::cast_sign_loss, reason = "not negative")]
+            {
+                *digit = b'0' + (fraction % 10) as u8;
+            }
+            fraction /= 10;
+        }
+        self.text.replace_range(end - 9..end, std::str::from_utf8(&digits).unwrap_or("000000000"));
+        match self.style {
+            Style::Rfc3339 => &self.text,
+            Style::Clock { digits } => &self.text[..end - 9 + digits],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_with_nanoseconds() {
+        let mut format = TimeFormat::rfc3339();
+        assert_eq!(format.write(1_795_343_951_000_000_001), "2026-11-22T10:39:11.000000001Z");
+        assert_eq!(format.write(1_795_343_951_999_999_999), "2026-11-22T10:39:11.999999999Z");
+        assert_eq!(format.write(0), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(format.write(-1), "1969-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn the_clock_has_the_digits_asked_for() {
+        assert_eq!(TimeFormat::clock(3, true).write(1_795_343_951_123_456_789), "10:39:11.123");
+        assert_eq!(TimeFormat::clock(6, true).write(1_795_343_951_123_456_789), "10:39:11.123456");
+    }
+}

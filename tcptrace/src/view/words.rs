@@ -1,0 +1,37 @@
+//! Reasons, in words.
+
+use crate::track::{Detail, Reason};
+
+/// Why, in at most 15 columns.
+#[must_use]
+pub fn why(reason: Reason, detail: Option<Detail>) -> &'static str {
+    match (reason, detail) {
+        (_, Some(Detail::GivenUp)) => "given up",
+        (_, Some(Detail::NoFreePort)) => "no free port",
+        (_, Some(Detail::ListenerGone)) => "listener gone",
+        (_, Some(Detail::NetnsGone)) => "netns gone",
+        (Reason::Listen, None) => "listening",
+        (Reason::ListenerClosed, None) => "listener closed",
+        (Reason::Connect, None) => "SYN sent",
+        (Reason::SynReceived, None) => "SYN received",
+        (Reason::SimultaneousOpen, None) => "SYNs crossed",
+        (Reason::HandshakeComplete, None) => "handshake done",
+        (Reason::FinSent, None) => "FIN sent",
+        (Reason::FinReceived, None) => "FIN received",
+        (Reason::FinAcked, None) => "FIN acked",
+        (Reason::SimultaneousClose, None) => "FINs crossed",
+        (Reason::Expired, None) => "expired",
+        (Reason::ReusedBySyn, None) => "reused: SYN",
+        (Reason::ReusedByConnect, None) => "reused: connect",
+        (Reason::Overflow, None) => "TW overflow",
+        (Reason::FinTimeout, None) => "no FIN came",
+        (Reason::Refused, None) => "refused",
+        (Reason::Unreachable, None) => "unreachable",
+        (Reason::TimedOut, None) => "timed out",
+        (Reason::KeepaliveTimeout, None) => "keepalive lost",
+        (Reason::ResetByPeer, None) => "reset by peer",
+        (Reason::ResetByUs, None) => "reset by us",
+        (Reason::Killed, None) => "killed",
+        (Reason::Unknown, None) => "unknown",
+    }
+}
