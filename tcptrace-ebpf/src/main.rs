@@ -70,6 +70,18 @@ fn timer_expire_entry(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
+/// A segment is dropped, after a minisock dealt with it.
+///
+/// `trace_kfree_skb(skb, location, reason, rx_sk)`, include/trace/events/skb.h, with `rx_sk` since
+/// 6.11; from `tcp_v4_rcv()` and `tcp_v6_rcv()`, `discard_it`, for each segment of a minisock,
+/// the FIN that makes TIME_WAIT of FIN_WAIT2 included: its timer is not always told to be armed
+/// again, since `__mod_timer()` only changes the time when it stays in its bucket of the wheel.
+#[btf_tracepoint(function = "kfree_skb")]
+fn kfree_skb(ctx: BtfTracePointContext) -> i32 {
+    timer::segment_dropped(ctx.arg(3));
+    0
+}
+
 /// A process or thread is made. Loaded only to follow a command.
 ///
 /// `trace_sched_process_fork(struct task_struct *parent, struct task_struct *child)`,

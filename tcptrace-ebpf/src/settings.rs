@@ -31,6 +31,8 @@ pub struct Settings {
     pub follow: u32,
     /// 1 to say by which way minisocks and requests end early.
     pub stacks: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Indices of the port sets: a bitmap of 65,536 bits each, one after another in map `PORTS`.
@@ -90,6 +92,7 @@ pub struct Offsets {
     pub sock_common_dport: u32,
     pub sock_common_num: u32,
     pub sock_common_family: u32,
+    pub sock_common_state: u32,
     pub sock_common_net: u32,
     pub sock_common_cookie: u32,
     pub sock_common_listener: u32,
@@ -134,7 +137,7 @@ pub struct Offsets {
 pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 44 * 4);
-    assert!(size_of::<Settings>() == 24 + 44 * 4 + 40);
+    assert!(size_of::<Offsets>() == 45 * 4);
+    assert!(size_of::<Settings>() == 24 + 45 * 4 + 44);
     assert!(size_of::<AddrKey>() == 20);
 };

@@ -25,6 +25,9 @@ use crate::{
     sock,
 };
 
+/// TCP_TIME_WAIT, include/net/tcp_states.h: of minisocks, whatever their substate.
+const TIME_WAIT: u8 = 6;
+
 /// The local port of the child that this CPU made last and whose request is not gone yet.
 #[map]
 static COMPLETING: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
@@ -43,6 +46,22 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
         let request = timer as u64 - u64::from(setting!(offsets.request_timer));
         request_changed(ctx, timer, request, what);
     }
+}
+
+/// Sends the state of a minisock that a segment was for.
+#[inline(always)]
+pub fn segment_dropped(sk: *const u8) {
+    // Most segments that are dropped are for nobody.
+    // SAFETY: `sk` is the struct sock that the tracepoint passes, or null; a minisock begins with
+    // a sock_common just as well.
+    if sk.is_null() || unsafe { read::<u8>(sk, setting!(offsets.sock_common_state)) } != TIME_WAIT {
+        return;
+    }
+    let bytes = Snapshot::at(sk as u64);
+    let Some(mut head) = bytes.head(change::SEGMENT) else { return };
+    head.to = bytes.field(setting!(offsets.timewait_substate));
+    head.kind = kind::MINISOCK;
+    send(head);
 }
 
 /// A child of a listener was made; its request goes next, on this CPU.

@@ -28,7 +28,8 @@ pub mod kind {
     pub const REQUEST_EARLY: u8 = 8;
 }
 
-/// Values of [`Head::from`] in records of minisocks and requests: what became of their timer.
+/// Values of [`Head::from`] in records of minisocks and requests: what became of their timer,
+/// mostly.
 pub mod change {
     /// Armed: the minisock or request begins, or goes on with a new time.
     pub const STARTED: u8 = 1;
@@ -36,6 +37,8 @@ pub mod change {
     pub const CANCELLED: u8 = 2;
     /// Its time is over.
     pub const EXPIRED: u8 = 3;
+    /// None of these: a segment arrived for a minisock, and was dealt with.
+    pub const SEGMENT: u8 = 4;
 }
 
 /// Bits of [`Head::flags`].

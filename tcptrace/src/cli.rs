@@ -111,7 +111,7 @@ struct LiveArgs {
     /// Exit with status 1 if any event was lost.
     #[arg(long)]
     strict: bool,
-    /// Log more, to stderr; twice for the kernel half.
+    /// Log more, to stderr; twice for the kernel half's log, three times for each of its records.
     #[arg(short = 'v', long, action = ArgAction::Count)]
     verbose: u8,
 }
@@ -178,12 +178,14 @@ impl LiveArgs {
     }
 }
 
-/// Logs to stderr: warnings, with `-v` what tcptrace does, with `-vv` what its kernel half does.
+/// Logs to stderr: warnings, with `-v` what tcptrace does, with `-vv` what its kernel half logs,
+/// with `-vvv` each of its records.
 pub fn start_logging(verbosity: u8) {
     let level = match verbosity {
         0 => log::LevelFilter::Warn,
         1 => log::LevelFilter::Info,
-        _ => log::LevelFilter::Debug,
+        2 => log::LevelFilter::Debug,
+        _ => log::LevelFilter::Trace,
     };
     env_logger::Builder::new()
         .filter_level(log::LevelFilter::Warn)

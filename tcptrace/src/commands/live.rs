@@ -332,6 +332,7 @@ impl Live {
         let mut last = 0;
         let count = reader.drain(*chunk, |record| match decode(record, &kernel.symbols) {
             Ok(event) => {
+                log::trace!("{event:?}");
                 last = event.time_ns();
                 tracker.apply(&event, &mut |transition| sink.take(transition));
             }

@@ -163,6 +163,8 @@ pub enum TimerChange {
     Cancelled(Option<EarlyCause>),
     /// Its time was over.
     Expired,
+    /// Nothing, or it is not told: a segment arrived and was dealt with.
+    Segment,
 }
 
 /// Which way led to the end of a minisock or request before its time.

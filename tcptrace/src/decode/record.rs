@@ -142,6 +142,7 @@ fn change(value: u8, early: Option<EarlyCause>) -> Result<TimerChange, DecodeErr
         wire::change::STARTED => Ok(TimerChange::Started),
         wire::change::CANCELLED => Ok(TimerChange::Cancelled(early)),
         wire::change::EXPIRED => Ok(TimerChange::Expired),
+        wire::change::SEGMENT => Ok(TimerChange::Segment),
         value => Err(DecodeError::Value { field: "change", value }),
     }
 }

@@ -136,6 +136,15 @@ impl Kernel {
                     .push(Degraded { what: hook, why: format!("{error}, so {consequence}") });
             }
         }
+        if let Err(error) = self.attach("kfree_skb", btf) {
+            self.degraded.push(Degraded {
+                what: "kfree_skb",
+                why: format!(
+                    "{error}, so FIN_WAIT2 -> TIME_WAIT of a closed socket is often seen only at \
+                     its end"
+                ),
+            });
+        }
         if !self.symbols.knows_causes() {
             self.degraded.push(Degraded {
                 what: "/proc/kallsyms",

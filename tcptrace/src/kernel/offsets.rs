@@ -29,6 +29,7 @@ pub fn look_up() -> Result<Offsets, KernelError> {
         sock_common_dport: at("sock_common", &["skc_dport"])?,
         sock_common_num: at("sock_common", &["skc_num"])?,
         sock_common_family: at("sock_common", &["skc_family"])?,
+        sock_common_state: at("sock_common", &["skc_state"])?,
         sock_common_net: at("sock_common", &["skc_net"])?,
         sock_common_cookie: at("sock_common", &["skc_cookie"])?,
         sock_common_listener: at("sock_common", &["skc_listener"])?,

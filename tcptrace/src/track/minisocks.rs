@@ -24,6 +24,10 @@ impl Tracker {
             return;
         };
         if self.flows.get(&cookie).is_none() {
+            if event.change == TimerChange::Segment {
+                // It answers with its last breath.
+                return;
+            }
             let mut flow = Flow::new(event.tuple, event.state.into());
             if event.change == TimerChange::Started {
                 flow.since = Some(event.time_ns);
@@ -34,7 +38,13 @@ impl Tracker {
             self.keep(cookie, flow, out);
         }
         match event.change {
-            TimerChange::Started => self.minisock_started(cookie, event, out),
+            TimerChange::Started => self.minisock_goes_on(cookie, event, out),
+            TimerChange::Segment => {
+                let minisock = self.flows.peek(&cookie).map(|flow| flow.minisock);
+                if matches!(minisock, Some(Minisock::Alive(state)) if state != event.state) {
+                    self.minisock_goes_on(cookie, event, out);
+                }
+            }
             TimerChange::Cancelled(cause) => {
                 let cause = if event.netns_gone { Some(EarlyCause::NetnsGone) } else { cause };
                 self.minisock_stopped(cookie, event, cause, out);
@@ -45,7 +55,8 @@ impl Tracker {
         }
     }
 
-    fn minisock_started(
+    /// It begins, or its timer is armed again, or its state is another than before.
+    fn minisock_goes_on(
         &mut self,
         cookie: Cookie,
         event: &MinisockEvent,

@@ -49,6 +49,7 @@ impl Tracker {
                 self.request_stopped(event, cause, false, out);
             }
             TimerChange::Expired => self.request_stopped(event, None, true, out),
+            TimerChange::Segment => {}
         }
     }
 
