@@ -10,8 +10,12 @@ fn main() -> Result<()> {
     )?;
     // `-Z build-std=core` on a stable toolchain. Only the cargo that aya-build starts inherits
     // this; nothing else is compiled by it.
+    // Whatever it prints becomes a warning of this build: nothing but warnings, then.
     // SAFETY: a build script has one thread here.
-    unsafe { std::env::set_var("RUSTC_BOOTSTRAP", "1") };
+    unsafe {
+        std::env::set_var("RUSTC_BOOTSTRAP", "1");
+        std::env::set_var("CARGO_TERM_QUIET", "true");
+    }
     aya_build::build_ebpf(
         [Package {
             name: "tcptrace-ebpf",

@@ -49,7 +49,11 @@ pub fn peek<T: Copy>(address: u64, offset: u32) -> T {
     // SAFETY: all `T` used are integers, and the helper writes the whole of it, zero on a fault.
     unsafe {
         let mut value = core::mem::MaybeUninit::<T>::zeroed();
-        peek_into(value.as_mut_ptr().cast(), size_of::<T>() as u32, address + offset as u64);
+        peek_into(
+            value.as_mut_ptr().cast(),
+            size_of::<T>() as u32,
+            address + offset as u64,
+        );
         value.assume_init()
     }
 }

@@ -37,7 +37,9 @@ pub fn send<T: 'static>(fill: impl FnOnce(*mut T)) {
 /// faster than that, and then once, not per event.
 #[inline(always)]
 fn wakeup() -> u64 {
-    let beyond = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)).wrapping_sub(setting!(wake_at));
+    let beyond = EVENTS
+        .query(u64::from(BPF_RB_AVAIL_DATA))
+        .wrapping_sub(setting!(wake_at));
     if beyond < WAKE_WINDOW {
         u64::from(BPF_RB_FORCE_WAKEUP)
     } else {

@@ -68,11 +68,18 @@ pub fn wanted(head: &Head) -> bool {
 #[inline(always)]
 fn has_port(set: u32, port: u16) -> bool {
     let word = set * port_set::WORDS + u32::from(port) / 64;
-    PORTS.get(word).is_some_and(|bits| bits >> (port % 64) & 1 == 1)
+    PORTS
+        .get(word)
+        .is_some_and(|bits| bits >> (port % 64) & 1 == 1)
 }
 
 #[inline(always)]
 fn has_addr(set: u8, family: u8, addr: &[u8; 16]) -> bool {
-    let key = AddrKey { set, family, reserved: [0; 2], addr: *addr };
+    let key = AddrKey {
+        set,
+        family,
+        reserved: [0; 2],
+        addr: *addr,
+    };
     ADDRS.get(Key::new(AddrKey::BITS, key)).is_some()
 }

@@ -83,7 +83,10 @@ impl AddrKey {
 /// A field of a nested struct counts from the outer one that is named first.
 #[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
 #[repr(C)]
-#[expect(missing_docs, reason = "each is named after the struct and the field that it is of")]
+#[expect(
+    missing_docs,
+    reason = "each is named after the struct and the field that it is of"
+)]
 pub struct Offsets {
     pub sock_common_daddr: u32,
     pub sock_common_rcv_saddr: u32,

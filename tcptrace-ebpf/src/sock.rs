@@ -40,7 +40,9 @@ pub fn changed(sk: *const u8, from: u8, to: u8) {
         return;
     }
     // SAFETY: as above.
-    let Some(mut head) = (unsafe { common(sk) }) else { return };
+    let Some(mut head) = (unsafe { common(sk) }) else {
+        return;
+    };
     // SAFETY: as above.
     let net: *const u8 = unsafe { read(sk, setting!(offsets.sock_common_net)) };
     // SAFETY: `skc_net` is a pointer whose type BTF knows.
@@ -153,8 +155,12 @@ pub unsafe fn common(skc: *const u8) -> Option<Head> {
             AF_INET => {}
             _ => return None,
         }
-        local.cast::<u32>().write(read(skc, setting!(offsets.sock_common_rcv_saddr)));
-        remote.cast::<u32>().write(read(skc, setting!(offsets.sock_common_daddr)));
+        local
+            .cast::<u32>()
+            .write(read(skc, setting!(offsets.sock_common_rcv_saddr)));
+        remote
+            .cast::<u32>()
+            .write(read(skc, setting!(offsets.sock_common_daddr)));
         Some(head)
     }
 }

@@ -6,9 +6,7 @@
 
 use aya_ebpf::{
     EbpfContext as _,
-    helpers::{
-        generated::{bpf_get_stack, bpf_jiffies64},
-    },
+    helpers::generated::{bpf_get_stack, bpf_jiffies64},
     macros::map,
     maps::PerCpuArray,
     programs::BtfTracePointContext,
@@ -58,7 +56,9 @@ pub fn segment_dropped(sk: *const u8) {
         return;
     }
     let bytes = Snapshot::at(sk as u64);
-    let Some(mut head) = bytes.head(change::SEGMENT) else { return };
+    let Some(mut head) = bytes.head(change::SEGMENT) else {
+        return;
+    };
     head.to = bytes.field(setting!(offsets.timewait_substate));
     head.kind = kind::MINISOCK;
     send(head);
@@ -88,7 +88,9 @@ fn completes(local_port: u16) -> bool {
 #[inline(always)]
 fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, what: u8) {
     let bytes = Snapshot::at(address);
-    let Some(mut head) = bytes.head(what) else { return };
+    let Some(mut head) = bytes.head(what) else {
+        return;
+    };
     head.to = bytes.field(setting!(offsets.timewait_substate));
     if what == change::CANCELLED && early(timer) {
         head.kind = kind::MINISOCK_EARLY;
@@ -102,7 +104,9 @@ fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, 
 #[inline(always)]
 fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, what: u8) {
     let bytes = Snapshot::at(address);
-    let Some(mut head) = bytes.head(what) else { return };
+    let Some(mut head) = bytes.head(what) else {
+        return;
+    };
     head.to = bytes.field(setting!(offsets.request_num_retrans));
     head.shutdown = bytes.field(setting!(offsets.request_num_timeout));
     if what == change::STARTED {
@@ -193,7 +197,9 @@ fn send_early(ctx: &BtfTracePointContext, head: Head) {
         // SAFETY: `to` is a reserved record, and the stack has room for STACK_DEPTH addresses.
         unsafe {
             (&raw mut (*to).head).write(head);
-            (&raw mut (*to).stack).cast::<[u64; STACK_DEPTH]>().write([0; STACK_DEPTH]);
+            (&raw mut (*to).stack)
+                .cast::<[u64; STACK_DEPTH]>()
+                .write([0; STACK_DEPTH]);
             let stack = (&raw mut (*to).stack).cast();
             bpf_get_stack(ctx.as_ptr(), stack, (STACK_DEPTH * 8) as u32, 0);
         }

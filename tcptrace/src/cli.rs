@@ -78,7 +78,13 @@ struct LiveArgs {
     #[arg(short = 'p', long, value_name = "PID", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..), help_heading = "Filters")]
     pid: Vec<u32>,
     /// Process names.
-    #[arg(short = 'c', long, value_name = "NAME", value_delimiter = ',', help_heading = "Filters")]
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        help_heading = "Filters"
+    )]
     comm: Vec<String>,
     /// Users, by id or name.
     #[arg(long, value_name = "UID", value_delimiter = ',', value_parser = uid, help_heading = "Filters")]
@@ -90,7 +96,13 @@ struct LiveArgs {
     #[arg(long, value_name = "PATH", value_parser = cgroup, help_heading = "Filters")]
     cgroup: Option<String>,
     /// Transitions from or to these states: time-wait, ESTABLISHED, …
-    #[arg(short = 's', long, value_name = "STATE", value_delimiter = ',', help_heading = "Filters")]
+    #[arg(
+        short = 's',
+        long,
+        value_name = "STATE",
+        value_delimiter = ',',
+        help_heading = "Filters"
+    )]
     state: Vec<State>,
 
     /// Stop after that long: 10s, 5m, 1h30m.
@@ -124,7 +136,11 @@ impl Cli {
 
     /// What `watch` is told.
     pub fn into_watch(self) -> WatchOptions {
-        let Watch { live, count, command } = match self.command {
+        let Watch {
+            live,
+            count,
+            command,
+        } = match self.command {
             Some(Command::Watch(watch)) => watch,
             None => self.watch,
         };
@@ -169,7 +185,9 @@ impl LiveArgs {
                 states: self.state,
                 followed: !command.is_empty(),
             },
-            limit: Limit { duration: self.duration },
+            limit: Limit {
+                duration: self.duration,
+            },
             buffer_bytes: self.buffer_size,
             strict: self.strict,
             kernel_log: self.verbose > 1,
@@ -201,7 +219,9 @@ fn cidr(given: &str) -> Result<IpNet, String> {
     let net: IpNet = given
         .parse()
         .or_else(|_| given.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "it takes an address or a prefix, as in 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32")?;
+        .map_err(
+            |_| "it takes an address or a prefix, as in 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32",
+        )?;
     // IPv4-mapped addresses are shown as IPv4, and so are asked for.
     if let IpNet::V6(v6) = net
         && v6.prefix_len() >= 96
@@ -213,21 +233,29 @@ fn cidr(given: &str) -> Result<IpNet, String> {
 }
 
 fn uid(given: &str) -> Result<u32, String> {
-    given.parse().or_else(|_| match nix::unistd::User::from_name(given) {
-        Ok(Some(user)) => Ok(user.uid.as_raw()),
-        _ => Err("there is no such user; it takes an id, as in 1000, or a name".to_owned()),
-    })
+    given
+        .parse()
+        .or_else(|_| match nix::unistd::User::from_name(given) {
+            Ok(Some(user)) => Ok(user.uid.as_raw()),
+            _ => Err("there is no such user; it takes an id, as in 1000, or a name".to_owned()),
+        })
 }
 
 fn netns(given: &str) -> Result<u32, String> {
     if given == "self" {
-        return snapshot::own().ok_or_else(|| "the own network namespace can't be told: is /proc mounted?".to_owned());
+        return snapshot::own().ok_or_else(|| {
+            "the own network namespace can't be told: is /proc mounted?".to_owned()
+        });
     }
     if let Ok(inode) = given.parse() {
         return Ok(inode);
     }
     let named = Path::new("/run/netns").join(given);
-    let path = if given.contains('/') { Path::new(given) } else { named.as_path() };
+    let path = if given.contains('/') {
+        Path::new(given)
+    } else {
+        named.as_path()
+    };
     snapshot::inode_of(path).ok_or_else(|| {
         format!(
             "there is no {}; it takes a path as in /proc/123/ns/net, a name of `ip netns`, an \
@@ -238,7 +266,9 @@ fn netns(given: &str) -> Result<u32, String> {
 }
 
 fn cgroup(given: &str) -> Result<String, String> {
-    Cgroups::new().resolve(Path::new(given)).map_err(|error| error.to_string())
+    Cgroups::new()
+        .resolve(Path::new(given))
+        .map_err(|error| error.to_string())
 }
 
 fn duration(given: &str) -> Result<Duration, String> {

@@ -15,7 +15,10 @@ const UNABLE: u8 = 3;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     cli::start_logging(cli.verbosity());
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("tcptrace: cannot start: {error}");
@@ -37,5 +40,9 @@ fn explain(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!("tcptrace: {error:#}");
-    ExitCode::from(if error.is::<KernelError>() { UNABLE } else { FAILED })
+    ExitCode::from(if error.is::<KernelError>() {
+        UNABLE
+    } else {
+        FAILED
+    })
 }

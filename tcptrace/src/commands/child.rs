@@ -22,7 +22,9 @@ impl Traced {
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
-        Ok(Self { child: Command::new(program).args(arguments).spawn()? })
+        Ok(Self {
+            child: Command::new(program).args(arguments).spawn()?,
+        })
     }
 
     /// Waits for its end.
@@ -42,12 +44,18 @@ impl Traced {
 /// A status as a shell gives it: 128 and the signal for a command that a signal ended.
 #[must_use]
 pub fn code(status: ExitStatus) -> u8 {
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
 /// The status of a command that did not start, as a shell gives it.
 #[must_use]
 pub fn code_of_failure(error: &io::Error) -> u8 {
-    if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
+    if error.kind() == io::ErrorKind::NotFound {
+        127
+    } else {
+        126
+    }
 }

@@ -4,7 +4,6 @@ use std::{
     ffi::OsString,
     io,
     ops::ControlFlow,
-    os::fd::{AsRawFd as _, RawFd},
     time::{Duration, Instant},
 };
 
@@ -150,9 +149,11 @@ impl Live {
         let mut early: Vec<Event> = Vec::new();
         let mut broken_records = 0;
         while !looking.is_finished() {
-            reader.drain(MOST_EARLY - early.len(), |record| match decode(record, &kernel.symbols) {
-                Ok(event) => early.push(event),
-                Err(_) => broken_records += 1,
+            reader.drain(MOST_EARLY - early.len(), |record| {
+                match decode(record, &kernel.symbols) {
+                    Ok(event) => early.push(event),
+                    Err(_) => broken_records += 1,
+                }
             });
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -192,7 +193,9 @@ impl Live {
     ) -> Result<Outcome> {
         let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;
-        let wakeups = AsyncFd::with_interest(BorrowedRing(self.reader.as_raw_fd()), Interest::READABLE)
+        let ring = self.reader.descriptor()?;
+        // SAFETY: `wakeups` owns the descriptor, and closes it only after it is deregistered.
+        let wakeups = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
             .context("cannot wait for the ring buffer")?;
         let mut logger = match options.kernel_log {
             true => self.kernel.logger().ok(),
@@ -208,7 +211,10 @@ impl Live {
                 Err(error) => {
                     eprintln!("tcptrace: cannot run {}: {error}", command[0].display());
                     let end = self.end(began, consumer);
-                    return Ok(Outcome { code: child::code_of_failure(&error), end });
+                    return Ok(Outcome {
+                        code: child::code_of_failure(&error),
+                        end,
+                    });
                 }
             },
         };
@@ -271,7 +277,9 @@ impl Live {
                 break;
             }
         }
-        self.emit(consumer, |tracker, sink| tracker.finish(&mut |it| sink.take(it)))?;
+        self.emit(consumer, |tracker, sink| {
+            tracker.finish(&mut |it| sink.take(it))
+        })?;
         consumer.flush()?;
         let end = self.end(began, consumer);
         if options.strict && end.lost > 0 && code == 0 {
@@ -298,7 +306,10 @@ impl Live {
 
     fn end(&self, began: Instant, consumer: &impl Consumer) -> End {
         if self.broken_records > 0 {
-            log::error!("{} records of the kernel half could not be read", self.broken_records);
+            log::error!(
+                "{} records of the kernel half could not be read",
+                self.broken_records
+            );
         }
         End {
             transitions: consumer.shown(),
@@ -326,8 +337,17 @@ impl Live {
             consumer.lost(lost)?;
         }
 
-        let Self { kernel, reader, tracker, filter, clock, cgroups, chunk, broken_records, .. } =
-            self;
+        let Self {
+            kernel,
+            reader,
+            tracker,
+            filter,
+            clock,
+            cgroups,
+            chunk,
+            broken_records,
+            ..
+        } = self;
         let mut sink = Sink::new(filter, clock, cgroups, consumer);
         let mut last = 0;
         let count = reader.drain(*chunk, |record| match decode(record, &kernel.symbols) {
@@ -340,7 +360,9 @@ impl Live {
         });
         let empty = count < *chunk;
         let known = if empty { now } else { last.min(now) };
-        tracker.advance(known.saturating_sub(MARGIN_NS), &mut |transition| sink.take(transition));
+        tracker.advance(known.saturating_sub(MARGIN_NS), &mut |transition| {
+            sink.take(transition)
+        });
         let mut enough = sink.finish()?;
         if empty {
             enough |= self.look_for_ports(now, consumer)?;
@@ -354,8 +376,11 @@ impl Live {
         if self.looked.elapsed() < LOOK {
             return Ok(false);
         }
-        let mut wanted: Vec<(u32, Option<u32>)> =
-            self.tracker.without_port(now).map(|(_, netns, pid)| (netns, pid)).collect();
+        let mut wanted: Vec<(u32, Option<u32>)> = self
+            .tracker
+            .without_port(now)
+            .map(|(_, netns, pid)| (netns, pid))
+            .collect();
         if wanted.is_empty() {
             return Ok(false);
         }
@@ -403,7 +428,13 @@ impl<'a, C: Consumer> Sink<'a, C> {
         consumer: &'a mut C,
     ) -> Self {
         let around = Surroundings { clock, cgroups };
-        Self { filter, around, consumer, enough: false, failed: None }
+        Self {
+            filter,
+            around,
+            consumer,
+            enough: false,
+            failed: None,
+        }
     }
 
     fn take(&mut self, transition: &Transition) {
@@ -426,15 +457,6 @@ impl<'a, C: Consumer> Sink<'a, C> {
             None => Ok(self.enough),
             Some(error) => Err(error.into()),
         }
-    }
-}
-
-/// The ring buffer's descriptor, which the reader owns.
-struct BorrowedRing(RawFd);
-
-impl std::os::fd::AsRawFd for BorrowedRing {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0
     }
 }
 

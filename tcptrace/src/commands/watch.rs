@@ -92,7 +92,12 @@ fn view(options: &WatchOptions) -> Box<dyn View> {
         Output::Table => {
             let ascii = !speaks_unicode();
             let layouts = move || Layout::new(columns(), ascii);
-            Box::new(Table::new(out, Palette::stdout(options.colour), options.utc, layouts))
+            Box::new(Table::new(
+                out,
+                Palette::stdout(options.colour),
+                options.utc,
+                layouts,
+            ))
         }
     }
 }
@@ -116,11 +121,21 @@ fn columns() -> Option<usize> {
     if !stdout.is_terminal() {
         return None;
     }
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     // SAFETY: the call fills the struct that it is given.
     let told = unsafe { window_size(stdout.as_raw_fd(), &raw mut size) };
     // A terminal that doesn't know its size says 0.
-    Some(told.ok().map(|_| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80))
+    Some(
+        told.ok()
+            .map(|_| usize::from(size.ws_col))
+            .filter(|columns| *columns > 0)
+            .unwrap_or(80),
+    )
 }
 
 struct Watch {

@@ -19,7 +19,10 @@ impl Endpoint {
     /// An endpoint with a port in host order, 0 for none.
     #[must_use]
     pub fn new(addr: IpAddr, port: u16) -> Self {
-        Self { addr, port: NonZeroU16::new(port) }
+        Self {
+            addr,
+            port: NonZeroU16::new(port),
+        }
     }
 
     /// The port, 0 for none.

@@ -54,10 +54,17 @@ impl Comm {
         let mut bytes = [0; 16];
         let clean = std::str::from_utf8(raw).is_ok_and(|text| !text.contains(char::is_control));
         for (to, from) in bytes.iter_mut().zip(raw) {
-            *to = if clean || (b' '..0x7f).contains(from) { *from } else { b'?' };
+            *to = if clean || (b' '..0x7f).contains(from) {
+                *from
+            } else {
+                b'?'
+            };
         }
         #[expect(clippy::cast_possible_truncation, reason = "at most 15")]
-        Self { bytes, length: raw.len() as u8 }
+        Self {
+            bytes,
+            length: raw.len() as u8,
+        }
     }
 
     /// The name.
@@ -103,7 +110,6 @@ pub type Measured = tcptrace_ebpf::wire::Metrics;
 
 /// Something that happened in the kernel.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::large_enum_variant, reason = "never stored in numbers; a box would be allocated per event")]
 pub enum Event {
     /// A full socket changed its state.
     Socket(SocketEvent),

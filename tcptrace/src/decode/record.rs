@@ -39,9 +39,11 @@ pub enum DecodeError {
 /// # Errors
 /// [`DecodeError`] for bytes that are no record.
 pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
-    let (head, _) =
-        Head::read_from_prefix(bytes).map_err(|_| DecodeError::Short(bytes.len()))?;
-    let wrong = DecodeError::Kind { kind: head.kind, bytes: bytes.len() };
+    let (head, _) = Head::read_from_prefix(bytes).map_err(|_| DecodeError::Short(bytes.len()))?;
+    let wrong = DecodeError::Kind {
+        kind: head.kind,
+        bytes: bytes.len(),
+    };
     match head.kind {
         wire::kind::SOCKET if bytes.len() == size_of::<Head>() => {
             socket(&head, None, None).map(Event::Socket)
@@ -89,7 +91,10 @@ fn socket(
         from: state("from", head.from)?,
         to: state("to", head.to)?,
         owner: owner.map(|owner| Owner {
-            process: Some(Process { pid: owner.pid, comm: Comm::new(&owner.comm) }),
+            process: Some(Process {
+                pid: owner.pid,
+                comm: Comm::new(&owner.comm),
+            }),
             uid: Some(owner.uid),
             cgroup: Cgroup::new(owner.cgroup),
         }),
@@ -111,7 +116,12 @@ fn minisock(head: &Head, early: Option<EarlyCause>) -> Result<MinisockEvent, Dec
         state: match state("tw_substate", head.to)? {
             State::FinWait2 => MinisockState::FinWait2,
             State::TimeWait => MinisockState::TimeWait,
-            _ => return Err(DecodeError::Value { field: "tw_substate", value: head.to }),
+            _ => {
+                return Err(DecodeError::Value {
+                    field: "tw_substate",
+                    value: head.to,
+                });
+            }
         },
         netns_gone: head.flags & wire::flag::NETNS_GONE != 0,
     })
@@ -134,7 +144,9 @@ fn request(
 }
 
 fn cause(record: &EarlyEnd, symbols: &Symbols) -> EarlyCause {
-    symbols.early_cause(&record.stack).unwrap_or(EarlyCause::Unknown)
+    symbols
+        .early_cause(&record.stack)
+        .unwrap_or(EarlyCause::Unknown)
 }
 
 fn change(value: u8, early: Option<EarlyCause>) -> Result<TimerChange, DecodeError> {
@@ -143,7 +155,10 @@ fn change(value: u8, early: Option<EarlyCause>) -> Result<TimerChange, DecodeErr
         wire::change::CANCELLED => Ok(TimerChange::Cancelled(early)),
         wire::change::EXPIRED => Ok(TimerChange::Expired),
         wire::change::SEGMENT => Ok(TimerChange::Segment),
-        value => Err(DecodeError::Value { field: "change", value }),
+        value => Err(DecodeError::Value {
+            field: "change",
+            value,
+        }),
     }
 }
 
@@ -155,7 +170,12 @@ fn tuple(head: &Head) -> Result<Tuple, DecodeError> {
     let family = match head.family {
         4 => Family::Ipv4,
         6 => Family::Ipv6,
-        value => return Err(DecodeError::Value { field: "family", value }),
+        value => {
+            return Err(DecodeError::Value {
+                field: "family",
+                value,
+            });
+        }
     };
     Ok(Tuple {
         netns: head.netns,

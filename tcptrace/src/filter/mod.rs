@@ -25,7 +25,11 @@ impl Family {
     /// The family of an address.
     #[must_use]
     pub fn of(addr: IpAddr) -> Self {
-        if addr.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+        if addr.is_ipv4() {
+            Self::Ipv4
+        } else {
+            Self::Ipv6
+        }
     }
 
     /// The name in JSON and CSV.
@@ -89,11 +93,21 @@ impl Filter {
     fn matches_connection(&self, transition: &Transition) -> bool {
         let tuple = &transition.tuple;
         let (local, remote) = (tuple.local, tuple.remote);
-        self.family.is_none_or(|family| family == Family::of(local.addr))
+        self.family
+            .is_none_or(|family| family == Family::of(local.addr))
             && self.netns.is_none_or(|netns| netns == tuple.netns)
-            && self.local_ports.as_ref().is_none_or(|set| set.has(local.port))
-            && self.remote_ports.as_ref().is_none_or(|set| set.has(remote.port))
-            && self.ports.as_ref().is_none_or(|set| set.has(local.port) || set.has(remote.port))
+            && self
+                .local_ports
+                .as_ref()
+                .is_none_or(|set| set.has(local.port))
+            && self
+                .remote_ports
+                .as_ref()
+                .is_none_or(|set| set.has(remote.port))
+            && self
+                .ports
+                .as_ref()
+                .is_none_or(|set| set.has(local.port) || set.has(remote.port))
             && (self.local_addrs.is_empty() || has(&self.local_addrs, local.addr))
             && (self.remote_addrs.is_empty()
                 || (remote.port.is_some() && has(&self.remote_addrs, remote.addr)))
@@ -106,16 +120,22 @@ impl Filter {
         let owner = &transition.owner;
         (!self.followed || transition.followed)
             && (self.pids.is_empty()
-                || owner.process.is_some_and(|process| self.pids.contains(&process.pid)))
+                || owner
+                    .process
+                    .is_some_and(|process| self.pids.contains(&process.pid)))
             && (self.comms.is_empty()
                 || owner.process.is_some_and(|process| {
-                    self.comms.iter().any(|comm| truncated(comm) == process.comm.as_str())
+                    self.comms
+                        .iter()
+                        .any(|comm| truncated(comm) == process.comm.as_str())
                 }))
             && (self.uids.is_empty() || owner.uid.is_some_and(|uid| self.uids.contains(&uid)))
     }
 
     fn matches_cgroup(&self, transition: &Transition, cgroups: &mut Cgroups) -> bool {
-        let Some(wanted) = &self.cgroup else { return true };
+        let Some(wanted) = &self.cgroup else {
+            return true;
+        };
         transition
             .owner
             .cgroup
@@ -130,13 +150,16 @@ fn has(nets: &[IpNet], addr: IpAddr) -> bool {
 
 /// The part of a name that the kernel keeps (TASK_COMM_LEN less its zero byte).
 fn truncated(comm: &str) -> &str {
-    let end = (0..=comm.len().min(15)).rev().find(|end| comm.is_char_boundary(*end));
+    let end = (0..=comm.len().min(15))
+        .rev()
+        .find(|end| comm.is_char_boundary(*end));
     &comm[..end.unwrap_or(0)]
 }
 
 fn is_below(path: &str, above: &str) -> bool {
     let above = above.trim_end_matches('/');
-    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(above)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -34,7 +34,9 @@ impl PortSet {
 
     /// The words of the bitmap that are not zero, with their index.
     pub fn words(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
-        (0..).zip(self.bits.iter().copied()).filter(|(_, bits)| *bits != 0)
+        (0..)
+            .zip(self.bits.iter().copied())
+            .filter(|(_, bits)| *bits != 0)
     }
 
     /// The ports, in ascending order.

@@ -31,7 +31,10 @@ impl Cgroups {
             .ok()
             .and_then(|mounts| mounts.into_iter().find(|mount| mount.fs_type == "cgroup2"))
             .map(|mount| mount.mount_point);
-        Self { mount, ..Self::default() }
+        Self {
+            mount,
+            ..Self::default()
+        }
     }
 
     /// The path of a cgroup below the root of all, with `/` first.
@@ -65,7 +68,9 @@ impl Cgroups {
     }
 
     fn walk(&mut self, directory: &Path, name: &str) {
-        let Ok(metadata) = fs::metadata(directory) else { return };
+        let Ok(metadata) = fs::metadata(directory) else {
+            return;
+        };
         self.paths.insert(metadata.ino(), name.to_owned());
         // Deep trees are read without recursion: the depth is the users' choice.
         let mut open = vec![(directory.to_owned(), name.trim_end_matches('/').to_owned())];

@@ -36,7 +36,9 @@ impl Clock {
         let before = nanoseconds(ClockId::CLOCK_MONOTONIC);
         let real = nanoseconds(ClockId::CLOCK_REALTIME);
         let after = nanoseconds(ClockId::CLOCK_MONOTONIC);
-        Self { offset: real - before.midpoint(after) }
+        Self {
+            offset: real - before.midpoint(after),
+        }
     }
 
     /// Reads the clocks again, so that a step of the wall clock, or a suspend, is followed. Small

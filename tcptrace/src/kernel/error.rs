@@ -18,7 +18,9 @@ pub enum KernelError {
     )]
     NoBtf(String),
     /// A struct or field that the kernel half reads is not there.
-    #[error("this kernel's struct {container} has no field {field}: please report this, with `uname -r`")]
+    #[error(
+        "this kernel's struct {container} has no field {field}: please report this, with `uname -r`"
+    )]
     NoField {
         /// The struct.
         container: &'static str,
@@ -61,7 +63,10 @@ impl KernelError {
                 return Self::NotPermitted(io_error.to_string());
             }
             if name == "EVENTS" {
-                return Self::Buffer { bytes: buffer_bytes, source: copy(io_error) };
+                return Self::Buffer {
+                    bytes: buffer_bytes,
+                    source: copy(io_error),
+                };
             }
         }
         match io_source(error) {
@@ -72,7 +77,11 @@ impl KernelError {
 
     /// Reads an aya error of loading or attaching a program.
     pub(super) fn from_program(program: &'static str, error: &aya::programs::ProgramError) -> Self {
-        if let aya::programs::ProgramError::LoadError { io_error, verifier_log } = error {
+        if let aya::programs::ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } = error
+        {
             let log = verifier_log.to_string();
             if log.contains("unknown func bpf_get_socket_cookie")
                 || log.contains("helper call is not allowed in probe")
@@ -84,11 +93,17 @@ impl KernelError {
             }
             let last: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
             let last = last[last.len().saturating_sub(4)..].join("; ");
-            return Self::Refused { program, why: format!("{io_error}: {last}") };
+            return Self::Refused {
+                program,
+                why: format!("{io_error}: {last}"),
+            };
         }
         match io_source(error) {
             Some(io) if is_permission(io) => Self::NotPermitted(io.to_string()),
-            _ => Self::Refused { program, why: chain(error) },
+            _ => Self::Refused {
+                program,
+                why: chain(error),
+            },
         }
     }
 }
@@ -98,7 +113,10 @@ fn is_permission(error: &io::Error) -> bool {
 }
 
 fn copy(error: &io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error)
+    error.raw_os_error().map_or_else(
+        || io::Error::from(error.kind()),
+        io::Error::from_raw_os_error,
+    )
 }
 
 fn io_source<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {

@@ -82,7 +82,11 @@ impl Kernel {
             .btf(Some(&btf))
             .verifier_log_level(VerifierLogLevel::DISABLE)
             .override_global("SETTINGS", settings.as_bytes(), true)
-            .override_global(aya_log::LEVEL, &u8::from(options.log).wrapping_mul(5), false)
+            .override_global(
+                aya_log::LEVEL,
+                &u8::from(options.log).wrapping_mul(5),
+                false,
+            )
             .map_max_entries("EVENTS", options.buffer_bytes)
             .load(PROGRAMS)
             .map_err(|error| KernelError::from_load(&error, options.buffer_bytes))?;
@@ -97,9 +101,16 @@ impl Kernel {
             PerCpuArray::try_from(lost).map_err(|error| KernelError::Load(error.to_string()))?,
         );
 
-        let mut kernel = Self { degraded: Vec::new(), minisocks: true, symbols, ebpf };
+        let mut kernel = Self {
+            degraded: Vec::new(),
+            minisocks: true,
+            symbols,
+            ebpf,
+        };
         if options.follow {
-            kernel.follow_children().map_err(|error| KernelError::Load(error.to_string()))?;
+            kernel
+                .follow_children()
+                .map_err(|error| KernelError::Load(error.to_string()))?;
             kernel.attach("sched_process_fork", &btf)?;
         }
         // Timers first: a connection that is seen to begin must not lose its TIME_WAIT.
@@ -132,8 +143,10 @@ impl Kernel {
         for hook in TIMERS {
             if let Err(error) = self.attach(hook, btf) {
                 self.minisocks = false;
-                self.degraded
-                    .push(Degraded { what: hook, why: format!("{error}, so {consequence}") });
+                self.degraded.push(Degraded {
+                    what: hook,
+                    why: format!("{error}, so {consequence}"),
+                });
             }
         }
         if let Err(error) = self.attach("kfree_skb", btf) {

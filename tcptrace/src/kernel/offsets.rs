@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use btf_rs::{Btf, BtfType as _, Type};
+use btf_rs::{Btf, Type};
 use tcptrace_ebpf::settings::{MINISOCK_BYTES, Offsets};
 
 use super::KernelError;
@@ -18,7 +18,10 @@ const DEPTH: usize = 8;
 /// [`KernelError::NoBtf`] and [`KernelError::NoField`].
 pub fn look_up() -> Result<Offsets, KernelError> {
     let btf = Btf::from_file(BTF).map_err(|error| KernelError::NoBtf(error.to_string()))?;
-    let mut structs = Structs { btf, ids: HashMap::new() };
+    let mut structs = Structs {
+        btf,
+        ids: HashMap::new(),
+    };
     let mut at = |container, fields: &[&'static str]| structs.offset(container, fields);
 
     let offsets = Offsets {
@@ -72,13 +75,25 @@ pub fn look_up() -> Result<Offsets, KernelError> {
     // What the kernel half reads of a minisock or request in one go.
     let within = |offset: u32, bytes: usize| offset as usize + bytes <= MINISOCK_BYTES;
     if !within(offsets.timewait_substate, 1) {
-        return Err(KernelError::NoField { container: "inet_timewait_sock", field: "tw_substate" });
+        return Err(KernelError::NoField {
+            container: "inet_timewait_sock",
+            field: "tw_substate",
+        });
     }
-    if !within(offsets.request_num_retrans.max(offsets.request_num_timeout), 1) {
-        return Err(KernelError::NoField { container: "request_sock", field: "num_retrans" });
+    if !within(
+        offsets.request_num_retrans.max(offsets.request_num_timeout),
+        1,
+    ) {
+        return Err(KernelError::NoField {
+            container: "request_sock",
+            field: "num_retrans",
+        });
     }
     if !within(offsets.sock_common_cookie, 8) || !within(offsets.sock_common_v6_rcv_saddr, 16) {
-        return Err(KernelError::NoField { container: "sock_common", field: "skc_cookie" });
+        return Err(KernelError::NoField {
+            container: "sock_common",
+            field: "skc_cookie",
+        });
     }
     Ok(offsets)
 }
@@ -96,9 +111,15 @@ impl Structs {
         container: &'static str,
         fields: &[&'static str],
     ) -> Result<u32, KernelError> {
-        let missing = || KernelError::NoField { container, field: fields[0] };
+        let missing = || KernelError::NoField {
+            container,
+            field: fields[0],
+        };
         if !self.ids.contains_key(container) {
-            let types = self.btf.resolve_types_by_name(container).map_err(|_| missing())?;
+            let types = self
+                .btf
+                .resolve_types_by_name(container)
+                .map_err(|_| missing())?;
             let of_name = types
                 .into_iter()
                 .find_map(|kind| match kind {

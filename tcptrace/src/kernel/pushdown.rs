@@ -6,10 +6,7 @@
 
 use aya::{
     Ebpf,
-    maps::{
-        Array, LpmTrie, MapError,
-        lpm_trie::Key,
-    },
+    maps::{Array, LpmTrie, MapError, lpm_trie::Key},
 };
 use ipnet::IpNet;
 use tcptrace_ebpf::settings::{AddrKey, Settings, addr_set, port_set};
@@ -68,7 +65,7 @@ pub fn fill(filter: &Filter, settings: &Settings, ebpf: &mut Ebpf) -> Result<(),
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-struct Addr(#[expect(dead_code, reason = "read by the kernel")] AddrKey);
+struct Addr(AddrKey);
 
 // SAFETY: integers without padding.
 unsafe impl aya::Pod for Addr {}
@@ -87,6 +84,11 @@ fn key(set: u8, net: &IpNet) -> Key<Addr> {
     };
     Key::new(
         AddrKey::PREFIX + u32::from(net.prefix_len()),
-        Addr(AddrKey { set, family, reserved: [0; 2], addr }),
+        Addr(AddrKey {
+            set,
+            family,
+            reserved: [0; 2],
+            addr,
+        }),
     )
 }

@@ -1,6 +1,9 @@
 //! Reads the ring buffer, and counts what did not fit into it.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+};
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 
@@ -13,7 +16,11 @@ pub struct Reader {
 
 impl Reader {
     pub(super) fn new(events: RingBuf<MapData>, lost: PerCpuArray<MapData, u64>) -> Self {
-        Self { events, lost, lost_before: 0 }
+        Self {
+            events,
+            lost,
+            lost_before: 0,
+        }
     }
 
     /// Hands records over in their order, `most` of them at the most. Returns how many there
@@ -21,7 +28,9 @@ impl Reader {
     pub fn drain(&mut self, most: usize, mut each: impl FnMut(&[u8])) -> usize {
         let mut count = 0;
         while count < most {
-            let Some(record) = self.events.next() else { break };
+            let Some(record) = self.events.next() else {
+                break;
+            };
             each(&record);
             count += 1;
         }
@@ -30,7 +39,10 @@ impl Reader {
 
     /// How many records found no room since the last call.
     pub fn newly_lost(&mut self) -> u64 {
-        let total = self.lost.get(&0, 0).map_or(self.lost_before, |each| each.iter().sum());
+        let total = self
+            .lost
+            .get(&0, 0)
+            .map_or(self.lost_before, |each| each.iter().sum());
         let new = total - self.lost_before;
         self.lost_before = total;
         new
@@ -41,10 +53,12 @@ impl Reader {
     pub fn lost(&self) -> u64 {
         self.lost_before
     }
-}
 
-impl AsRawFd for Reader {
-    fn as_raw_fd(&self) -> RawFd {
-        self.events.as_raw_fd()
+    /// A descriptor that becomes readable when the kernel half wakes its reader.
+    ///
+    /// # Errors
+    /// When this process has too many descriptors.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.events.as_fd().try_clone_to_owned()
     }
 }

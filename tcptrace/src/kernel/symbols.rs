@@ -1,10 +1,6 @@
 //! Addresses of kernel functions, from /proc/kallsyms.
 
-use std::{
-    fs::File,
-    io::{BufRead as _, BufReader},
-    ops::Range,
-};
+use std::{fs::File, io::BufReader, ops::Range};
 
 use crate::decode::EarlyCause;
 
@@ -57,7 +53,9 @@ impl Symbols {
                 Ok(0) | Err(_) => break,
                 Ok(_) => {}
             }
-            let Some((address, name)) = split(&line) else { continue };
+            let Some((address, name)) = split(&line) else {
+                continue;
+            };
             if let Some((index, start)) = open
                 && address > start
             {
@@ -69,8 +67,9 @@ impl Symbols {
                 b"reqsk_timer_handler" => symbols.reqsk_timer_handler = address,
                 // Most names differ from all of these in the first bytes.
                 [b't' | b'i' | b'_', ..] => {
-                    if let Some(index) =
-                        CAUSES.iter().position(|(cause, _)| cause.as_bytes() == name)
+                    if let Some(index) = CAUSES
+                        .iter()
+                        .position(|(cause, _)| cause.as_bytes() == name)
                     {
                         open = Some((index, address));
                     }
@@ -80,8 +79,10 @@ impl Symbols {
         }
         found.retain(|(_, range)| range.start != 0);
         found.sort_by_key(|(index, _)| *index);
-        symbols.causes =
-            found.into_iter().map(|(index, range)| (range, CAUSES[index].1)).collect();
+        symbols.causes = found
+            .into_iter()
+            .map(|(index, range)| (range, CAUSES[index].1))
+            .collect();
         symbols
     }
 

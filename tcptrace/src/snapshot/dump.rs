@@ -5,7 +5,9 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
 use netlink_packet_sock_diag::{
     SockDiagMessage,
     constants::{AF_INET, AF_INET6, IPPROTO_TCP},
@@ -49,7 +51,10 @@ pub struct Found {
 /// When the kernel has no sock_diag for TCP (`modprobe tcp_diag`), or netlink fails.
 pub fn dump(netns: u32, states: &StateFlags) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
-    for (family, id) in [(AF_INET, SocketId::new_v4()), (AF_INET6, SocketId::new_v6())] {
+    for (family, id) in [
+        (AF_INET, SocketId::new_v4()),
+        (AF_INET6, SocketId::new_v6()),
+    ] {
         dump_family(netns, states, family, id, &mut found)?;
     }
     Ok(found)

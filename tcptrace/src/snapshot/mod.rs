@@ -7,11 +7,11 @@ mod owners;
 
 use crate::track::{Existing, ExistingKind};
 
+use self::owners::Owners;
 pub use self::{
     dump::Found,
     namespaces::{Namespaces, inode_of, own},
 };
-use self::owners::Owners;
 
 /// What a snapshot gave.
 #[derive(Debug, Default)]
@@ -31,9 +31,10 @@ pub fn take(netns: Option<u32>) -> Snapshot {
     for namespace in Namespaces::read().all(netns) {
         match namespace.dump(dump::ALL_STATES) {
             Ok(sockets) => found.extend(sockets),
-            Err(error) => snapshot
-                .failures
-                .push(format!("sockets of network namespace {}: {error}", namespace.inode)),
+            Err(error) => snapshot.failures.push(format!(
+                "sockets of network namespace {}: {error}",
+                namespace.inode
+            )),
         }
     }
     let owners = Owners::read(found.iter().map(|socket| socket.inode));

@@ -74,7 +74,10 @@ impl Namespaces {
         self.0
             .iter()
             .filter(move |(inode, _)| only.is_none_or(|only| only == **inode))
-            .map(|(inode, path)| Namespace { inode: *inode, path: path.clone() })
+            .map(|(inode, path)| Namespace {
+                inode: *inode,
+                path: path.clone(),
+            })
     }
 
     /// Looks for the addresses of sockets in SYN_SENT, by cookie. `pid`: a process that may live

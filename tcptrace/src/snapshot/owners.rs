@@ -12,8 +12,10 @@ impl Owners {
     /// Walks the descriptors of all processes. Of several that share a socket, the one with the
     /// lowest id is taken: most often it made it.
     pub fn read(inodes: impl Iterator<Item = u32>) -> Self {
-        let mut wanted: HashMap<u32, Option<Owner>> =
-            inodes.filter(|inode| *inode != 0).map(|inode| (inode, None)).collect();
+        let mut wanted: HashMap<u32, Option<Owner>> = inodes
+            .filter(|inode| *inode != 0)
+            .map(|inode| (inode, None))
+            .collect();
         if wanted.is_empty() {
             return Self::default();
         }
@@ -26,7 +28,9 @@ impl Owners {
         pids.sort_unstable();
         for pid in pids {
             // A process that is gone by now, or may not be looked at, has no descriptors to see.
-            let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { continue };
+            let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+                continue;
+            };
             let mut this = None;
             for descriptor in descriptors.flatten() {
                 if let Some(inode) = socket_of(&descriptor.path())
@@ -36,7 +40,12 @@ impl Owners {
                 }
             }
         }
-        Self(wanted.into_iter().filter_map(|(inode, owner)| Some((inode, owner?))).collect())
+        Self(
+            wanted
+                .into_iter()
+                .filter_map(|(inode, owner)| Some((inode, owner?)))
+                .collect(),
+        )
     }
 
     /// The owner of a socket, nothing known if there is none.
@@ -48,19 +57,33 @@ impl Owners {
 /// The inode of the socket that a link in /proc/PID/fd leads to: `socket:[123]`.
 fn socket_of(link: &Path) -> Option<u32> {
     let target = fs::read_link(link).ok()?;
-    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    target
+        .to_str()?
+        .strip_prefix("socket:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
 }
 
 fn read_owner(pid: u32) -> Option<Owner> {
     let comm = fs::read(format!("/proc/{pid}/comm")).ok()?;
     let comm = Comm::new(comm.strip_suffix(b"\n").unwrap_or(&comm));
-    Some(Owner { process: Some(Process { pid, comm }), uid: None, cgroup: cgroup_of(pid) })
+    Some(Owner {
+        process: Some(Process { pid, comm }),
+        uid: None,
+        cgroup: cgroup_of(pid),
+    })
 }
 
 /// The id of a process's cgroup (v2): the inode number of its directory.
 fn cgroup_of(pid: u32) -> Option<Cgroup> {
     let process = procfs::process::Process::new(pid.try_into().ok()?).ok()?;
-    let path = process.cgroups().ok()?.into_iter().find(|cgroup| cgroup.hierarchy == 0)?.pathname;
+    let path = process
+        .cgroups()
+        .ok()?
+        .into_iter()
+        .find(|cgroup| cgroup.hierarchy == 0)?
+        .pathname;
     let mount = procfs::process::Process::myself()
         .and_then(|me| me.mountinfo())
         .ok()?

@@ -39,7 +39,11 @@ pub(super) fn reason(event: &SocketEvent, seen: Seen) -> (Reason, Option<Detail>
         (_, errno::CONNRESET | errno::PIPE | errno::CONNREFUSED) => Reason::ResetByPeer,
         (_, errno::TIMEDOUT) => timeout(event),
         (State::SynSent, 0) if owned => {
-            let detail = if seen.port { Detail::GivenUp } else { Detail::NoFreePort };
+            let detail = if seen.port {
+                Detail::GivenUp
+            } else {
+                Detail::NoFreePort
+            };
             return (Reason::Unknown, Some(detail));
         }
         (State::SynSent, 0) => Reason::Unknown,
@@ -67,9 +71,17 @@ fn without_minisock(event: &SocketEvent, seen: Seen) -> Reason {
     // disconnect() on a socket that was only shut down: __tcp_close() and tcp_fin() both set
     // RCV_SHUTDOWN before the minisock would be made.
     if !event.receive_shutdown {
-        return if event.owner.is_some() { Reason::ResetByUs } else { Reason::Unknown };
+        return if event.owner.is_some() {
+            Reason::ResetByUs
+        } else {
+            Reason::Unknown
+        };
     }
-    if seen.minisocks { Reason::Overflow } else { Reason::Unknown }
+    if seen.minisocks {
+        Reason::Overflow
+    } else {
+        Reason::Unknown
+    }
 }
 
 /// ETIMEDOUT says of both that it was: keepalive probes go out only when nothing is

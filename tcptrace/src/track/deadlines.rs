@@ -35,7 +35,8 @@ pub(super) struct Deadlines {
 
 impl Deadlines {
     pub fn await_port(&mut self, time_ns: u64, cookie: Cookie) {
-        self.ports.push_back((time_ns + PORT_NS, Waiting::Port(cookie)));
+        self.ports
+            .push_back((time_ns + PORT_NS, Waiting::Port(cookie)));
     }
 
     pub fn await_rearm(&mut self, time_ns: u64, waiting: Waiting) {
@@ -48,13 +49,17 @@ impl Deadlines {
 
     /// Takes one whose time is over at `now`, with the time at which its waiting began.
     pub fn over(&mut self, now: u64) -> Option<(u64, Waiting)> {
-        [(&mut self.ports, PORT_NS), (&mut self.rearms, REARM_NS), (&mut self.expiries, EXPIRY_NS)]
-            .into_iter()
-            .find_map(|(queue, length)| {
-                let (deadline, waiting) = *queue.front().filter(|(at, _)| *at <= now)?;
-                queue.pop_front();
-                Some((deadline - length, waiting))
-            })
+        [
+            (&mut self.ports, PORT_NS),
+            (&mut self.rearms, REARM_NS),
+            (&mut self.expiries, EXPIRY_NS),
+        ]
+        .into_iter()
+        .find_map(|(queue, length)| {
+            let (deadline, waiting) = *queue.front().filter(|(at, _)| *at <= now)?;
+            queue.pop_front();
+            Some((deadline - length, waiting))
+        })
     }
 
     /// Those that have waited for a port long enough for a look at `now`.

@@ -39,7 +39,7 @@ pub(super) enum Minisock {
     /// There is one.
     Alive(MinisockState),
     /// Its timer was stopped; what for will be told by what follows.
-    Stopped(MinisockState, Stopped),
+    Stopped(Stopped),
     /// There was one; the close of the full socket is still to come.
     Over,
 }
@@ -48,6 +48,8 @@ pub(super) enum Minisock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stopped {
     pub time_ns: u64,
+    /// Of requests, always `None`.
+    pub state: Option<MinisockState>,
     pub cause: Option<EarlyCause>,
     pub expired: bool,
     /// The count of losses then.
@@ -106,12 +108,10 @@ impl Flow {
     }
 
     /// Tells the transition that was held back, with what is known by now.
-    pub fn announce(
-        &mut self,
-        cookie: Cookie,
-        out: &mut Out<'_, impl FnMut(&Transition)>,
-    ) {
-        let Some(held) = self.held_back.take() else { return };
+    pub fn announce(&mut self, cookie: Cookie, out: &mut Out<'_, impl FnMut(&Transition)>) {
+        let Some(held) = self.held_back.take() else {
+            return;
+        };
         let transition = Transition {
             time_ns: held.time_ns,
             cookie: Some(cookie),

@@ -35,9 +35,21 @@ impl Listeners {
     pub fn of(&self, tuple: &Tuple) -> Option<Cookie> {
         let here = self.0.get(&key(tuple))?;
         let local = tuple.local.addr;
-        let exact = || here.iter().filter(|listener| listener.tuple.local.addr == local);
-        let any = || here.iter().filter(|listener| listener.tuple.local.addr.is_unspecified());
-        only(exact()).or_else(|| if exact().next().is_none() { only(any()) } else { None })
+        let exact = || {
+            here.iter()
+                .filter(|listener| listener.tuple.local.addr == local)
+        };
+        let any = || {
+            here.iter()
+                .filter(|listener| listener.tuple.local.addr.is_unspecified())
+        };
+        only(exact()).or_else(|| {
+            if exact().next().is_none() {
+                only(any())
+            } else {
+                None
+            }
+        })
     }
 }
 

@@ -40,17 +40,27 @@ impl Tracker {
         match event.change {
             TimerChange::Started => self.minisock_goes_on(cookie, event, out),
             TimerChange::Segment => {
-                let minisock = self.flows.peek(&cookie).map(|flow| flow.minisock);
-                if matches!(minisock, Some(Minisock::Alive(state)) if state != event.state) {
+                let alive = Minisock::Alive(MinisockState::FinWait2);
+                if event.state == MinisockState::TimeWait
+                    && self
+                        .flows
+                        .peek(&cookie)
+                        .is_some_and(|flow| flow.minisock == alive)
+                {
                     self.minisock_goes_on(cookie, event, out);
                 }
             }
             TimerChange::Cancelled(cause) => {
-                let cause = if event.netns_gone { Some(EarlyCause::NetnsGone) } else { cause };
+                let cause = if event.netns_gone {
+                    Some(EarlyCause::NetnsGone)
+                } else {
+                    cause
+                };
                 self.minisock_stopped(cookie, event, cause, out);
             }
             TimerChange::Expired => {
-                self.end_minisock(cookie, event.time_ns, on_expiry(event.state), None, out);
+                let why = (on_expiry(event.state), None);
+                self.end_minisock(cookie, event.time_ns, event.state, why, out);
             }
         }
     }
@@ -63,7 +73,9 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let epoch = self.epoch;
-        let Some(flow) = self.flows.peek_mut(&cookie) else { return };
+        let Some(flow) = self.flows.peek_mut(&cookie) else {
+            return;
+        };
         flow.minisock = Minisock::Alive(event.state);
         flow.epoch = epoch;
         if flow.tuple.local.port.is_none() {
@@ -94,24 +106,32 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let epoch = self.epoch;
-        let Some(flow) = self.flows.peek_mut(&cookie) else { return };
-        // `event.state` is ahead of the timer: a FIN_WAIT2 that becomes TIME_WAIT has it already.
-        let state = match flow.minisock {
-            Minisock::Alive(state) | Minisock::Stopped(state, _) => state,
-            Minisock::None | Minisock::Over => event.state,
+        let Some(flow) = self.flows.peek_mut(&cookie) else {
+            return;
         };
-        let stopped = Stopped { time_ns: event.time_ns, cause, expired: false, epoch };
-        flow.minisock = Minisock::Stopped(state, stopped);
+        let state = Some(event.state);
+        let stopped = Stopped {
+            time_ns: event.time_ns,
+            state,
+            cause,
+            expired: false,
+            epoch,
+        };
+        flow.minisock = Minisock::Stopped(stopped);
         match cause {
             Some(
                 EarlyCause::Killed
                 | EarlyCause::NetnsGone
                 | EarlyCause::Connect
                 | EarlyCause::Segment,
-            ) => self.end_stopped(cookie, state, stopped, out),
-            None => self.deadlines.await_expiry(event.time_ns, Waiting::Minisock(cookie)),
+            ) => self.end_stopped(cookie, event.state, stopped, out),
+            None => self
+                .deadlines
+                .await_expiry(event.time_ns, Waiting::Minisock(cookie)),
             // Armed again if it was a FIN, or an old segment.
-            _ => self.deadlines.await_rearm(event.time_ns, Waiting::Minisock(cookie)),
+            _ => self
+                .deadlines
+                .await_rearm(event.time_ns, Waiting::Minisock(cookie)),
         }
     }
 
@@ -122,9 +142,9 @@ impl Tracker {
         began: u64,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        if let Some(Minisock::Stopped(state, stopped)) =
-            self.flows.peek(&cookie).map(|flow| flow.minisock)
+        if let Some(Minisock::Stopped(stopped)) = self.flows.peek(&cookie).map(|flow| flow.minisock)
             && stopped.time_ns == began
+            && let Some(state) = stopped.state
         {
             self.end_stopped(cookie, state, stopped, out);
         }
@@ -151,19 +171,33 @@ impl Tracker {
                 (Reason::Unknown, None)
             }
         };
-        self.end_minisock(cookie, stopped.time_ns, reason, detail, out);
+        self.end_minisock(cookie, stopped.time_ns, state, (reason, detail), out);
     }
 
+    /// The end of a minisock that was in `state`.
     fn end_minisock(
         &mut self,
         cookie: Cookie,
         time_ns: u64,
-        reason: Reason,
-        detail: Option<Detail>,
+        state: MinisockState,
+        (reason, detail): (Reason, Option<Detail>),
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        let Some(flow) = self.flows.peek_mut(&cookie) else { return };
-        out.tell(&flow.step(Some(cookie), time_ns, State::Closed, reason).with(detail));
+        let Some(flow) = self.flows.peek_mut(&cookie) else {
+            return;
+        };
+        if flow.state == State::FinWait2 && state == MinisockState::TimeWait {
+            // Its FIN came at a time that nothing told of.
+            flow.since = None;
+            let late = flow.step(Some(cookie), time_ns, State::TimeWait, Reason::FinReceived);
+            out.tell(&late.with(Some(Detail::SeenLate)));
+            flow.since = None;
+        }
+        out.tell(
+            &flow
+                .step(Some(cookie), time_ns, State::Closed, reason)
+                .with(detail),
+        );
         flow.minisock = Minisock::Over;
         if !flow.socket {
             self.flows.remove(&cookie);

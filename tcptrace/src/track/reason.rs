@@ -106,6 +106,8 @@ pub enum Detail {
     ListenerGone,
     /// The network namespace was taken down.
     NetnsGone,
+    /// It happened some time before, and nothing told of it then.
+    SeenLate,
 }
 
 impl Detail {
@@ -117,6 +119,7 @@ impl Detail {
             Self::NoFreePort => "no_free_port",
             Self::ListenerGone => "listener_gone",
             Self::NetnsGone => "netns_gone",
+            Self::SeenLate => "seen_late",
         }
     }
 }

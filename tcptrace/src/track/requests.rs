@@ -22,7 +22,13 @@ pub(super) struct Request {
 impl Request {
     /// One that was there before tracing began.
     pub fn existing(listener: Option<Cookie>, owner: Owner) -> Self {
-        Self { since: None, listener, owner, followed: false, stopped: None }
+        Self {
+            since: None,
+            listener,
+            owner,
+            followed: false,
+            stopped: None,
+        }
     }
 
     /// The connection that it is or becomes, in SYN_RECV.
@@ -45,7 +51,11 @@ impl Tracker {
         match event.change {
             TimerChange::Started => self.request_started(event, out),
             TimerChange::Cancelled(cause) => {
-                let cause = if event.netns_gone { Some(EarlyCause::NetnsGone) } else { cause };
+                let cause = if event.netns_gone {
+                    Some(EarlyCause::NetnsGone)
+                } else {
+                    cause
+                };
                 self.request_stopped(event, cause, false, out);
             }
             TimerChange::Expired => self.request_stopped(event, None, true, out),
@@ -53,7 +63,11 @@ impl Tracker {
         }
     }
 
-    fn request_started(&mut self, event: &RequestEvent, out: &mut Out<'_, impl FnMut(&Transition)>) {
+    fn request_started(
+        &mut self,
+        event: &RequestEvent,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
         if let Some(request) = self.requests.get_mut(&event.tuple) {
             if !event.fresh {
                 // Its SYN+ACK was sent again.
@@ -70,7 +84,13 @@ impl Tracker {
         let listener = event.listener.or_else(|| self.listeners.of(&event.tuple));
         let (owner, followed) = self.listener(listener);
         let since = event.fresh.then_some(event.time_ns);
-        let request = Request { since, listener, owner, followed, stopped: None };
+        let request = Request {
+            since,
+            listener,
+            owner,
+            followed,
+            stopped: None,
+        };
         if event.fresh {
             let mut flow = request.flow(event.tuple);
             flow.state = State::Listen;
@@ -87,8 +107,16 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         // One that became a full socket is not among them any more.
-        let Some(request) = self.requests.get_mut(&event.tuple) else { return };
-        let stopped = Stopped { time_ns: event.time_ns, cause, expired, epoch: self.epoch };
+        let Some(request) = self.requests.get_mut(&event.tuple) else {
+            return;
+        };
+        let stopped = Stopped {
+            time_ns: event.time_ns,
+            state: None,
+            cause,
+            expired,
+            epoch: self.epoch,
+        };
         request.stopped = Some(stopped);
         let waiting = Waiting::Request(event.tuple);
         match cause {
@@ -117,7 +145,10 @@ impl Tracker {
         began: u64,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        if let Some(stopped) = self.requests.peek(tuple).and_then(|request| request.stopped)
+        if let Some(stopped) = self
+            .requests
+            .peek(tuple)
+            .and_then(|request| request.stopped)
             && stopped.time_ns == began
         {
             self.end_request(tuple, stopped, out);
@@ -130,7 +161,9 @@ impl Tracker {
         stopped: Stopped,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        let Some(request) = self.requests.remove(tuple) else { return };
+        let Some(request) = self.requests.remove(tuple) else {
+            return;
+        };
         let listening = request
             .listener
             .and_then(|cookie| self.flows.peek(&cookie))
@@ -154,6 +187,10 @@ impl Tracker {
             None | Some(EarlyCause::Connect | EarlyCause::Unknown) => (Reason::Unknown, None),
         };
         let mut flow = request.flow(*tuple);
-        out.tell(&flow.step(None, stopped.time_ns, State::Closed, reason).with(detail));
+        out.tell(
+            &flow
+                .step(None, stopped.time_ns, State::Closed, reason)
+                .with(detail),
+        );
     }
 }

@@ -38,7 +38,9 @@ impl Tracker {
             self.keep(cookie, flow, out);
         }
         let epoch = self.epoch;
-        let Some(flow) = self.flows.peek_mut(&cookie) else { return };
+        let Some(flow) = self.flows.peek_mut(&cookie) else {
+            return;
+        };
 
         if event.to == State::Closed && flow.minisock != Minisock::None {
             // The minisock has taken the connection over: this is not its end.
@@ -73,12 +75,17 @@ impl Tracker {
             if event.to == State::SynSent && flow.tuple.local.port.is_none() {
                 flow.state = event.to;
                 flow.since = Some(event.time_ns);
-                flow.held_back = Some(HeldBack { time_ns: event.time_ns, ticket: out.hold() });
+                flow.held_back = Some(HeldBack {
+                    time_ns: event.time_ns,
+                    ticket: out.hold(),
+                });
                 self.deadlines.await_port(event.time_ns, cookie);
                 return;
             }
         }
-        let mut transition = flow.step(Some(cookie), event.time_ns, event.to, reason).with(detail);
+        let mut transition = flow
+            .step(Some(cookie), event.time_ns, event.to, reason)
+            .with(detail);
         transition.measured = event.measured;
         transition.keepalive = Some(event.keepalive);
         out.tell(&transition);
@@ -101,7 +108,10 @@ impl Tracker {
     fn child_made(&mut self, event: &SocketEvent, out: &mut Out<'_, impl FnMut(&Transition)>) {
         let Some(cookie) = event.cookie.filter(|_| event.tuple.remote.port.is_some()) else {
             if self.children.len() < MOST_CHILDREN {
-                self.children.push_back(Child { time_ns: event.time_ns, tuple: event.tuple });
+                self.children.push_back(Child {
+                    time_ns: event.time_ns,
+                    tuple: event.tuple,
+                });
             }
             return;
         };
@@ -153,8 +163,14 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) -> Flow {
         let (owner, followed) = self.listener(self.listeners.of(&tuple));
-        let mut flow = Request { since: None, listener: None, owner, followed, stopped: None }
-            .flow(tuple);
+        let mut flow = Request {
+            since: None,
+            listener: None,
+            owner,
+            followed,
+            stopped: None,
+        }
+        .flow(tuple);
         flow.state = State::Listen;
         out.tell(&flow.step(cookie, time_ns, State::SynRecv, Reason::SynReceived));
         flow

@@ -148,7 +148,10 @@ mod tests {
         }
         for state in State::ALL {
             assert_eq!(state.name().parse(), Ok(state));
-            assert_eq!(serde_json::to_string(&state).unwrap(), format!("\"{state}\""));
+            assert_eq!(
+                serde_json::to_string(&state).unwrap(),
+                format!("\"{state}\"")
+            );
         }
         assert!("ESTABLISH".parse::<State>().is_err());
     }

@@ -26,7 +26,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { flows: 1 << 20, requests: 1 << 18 }
+        Self {
+            flows: 1 << 20,
+            requests: 1 << 18,
+        }
     }
 }
 
@@ -171,7 +174,11 @@ impl Tracker {
         self.deadlines.unported(now).filter_map(|cookie| {
             let flow = self.flows.peek(&cookie)?;
             flow.held_back?;
-            Some((cookie, flow.tuple.netns, flow.owner.process.map(|process| process.pid)))
+            Some((
+                cookie,
+                flow.tuple.netns,
+                flow.owner.process.map(|process| process.pid),
+            ))
         })
     }
 
@@ -228,6 +235,8 @@ impl Tracker {
     pub(super) fn listener(&self, cookie: Option<Cookie>) -> (Owner, bool) {
         cookie
             .and_then(|cookie| self.flows.peek(&cookie))
-            .map_or((Owner::default(), false), |flow| (flow.owner, flow.followed))
+            .map_or((Owner::default(), false), |flow| {
+                (flow.owner, flow.followed)
+            })
     }
 }

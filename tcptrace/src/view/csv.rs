@@ -7,9 +7,26 @@ use crate::{kernel::Clock, track::Transition};
 
 /// The fields of a transition, as [`Row`] has them.
 const HEADER: [&str; 20] = [
-    "time", "mono_ns", "cookie", "netns", "family", "local_addr", "local_port", "remote_addr",
-    "remote_port", "from", "to", "held_ns", "reason", "detail", "opener", "closer", "pid", "comm",
-    "uid", "cgroup",
+    "time",
+    "mono_ns",
+    "cookie",
+    "netns",
+    "family",
+    "local_addr",
+    "local_port",
+    "remote_addr",
+    "remote_port",
+    "from",
+    "to",
+    "held_ns",
+    "reason",
+    "detail",
+    "opener",
+    "closer",
+    "pid",
+    "comm",
+    "uid",
+    "cgroup",
 ];
 
 /// Writes CSV. What is unknown is an empty field.
@@ -22,8 +39,13 @@ impl<W: Write> Csv<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
         // The header is there even if no transition follows.
-        let out = ::csv::WriterBuilder::new().has_headers(false).from_writer(out);
-        Self { out, time: TimeFormat::rfc3339() }
+        let out = ::csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(out);
+        Self {
+            out,
+            time: TimeFormat::rfc3339(),
+        }
     }
 }
 
@@ -34,7 +56,9 @@ impl<W: Write> View for Csv<W> {
     }
 
     fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
-        self.out.serialize(Row::new(it, around, &mut self.time)).map_err(io_error)
+        self.out
+            .serialize(Row::new(it, around, &mut self.time))
+            .map_err(io_error)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -85,6 +85,13 @@ mod tests {
         ] {
             assert_eq!(human(ns), text, "{ns} ns");
         }
-        assert_eq!(Human { ns: 5_000, ascii: true }.to_string(), "5.00us");
+        assert_eq!(
+            Human {
+                ns: 5_000,
+                ascii: true
+            }
+            .to_string(),
+            "5.00us"
+        );
     }
 }

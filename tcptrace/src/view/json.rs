@@ -17,9 +17,20 @@ pub struct Json<W: Write> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Line<'a> {
-    Start { #[serde(flatten)] start: &'a Start, time: &'a str },
-    Lost { events: u64 },
-    End { transitions: u64, lost: u64, forgotten: u64, duration_ns: u64 },
+    Start {
+        #[serde(flatten)]
+        start: &'a Start,
+        time: &'a str,
+    },
+    Lost {
+        events: u64,
+    },
+    End {
+        transitions: u64,
+        lost: u64,
+        forgotten: u64,
+        duration_ns: u64,
+    },
 }
 
 #[derive(Serialize)]
@@ -32,7 +43,10 @@ struct TransitionLine<'a> {
 impl<W: Write> Json<W> {
     /// Writes to `out`, which should be buffered.
     pub fn new(out: W) -> Self {
-        Self { out, time: TimeFormat::rfc3339() }
+        Self {
+            out,
+            time: TimeFormat::rfc3339(),
+        }
     }
 
     fn line(&mut self, line: &impl Serialize) -> io::Result<()> {

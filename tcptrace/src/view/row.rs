@@ -62,7 +62,11 @@ impl<'a> Row<'a> {
             opener: it.opener,
             closer: it.closer,
             pid: it.owner.process.map(|process| process.pid),
-            comm: it.owner.process.as_ref().map(|process| process.comm.as_str()),
+            comm: it
+                .owner
+                .process
+                .as_ref()
+                .map(|process| process.comm.as_str()),
             uid: it.owner.uid,
             cgroup: it.owner.cgroup.and_then(|id| around.cgroups.path(id.get())),
         }

@@ -45,12 +45,23 @@ impl Layout {
     pub fn new(columns: Option<usize>, ascii: bool) -> Self {
         let Some(width) = columns else {
             return Self {
-                time_digits: 6, owner: 23, local: IPV4, remote: IPV4, from: true,
-                width: usize::MAX, ascii,
+                time_digits: 6,
+                owner: 23,
+                local: IPV4,
+                remote: IPV4,
+                from: true,
+                width: usize::MAX,
+                ascii,
             };
         };
         let mut layout = Self {
-            time_digits: 3, owner: 12, local: IPV4, remote: IPV4, from: true, width, ascii,
+            time_digits: 3,
+            owner: 12,
+            local: IPV4,
+            remote: IPV4,
+            from: true,
+            width,
+            ascii,
         };
         if layout.needs() > width {
             layout.owner = 0;
@@ -84,14 +95,25 @@ impl Layout {
     /// The columns that the widest line takes.
     fn needs(&self) -> usize {
         let optional = |width: usize| if width == 0 { 0 } else { width + 1 };
-        let states = if self.from { STATE + 4 + STATE } else { 3 + STATE };
-        "00:00:00.".len() + self.time_digits + 1
+        let states = if self.from {
+            STATE + 4 + STATE
+        } else {
+            3 + STATE
+        };
+        "00:00:00.".len()
+            + self.time_digits
+            + 1
             + optional(self.owner)
-            + self.local + 1
-            + 1 + 1
-            + self.remote + 1
-            + states + 1
-            + HELD + 1
+            + self.local
+            + 1
+            + 1
+            + 1
+            + self.remote
+            + 1
+            + states
+            + 1
+            + HELD
+            + 1
             + REASON
     }
 
@@ -173,9 +195,20 @@ impl<W: Write> View for Table<W> {
             self.time.write(around.clock.wall(it.time_ns)),
         );
         if layout.owner > 0 {
-            line.column(plain, layout.owner, Process { owner: &it.owner, width: layout.owner });
+            line.column(
+                plain,
+                layout.owner,
+                Process {
+                    owner: &it.owner,
+                    width: layout.owner,
+                },
+            );
         }
-        let short = |end, width| Address { end, width, ascii: layout.ascii };
+        let short = |end, width| Address {
+            end,
+            width,
+            ascii: layout.ascii,
+        };
         line.column(plain, layout.local, short(it.tuple.local, layout.local));
         line.column(palette.faint(), 1, direction(it.opener, layout.ascii));
         line.column(plain, layout.remote, short(it.tuple.remote, layout.remote));
@@ -185,10 +218,21 @@ impl<W: Write> View for Table<W> {
         line.column(palette.faint(), 2, "->");
         line.column(palette.state(it.to), STATE, it.to);
         match it.held_ns {
-            Some(ns) => line.right(plain, HELD, Human { ns, ascii: layout.ascii }),
+            Some(ns) => line.right(
+                plain,
+                HELD,
+                Human {
+                    ns,
+                    ascii: layout.ascii,
+                },
+            ),
             None => line.right(palette.faint(), HELD, "-"),
         }
-        line.column(palette.reason(it.reason), REASON, words::why(it.reason, it.detail));
+        line.column(
+            palette.reason(it.reason),
+            REASON,
+            words::why(it.reason, it.detail),
+        );
         self.line.write(&mut self.out)
     }
 
@@ -286,11 +330,16 @@ struct Process<'a> {
 
 impl fmt::Display for Process<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(process) = self.owner.process else { return f.write_str("-") };
+        let Some(process) = self.owner.process else {
+            return f.write_str("-");
+        };
         let comm = process.comm.as_str();
         let digits = process.pid.checked_ilog10().unwrap_or(0) as usize + 1;
         let room = self.width.saturating_sub(digits + 1);
-        let cut = comm.char_indices().nth(room).map_or(comm.len(), |(index, _)| index);
+        let cut = comm
+            .char_indices()
+            .nth(room)
+            .map_or(comm.len(), |(index, _)| index);
         write!(f, "{}/{}", &comm[..cut], process.pid)
     }
 }

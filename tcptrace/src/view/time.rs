@@ -33,12 +33,26 @@ impl TimeFormat {
     /// Time of the day with `digits` (1 to 9) digits of the second, in this machine's zone or UTC.
     #[must_use]
     pub fn clock(digits: usize, utc: bool) -> Self {
-        let zone = if utc { TimeZone::UTC } else { TimeZone::system() };
-        Self::new(zone, Style::Clock { digits: digits.clamp(1, 9) })
+        let zone = if utc {
+            TimeZone::UTC
+        } else {
+            TimeZone::system()
+        };
+        Self::new(
+            zone,
+            Style::Clock {
+                digits: digits.clamp(1, 9),
+            },
+        )
     }
 
     fn new(zone: TimeZone, style: Style) -> Self {
-        Self { zone, style, second: None, text: String::new() }
+        Self {
+            zone,
+            style,
+            second: None,
+            text: String::new(),
+        }
     }
 
     /// The text of a time in nanoseconds since 1970.
@@ -70,7 +84,10 @@ impl TimeFormat {
             }
             fraction /= 10;
         }
-        self.text.replace_range(end - 9..end, std::str::from_utf8(&digits).unwrap_or("000000000"));
+        self.text.replace_range(
+            end - 9..end,
+            std::str::from_utf8(&digits).unwrap_or("000000000"),
+        );
         match self.style {
             Style::Rfc3339 => &self.text,
             Style::Clock { digits } => &self.text[..end - 9 + digits],
@@ -85,15 +102,27 @@ mod tests {
     #[test]
     fn times_are_rfc_3339_with_nanoseconds() {
         let mut format = TimeFormat::rfc3339();
-        assert_eq!(format.write(1_795_343_951_000_000_001), "2026-11-22T10:39:11.000000001Z");
-        assert_eq!(format.write(1_795_343_951_999_999_999), "2026-11-22T10:39:11.999999999Z");
+        assert_eq!(
+            format.write(1_795_343_951_000_000_001),
+            "2026-11-22T10:39:11.000000001Z"
+        );
+        assert_eq!(
+            format.write(1_795_343_951_999_999_999),
+            "2026-11-22T10:39:11.999999999Z"
+        );
         assert_eq!(format.write(0), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(format.write(-1), "1969-12-31T23:59:59.999999999Z");
     }
 
     #[test]
     fn the_clock_has_the_digits_asked_for() {
-        assert_eq!(TimeFormat::clock(3, true).write(1_795_343_951_123_456_789), "10:39:11.123");
-        assert_eq!(TimeFormat::clock(6, true).write(1_795_343_951_123_456_789), "10:39:11.123456");
+        assert_eq!(
+            TimeFormat::clock(3, true).write(1_795_343_951_123_456_789),
+            "10:39:11.123"
+        );
+        assert_eq!(
+            TimeFormat::clock(6, true).write(1_795_343_951_123_456_789),
+            "10:39:11.123456"
+        );
     }
 }

@@ -10,6 +10,7 @@ pub fn why(reason: Reason, detail: Option<Detail>) -> &'static str {
         (_, Some(Detail::NoFreePort)) => "no free port",
         (_, Some(Detail::ListenerGone)) => "listener gone",
         (_, Some(Detail::NetnsGone)) => "netns gone",
+        (_, Some(Detail::SeenLate)) => "seen late",
         (Reason::Listen, None) => "listening",
         (Reason::ListenerClosed, None) => "listener closed",
         (Reason::Connect, None) => "SYN sent",
