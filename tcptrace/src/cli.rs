@@ -1,8 +1,11 @@
 //! The command line.
 
-use std::{ffi::OsString, net::IpAddr, path::Path, time::Duration};
+use std::{ffi::OsString, net::IpAddr, path::Path, process::ExitCode, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{
+    ArgAction, Args, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 use ipnet::IpNet;
 use tcptrace::{
     commands::{Limit, LiveOptions, Output, WatchOptions},
@@ -194,6 +197,42 @@ impl LiveArgs {
             command,
         }
     }
+}
+
+/// Prints help and the version, and otherwise one line that says what is wrong.
+pub fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // A closed pipe has seen enough of it.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let rendered = error.render().to_string();
+    let mut lines = rendered
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    let mut line = lines
+        .next()
+        .unwrap_or("wrong usage")
+        .trim_start_matches("error: ")
+        .to_owned();
+    // Possible values, a similar option, what is missing; not the usage.
+    for more in lines.take_while(|line| !line.starts_with("Usage:")) {
+        let more = more.trim_start_matches("tip: ");
+        line.push_str(if more.starts_with('[') || line.ends_with(':') {
+            " "
+        } else {
+            "; "
+        });
+        line.push_str(more);
+    }
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+        && !word.starts_with('-')
+    {
+        line.push_str("; the commands are watch and help, and a program to trace goes behind --");
+    }
+    eprintln!("tcptrace: {line} (tcptrace --help tells more)");
+    ExitCode::from(2)
 }
 
 /// Logs to stderr: warnings, with `-v` what tcptrace does, with `-vv` what its kernel half logs,

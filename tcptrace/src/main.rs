@@ -13,7 +13,10 @@ const FAILED: u8 = 1;
 const UNABLE: u8 = 3;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::refuse(&error),
+    };
     cli::start_logging(cli.verbosity());
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -60,7 +60,6 @@ impl Comm {
                 b'?'
             };
         }
-        #[expect(clippy::cast_possible_truncation, reason = "at most 15")]
         Self {
             bytes,
             length: raw.len() as u8,

@@ -5,7 +5,7 @@ mod dump;
 mod namespaces;
 mod owners;
 
-use crate::track::{Existing, ExistingKind};
+use crate::track::{Existing, ExistingKind, State};
 
 use self::owners::Owners;
 pub use self::{
@@ -39,24 +39,10 @@ pub fn take(netns: Option<u32>) -> Snapshot {
     }
     let owners = Owners::read(found.iter().map(|socket| socket.inode));
     // Listeners first: half-open connections are theirs.
-    found.sort_by_key(|socket| socket.state != crate::track::State::Listen);
-    let mut listeners = Vec::new();
+    found.sort_by_key(|socket| socket.state != State::Listen);
     for socket in found {
         let mut owner = owners.of(socket.inode);
         owner.uid = (socket.kind == ExistingKind::Socket).then_some(socket.uid);
-        if socket.state == crate::track::State::Listen {
-            listeners.push((socket.tuple, owner));
-        }
-        if socket.kind == ExistingKind::Request
-            && let Some((_, listener)) = listeners.iter().find(|(tuple, _)| {
-                tuple.netns == socket.tuple.netns
-                    && tuple.local.port == socket.tuple.local.port
-                    && (tuple.local.addr == socket.tuple.local.addr
-                        || tuple.local.addr.is_unspecified())
-            })
-        {
-            owner = *listener;
-        }
         snapshot.sockets.push(Existing {
             cookie: socket.cookie,
             tuple: socket.tuple,

@@ -20,17 +20,6 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// One that was there before tracing began.
-    pub fn existing(listener: Option<Cookie>, owner: Owner) -> Self {
-        Self {
-            since: None,
-            listener,
-            owner,
-            followed: false,
-            stopped: None,
-        }
-    }
-
     /// The connection that it is or becomes, in SYN_RECV.
     pub fn flow(&self, tuple: Tuple) -> Flow {
         let mut flow = Flow::new(tuple, State::SynRecv);

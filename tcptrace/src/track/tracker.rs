@@ -95,13 +95,21 @@ impl Tracker {
         }
     }
 
-    /// Takes a socket that was there before tracing began. To be called before the events that
-    /// came meanwhile are applied.
+    /// Takes a socket that was there before tracing began; listeners first, as half-open
+    /// connections are theirs. To be called before the events that came meanwhile are applied.
     pub fn seed(&mut self, existing: &Existing) {
         match (existing.kind, existing.cookie) {
             (ExistingKind::Request, _) => {
                 let listener = self.listeners.of(&existing.tuple);
-                self.keep_request(existing.tuple, Request::existing(listener, existing.owner));
+                let (owner, followed) = self.listener(listener);
+                let request = Request {
+                    since: None,
+                    listener,
+                    owner,
+                    followed,
+                    stopped: None,
+                };
+                self.keep_request(existing.tuple, request);
             }
             (_, None) => {}
             (kind, Some(cookie)) => {

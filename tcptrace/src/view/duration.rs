@@ -23,7 +23,7 @@ impl fmt::Display for Human {
             999_500..999_500_000 => scaled(f, ns, 1_000_000, "ms"),
             999_500_000..99_950_000_000 => scaled(f, ns, 1_000_000_000, "s"),
             _ => {
-                let seconds = (ns + 500_000_000) / 1_000_000_000;
+                let seconds = ns / 1_000_000_000 + u64::from(ns % 1_000_000_000 >= 500_000_000);
                 let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
                 if hours == 0 {
                     write!(f, "{minutes}m{:02}s", seconds % 60)

@@ -77,11 +77,7 @@ impl TimeFormat {
         let end = self.text.len() - tail;
         let mut digits = [b'0'; 9];
         for digit in digits.iter_mut().rev() {
-            #[expect(clippy::cast_possible_truncation, reason = "less than 10")]
-            #[expect(clippy::cast_sign_loss, reason = "not negative")]
-            {
-                *digit = b'0' + (fraction % 10) as u8;
-            }
+            *digit = b'0' + (fraction % 10) as u8;
             fraction /= 10;
         }
         self.text.replace_range(

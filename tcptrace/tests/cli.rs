@@ -1,0 +1,130 @@
+//! The command line, without root: help, wrong usage, exit statuses.
+
+use std::os::unix::{fs::PermissionsExt as _, process::CommandExt as _};
+
+use assert_cmd::Command;
+
+fn tcptrace(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcptrace"));
+    command.args(arguments);
+    command
+}
+
+fn stdout(arguments: &[&str]) -> String {
+    let output = tcptrace(arguments).assert().success().get_output().clone();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What is printed on stderr for wrong usage: one line, and status 2.
+fn refusal(arguments: &[&str]) -> String {
+    let output = tcptrace(arguments).assert().code(2).get_output().clone();
+    assert!(output.stdout.is_empty(), "{arguments:?} wrote to stdout");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
+    assert!(text.starts_with("tcptrace: "), "{text}");
+    text
+}
+
+#[test]
+fn help_tells_of_every_option_and_exit_status() {
+    let help = stdout(&["--help"]);
+    for word in [
+        "watch",
+        "-4",
+        "-6",
+        "--local-port",
+        "--remote-port",
+        "--port",
+        "--addr",
+        "--local-addr",
+        "--remote-addr",
+        "--pid",
+        "--comm",
+        "--uid",
+        "--netns",
+        "--cgroup",
+        "--state",
+        "--duration",
+        "--count",
+        "--output",
+        "--color",
+        "--utc",
+        "--buffer-size",
+        "--strict",
+        "--verbose",
+        "Exit status",
+        "COMMAND",
+    ] {
+        assert!(help.contains(word), "{word} is missing in:\n{help}");
+    }
+    assert_eq!(
+        stdout(&["--version"]),
+        concat!("tcptrace ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+    assert!(stdout(&["watch", "--help"]).contains("--local-port"));
+}
+
+#[test]
+fn wrong_usage_is_one_line_that_says_what_would_be_right() {
+    for (arguments, wrong, right) in [
+        (&["--port", "0"][..], "'0' is no port", "1 to 65535"),
+        (&["-L", "http"], "'http' is no port", "8000-8099"),
+        (&["-D", "90-80"], "'90-80'", "ends before it begins"),
+        (&["-a", "10.0.0.0/33"], "10.0.0.0/33", "10.0.0.0/8"),
+        (
+            &["-s", "ESTABLISH"],
+            "'ESTABLISH' is no TCP state",
+            "ESTABLISHED",
+        ),
+        (&["-d", "soon"], "soon", "10s"),
+        (&["-n", "0"], "'0'", "1"),
+        (&["-p", "init"], "init", "--pid"),
+        (&["-o", "xml"], "xml", "table, json, csv"),
+        (&["--color", "blue"], "blue", "auto, always, never"),
+        (&["--buffer-size", "1K"], "1K", "16K to 1G"),
+        (&["--uid", "no-such-user"], "no such user", "1000"),
+        (
+            &["--netns", "/no/such/path"],
+            "/no/such/path",
+            "/proc/123/ns/net",
+        ),
+        (&["-4", "-6"], "--ipv4", "--ipv6"),
+        (&["--prot", "80"], "--prot", "--port"),
+        (&["wach"], "wach", "watch"),
+    ] {
+        let said = refusal(arguments);
+        assert!(
+            said.contains(wrong) && said.contains(right),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn control_characters_in_wrong_usage_do_not_reach_the_terminal() {
+    assert!(!refusal(&["--port", "\x1b[31m"]).contains('\x1b'));
+    assert!(!refusal(&["-s", "\x1b[31m"]).contains('\x1b'));
+}
+
+#[test]
+fn without_capabilities_it_says_which_and_how_with_status_3() {
+    // The build's folder may not be open to nobody.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let binary = folder.path().join("tcptrace");
+    std::fs::copy(env!("CARGO_BIN_EXE_tcptrace"), &binary).unwrap();
+
+    let mut command = std::process::Command::new(binary);
+    command.current_dir("/").arg("--duration=1s");
+    if nix::unistd::geteuid().is_root() {
+        command.uid(65_534).gid(65_534);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for word in ["CAP_BPF", "CAP_PERFMON", "sudo"] {
+        assert!(said.contains(word), "{said}");
+    }
+    assert!(output.stdout.is_empty());
+}

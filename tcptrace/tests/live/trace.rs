@@ -1,0 +1,533 @@
+//! tcptrace, running, and what it says.
+
+use std::{
+    ffi::OsString,
+    fmt::Write as _,
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _},
+    os::{fd::AsFd as _, unix::process::CommandExt as _},
+    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sched::{CloneFlags, setns},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde::Deserialize;
+
+use crate::namespace::Namespace;
+
+/// How long a transition is waited for. What is waited for comes within milliseconds; the rest is
+/// for a machine that has other things to do.
+const LIMIT: Duration = Duration::from_secs(5);
+/// How long tcptrace may take to start, and to end.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// One end of a connection, by its ports; 0 where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    pub local: u16,
+    pub remote: u16,
+}
+
+impl End {
+    /// The same connection as the peer has it.
+    pub fn peer(self) -> Self {
+        Self {
+            local: self.remote,
+            remote: self.local,
+        }
+    }
+}
+
+/// A line of JSON.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Line {
+    Start {},
+    Transition(Box<Transition>),
+    Lost {
+        events: u64,
+    },
+    End {
+        transitions: u64,
+        lost: u64,
+        duration_ns: u64,
+    },
+}
+
+/// A transition as tcptrace tells it.
+#[derive(Clone, Debug, Deserialize)]
+#[allow(dead_code, reason = "all are there, so that a missing one fails")]
+pub struct Transition {
+    pub time: String,
+    pub mono_ns: u64,
+    pub cookie: Option<String>,
+    pub netns: u32,
+    pub family: String,
+    pub local_addr: String,
+    pub local_port: Option<u16>,
+    pub remote_addr: Option<String>,
+    pub remote_port: Option<u16>,
+    pub from: String,
+    pub to: String,
+    pub held_ns: Option<u64>,
+    pub reason: String,
+    pub detail: Option<String>,
+    pub opener: Option<String>,
+    pub closer: Option<String>,
+    pub pid: Option<u32>,
+    pub comm: Option<String>,
+    pub uid: Option<u32>,
+    pub cgroup: Option<String>,
+}
+
+impl Transition {
+    /// The end of the connection that it is of.
+    pub fn end(&self) -> End {
+        End {
+            local: self.local_port.unwrap_or(0),
+            remote: self.remote_port.unwrap_or(0),
+        }
+    }
+
+    /// How long the state that it leaves was held.
+    pub fn held(&self) -> Option<Duration> {
+        self.held_ns.map(Duration::from_nanos)
+    }
+}
+
+/// tcptrace, not started yet.
+pub struct Trace {
+    netns: u32,
+    outside: File,
+    from_outside: bool,
+    output: &'static str,
+    arguments: Vec<OsString>,
+    command: Vec<OsString>,
+}
+
+impl Trace {
+    /// Of one namespace, from within it.
+    pub fn of(net: &Namespace) -> Self {
+        Self {
+            netns: net.inode(),
+            outside: net.outside(),
+            from_outside: false,
+            output: "json",
+            arguments: Vec::new(),
+            command: Vec::new(),
+        }
+    }
+
+    /// It runs outside of the namespace.
+    pub fn from_outside(mut self) -> Self {
+        self.from_outside = true;
+        self
+    }
+
+    /// With these arguments.
+    pub fn with<S: ToString>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.arguments
+            .extend(arguments.into_iter().map(|each| each.to_string().into()));
+        self
+    }
+
+    /// Of this command alone.
+    pub fn command<const N: usize>(mut self, command: [&str; N]) -> Self {
+        self.command = command.map(OsString::from).to_vec();
+        self
+    }
+
+    /// Starts it, and returns at its `start` line.
+    pub fn start(self) -> Tracing {
+        let mut tracing = self.spawn();
+        match tracing.receive(Instant::now() + START_LIMIT) {
+            Some(Line::Start {}) => tracing,
+            other => tracing.fail(&format!("the first line was to be `start`, not {other:?}")),
+        }
+    }
+
+    /// Starts it with CSV as output.
+    pub fn start_csv(mut self) -> Raw {
+        self.output = "csv";
+        self.start_raw()
+    }
+
+    /// Starts it; the first line is read, and the others are left.
+    pub fn start_raw(self) -> Raw {
+        let mut child = self.spawn_child();
+        drain(child.stderr.take().unwrap());
+        let mut raw = Raw {
+            output: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        };
+        raw.line();
+        raw
+    }
+
+    fn spawn(self) -> Tracing {
+        let mut child = self.spawn_child();
+        let (send, lines) = channel();
+        let stdout = child.stdout.take().unwrap();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                let Ok(line) = line else { break };
+                let parsed =
+                    serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"));
+                if send.send(parsed).is_err() {
+                    break;
+                }
+            }
+        });
+        let stderr = drain(child.stderr.take().unwrap());
+        Tracing {
+            child,
+            lines,
+            stderr: Some(stderr),
+            transitions: Vec::new(),
+            lost: Vec::new(),
+            end: None,
+            expected: Vec::new(),
+        }
+    }
+
+    fn spawn_child(self) -> Child {
+        let binary = std::env::var_os("TCPTRACE_BIN")
+            .unwrap_or_else(|| env!("CARGO_BIN_EXE_tcptrace").into());
+        let mut command = Command::new(binary);
+        command
+            .args(["-o", self.output, "--netns"])
+            .arg(self.netns.to_string());
+        command.args(&self.arguments);
+        if std::env::var_os("TCPTRACE_TEST_LOG").is_some() {
+            command.arg("-vvv");
+        }
+        if !self.command.is_empty() {
+            command.arg("--").args(&self.command);
+        }
+        if self.from_outside {
+            let outside = self.outside;
+            // SAFETY: setns() is a bare system call: nothing that a fork could leave half done.
+            unsafe {
+                command.pre_exec(move || Ok(setns(outside.as_fd(), CloneFlags::CLONE_NEWNET)?));
+            }
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("tcptrace starts")
+    }
+}
+
+/// Reads stderr, so that nobody waits for room in the pipe.
+fn drain(mut stderr: ChildStderr) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = stderr.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}
+
+/// tcptrace, running.
+pub struct Tracing {
+    child: Child,
+    lines: Receiver<Result<Line, String>>,
+    stderr: Option<JoinHandle<String>>,
+    transitions: Vec<Transition>,
+    lost: Vec<u64>,
+    end: Option<Ended>,
+    /// Paths that must still be exactly so when it ends.
+    expected: Vec<(End, String)>,
+}
+
+/// What the last line says.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    pub transitions: u64,
+    pub lost: u64,
+    pub duration: Duration,
+}
+
+/// All that was seen, once tcptrace has ended.
+#[derive(Debug)]
+pub struct Seen {
+    pub transitions: Vec<Transition>,
+    /// The events of each `lost` line.
+    pub lost: Vec<u64>,
+    pub end: Ended,
+    pub status: ExitStatus,
+}
+
+impl Tracing {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("a signal to tcptrace");
+    }
+
+    /// Waits until the path of an end is as expected; it must be exactly so at the end of the run,
+    /// too. Returns its transitions. A path is written
+    /// `CLOSED -connect-> SYN_SENT -refused-> CLOSED`, with `-reason:detail->` where there is a
+    /// detail, and `CLOSED | LISTEN` where the next line does not begin where the one before ended.
+    pub fn expect(&mut self, end: End, path: &str) -> Vec<Transition> {
+        self.expect_within(LIMIT, end, path)
+    }
+
+    /// The same with a limit of its own.
+    pub fn expect_within(&mut self, limit: Duration, end: End, path: &str) -> Vec<Transition> {
+        let path = normal(path);
+        let count = path.matches("->").count();
+        let deadline = Instant::now() + limit;
+        while self.path(end).len() < count {
+            if self.next(deadline).is_none() {
+                self.fail(&format!(
+                    "{end:?} was expected to go\n  {path}\nwithin {limit:?}, and went\n  {}",
+                    render(&self.path(end))
+                ));
+            }
+        }
+        let transitions: Vec<_> = self.path(end).into_iter().cloned().collect();
+        self.expected.push((end, path));
+        self.check(end);
+        transitions
+    }
+
+    /// Waits for a transition of any end.
+    pub fn until(&mut self, wanted: impl Fn(&Transition) -> bool) -> Transition {
+        let deadline = Instant::now() + LIMIT;
+        let mut looked = 0;
+        loop {
+            if let Some(index) = self.transitions[looked..].iter().position(&wanted) {
+                return self.transitions[looked + index].clone();
+            }
+            looked = self.transitions.len();
+            if self.next(deadline).is_none() {
+                self.fail("what was waited for did not come");
+            }
+        }
+    }
+
+    /// Reads on for some time.
+    pub fn wait(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline && self.next(deadline).is_some() {}
+    }
+
+    /// Ends it as service managers do; nothing may be lost, and every path must still be exactly
+    /// as expected.
+    pub fn stop(self) -> Seen {
+        self.stop_by(Signal::SIGTERM)
+    }
+
+    /// The same with another signal.
+    pub fn stop_by(self, signal: Signal) -> Seen {
+        self.signal(signal);
+        let seen = self.ended();
+        assert!(seen.status.success(), "{}", seen.status);
+        assert_eq!(seen.end.lost, 0, "events were lost");
+        assert_eq!(seen.lost, [], "events were lost");
+        seen
+    }
+
+    /// Waits until it ends by itself, or by what was done to it before.
+    pub fn ended(mut self) -> Seen {
+        let deadline = Instant::now() + START_LIMIT;
+        while self.next(deadline).is_some() {}
+        let Some(end) = self.end else {
+            self.fail("there was no `end` line")
+        };
+        let Some(status) = wait(&mut self.child, deadline) else {
+            self.fail("it does not end")
+        };
+        for (each, _) in self.expected.clone() {
+            self.check(each);
+        }
+        assert_eq!(
+            end.transitions,
+            self.transitions.len() as u64,
+            "transitions in the last line"
+        );
+        Seen {
+            transitions: std::mem::take(&mut self.transitions),
+            lost: std::mem::take(&mut self.lost),
+            end,
+            status,
+        }
+    }
+
+    /// All expectations of an end were of the whole path up to then: the last one holds.
+    fn check(&mut self, end: End) {
+        let Some((_, path)) = self.expected.iter().rev().find(|(each, _)| *each == end) else {
+            return;
+        };
+        let went = render(&self.path(end));
+        if went != *path {
+            let text = format!("{end:?} was expected to go\n  {path}\nand went\n  {went}");
+            self.fail(&text);
+        }
+    }
+
+    fn path(&self, end: End) -> Vec<&Transition> {
+        self.transitions
+            .iter()
+            .filter(|each| each.end() == end)
+            .collect()
+    }
+
+    /// Takes one more line. `None` at the deadline, and at the end of the output.
+    fn next(&mut self, deadline: Instant) -> Option<()> {
+        match self.receive(deadline)? {
+            Line::Start {} => self.fail("a second `start` line"),
+            _ if self.end.is_some() => self.fail("a line behind `end`"),
+            Line::Transition(transition) => self.transitions.push(*transition),
+            Line::Lost { events } => self.lost.push(events),
+            Line::End {
+                transitions,
+                lost,
+                duration_ns,
+            } => {
+                let duration = Duration::from_nanos(duration_ns);
+                self.end = Some(Ended {
+                    transitions,
+                    lost,
+                    duration,
+                });
+            }
+        }
+        Some(())
+    }
+
+    fn receive(&mut self, deadline: Instant) -> Option<Line> {
+        match self
+            .lines
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            Ok(Ok(line)) => Some(line),
+            Ok(Err(wrong)) => self.fail(&format!("no line of the interface: {wrong}")),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Fails the test with all that is known.
+    fn fail(&mut self, why: &str) -> ! {
+        // Its output so far is not all read when a path is wrong.
+        while let Ok(Ok(line)) = self.lines.recv_timeout(Duration::from_millis(100)) {
+            if let Line::Transition(transition) = line {
+                self.transitions.push(*transition);
+            }
+        }
+        let _ = self.child.kill();
+        let mut text = format!("{why}\nAll that tcptrace showed:\n");
+        for it in &self.transitions {
+            let End { local, remote } = it.end();
+            let _ = writeln!(
+                text,
+                "  {} {local:5} {remote:5}  {} -{}-> {}  held {:?} cookie {:?} opener {:?} \
+                 closer {:?} pid {:?} comm {:?}",
+                it.mono_ns,
+                it.from,
+                label(it),
+                it.to,
+                it.held(),
+                it.cookie,
+                it.opener,
+                it.closer,
+                it.pid,
+                it.comm
+            );
+        }
+        if let Some(stderr) = self.stderr.take().and_then(|stderr| stderr.join().ok()) {
+            let _ = write!(text, "stderr:\n{stderr}");
+        }
+        panic!("{text}");
+    }
+}
+
+impl Drop for Tracing {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// tcptrace, running, its output read line by line by the test.
+pub struct Raw {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Raw {
+    /// The next line.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("a line");
+        line
+    }
+
+    /// Ends it; returns what it had still to say.
+    pub fn stop(mut self) -> String {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).expect("a signal");
+        let mut rest = String::new();
+        self.output
+            .read_to_string(&mut rest)
+            .expect("the rest of the output");
+        let status = wait(&mut self.child, Instant::now() + START_LIMIT);
+        assert!(status.is_some_and(|status| status.success()), "{status:?}");
+        rest
+    }
+
+    /// Nobody reads any more; the process is given back.
+    pub fn hang_up(self) -> Child {
+        self.child
+    }
+}
+
+/// Waits for a process, but not for ever.
+pub fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait().expect("wait") {
+            return Some(status);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn label(it: &Transition) -> String {
+    match &it.detail {
+        Some(detail) => format!("{}:{detail}", it.reason),
+        None => it.reason.clone(),
+    }
+}
+
+fn normal(path: &str) -> String {
+    path.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Writes transitions as [`Tracing::expect`] takes them.
+fn render(path: &[&Transition]) -> String {
+    let mut text = String::new();
+    let mut at = "";
+    for it in path {
+        if it.from != at {
+            let gap = if at.is_empty() { "" } else { " | " };
+            text += &format!("{gap}{}", it.from);
+        }
+        text += &format!(" -{}-> {}", label(it), it.to);
+        at = &it.to;
+    }
+    text
+}

@@ -1,0 +1,380 @@
+//! What holds whatever the kernel tells: no panic, no state from nowhere, bounded memory.
+
+use std::collections::HashMap;
+
+use proptest::{prelude::*, sample::select};
+use tcptrace::{
+    decode::{
+        Cookie, EarlyCause, Endpoint, Event, MinisockEvent, MinisockState, Owner, RequestEvent,
+        SocketEvent, TimerChange, Tuple, decode,
+    },
+    kernel::Symbols,
+    track::{Existing, ExistingKind, Limits, State, Tracker, Transition},
+};
+
+const LIMITS: Limits = Limits {
+    flows: 16,
+    requests: 8,
+};
+
+proptest! {
+    #[test]
+    fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
+        let _ = decode(&bytes, &Symbols::default());
+    }
+
+    #[test]
+    fn records_of_the_right_size_are_decoded_or_refused(
+        mut bytes in prop::collection::vec(any::<u8>(), 160),
+        kind in 0_u8..10,
+        size in select(vec![64, 72, 96, 160]),
+    ) {
+        bytes[56] = kind;
+        let _ = decode(&bytes[..size], &Symbols::default());
+    }
+
+    #[test]
+    fn any_events_make_only_states_that_they_tell_of(
+        steps in prop::collection::vec(step(), 1..400),
+    ) {
+        let mut tracker = Tracker::new(LIMITS, true);
+        let mut told: Vec<Transition> = Vec::new();
+        let mut now = 0;
+        let mut times = vec![0];
+        let mut states = vec![State::Closed, State::SynRecv, State::SynSent, State::Listen];
+        for step in &steps {
+            let mut out = |transition: &Transition| told.push(*transition);
+            match step {
+                Step::Event(event, pause) => {
+                    now += pause;
+                    let event = at(event, now);
+                    times.push(now);
+                    match &event {
+                        Event::Socket(event) => states.extend([event.from, event.to]),
+                        Event::Minisock(event) => states.push(event.state.into()),
+                        Event::Request(_) => {}
+                    }
+                    tracker.apply(&event, &mut out);
+                }
+                Step::Existing(existing) => {
+                    states.push(existing.state);
+                    tracker.seed(existing);
+                }
+                Step::Passed(pause) => {
+                    now += pause;
+                    tracker.advance(now, &mut out);
+                }
+                Step::Lost => tracker.note_loss(),
+            }
+            let (flows, requests) = tracker.remembered();
+            prop_assert!(flows <= LIMITS.flows && requests <= LIMITS.requests);
+        }
+        tracker.finish(&mut |transition| told.push(*transition));
+        for transition in &told {
+            prop_assert!(states.contains(&transition.from), "{transition:?}");
+            prop_assert!(states.contains(&transition.to), "{transition:?}");
+            prop_assert!(times.contains(&transition.time_ns), "{transition:?}");
+            prop_assert!(transition.held_ns.is_none_or(|held| held <= now), "{transition:?}");
+        }
+    }
+
+    #[test]
+    fn connections_do_not_disturb_each_other(
+        lives in prop::collection::vec(select((0..LIVES).collect::<Vec<_>>()), 1..12),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 400),
+    ) {
+        let mut tracker = Tracker::new(Limits::default(), true);
+        let mut told: HashMap<u16, Vec<(State, State)>> = HashMap::new();
+        // Each connection has a port of its own; its events keep their order among themselves.
+        let mut waiting: Vec<(u16, Vec<Event>)> =
+            (1_u16..).zip(&lives).map(|(port, life)| (port, life_of(*life, port).0)).collect();
+        let mut now = 1;
+        let mut out = |transition: &Transition| {
+            told.entry(transition.tuple.local.port_or_zero())
+                .or_default()
+                .push((transition.from, transition.to));
+        };
+        for index in order {
+            waiting.retain(|(_, events)| !events.is_empty());
+            if waiting.is_empty() {
+                break;
+            }
+            now += 1_000;
+            let events = &mut index.get_mut(&mut waiting).1;
+            tracker.apply(&at(&events.remove(0), now), &mut out);
+            tracker.advance(now, &mut out);
+        }
+        prop_assume!(waiting.iter().all(|(_, events)| events.is_empty()));
+        tracker.finish(&mut out);
+        for (port, life) in (1_u16..).zip(&lives) {
+            prop_assert_eq!(&told[&port], &life_of(*life, port).1, "life {}", life);
+        }
+        prop_assert_eq!(tracker.remembered(), (0, 0));
+    }
+}
+
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a test")]
+enum Step {
+    Event(Event, u64),
+    Existing(Existing),
+    Passed(u64),
+    Lost,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (event(), 0_u64..30_000_000).prop_map(|(event, pause)| Step::Event(event, pause)),
+        2 => (0_u64..200_000_000).prop_map(Step::Passed),
+        1 => existing().prop_map(Step::Existing),
+        1 => Just(Step::Lost),
+    ]
+}
+
+fn state() -> impl Strategy<Value = State> {
+    select(State::ALL.to_vec())
+}
+
+fn cookie() -> impl Strategy<Value = Option<Cookie>> {
+    (0_u64..24).prop_map(Cookie::new)
+}
+
+fn tuple() -> impl Strategy<Value = Tuple> {
+    (0_u16..6, 0_u16..3).prop_map(|(local, remote)| addresses(local, remote))
+}
+
+fn change() -> impl Strategy<Value = TimerChange> {
+    let causes = [
+        EarlyCause::Reset,
+        EarlyCause::Segment,
+        EarlyCause::Connect,
+        EarlyCause::Icmp,
+        EarlyCause::Killed,
+        EarlyCause::NetnsGone,
+        EarlyCause::Completed,
+        EarlyCause::Unknown,
+    ];
+    let mut changes = vec![
+        TimerChange::Started,
+        TimerChange::Expired,
+        TimerChange::Segment,
+        CANCELLED,
+    ];
+    changes.extend(causes.map(|cause| TimerChange::Cancelled(Some(cause))));
+    select(changes)
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let socket = (
+        cookie(),
+        tuple(),
+        state(),
+        state(),
+        any::<bool>(),
+        select(vec![0, 103, 104, 110, 111, 113]),
+    )
+        .prop_map(|(cookie, tuple, from, to, owned, errno)| {
+            let mut event = socket(cookie, tuple, from, to);
+            event.owner = owned.then(Owner::default);
+            event.errno = errno;
+            event.receive_shutdown = owned;
+            Event::Socket(event)
+        });
+    let minisock = (cookie(), tuple(), change(), any::<bool>(), any::<bool>()).prop_map(
+        |(cookie, tuple, change, time_wait, netns_gone)| {
+            let state = if time_wait {
+                MinisockState::TimeWait
+            } else {
+                MinisockState::FinWait2
+            };
+            Event::Minisock(MinisockEvent {
+                time_ns: 0,
+                cookie,
+                tuple,
+                change,
+                state,
+                netns_gone,
+            })
+        },
+    );
+    let request = (cookie(), tuple(), change(), any::<bool>(), any::<bool>()).prop_map(
+        |(listener, tuple, change, fresh, netns_gone)| {
+            let retransmits = u8::from(!fresh);
+            Event::Request(RequestEvent {
+                time_ns: 0,
+                tuple,
+                change,
+                listener,
+                retransmits,
+                fresh,
+                netns_gone,
+            })
+        },
+    );
+    prop_oneof![3 => socket, 2 => minisock, 2 => request]
+}
+
+fn existing() -> impl Strategy<Value = Existing> {
+    let kinds = vec![
+        ExistingKind::Socket,
+        ExistingKind::Minisock,
+        ExistingKind::Request,
+    ];
+    (cookie(), tuple(), state(), select(kinds)).prop_map(|(cookie, tuple, state, kind)| Existing {
+        cookie,
+        tuple,
+        state,
+        kind,
+        owner: Owner::default(),
+    })
+}
+
+fn at(event: &Event, now: u64) -> Event {
+    let mut event = *event;
+    match &mut event {
+        Event::Socket(event) => event.time_ns = now,
+        Event::Minisock(event) => event.time_ns = now,
+        Event::Request(event) => event.time_ns = now,
+    }
+    event
+}
+
+const CANCELLED: TimerChange = TimerChange::Cancelled(None);
+
+fn addresses(local: u16, remote: u16) -> Tuple {
+    Tuple {
+        netns: 1,
+        local: Endpoint::new([10, 0, 0, 1].into(), local),
+        remote: Endpoint::new([10, 0, 0, 2].into(), remote),
+    }
+}
+
+fn socket(cookie: Option<Cookie>, tuple: Tuple, from: State, to: State) -> SocketEvent {
+    SocketEvent {
+        time_ns: 0,
+        cookie,
+        tuple,
+        from,
+        to,
+        owner: None,
+        followed: false,
+        errno: 0,
+        receive_shutdown: true,
+        orphan: false,
+        keepalive: false,
+        measured: None,
+    }
+}
+
+/// How many ways to live there are.
+const LIVES: usize = 5;
+
+/// What the kernel tells of a whole life, and the transitions of it.
+fn life_of(life: usize, port: u16) -> (Vec<Event>, Vec<(State, State)>) {
+    use State::{
+        CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv,
+        SynSent, TimeWait,
+    };
+    let tuple = addresses(port, 80);
+    let cookie = Cookie::new(port.into());
+    let socket = |from, to| Event::Socket(socket(cookie, tuple, from, to));
+    let unported = |from, to| Event::Socket(self::socket(cookie, addresses(0, 80), from, to));
+    let minisock = |state, change| {
+        Event::Minisock(MinisockEvent {
+            time_ns: 0,
+            cookie,
+            tuple,
+            change,
+            state,
+            netns_gone: false,
+        })
+    };
+    let request = |change| {
+        Event::Request(RequestEvent {
+            time_ns: 0,
+            tuple,
+            change,
+            listener: None,
+            retransmits: 0,
+            fresh: true,
+            netns_gone: false,
+        })
+    };
+    let time_wait = MinisockState::TimeWait;
+    match life {
+        // Active, closes first; the FIN comes later.
+        0 => (
+            vec![
+                unported(Closed, SynSent),
+                socket(SynSent, Established),
+                socket(Established, FinWait1),
+                socket(FinWait1, FinWait2),
+                minisock(MinisockState::FinWait2, TimerChange::Started),
+                unported(FinWait2, Closed),
+                minisock(time_wait, TimerChange::Segment),
+                minisock(time_wait, CANCELLED),
+                minisock(time_wait, TimerChange::Expired),
+            ],
+            vec![
+                (Closed, SynSent),
+                (SynSent, Established),
+                (Established, FinWait1),
+                (FinWait1, FinWait2),
+                (FinWait2, TimeWait),
+                (TimeWait, Closed),
+            ],
+        ),
+        // Passive, closes second.
+        1 => (
+            vec![
+                request(TimerChange::Started),
+                socket(Listen, SynRecv),
+                request(CANCELLED),
+                socket(SynRecv, Established),
+                socket(Established, CloseWait),
+                socket(CloseWait, LastAck),
+                unported(LastAck, Closed),
+            ],
+            vec![
+                (Listen, SynRecv),
+                (SynRecv, Established),
+                (Established, CloseWait),
+                (CloseWait, LastAck),
+                (LastAck, Closed),
+            ],
+        ),
+        // Crossing FINs.
+        2 => (
+            vec![
+                unported(Closed, SynSent),
+                socket(SynSent, Established),
+                socket(Established, FinWait1),
+                socket(FinWait1, Closing),
+                minisock(time_wait, TimerChange::Started),
+                unported(Closing, Closed),
+                minisock(time_wait, TimerChange::Cancelled(Some(EarlyCause::Connect))),
+            ],
+            vec![
+                (Closed, SynSent),
+                (SynSent, Established),
+                (Established, FinWait1),
+                (FinWait1, Closing),
+                (Closing, TimeWait),
+                (TimeWait, Closed),
+            ],
+        ),
+        // Refused.
+        3 => (
+            vec![unported(Closed, SynSent), socket(SynSent, Closed)],
+            vec![(Closed, SynSent), (SynSent, Closed)],
+        ),
+        // Half-open, reset.
+        _ => (
+            vec![
+                request(TimerChange::Started),
+                request(TimerChange::Cancelled(Some(EarlyCause::Reset))),
+            ],
+            vec![(Listen, SynRecv), (SynRecv, Closed)],
+        ),
+    }
+}

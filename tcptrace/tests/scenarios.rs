@@ -1,0 +1,95 @@
+//! The state machine on the scenarios of `tests/scenarios`: each file is a protocol trace, what
+//! the kernel tells above a line of dashes, and the transitions that follow below it.
+//!
+//! A test is named for its file, and its file for what a user would see. The notation is in
+//! `tests/scenarios/README.md`. With `BLESS=1` the transitions are written anew: read the diff.
+
+#[path = "scenarios/notation.rs"]
+mod notation;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tcptrace::track::{Limits, Tracker, Transition};
+
+use crate::notation::{Step, write_transition};
+
+fn main() -> io::Result<ExitCode> {
+    let arguments = Arguments::from_args();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "trace"))
+        .collect();
+    files.sort();
+    let trials = files.into_iter().map(trial).collect();
+    Ok(libtest_mimic::run(&arguments, trials).exit_code())
+}
+
+fn trial(path: PathBuf) -> Trial {
+    let name = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Trial::test(name, move || run(&path))
+}
+
+fn run(path: &Path) -> Result<(), Failed> {
+    let text = fs::read_to_string(path)?;
+    let (events, expected) = text
+        .split_once("\n---\n")
+        .ok_or("no line of three dashes")?;
+    let told = play(events)?;
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(path, format!("{events}\n---\n{told}"))?;
+        return Ok(());
+    }
+    if words(expected) == words(&told) {
+        return Ok(());
+    }
+    Err(format!("expected:\n{expected}\nbut the transitions are:\n{told}").into())
+}
+
+/// Plays the kernel's part; gives the transitions back, one a line.
+fn play(events: &str) -> Result<String, Failed> {
+    let mut tracker = Tracker::new(Limits::default(), true);
+    let mut told = String::new();
+    for (number, line) in (1..).zip(events.lines()) {
+        let step = notation::parse(line).map_err(|error| format!("line {number}: {error}"))?;
+        let mut tell = |transition: &Transition| write_transition(&mut told, transition);
+        match step {
+            Step::Nothing => {}
+            Step::Machine { minisocks, limits } => tracker = Tracker::new(limits, minisocks),
+            Step::Existing(existing) => tracker.seed(&existing),
+            Step::Event(event) => tracker.apply(&event, &mut tell),
+            Step::Passed(now) => tracker.advance(now, &mut tell),
+            Step::Looked { cookie, tuple } => tracker.learn(cookie, &tuple, &mut tell),
+            Step::Lost => tracker.note_loss(),
+            Step::End => tracker.finish(&mut tell),
+            Step::Remembered { flows, requests } => {
+                let remembered = tracker.remembered();
+                if remembered != (flows, requests) {
+                    return Err(format!(
+                        "line {number}: {remembered:?} connections and requests are remembered"
+                    )
+                    .into());
+                }
+            }
+        }
+    }
+    Ok(told)
+}
+
+/// Alignment is for the reader.
+fn words(text: &str) -> Vec<Vec<&str>> {
+    text.lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| !words.is_empty())
+        .collect()
+}

@@ -1,0 +1,330 @@
+//! The notation of the scenarios: see README.md beside this file.
+
+use std::{fmt::Write as _, net::SocketAddr};
+
+use tcptrace::{
+    decode::{
+        Comm, Cookie, EarlyCause, Endpoint, Event, Measured, MinisockEvent, MinisockState, Owner,
+        Process, RequestEvent, SocketEvent, TimerChange, Tuple,
+    },
+    track::{Closer, Existing, ExistingKind, Limits, Side, State, Transition},
+};
+use zerocopy::FromZeros as _;
+
+/// The namespace of all scenarios.
+const NETNS: u32 = 4_026_531_840;
+
+/// One line of a scenario.
+pub enum Step {
+    Nothing,
+    Machine { minisocks: bool, limits: Limits },
+    Existing(Existing),
+    Event(Event),
+    Passed(u64),
+    Looked { cookie: Cookie, tuple: Tuple },
+    Lost,
+    End,
+    Remembered { flows: usize, requests: usize },
+}
+
+type Result<T> = std::result::Result<T, String>;
+
+/// Reads a line.
+pub fn parse(line: &str) -> Result<Step> {
+    let line = line.split('#').next().unwrap_or_default();
+    let mut words = Words(line.split_whitespace().collect());
+    let Some(first) = words.next() else {
+        return Ok(Step::Nothing);
+    };
+    let step = match first {
+        "machine" => Step::Machine {
+            minisocks: !words.flag("blind"),
+            limits: Limits {
+                flows: words
+                    .number("flows")?
+                    .map_or(1 << 20, |number| number as usize),
+                requests: words
+                    .number("requests")?
+                    .map_or(1 << 18, |number| number as usize),
+            },
+        },
+        "existing" => Step::Existing(existing(&mut words)?),
+        "looked" => {
+            let cookie = words.cookie()?.ok_or("a cookie is needed")?;
+            Step::Looked {
+                cookie,
+                tuple: words.tuple()?,
+            }
+        }
+        "lost" => Step::Lost,
+        "end" => Step::End,
+        "remembered" => Step::Remembered {
+            flows: words.word()?.parse().map_err(|_| "a number is needed")?,
+            requests: words.word()?.parse().map_err(|_| "a number is needed")?,
+        },
+        time => {
+            let time_ns = milliseconds(time)?;
+            match words.word()? {
+                "socket" => Step::Event(Event::Socket(socket(time_ns, &mut words)?)),
+                "minisock" => Step::Event(Event::Minisock(minisock(time_ns, &mut words)?)),
+                "request" => Step::Event(Event::Request(request(time_ns, &mut words)?)),
+                "passed" => Step::Passed(time_ns),
+                other => return Err(format!("'{other}' is nothing that happens")),
+            }
+        }
+    };
+    match words.0.as_slice() {
+        [] => Ok(step),
+        rest => Err(format!("too much: {}", rest.join(" "))),
+    }
+}
+
+fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
+    let cookie = words.cookie()?;
+    let tuple = words.tuple()?;
+    let from = words.state()?;
+    if words.word()? != "->" {
+        return Err("-> is missing".to_owned());
+    }
+    let to = words.state()?;
+    let mut measured = Measured::new_zeroed();
+    measured.unacked = words.number("unacked")?.unwrap_or(0) as u32;
+    measured.linger2 = words.number("linger2")?.unwrap_or(0) as i32;
+    let errno = match words.value("err") {
+        None => 0,
+        Some("ECONNREFUSED") => libc::ECONNREFUSED,
+        Some("ECONNRESET") => libc::ECONNRESET,
+        Some("EPIPE") => libc::EPIPE,
+        Some("ETIMEDOUT") => libc::ETIMEDOUT,
+        Some("EHOSTUNREACH") => libc::EHOSTUNREACH,
+        Some("ENETUNREACH") => libc::ENETUNREACH,
+        Some("ECONNABORTED") => libc::ECONNABORTED,
+        Some(other) => return Err(format!("errno {other} is unknown")),
+    };
+    Ok(SocketEvent {
+        time_ns,
+        cookie,
+        tuple,
+        from,
+        to,
+        owner: words.owner()?,
+        followed: false,
+        errno: errno as u16,
+        receive_shutdown: words.flag("shut"),
+        orphan: words.flag("orphan"),
+        keepalive: words.flag("keepalive"),
+        measured: (from == State::Established || to == State::Closed).then_some(measured),
+    })
+}
+
+fn minisock(time_ns: u64, words: &mut Words<'_>) -> Result<MinisockEvent> {
+    let cookie = words.cookie()?;
+    let tuple = words.tuple()?;
+    let state = match words.state()? {
+        State::FinWait2 => MinisockState::FinWait2,
+        State::TimeWait => MinisockState::TimeWait,
+        other => return Err(format!("a minisock is never in {other}")),
+    };
+    let change = words.change()?;
+    Ok(MinisockEvent {
+        time_ns,
+        cookie,
+        tuple,
+        change,
+        state,
+        netns_gone: words.flag("gone"),
+    })
+}
+
+fn request(time_ns: u64, words: &mut Words<'_>) -> Result<RequestEvent> {
+    let tuple = words.tuple()?;
+    let change = words.change()?;
+    let retransmits = words.number("retrans")?.unwrap_or(0) as u8;
+    Ok(RequestEvent {
+        time_ns,
+        tuple,
+        change,
+        listener: words
+            .number("listener")?
+            .and_then(|cookie| Cookie::new(cookie as u64)),
+        retransmits,
+        fresh: retransmits == 0,
+        netns_gone: words.flag("gone"),
+    })
+}
+
+fn existing(words: &mut Words<'_>) -> Result<Existing> {
+    let kind = match words.word()? {
+        "socket" => ExistingKind::Socket,
+        "minisock" => ExistingKind::Minisock,
+        "request" => ExistingKind::Request,
+        other => return Err(format!("'{other}' is no kind of socket")),
+    };
+    Ok(Existing {
+        cookie: words.cookie()?,
+        tuple: words.tuple()?,
+        state: words.state()?,
+        kind,
+        owner: words.owner()?.unwrap_or_default(),
+    })
+}
+
+/// The words of a line that are not used yet.
+struct Words<'a>(Vec<&'a str>);
+
+impl<'a> Words<'a> {
+    fn next(&mut self) -> Option<&'a str> {
+        if self.0.is_empty() {
+            None
+        } else {
+            Some(self.0.remove(0))
+        }
+    }
+
+    fn word(&mut self) -> Result<&'a str> {
+        self.next().ok_or_else(|| "it ends too early".to_owned())
+    }
+
+    fn flag(&mut self, name: &str) -> bool {
+        let found = self.0.iter().position(|word| *word == name);
+        found.map(|index| self.0.remove(index)).is_some()
+    }
+
+    fn value(&mut self, name: &str) -> Option<&'a str> {
+        let split = |word: &&'a str| word.split_once('=').filter(|(key, _)| *key == name);
+        let index = self.0.iter().position(|word| split(word).is_some())?;
+        split(&self.0.remove(index)).map(|(_, value)| value)
+    }
+
+    fn number(&mut self, name: &str) -> Result<Option<i64>> {
+        self.value(name)
+            .map(|value| {
+                value
+                    .parse()
+                    .map_err(|_| format!("{name}={value} is no number"))
+            })
+            .transpose()
+    }
+
+    fn cookie(&mut self) -> Result<Option<Cookie>> {
+        match self.word()? {
+            "sk:-" => Ok(None),
+            word => word
+                .strip_prefix("sk:")
+                .and_then(|cookie| Cookie::new(u64::from_str_radix(cookie, 16).ok()?))
+                .map(Some)
+                .ok_or_else(|| format!("'{word}' is no cookie")),
+        }
+    }
+
+    fn tuple(&mut self) -> Result<Tuple> {
+        Ok(Tuple {
+            netns: NETNS,
+            local: self.endpoint()?,
+            remote: self.endpoint()?,
+        })
+    }
+
+    fn endpoint(&mut self) -> Result<Endpoint> {
+        let word = self.word()?;
+        let addr: SocketAddr = word
+            .parse()
+            .map_err(|_| format!("'{word}' is no address"))?;
+        Ok(Endpoint::new(addr.ip(), addr.port()))
+    }
+
+    fn state(&mut self) -> Result<State> {
+        self.word()?.parse().map_err(|error| format!("{error}"))
+    }
+
+    fn change(&mut self) -> Result<TimerChange> {
+        let change = self.word()?;
+        let cause = match self.value("cause") {
+            None => None,
+            Some("reset") => Some(EarlyCause::Reset),
+            Some("segment") => Some(EarlyCause::Segment),
+            Some("connect") => Some(EarlyCause::Connect),
+            Some("icmp") => Some(EarlyCause::Icmp),
+            Some("killed") => Some(EarlyCause::Killed),
+            Some("completed") => Some(EarlyCause::Completed),
+            Some("unknown") => Some(EarlyCause::Unknown),
+            Some(other) => return Err(format!("cause {other} is unknown")),
+        };
+        match change {
+            "started" => Ok(TimerChange::Started),
+            "cancelled" => Ok(TimerChange::Cancelled(cause)),
+            "expired" => Ok(TimerChange::Expired),
+            "segment" => Ok(TimerChange::Segment),
+            other => Err(format!("'{other}' is nothing that happens to a timer")),
+        }
+    }
+
+    fn owner(&mut self) -> Result<Option<Owner>> {
+        let Some(by) = self.value("by") else {
+            return Ok(None);
+        };
+        let (comm, pid) = by.split_once('/').ok_or("by=COMM/PID is needed")?;
+        let pid = pid.parse().map_err(|_| "a pid is a number")?;
+        let process = Process {
+            pid,
+            comm: Comm::new(comm.as_bytes()),
+        };
+        Ok(Some(Owner {
+            process: Some(process),
+            uid: Some(1000),
+            cgroup: None,
+        }))
+    }
+}
+
+fn milliseconds(word: &str) -> Result<u64> {
+    let wrong = || format!("'{word}' is no time");
+    let (whole, fraction) = word.split_once('.').ok_or_else(wrong)?;
+    let whole: u64 = whole.parse().map_err(|_| wrong())?;
+    let fraction: u64 = format!("{fraction:0<6}").parse().map_err(|_| wrong())?;
+    Ok(whole * 1_000_000 + fraction)
+}
+
+/// Writes a transition as a line.
+pub fn write_transition(to: &mut String, it: &Transition) {
+    let ms = |ns: u64| {
+        let text = format!("{}.{:06}", ns / 1_000_000, ns % 1_000_000);
+        let digits = text.len() - text.trim_end_matches('0').len();
+        text[..text.len() - digits.min(4)].to_owned()
+    };
+    let cookie = it
+        .cookie
+        .map_or("-".to_owned(), |cookie| cookie.to_string());
+    let direction = match it.opener {
+        Some(Side::Local) => '>',
+        Some(Side::Remote) => '<',
+        None => '?',
+    };
+    let _ = write!(
+        to,
+        "{:>9}  {:5} {:?} {direction} {:?}  {:11} -> {:11}  {:18}  held={}",
+        ms(it.time_ns),
+        format!("sk:{cookie}"),
+        it.tuple.local,
+        it.tuple.remote,
+        it.from,
+        it.to,
+        it.reason.name(),
+        it.held_ns.map_or("-".to_owned(), ms),
+    );
+    if let Some(process) = it.owner.process {
+        let _ = write!(to, "  by={}/{}", process.comm.as_str(), process.pid);
+    }
+    let closer = it.closer.map(|closer| match closer {
+        Closer::Local => "local",
+        Closer::Remote => "remote",
+        Closer::Both => "both",
+    });
+    if let Some(closer) = closer {
+        let _ = write!(to, "  closer={closer}");
+    }
+    if let Some(detail) = it.detail {
+        let _ = write!(to, "  detail={}", detail.name());
+    }
+    to.push('\n');
+}
