@@ -1,0 +1,136 @@
+//! Runs cargo and other commands.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::repository::Repository;
+
+/// A program of the pinned toolchain, whichever toolchain xtask was started by.
+#[must_use]
+pub fn tool(repository: &Repository, program: &str) -> Command {
+    let mut command = Command::new("rustup");
+    command
+        .args(["run", &repository.channel, program])
+        .current_dir(&repository.root);
+    command
+}
+
+/// The pinned toolchain's cargo.
+#[must_use]
+pub fn cargo(repository: &Repository) -> Command {
+    tool(repository, "cargo")
+}
+
+/// Runs a command to its end; its output is passed through.
+///
+/// # Errors
+/// When it can't be started, or fails.
+pub fn succeed(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
+    let status = command
+        .status()
+        .with_context(|| format!("`{shown}` can't be started"))?;
+    ensure!(status.success(), "`{shown}` failed: {status}");
+    Ok(())
+}
+
+/// The same, and says before what it runs.
+///
+/// # Errors
+/// See [`succeed`].
+pub fn say_and_succeed(command: &mut Command) -> Result<()> {
+    eprintln!("{}", shown(command));
+    succeed(command)
+}
+
+/// Builds by a cargo command and returns the executable of that target, wherever cargo's
+/// configuration puts it.
+///
+/// # Errors
+/// When the build fails, or has no such executable.
+pub fn executable(command: &mut Command, kind: &str, name: &str) -> Result<PathBuf> {
+    command
+        .arg("--message-format=json-render-diagnostics")
+        .stdout(Stdio::piped());
+    let shown = shown(command);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("`{shown}` can't be started"))?;
+    let messages = child
+        .stdout
+        .take()
+        .context("cargo has no standard output")?;
+    let mut found = None;
+    for line in BufReader::new(messages).lines() {
+        let line = line.with_context(|| format!("the output of `{shown}` can't be read"))?;
+        // What isn't JSON isn't cargo's.
+        if let Ok(message) = serde_json::from_str(&line) {
+            found = executable_in(&message, kind, name).or(found);
+        }
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("`{shown}` can't be waited for"))?;
+    ensure!(status.success(), "`{shown}` failed: {status}");
+    found.with_context(|| format!("`{shown}` built no {kind} `{name}`"))
+}
+
+/// The command as one types it.
+#[must_use]
+pub fn shown(command: &Command) -> String {
+    let mut words = vec![command.get_program().to_string_lossy()];
+    words.extend(
+        command
+            .get_args()
+            .map(|argument| argument.to_string_lossy()),
+    );
+    words.join(" ")
+}
+
+fn executable_in(message: &Value, kind: &str, name: &str) -> Option<PathBuf> {
+    let target = &message["target"];
+    let kinds = target["kind"].as_array()?;
+    if target["name"] != name || !kinds.iter().any(|one| one == kind) {
+        return None;
+    }
+    message["executable"].as_str().map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, process::Command};
+
+    use serde_json::json;
+
+    use super::{executable_in, shown};
+
+    #[test]
+    fn the_executable_is_that_of_the_target_not_of_the_build_script() {
+        let script = json!({"reason": "compiler-artifact", "executable": null,
+            "target": {"name": "build-script-build", "kind": ["custom-build"]}});
+        let binary = json!({"reason": "compiler-artifact", "executable": "/t/tcptrace",
+            "target": {"name": "tcptrace", "kind": ["bin"]}});
+        let end = json!({"reason": "build-finished", "success": true});
+        assert_eq!(executable_in(&script, "bin", "tcptrace"), None);
+        assert_eq!(executable_in(&binary, "lib", "tcptrace"), None);
+        assert_eq!(
+            executable_in(&binary, "bin", "tcptrace").as_deref(),
+            Some(Path::new("/t/tcptrace"))
+        );
+        assert_eq!(executable_in(&end, "bin", "tcptrace"), None);
+    }
+
+    #[test]
+    fn a_command_is_shown_as_typed() {
+        assert_eq!(
+            shown(Command::new("cargo").args(["fmt", "--all"])),
+            "cargo fmt --all"
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! The demo's traffic: TCP as it goes through all its states, slowly, in a network namespace of
+//! its own.
+
+mod ending;
+mod namespace;
+mod peers;
+mod scenes;
+
+use std::{
+    io::{self, Write as _},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+
+use self::scenes::SCENES;
+
+/// So long nothing happens between two scenes, so that one can read along.
+const PAUSE: Duration = Duration::from_millis(700);
+
+/// Plays all scenes, that many times or until it is ended.
+///
+/// # Errors
+/// When it isn't run by root, or the kernel does not do as expected.
+pub fn play(rounds: Option<u32>) -> Result<()> {
+    ending::arrange()?;
+    namespace::enter()?;
+    let mut background = Vec::new();
+    let mut played = 0;
+    while rounds.is_none_or(|rounds| played < rounds) {
+        for scene in SCENES {
+            let port = scene.port;
+            if writeln!(io::stderr(), "demo: {} (port {port})", scene.title).is_err() {
+                // Nobody reads it any more.
+                return Ok(());
+            }
+            let rest = (scene.play)(port).with_context(|| format!("demo: {}", scene.title))?;
+            background.extend(rest);
+            thread::sleep(PAUSE);
+        }
+        background.retain(|rest| !rest.is_finished());
+        played += 1;
+    }
+    for rest in background {
+        peers::joined(rest)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! All tests.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    cargo::{cargo, executable, say_and_succeed},
+    release,
+    repository::Repository,
+    root, setup,
+    steps::Steps,
+};
+
+/// Runs them step by step; the arguments go to each test binary.
+///
+/// # Errors
+/// When set-up fails. A step that fails is told by the status.
+pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> {
+    setup::prepare(repository, &[])?;
+    let mut steps = Steps::default();
+    steps.step("unit tests", || {
+        let mut command = cargo(repository);
+        command.args([
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--no-fail-fast",
+            "--",
+        ]);
+        say_and_succeed(command.args(arguments))
+    });
+    steps.step("scenarios, properties and command line", || {
+        let mut command = cargo(repository);
+        command.args(["test", "--package", "tcptrace", "--no-fail-fast"]);
+        command.args([
+            "--test",
+            "scenarios",
+            "--test",
+            "properties",
+            "--test",
+            "cli",
+            "--",
+        ]);
+        say_and_succeed(command.args(arguments))
+    });
+    let binary = steps.step("release binary", || release::build_prepared(repository));
+    steps.step("real-socket tests", || {
+        let binary = binary.context("they trace by the release binary, which was not built")?;
+        if !root::is_root() {
+            eprintln!("the real-socket tests need root: sudo asks for it");
+        }
+        say_and_succeed(&mut live(
+            repository,
+            &live_tests(repository)?,
+            &binary,
+            arguments,
+        )?)
+    });
+    Ok(steps.finish())
+}
+
+/// Builds the real-socket tests: by the user, so that root leaves no files in target.
+fn live_tests(repository: &Repository) -> Result<PathBuf> {
+    let mut command = cargo(repository);
+    command.args([
+        "test",
+        "--package",
+        "tcptrace",
+        "--test",
+        "live",
+        "--no-run",
+    ]);
+    executable(&mut command, "test", "live")
+}
+
+/// The real-socket tests, run by root. sudo drops the environment, hence env(1).
+fn live(
+    repository: &Repository,
+    tests: &Path,
+    binary: &Path,
+    arguments: &[OsString],
+) -> Result<Command> {
+    let mut traced_by = OsString::from("TCPTRACE_BIN=");
+    traced_by.push(binary);
+    let mut words = vec![traced_by, tests.as_os_str().to_owned()];
+    words.extend_from_slice(arguments);
+    let mut command = root::command(Path::new("env"), &words)?;
+    // As `cargo test` does.
+    command.current_dir(repository.root.join("tcptrace"));
+    Ok(command)
+}
