@@ -1,1 +1,373 @@
-//! x
+//! How connections begin.
+
+use std::{io::Read as _, net::TcpListener, thread::sleep, time::Duration};
+
+use crate::{
+    Family, in_both_families,
+    namespace::Namespace,
+    sockets::{connect_fast, end, listening, set_tcp},
+    trace::{End, Trace},
+    wire::{ACK, RST, SYN, Wire},
+};
+
+in_both_families!(
+    a_listener_is_seen_to_begin_and_to_end,
+    a_half_open_connection_is_seen_before_its_third_segment,
+    a_syn_that_comes_again_is_told_once,
+    a_half_open_connection_that_the_peer_resets_ends,
+    a_half_open_connection_that_nobody_completes_times_out,
+    a_half_open_connection_whose_syn_ack_is_sent_again_times_out_later,
+    a_half_open_connection_goes_when_its_listener_is_closed,
+    a_half_open_connection_whose_listener_is_gone_ends_at_the_third_segment,
+    a_half_open_connection_ends_by_icmp,
+    a_syn_cookie_makes_no_second_syn_recv,
+    a_fast_open_makes_no_second_syn_recv,
+    syns_that_cross_make_a_simultaneous_open,
+    a_socket_can_connect_to_itself,
+    an_ipv4_client_of_an_ipv6_listener_is_shown_as_ipv4,
+);
+
+/// A listener at the kernel's end of the wire.
+fn listen(wire: &Wire) -> (TcpListener, u16) {
+    let listener = TcpListener::bind((wire.host(), 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+fn a_listener_is_seen_to_begin_and_to_end(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let listener = net.listen(family);
+    let end = listening(&listener);
+    trace.expect(end, "CLOSED -listen-> LISTEN");
+    sleep(Duration::from_millis(100));
+    drop(listener);
+    let path = trace.expect(end, "CLOSED -listen-> LISTEN -listener_closed-> CLOSED");
+    trace.stop();
+    assert_eq!(path[0].held_ns, None);
+    assert!(
+        path[1].held() >= Some(Duration::from_millis(100)),
+        "{path:?}"
+    );
+    for it in &path {
+        assert_eq!((it.remote_addr.as_ref(), it.remote_port), (None, None));
+        assert_eq!((it.opener.as_ref(), it.closer.as_ref()), (None, None));
+        assert_eq!(it.pid, Some(std::process::id()));
+    }
+}
+
+fn a_half_open_connection_is_seen_before_its_third_segment(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (listener, port) = listen(&wire);
+    let mut peer = wire.syn(port);
+    let path = trace.expect(peer.end(), "LISTEN -syn_received-> SYN_RECV");
+    assert_eq!(path[0].remote_addr, Some(peer.addr().ip().to_string()));
+    assert_eq!(path[0].opener.as_deref(), Some("remote"));
+    assert_eq!(
+        path[0].pid,
+        Some(std::process::id()),
+        "the listener's owner"
+    );
+    sleep(Duration::from_millis(200));
+    peer.send(ACK);
+    let path = trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED",
+    );
+    assert!(
+        path[1].held() >= Some(Duration::from_millis(200)),
+        "{path:?}"
+    );
+    drop(listener);
+    trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -reset_by_us-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn a_syn_that_comes_again_is_told_once(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (_listener, port) = listen(&wire);
+    let mut peer = wire.syn(port);
+    // The SYN+ACK is sent again, first for another SYN and then by its timer.
+    sleep(Duration::from_millis(600));
+    peer.seq = peer.seq.wrapping_sub(1);
+    peer.send(SYN);
+    peer.receive(SYN | ACK);
+    peer.receive(SYN | ACK);
+    trace.wait(Duration::from_millis(200));
+    peer.send(ACK);
+    let path = trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED",
+    );
+    assert!(
+        path[1].held() > Some(Duration::from_millis(700)),
+        "{path:?}"
+    );
+    trace.stop();
+}
+
+fn a_half_open_connection_that_the_peer_resets_ends(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (_listener, port) = listen(&wire);
+    let mut peer = wire.syn(port);
+    peer.send(RST);
+    let path = trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -reset_by_peer-> CLOSED",
+    );
+    assert_eq!(path[1].closer.as_deref(), Some("remote"));
+    trace.stop();
+}
+
+fn a_half_open_connection_that_nobody_completes_times_out(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_synack_retries", 0);
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (_listener, port) = listen(&wire);
+    let peer = wire.syn(port);
+    let path = trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -timed_out-> CLOSED",
+    );
+    let held = path[1].held().unwrap();
+    assert!(
+        held > Duration::from_millis(900) && held < Duration::from_secs(3),
+        "{held:?}"
+    );
+    assert_eq!(path[1].closer, None);
+    trace.stop();
+}
+
+fn a_half_open_connection_whose_syn_ack_is_sent_again_times_out_later(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_synack_retries", 1);
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (_listener, port) = listen(&wire);
+    let mut peer = wire.syn(port);
+    peer.receive(SYN | ACK);
+    let path = trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -timed_out-> CLOSED",
+    );
+    let held = path[1].held().unwrap();
+    assert!(
+        held > Duration::from_millis(2900) && held < Duration::from_secs(5),
+        "{held:?}"
+    );
+    trace.stop();
+}
+
+fn a_half_open_connection_goes_when_its_listener_is_closed(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (listener, port) = listen(&wire);
+    let peer = wire.syn(port);
+    drop(listener);
+    // The kernel notices when it would send the SYN+ACK again.
+    trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -listener_closed:listener_gone-> CLOSED",
+    );
+    trace.expect(
+        End {
+            local: port,
+            remote: 0,
+        },
+        "CLOSED -listen-> LISTEN -listener_closed-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn a_half_open_connection_whose_listener_is_gone_ends_at_the_third_segment(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (listener, port) = listen(&wire);
+    let mut peer = wire.syn(port);
+    drop(listener);
+    peer.send(ACK);
+    trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -listener_closed:listener_gone-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn a_half_open_connection_ends_by_icmp(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (_listener, port) = listen(&wire);
+    let mut peer = wire.syn(port);
+    // It can't be the SYN+ACK that was taken already.
+    peer.seq = peer.seq.wrapping_sub(1);
+    peer.send(SYN);
+    let about = peer.receive(SYN | ACK);
+    // Host unreachable; in IPv6, only what is prohibited ends it at once.
+    let (kind, code) = if family == Family::V4 { (3, 1) } else { (1, 1) };
+    peer.unreachable(kind, code, &about);
+    trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -unreachable-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn a_syn_cookie_makes_no_second_syn_recv(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_syncookies", 2);
+    let mut trace = Trace::of(&net).start();
+    let (client, server) = net.connect(family);
+    let end = end(&server);
+    let path = trace.expect(
+        end,
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED",
+    );
+    for it in &path {
+        assert_eq!(it.opener.as_deref(), Some("remote"), "{it:?}");
+        assert_eq!(it.pid, Some(std::process::id()), "{it:?}");
+        assert_eq!(
+            it.remote_addr,
+            Some(family.loopback().to_string()),
+            "{it:?}"
+        );
+    }
+    assert!(
+        path[1].held() < Some(Duration::from_millis(100)),
+        "{path:?}"
+    );
+    drop(server);
+    drop(client);
+    trace.expect(
+        end,
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT",
+    );
+    trace.stop();
+}
+
+fn a_fast_open_makes_no_second_syn_recv(family: Family) {
+    let net = Namespace::new();
+    // Client and server, without a cookie on either side.
+    net.set("tcp_fastopen", 0x607);
+    let mut trace = Trace::of(&net).start();
+    let listener = net.listen(family);
+    set_tcp(&listener, libc::TCP_FASTOPEN, 16);
+    let client = connect_fast(family, listener.local_addr().unwrap(), b"early");
+    let (mut server, _) = listener.accept().unwrap();
+    let mut told = [0; 5];
+    server.read_exact(&mut told).unwrap();
+    let end = end(&client);
+    drop(client);
+    drop(server);
+    trace.expect(
+        end,
+        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED -fin_sent-> FIN_WAIT1
+         -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT",
+    );
+    let path = trace.expect(
+        end.peer(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED",
+    );
+    assert!(
+        path.iter().all(|it| it.opener.as_deref() == Some("remote")),
+        "{path:?}"
+    );
+    assert!(
+        path.iter().all(|it| it.pid == Some(std::process::id())),
+        "{path:?}"
+    );
+    trace.stop();
+}
+
+fn syns_that_cross_make_a_simultaneous_open(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (_socket, mut peer) = wire.connect(&net);
+    peer.send(SYN);
+    peer.overhear(SYN | ACK);
+    trace.expect(
+        peer.end(),
+        "CLOSED -connect-> SYN_SENT -simultaneous_open-> SYN_RECV",
+    );
+    peer.send(ACK);
+    let path = trace.expect(
+        peer.end(),
+        "CLOSED -connect-> SYN_SENT -simultaneous_open-> SYN_RECV
+         -handshake_complete-> ESTABLISHED",
+    );
+    assert!(
+        path.iter().all(|it| it.opener.as_deref() == Some("local")),
+        "{path:?}"
+    );
+    trace.stop();
+}
+
+fn a_socket_can_connect_to_itself(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let addr = (family.loopback(), 5000).into();
+    let socket = net.bound(addr);
+    socket.connect(&addr.into()).unwrap();
+    let end = End {
+        local: 5000,
+        remote: 5000,
+    };
+    trace.expect(
+        end,
+        "CLOSED -connect-> SYN_SENT -simultaneous_open-> SYN_RECV
+         -handshake_complete-> ESTABLISHED",
+    );
+    drop(socket);
+    trace.expect(
+        end,
+        "CLOSED -connect-> SYN_SENT -simultaneous_open-> SYN_RECV
+         -handshake_complete-> ESTABLISHED -fin_sent-> FIN_WAIT1
+         -simultaneous_close-> CLOSING -fin_acked-> TIME_WAIT",
+    );
+    trace.stop();
+}
+
+/// The listener is IPv6 for the test of that name, and IPv4 for comparison.
+fn an_ipv4_client_of_an_ipv6_listener_is_shown_as_ipv4(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).with(["-4"]).start();
+    let listener = match family {
+        Family::V4 => TcpListener::bind("0.0.0.0:0"),
+        Family::V6 => TcpListener::bind("[::]:0"),
+    }
+    .unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let end = end(&client);
+    drop(client);
+    drop(server);
+    let path = trace.expect(
+        end.peer(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED",
+    );
+    for it in &path {
+        assert_eq!(it.family, "ipv4", "{it:?}");
+        assert_eq!(it.local_addr, "127.0.0.1", "{it:?}");
+        assert_eq!(it.remote_addr.as_deref(), Some("127.0.0.1"), "{it:?}");
+        assert_eq!(it.pid, Some(std::process::id()), "{it:?}");
+    }
+    trace.stop();
+}

@@ -113,16 +113,25 @@ impl Wire {
 
     /// The same with a socket that was made before.
     pub fn connect_with(&self, socket: &Socket) -> Peer<'_> {
+        self.connect_showing_syn(socket).0
+    }
+
+    /// The same with the SYN.
+    pub fn connect_showing_syn(&self, socket: &Socket) -> (Peer<'_>, Segment) {
         let to = self.peer();
         begin_connect(socket, to);
         let syn = self.receive(|segment| segment.to == to && segment.flags == SYN);
-        Peer {
-            wire: self,
-            addr: to,
-            host: syn.from,
-            seq: 1000,
-            ack: syn.seq.wrapping_add(1),
-        }
+        let ack = syn.seq.wrapping_add(1);
+        (
+            Peer {
+                wire: self,
+                addr: to,
+                host: syn.from,
+                seq: 1000,
+                ack,
+            },
+            syn,
+        )
     }
 
     /// A connection that a socket made to a peer.
