@@ -57,6 +57,33 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 23] = [
+        Self::Listen,
+        Self::ListenerClosed,
+        Self::Connect,
+        Self::SynReceived,
+        Self::SimultaneousOpen,
+        Self::HandshakeComplete,
+        Self::FinSent,
+        Self::FinReceived,
+        Self::FinAcked,
+        Self::SimultaneousClose,
+        Self::Expired,
+        Self::ReusedBySyn,
+        Self::ReusedByConnect,
+        Self::Overflow,
+        Self::FinTimeout,
+        Self::Refused,
+        Self::Unreachable,
+        Self::TimedOut,
+        Self::KeepaliveTimeout,
+        Self::ResetByPeer,
+        Self::ResetByUs,
+        Self::Killed,
+        Self::Unknown,
+    ];
+
     /// The name in JSON, CSV and scenario files.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -111,6 +138,15 @@ pub enum Detail {
 }
 
 impl Detail {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::GivenUp,
+        Self::NoFreePort,
+        Self::ListenerGone,
+        Self::NetnsGone,
+        Self::SeenLate,
+    ];
+
     /// The name in JSON and CSV.
     #[must_use]
     pub fn name(self) -> &'static str {

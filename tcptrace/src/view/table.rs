@@ -18,8 +18,6 @@ use crate::{
 const IPV4: usize = 21;
 /// `[ffff:…]:65535`, the longest there is.
 const IPV6: usize = 47;
-/// The longest word of [`words::why`].
-const REASON: usize = 15;
 /// The longest name of a state.
 const STATE: usize = 11;
 const HELD: usize = 6;
@@ -114,7 +112,16 @@ impl Layout {
             + 1
             + HELD
             + 1
-            + REASON
+            + words::WIDTH
+    }
+
+    /// How long an address may be in a column: in a file, longer than the column.
+    fn longest(&self, column: usize) -> usize {
+        if self.width == usize::MAX {
+            IPV6
+        } else {
+            column
+        }
     }
 
     fn time(&self) -> usize {
@@ -172,7 +179,7 @@ impl<W: Write> Table<W> {
             line.column(style, 3 + STATE, "-> TO");
         }
         line.right(style, HELD, "HELD");
-        line.column(style, REASON, "REASON");
+        line.column(style, words::WIDTH, "REASON");
         self.line.write(&mut self.out)
     }
 }
@@ -204,9 +211,9 @@ impl<W: Write> View for Table<W> {
                 },
             );
         }
-        let short = |end, width| Address {
+        let short = |end, column| Address {
             end,
-            width,
+            width: layout.longest(column),
             ascii: layout.ascii,
         };
         line.column(plain, layout.local, short(it.tuple.local, layout.local));
@@ -230,7 +237,7 @@ impl<W: Write> View for Table<W> {
         }
         line.column(
             palette.reason(it.reason),
-            REASON,
+            words::WIDTH,
             words::why(it.reason, it.detail),
         );
         self.line.write(&mut self.out)
@@ -381,5 +388,120 @@ fn direction(opener: Option<Side>, ascii: bool) -> &'static str {
         (Some(Side::Local), true) => ">",
         (Some(Side::Remote), true) => "<",
         (None, _) => " ",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::{
+        decode::{Comm, Cookie, Process as Task, Tuple},
+        kernel::Cgroups,
+        track::{Reason, State},
+    };
+
+    fn longest(addr: IpAddr) -> Transition {
+        let end = Endpoint::new(addr, 65_535);
+        Transition {
+            time_ns: 1,
+            cookie: Cookie::new(1),
+            tuple: Tuple {
+                netns: 1,
+                local: end,
+                remote: end,
+            },
+            from: State::Established,
+            to: State::CloseWait,
+            held_ns: Some(999_000),
+            reason: Reason::HandshakeComplete,
+            detail: None,
+            opener: Some(Side::Local),
+            closer: None,
+            owner: Owner {
+                process: Some(Task {
+                    pid: 4_194_304,
+                    comm: Comm::new(b"chromium-browse"),
+                }),
+                ..Owner::default()
+            },
+            followed: false,
+            measured: None,
+            keepalive: None,
+        }
+    }
+
+    /// The lines of a table, header first, on a terminal of so many columns.
+    fn lines(columns: Option<usize>, it: &Transition) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut table = Table::new(&mut out, Palette::plain(), true, move || {
+            Layout::new(columns, false)
+        });
+        let clock = Clock::new();
+        let mut around = Surroundings {
+            clock: &clock,
+            cgroups: &mut Cgroups::default(),
+        };
+        table.transition(it, &mut around).unwrap();
+        drop(table);
+        String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn ipv4_fits_120_columns_with_all_of_it_to_be_seen() {
+        let line = &lines(Some(120), &longest([255, 255, 255, 255].into()))[1];
+        assert_eq!(line.chars().count(), 120, "{line}");
+        for part in [
+            "chro/4194304",
+            "255.255.255.255:65535",
+            "→",
+            "ESTABLISHED -> CLOSE_WAIT",
+            "999µs",
+            "handshake done",
+        ] {
+            assert!(line.contains(part), "{part} is missing in {line}");
+        }
+    }
+
+    #[test]
+    fn no_width_makes_a_line_wrap() {
+        let ipv6: IpAddr = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap();
+        for addr in [ipv6, [255, 255, 255, 255].into()] {
+            for columns in 1..200 {
+                for line in lines(Some(columns), &longest(addr)) {
+                    assert!(line.chars().count() <= columns, "{columns}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn eighty_columns_tell_the_peer_the_state_and_the_reason() {
+        let line = &lines(Some(80), &longest([255, 255, 255, 255].into()))[1];
+        for part in [
+            ":65535",
+            "255.255.255.255:65535",
+            "-> CLOSE_WAIT",
+            "999µs",
+            "handshake done",
+        ] {
+            assert!(line.contains(part), "{part} is missing in {line}");
+        }
+    }
+
+    #[test]
+    fn a_long_ipv6_address_keeps_its_ends_and_port() {
+        let line = &lines(
+            Some(120),
+            &longest("2001:db8:1:2:3:4:5:6789".parse().unwrap()),
+        )[1];
+        assert!(line.contains("[2001:d…5:6789]:65535"), "{line}");
+        let file = &lines(None, &longest("2001:db8:1:2:3:4:5:6789".parse().unwrap()))[1];
+        assert!(file.contains("[2001:db8:1:2:3:4:5:6789]:65535"), "{file}");
     }
 }

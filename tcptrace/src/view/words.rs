@@ -2,7 +2,10 @@
 
 use crate::track::{Detail, Reason};
 
-/// Why, in at most 15 columns.
+/// The columns of the longest words.
+pub const WIDTH: usize = 14;
+
+/// Why, in at most [`WIDTH`] columns.
 #[must_use]
 pub fn why(reason: Reason, detail: Option<Detail>) -> &'static str {
     match (reason, detail) {
@@ -12,7 +15,7 @@ pub fn why(reason: Reason, detail: Option<Detail>) -> &'static str {
         (_, Some(Detail::NetnsGone)) => "netns gone",
         (_, Some(Detail::SeenLate)) => "seen late",
         (Reason::Listen, None) => "listening",
-        (Reason::ListenerClosed, None) => "listener closed",
+        (Reason::ListenerClosed, None) => "listen ended",
         (Reason::Connect, None) => "SYN sent",
         (Reason::SynReceived, None) => "SYN received",
         (Reason::SimultaneousOpen, None) => "SYNs crossed",
@@ -22,8 +25,8 @@ pub fn why(reason: Reason, detail: Option<Detail>) -> &'static str {
         (Reason::FinAcked, None) => "FIN acked",
         (Reason::SimultaneousClose, None) => "FINs crossed",
         (Reason::Expired, None) => "expired",
-        (Reason::ReusedBySyn, None) => "reused: SYN",
-        (Reason::ReusedByConnect, None) => "reused: connect",
+        (Reason::ReusedBySyn, None) => "reused by SYN",
+        (Reason::ReusedByConnect, None) => "reused by conn",
         (Reason::Overflow, None) => "TW overflow",
         (Reason::FinTimeout, None) => "no FIN came",
         (Reason::Refused, None) => "refused",
@@ -34,5 +37,23 @@ pub fn why(reason: Reason, detail: Option<Detail>) -> &'static str {
         (Reason::ResetByUs, None) => "reset by us",
         (Reason::Killed, None) => "killed",
         (Reason::Unknown, None) => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_fit_their_column() {
+        for reason in Reason::ALL {
+            assert!(why(reason, None).len() <= WIDTH, "{reason}");
+        }
+        for detail in Detail::ALL {
+            assert!(
+                why(Reason::Unknown, Some(detail)).len() <= WIDTH,
+                "{detail:?}"
+            );
+        }
     }
 }
