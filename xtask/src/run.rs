@@ -102,7 +102,7 @@ fn attend(
 struct Signals(SignalFd);
 
 impl Signals {
-    /// From now on. Children don't inherit it: std unblocks all signals for them.
+    /// From now on; `start` undoes it for children.
     fn catch() -> Result<Self> {
         let set: SigSet = [
             Signal::SIGINT,
@@ -177,6 +177,11 @@ impl Traffic {
 }
 
 fn start(command: &mut Command) -> Result<Child> {
+    // Blocked signals stay blocked after exec(2), and tcptrace would be deaf to Ctrl-C.
+    // SAFETY: pthread_sigmask(3) may be called between fork and exec, and no memory is touched.
+    unsafe {
+        command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?));
+    }
     command
         .spawn()
         .with_context(|| format!("`{}` can't be started", shown(command)))

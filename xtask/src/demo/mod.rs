@@ -7,7 +7,7 @@ mod peers;
 mod scenes;
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     thread,
     time::Duration,
 };
@@ -26,12 +26,18 @@ const PAUSE: Duration = Duration::from_millis(700);
 pub fn play(rounds: Option<u32>) -> Result<()> {
     ending::arrange()?;
     namespace::enter()?;
+    // tcptrace may have begun a line on the terminal, to say that it waits.
+    let clear = if io::stderr().is_terminal() {
+        "\r\x1b[K"
+    } else {
+        ""
+    };
     let mut background = Vec::new();
     let mut played = 0;
     while rounds.is_none_or(|rounds| played < rounds) {
         for scene in SCENES {
             let port = scene.port;
-            if writeln!(io::stderr(), "demo: {} (port {port})", scene.title).is_err() {
+            if writeln!(io::stderr(), "{clear}demo: {} (port {port})", scene.title).is_err() {
                 // Nobody reads it any more.
                 return Ok(());
             }
