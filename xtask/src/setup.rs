@@ -1,6 +1,10 @@
 //! Set-up: what is missing is installed, what can't be is named.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -157,6 +161,11 @@ fn install_bpf_linker(repository: &Repository) -> Result<()> {
     ] {
         command.env_remove(unwanted);
     }
+    // Or cargo advises to put it there, which is not needed.
+    let mut path = env::var_os("PATH").unwrap_or_default();
+    path.push(":");
+    path.push(tools.join("bin"));
+    command.env("PATH", path);
     let typed = format!(
         "cargo +{} {} {} --force",
         repository.channel,
@@ -182,15 +191,15 @@ fn is_recorded(record: &toml::Table) -> bool {
 }
 
 /// Installs; what fails is named with what to type once its cause is mended.
-fn install(typed: &str, command: &mut std::process::Command) -> Result<()> {
+fn install(typed: &str, command: &mut Command) -> Result<()> {
     succeed(command).with_context(|| {
         format!("set-up failed; see above why (no network?), then type:\n  {typed}\nBecause")
     })
 }
 
-fn words(typed: &str) -> std::process::Command {
+fn words(typed: &str) -> Command {
     let mut words = typed.split(' ');
-    let mut command = std::process::Command::new(words.next().unwrap_or_default());
+    let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words);
     command
 }
