@@ -114,7 +114,6 @@ proptest! {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a test")]
 enum Step {
     Event(Event, u64),
     Existing(Existing),

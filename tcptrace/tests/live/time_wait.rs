@@ -1,1 +1,423 @@
-//! x
+//! TIME_WAIT, and the FIN_WAIT2 of sockets that nobody has any more: how they end.
+
+use std::{
+    io::Write as _,
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Family, in_both_families,
+    namespace::Namespace,
+    sockets::{end, set_tcp},
+    trace::Trace,
+    wire::{ACK, FIN, PSH, Peer, RST, SYN, Wire},
+};
+
+in_both_families!(
+    an_orphan_whose_peer_never_closes_leaves_fin_wait2_after_its_time,
+    a_negative_linger2_resets_instead_of_waiting_for_the_fin,
+    a_negative_linger2_resets_a_socket_that_waits_already,
+    a_syn_takes_the_place_of_a_time_wait,
+    a_connect_takes_the_place_of_a_time_wait,
+    a_connect_from_a_bound_port_takes_the_place_of_a_time_wait,
+    an_rst_ends_a_time_wait,
+    an_rst_ends_the_fin_wait2_of_an_orphan,
+    data_for_an_orphan_in_fin_wait2_is_answered_by_rst,
+    a_syn_for_an_orphan_in_fin_wait2_is_answered_by_rst,
+    a_fin_with_data_for_an_orphan_in_fin_wait2_is_answered_by_rst,
+    a_late_fin_takes_an_orphan_from_fin_wait2_to_time_wait,
+    an_old_segment_does_not_end_a_time_wait,
+    without_room_fin_wait2_skips_time_wait,
+    without_room_a_half_closed_socket_skips_time_wait,
+    without_room_closing_skips_time_wait,
+    a_time_wait_goes_with_its_namespace,
+);
+
+/// What the side that closes first goes through.
+const CLOSED_FIRST: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+    -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT";
+/// The same up to the FIN that does not come.
+const FIRST_HALF: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+    -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2";
+
+/// A connection over the wire in TIME_WAIT.
+fn time_wait<'w>(net: &Namespace, wire: &'w Wire) -> Peer<'w> {
+    let (socket, mut peer) = wire.connected(net);
+    drop(socket);
+    peer.receive(FIN | ACK);
+    peer.send(FIN | ACK);
+    peer.receive(ACK);
+    peer
+}
+
+/// A connection over the wire that is closed here and was not closed by the peer.
+fn orphan<'w>(net: &Namespace, wire: &'w Wire) -> Peer<'w> {
+    let (socket, mut peer) = wire.connected(net);
+    drop(socket);
+    peer.receive(FIN | ACK);
+    peer.send(ACK);
+    peer
+}
+
+#[test]
+fn a_time_wait_lasts_its_minute_and_expires() {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let mut ends = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        let (client, server) = net.connect(family);
+        ends.push(end(&client));
+        drop(client);
+        drop(server);
+    }
+    for end in ends {
+        let path = trace.expect_within(
+            Duration::from_secs(75),
+            end,
+            &format!("{CLOSED_FIRST} -expired-> CLOSED"),
+        );
+        let held = path[5].held().unwrap();
+        assert!((60_000..66_000).contains(&held.as_millis()), "{held:?}");
+        assert_eq!(
+            path[5].pid,
+            Some(std::process::id()),
+            "timers have no process"
+        );
+        assert_eq!(path[5].cookie, path[0].cookie);
+        assert_eq!(path[5].closer.as_deref(), Some("local"));
+    }
+    trace.stop();
+}
+
+fn an_orphan_whose_peer_never_closes_leaves_fin_wait2_after_its_time(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_fin_timeout", 2);
+    let mut trace = Trace::of(&net).start();
+    let (client, _server) = net.connect(family);
+    let end = end(&client);
+    drop(client);
+    let path = trace.expect_within(
+        Duration::from_secs(15),
+        end,
+        &format!("{FIRST_HALF} -fin_timeout-> CLOSED"),
+    );
+    let held = path[4].held().unwrap();
+    assert!((1_900..8_000).contains(&held.as_millis()), "{held:?}");
+    assert_eq!(path[4].pid, Some(std::process::id()));
+    trace.stop();
+}
+
+fn a_negative_linger2_resets_instead_of_waiting_for_the_fin(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (socket, mut peer) = wire.connected(&net);
+    set_tcp(&socket, libc::TCP_LINGER2, -1);
+    drop(socket);
+    peer.receive(FIN | ACK);
+    peer.send(ACK);
+    peer.overhear(RST);
+    trace.expect(peer.end(), &format!("{FIRST_HALF} -reset_by_us-> CLOSED"));
+    trace.stop();
+}
+
+fn a_negative_linger2_resets_a_socket_that_waits_already(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let (client, _server) = net.connect(family);
+    let end = end(&client);
+    set_tcp(&client, libc::TCP_LINGER2, -1);
+    client.shutdown(Shutdown::Write).unwrap();
+    trace.expect(end, FIRST_HALF);
+    drop(client);
+    trace.expect(end, &format!("{FIRST_HALF} -reset_by_us-> CLOSED"));
+    trace.expect(
+        end.peer(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT -reset_by_peer-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn a_syn_takes_the_place_of_a_time_wait(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let listener = net.listen(family);
+    let from: SocketAddr = (family.loopback(), 4000).into();
+    let (client, server) = net.connect_from(from, &listener);
+    let end = end(&server);
+    drop(server);
+    drop(client);
+    let first = "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+        -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT";
+    trace.expect(end, first);
+    // The clock of TCP's timestamps must have gone on.
+    sleep(Duration::from_millis(50));
+    let (_client, _server) = net.connect_from(from, &listener);
+    let path = trace.expect(
+        end,
+        &format!(
+            "{first} -reused_by_syn-> CLOSED
+             | LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED"
+        ),
+    );
+    assert_eq!(path[5].cookie, path[1].cookie);
+    assert_ne!(path[7].cookie, path[5].cookie);
+    assert!(
+        path[5].held() >= Some(Duration::from_millis(50)),
+        "{path:?}"
+    );
+    trace.expect(
+        end.peer(),
+        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED
+         -connect-> SYN_SENT -handshake_complete-> ESTABLISHED",
+    );
+    trace.stop();
+}
+
+fn a_connect_takes_the_place_of_a_time_wait(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_tw_reuse", 1);
+    net.set("ip_local_port_range", "45000 45000");
+    let mut trace = Trace::of(&net).start();
+    let listener = TcpListener::bind((family.loopback(), 81)).unwrap();
+    let (client, server) = net.connect_to(&listener);
+    let end = end(&client);
+    drop(client);
+    drop(server);
+    trace.expect(end, CLOSED_FIRST);
+    // Not before a second is over: tcp_tw_reuse_delay.
+    sleep(Duration::from_millis(1200));
+    let (_client, _server) = net.connect_to(&listener);
+    let path = trace.expect(
+        end,
+        &format!(
+            "{CLOSED_FIRST} | CLOSED -connect-> SYN_SENT | TIME_WAIT -reused_by_connect-> CLOSED
+             | SYN_SENT -handshake_complete-> ESTABLISHED"
+        ),
+    );
+    // connect() goes to SYN_SENT before it looks for a port.
+    assert!(
+        path[6].held() >= Some(Duration::from_millis(1200)),
+        "{path:?}"
+    );
+    assert_eq!(path[6].cookie, path[0].cookie);
+    assert_ne!(path[5].cookie, path[0].cookie);
+    assert_eq!(path[7].cookie, path[5].cookie);
+    trace.stop();
+}
+
+fn a_connect_from_a_bound_port_takes_the_place_of_a_time_wait(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_tw_reuse", 1);
+    let mut trace = Trace::of(&net).start();
+    let listener = net.listen(family);
+    let from: SocketAddr = (family.loopback(), 4000).into();
+    let (client, server) = net.connect_from(from, &listener);
+    let end = end(&client);
+    drop(client);
+    drop(server);
+    trace.expect(end, CLOSED_FIRST);
+    sleep(Duration::from_millis(1200));
+    let (_client, _server) = net.connect_from(from, &listener);
+    trace.expect(
+        end,
+        &format!(
+            "{CLOSED_FIRST} | CLOSED -connect-> SYN_SENT | TIME_WAIT -reused_by_connect-> CLOSED
+             | SYN_SENT -handshake_complete-> ESTABLISHED"
+        ),
+    );
+    trace.stop();
+}
+
+fn an_rst_ends_a_time_wait(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_rfc1337", 0);
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let mut peer = time_wait(&net, &wire);
+    trace.expect(peer.end(), CLOSED_FIRST);
+    peer.send(RST);
+    let path = trace.expect(
+        peer.end(),
+        &format!("{CLOSED_FIRST} -reset_by_peer-> CLOSED"),
+    );
+    assert_eq!(
+        path[5].closer.as_deref(),
+        Some("local"),
+        "the FIN came first"
+    );
+    trace.stop();
+}
+
+fn an_rst_ends_the_fin_wait2_of_an_orphan(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let mut peer = orphan(&net, &wire);
+    trace.expect(peer.end(), FIRST_HALF);
+    peer.send(RST | ACK);
+    trace.expect(peer.end(), &format!("{FIRST_HALF} -reset_by_peer-> CLOSED"));
+    trace.stop();
+}
+
+fn data_for_an_orphan_in_fin_wait2_is_answered_by_rst(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let (client, mut server) = net.connect(family);
+    let end = end(&client);
+    drop(client);
+    trace.expect(end, FIRST_HALF);
+    server.write_all(b"too late").unwrap();
+    trace.expect(end, &format!("{FIRST_HALF} -reset_by_us-> CLOSED"));
+    trace.expect(
+        end.peer(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT -reset_by_peer-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn a_syn_for_an_orphan_in_fin_wait2_is_answered_by_rst(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let mut peer = orphan(&net, &wire);
+    trace.expect(peer.end(), FIRST_HALF);
+    peer.seq = peer.seq.wrapping_add(1000);
+    peer.send(SYN);
+    peer.overhear(RST | ACK);
+    trace.expect(peer.end(), &format!("{FIRST_HALF} -reset_by_us-> CLOSED"));
+    trace.stop();
+}
+
+fn a_fin_with_data_for_an_orphan_in_fin_wait2_is_answered_by_rst(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let mut peer = orphan(&net, &wire);
+    trace.expect(peer.end(), FIRST_HALF);
+    peer.send_data(FIN | PSH | ACK, b"too late");
+    peer.overhear(RST);
+    trace.expect(peer.end(), &format!("{FIRST_HALF} -reset_by_us-> CLOSED"));
+    trace.stop();
+}
+
+fn a_late_fin_takes_an_orphan_from_fin_wait2_to_time_wait(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let mut peer = orphan(&net, &wire);
+    trace.expect(peer.end(), FIRST_HALF);
+    // In the same bucket of the timer wheel and in a later one.
+    sleep(Duration::from_millis(if family == Family::V4 {
+        20
+    } else {
+        3_000
+    }));
+    peer.send(FIN | ACK);
+    peer.receive(ACK);
+    let path = trace.expect(peer.end(), CLOSED_FIRST);
+    assert!(
+        path[4].held() >= Some(Duration::from_millis(20)),
+        "{path:?}"
+    );
+    assert_eq!(path[4].pid, Some(std::process::id()));
+    trace.stop();
+}
+
+fn an_old_segment_does_not_end_a_time_wait(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let mut peer = time_wait(&net, &wire);
+    trace.expect(peer.end(), CLOSED_FIRST);
+    // An old SYN, data that was acknowledged long ago, and an RST that is out of the window.
+    let now = peer.seq;
+    peer.seq = now.wrapping_sub(1000);
+    peer.send(SYN);
+    peer.send_data(PSH | ACK, b"old");
+    peer.seq = now.wrapping_add(1_000_000);
+    peer.send(RST);
+    trace.wait(Duration::from_millis(300));
+    trace.stop();
+}
+
+fn without_room_fin_wait2_skips_time_wait(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_max_tw_buckets", 0);
+    let mut trace = Trace::of(&net).start();
+    let (client, server) = net.connect(family);
+    let end = end(&client);
+    drop(client);
+    trace.expect(end, &format!("{FIRST_HALF} -overflow-> CLOSED"));
+    drop(server);
+    trace.stop();
+}
+
+fn without_room_a_half_closed_socket_skips_time_wait(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_max_tw_buckets", 1);
+    let mut trace = Trace::of(&net).start();
+    // One has room, the next has not.
+    let (first, first_server) = net.connect(family);
+    let (second, second_server) = net.connect(family);
+    let (first_end, second_end) = (end(&first), end(&second));
+    drop(first);
+    drop(first_server);
+    trace.expect(first_end, CLOSED_FIRST);
+    second.shutdown(Shutdown::Write).unwrap();
+    trace.expect(second_end, FIRST_HALF);
+    drop(second_server);
+    trace.expect(second_end, &format!("{FIRST_HALF} -overflow-> CLOSED"));
+    trace.expect(
+        second_end.peer(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn without_room_closing_skips_time_wait(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_max_tw_buckets", 0);
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (socket, mut peer) = wire.connected(&net);
+    drop(socket);
+    let before = peer.ack;
+    peer.receive(FIN | ACK);
+    let after = std::mem::replace(&mut peer.ack, before);
+    peer.send(FIN | ACK);
+    peer.overhear(ACK);
+    peer.ack = after;
+    peer.send(ACK);
+    trace.expect(
+        peer.end(),
+        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED -fin_sent-> FIN_WAIT1
+         -simultaneous_close-> CLOSING -overflow-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn a_time_wait_goes_with_its_namespace(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).from_outside().start();
+    let (client, server): (TcpStream, TcpStream) = net.connect(family);
+    let end = end(&client);
+    drop(client);
+    drop(server);
+    trace.expect(end, CLOSED_FIRST);
+    let began = Instant::now();
+    drop(net);
+    trace.expect_within(
+        Duration::from_secs(20),
+        end,
+        &format!("{CLOSED_FIRST} -killed:netns_gone-> CLOSED"),
+    );
+    assert!(began.elapsed() < Duration::from_secs(20));
+    trace.stop();
+}

@@ -160,8 +160,9 @@ impl Trace {
 
     /// Starts it; the first line is read, and the others are left.
     pub fn start_raw(self) -> Raw {
+        let outside = self.outside.try_clone().expect("another descriptor");
         let mut child = self.spawn_child();
-        drain(child.stderr.take().unwrap());
+        drain(child.stderr.take().unwrap(), outside);
         let mut raw = Raw {
             output: BufReader::new(child.stdout.take().unwrap()),
             child,
@@ -171,10 +172,13 @@ impl Trace {
     }
 
     fn spawn(self) -> Tracing {
+        let outside = self.outside.try_clone().expect("another descriptor");
+        let elsewhere = self.outside.try_clone().expect("another descriptor");
         let mut child = self.spawn_child();
         let (send, lines) = channel();
         let stdout = child.stdout.take().unwrap();
         thread::spawn(move || {
+            leave(&outside);
             for line in BufReader::new(stdout).lines() {
                 let Ok(line) = line else { break };
                 let parsed =
@@ -184,7 +188,7 @@ impl Trace {
                 }
             }
         });
-        let stderr = drain(child.stderr.take().unwrap());
+        let stderr = drain(child.stderr.take().unwrap(), elsewhere);
         Tracing {
             child,
             lines,
@@ -227,12 +231,18 @@ impl Trace {
 }
 
 /// Reads stderr, so that nobody waits for room in the pipe.
-fn drain(mut stderr: ChildStderr) -> JoinHandle<String> {
+fn drain(mut stderr: ChildStderr, outside: File) -> JoinHandle<String> {
     thread::spawn(move || {
+        leave(&outside);
         let mut text = Vec::new();
         let _ = stderr.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     })
+}
+
+/// A thread that reads must not keep the namespace alive.
+fn leave(outside: &File) {
+    setns(outside, CloneFlags::CLONE_NEWNET).expect("back to the namespace outside");
 }
 
 /// tcptrace, running.
