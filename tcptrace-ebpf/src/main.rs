@@ -6,25 +6,15 @@
 #![no_std]
 #![no_main]
 
+mod follow;
 mod kernel;
 mod ring;
 mod select;
 mod sock;
 mod timer;
 
-use aya_ebpf::{
-    helpers::bpf_get_current_pid_tgid,
-    macros::{btf_tracepoint, map},
-    maps::HashMap,
-    programs::BtfTracePointContext,
-};
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use tcptrace_ebpf::wire::change;
-
-use crate::kernel::{read, setting};
-
-/// Processes of the traced command: tgid of tcptrace itself and of everything that came from it.
-#[map]
-static FOLLOWED: HashMap<u32, u8> = HashMap::with_max_entries(65_536, 0);
 
 /// A full socket changes its state.
 ///
@@ -33,7 +23,12 @@ static FOLLOWED: HashMap<u32, u8> = HashMap::with_max_entries(65_536, 0);
 /// `inet_sk_state_store()`, net/ipv4/af_inet.c.
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
-    sock::changed(ctx.arg(0), ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
+    sock::changed(
+        &ctx,
+        ctx.arg(0),
+        ctx.arg::<u64>(1) as u8,
+        ctx.arg::<u64>(2) as u8,
+    );
     0
 }
 
@@ -78,32 +73,19 @@ fn timer_expire_entry(ctx: BtfTracePointContext) -> i32 {
 /// again, since `__mod_timer()` only changes the time when it stays in its bucket of the wheel.
 #[btf_tracepoint(function = "kfree_skb")]
 fn kfree_skb(ctx: BtfTracePointContext) -> i32 {
-    timer::segment_dropped(ctx.arg(3));
+    timer::segment_dropped(&ctx, ctx.arg(3));
     0
 }
 
 /// A process or thread is made. Loaded only to follow a command.
 ///
 /// `trace_sched_process_fork(struct task_struct *parent, struct task_struct *child)`,
-/// include/trace/events/sched.h; from `kernel_clone()`, kernel/fork.c, before the child runs.
+/// include/trace/events/sched.h; from `kernel_clone()`, kernel/fork.c, by the parent, before the
+/// child runs.
 #[btf_tracepoint(function = "sched_process_fork")]
 fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
-    let child: *const u8 = ctx.arg(1);
-    let parent = (bpf_get_current_pid_tgid() >> 32) as u32;
-    if followed(parent) {
-        // SAFETY: `child` is the task_struct that the tracepoint passes.
-        let tgid: u32 = unsafe { read(child, setting!(offsets.task_tgid)) };
-        // A full map is no loss of events: its processes are 65,536 already.
-        let _ = FOLLOWED.insert(tgid, 1, 0);
-    }
+    follow::forked(ctx.arg(1));
     0
-}
-
-/// Whether a process belongs to the traced command.
-#[inline(always)]
-fn followed(tgid: u32) -> bool {
-    // SAFETY: only the address is used, not the value behind it.
-    unsafe { FOLLOWED.get(tgid) }.is_some()
 }
 
 #[panic_handler]

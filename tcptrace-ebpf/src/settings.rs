@@ -15,6 +15,10 @@ pub struct Settings {
     pub tw_timer_handler: u64,
     /// Address of `reqsk_timer_handler`; 0: requests are not traced.
     pub reqsk_timer_handler: u64,
+    /// The pid namespace of tcptrace, as the kernel names it: device of nsfs.
+    pub pid_namespace_device: u64,
+    /// The same: inode number.
+    pub pid_namespace_inode: u64,
     /// Bytes waiting in the ring buffer at which the reader is woken.
     pub wake_at: u64,
     /// Where the fields of kernel structs are.
@@ -27,7 +31,7 @@ pub struct Settings {
     pub port_sets: [u32; 3],
     /// 1 if the address set of that index is in use: see [`addr_set`].
     pub addr_sets: [u32; 3],
-    /// 1 to mark what the traced command and its children do.
+    /// To mark what the children of tcptrace do: its process id in its pid namespace; else 0.
     pub follow: u32,
     /// 1 to say by which way minisocks and requests end early.
     pub stacks: u32,
@@ -141,6 +145,6 @@ pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
     assert!(size_of::<Offsets>() == 45 * 4);
-    assert!(size_of::<Settings>() == 24 + 45 * 4 + 44);
+    assert!(size_of::<Settings>() == 40 + 45 * 4 + 44);
     assert!(size_of::<AddrKey>() == 20);
 };

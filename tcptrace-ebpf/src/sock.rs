@@ -1,16 +1,20 @@
 //! Full sockets: `struct sock` and what it is the beginning of.
 
-use aya_ebpf::helpers::{
-    bpf_get_current_pid_tgid,
-    generated::{
-        bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_socket_cookie, bpf_jiffies64,
-        bpf_skc_to_tcp_sock,
+use aya_ebpf::{
+    helpers::{
+        bpf_get_current_pid_tgid,
+        generated::{
+            bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_socket_cookie, bpf_jiffies64,
+            bpf_skc_to_tcp_sock,
+        },
     },
+    programs::BtfTracePointContext,
 };
+use aya_log_ebpf::debug;
 use tcptrace_ebpf::wire::{Head, MeasuredSocket, Metrics, OwnedSocket, Owner, flag, kind};
 
 use crate::{
-    followed,
+    follow,
     kernel::{now, peek, read, setting},
     ring,
     select::wanted,
@@ -33,7 +37,7 @@ const SOCK_KEEPOPEN: u64 = 1 << 3;
 
 /// Sends a transition of a full socket.
 #[inline(always)]
-pub fn changed(sk: *const u8, from: u8, to: u8) {
+pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
     // SAFETY: `sk` is the struct sock that the tracepoint passes, here and below.
     // The protocol is u16 since 5.6; MPTCP's own sockets (262) are not TCP's.
     if unsafe { read::<u16>(sk, setting!(offsets.sock_protocol)) } != IPPROTO_TCP {
@@ -52,6 +56,10 @@ pub fn changed(sk: *const u8, from: u8, to: u8) {
 
     let listener = (from == LISTEN && to != SYN_RECV) || to == LISTEN;
     if !listener && !wanted(&head) {
+        debug!(
+            ctx,
+            "socket of port {}: {} -> {}, not asked for", head.local_port, from, to
+        );
         return;
     }
     let child = from == LISTEN && to == SYN_RECV;
@@ -77,13 +85,16 @@ pub fn changed(sk: *const u8, from: u8, to: u8) {
         }
         if read::<u32>(sk, setting!(offsets.sock_lock_owned)) == 1 {
             head.flags |= flag::OWNED;
-            let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
-            if setting!(follow) != 0 && followed(pid) {
+            if follow::is_followed() {
                 head.flags |= flag::FOLLOWED;
             }
         }
     }
     head.time_ns = now();
+    debug!(
+        ctx,
+        "socket {:x} of port {}: {} -> {}", head.cookie, head.local_port, from, to
+    );
 
     if from == ESTABLISHED || (to == CLOSED && from != LISTEN) {
         // SAFETY: the helper checks that the socket is a full one of TCP.

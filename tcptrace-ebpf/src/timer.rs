@@ -11,6 +11,7 @@ use aya_ebpf::{
     maps::PerCpuArray,
     programs::BtfTracePointContext,
 };
+use aya_log_ebpf::debug;
 use tcptrace_ebpf::{
     settings::MINISOCK_BYTES,
     wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, flag, kind},
@@ -48,7 +49,7 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
 
 /// Sends the state of a minisock that a segment was for.
 #[inline(always)]
-pub fn segment_dropped(sk: *const u8) {
+pub fn segment_dropped(ctx: &BtfTracePointContext, sk: *const u8) {
     // Most segments that are dropped are for nobody.
     // SAFETY: `sk` is the struct sock that the tracepoint passes, or null; a minisock begins with
     // a sock_common just as well.
@@ -61,6 +62,10 @@ pub fn segment_dropped(sk: *const u8) {
     };
     head.to = bytes.field(setting!(offsets.timewait_substate));
     head.kind = kind::MINISOCK;
+    debug!(
+        ctx,
+        "minisock {:x}: segment, substate {}", head.cookie, head.to
+    );
     send(head);
 }
 
@@ -92,6 +97,10 @@ fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, 
         return;
     };
     head.to = bytes.field(setting!(offsets.timewait_substate));
+    debug!(
+        ctx,
+        "minisock {:x}: change {}, substate {}", head.cookie, what, head.to
+    );
     if what == change::CANCELLED && early(timer) {
         head.kind = kind::MINISOCK_EARLY;
         send_early(ctx, head);
@@ -109,6 +118,10 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
     };
     head.to = bytes.field(setting!(offsets.request_num_retrans));
     head.shutdown = bytes.field(setting!(offsets.request_num_timeout));
+    debug!(
+        ctx,
+        "request of port {}: change {}, retransmits {}", head.remote_port, what, head.to
+    );
     if what == change::STARTED {
         head.kind = kind::REQUEST_BEGIN;
         let listener: u64 = bytes.field(setting!(offsets.sock_common_listener));

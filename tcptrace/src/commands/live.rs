@@ -164,6 +164,11 @@ impl Live {
         for existing in &snapshot.sockets {
             tracker.seed(existing);
         }
+        log::info!(
+            "attached; {} sockets were there already, {} events came meanwhile",
+            snapshot.sockets.len(),
+            early.len()
+        );
 
         let chunk = (options.buffer_bytes / LARGEST_RECORD / 2).clamp(1, 4096) as usize;
         let mut live = Self {

@@ -1,19 +1,23 @@
 //! Loads and attaches the kernel half.
 
-use std::io;
+use std::os::unix::fs::MetadataExt as _;
 
 use aya::{
-    Btf, Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{HashMap, PerCpuArray, RingBuf},
+    Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel,
+    maps::{PerCpuArray, RingBuf},
     programs::BtfTracePoint,
 };
 use aya_log::EbpfLogger;
+use nix::sys::stat::{major, minor};
 use serde::Serialize;
 use tcptrace_ebpf::settings::Settings;
 use zerocopy::IntoBytes as _;
 
 use super::{KernelError, Reader, Symbols, offsets, pushdown};
 use crate::filter::Filter;
+
+/// The types of the running kernel.
+const BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// Aligned, as the ELF parser wants it.
 static PROGRAMS: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcptrace-ebpf"));
@@ -61,26 +65,43 @@ impl Kernel {
     /// Whatever of [`KernelError`] keeps this machine from being traced at all. What only takes
     /// something away is in [`Kernel::degraded`].
     pub fn load(options: &Options<'_>) -> Result<(Self, Reader), KernelError> {
-        // Both are files of megabytes that the kernel makes up while they are read.
-        let (offsets, symbols) = std::thread::scope(|scope| {
+        // Files of megabytes: the kernel makes one up while it is read, the other is parsed twice.
+        let no_btf = |error: String| KernelError::NoBtf(error);
+        let types = std::fs::read(BTF).map_err(|error| no_btf(error.to_string()))?;
+        let (symbols, offsets, btf) = std::thread::scope(|scope| {
             let symbols = scope.spawn(Symbols::read);
-            (offsets::look_up(), symbols.join().unwrap_or_default())
+            let btf = scope.spawn(|| Btf::parse(&types, Endianness::default()));
+            let offsets = offsets::look_up(&types);
+            (symbols.join().unwrap_or_default(), offsets, btf.join())
         });
+        drop(types);
+        let btf = btf
+            .map_err(|_| no_btf("it can't be parsed".to_owned()))?
+            .map_err(|error| no_btf(error.to_string()))?;
         let mut settings = Settings {
             tw_timer_handler: symbols.tw_timer_handler,
             reqsk_timer_handler: symbols.reqsk_timer_handler,
             wake_at: u64::from(options.buffer_bytes) / 4,
             offsets: offsets?,
-            follow: options.follow.into(),
+            follow: if options.follow {
+                std::process::id()
+            } else {
+                0
+            },
             stacks: symbols.knows_causes().into(),
             ..Settings::default()
         };
         pushdown::settings(options.filter, &mut settings);
+        if let Ok(namespace) = std::fs::metadata("/proc/self/ns/pid") {
+            // The kernel's own device numbers: MKDEV(), include/linux/kdev_t.h.
+            let (major, minor) = (major(namespace.dev()), minor(namespace.dev()));
+            settings.pid_namespace_device = major << 20 | minor;
+            settings.pid_namespace_inode = namespace.ino();
+        }
 
-        let btf = Btf::from_sys_fs().map_err(|error| KernelError::NoBtf(error.to_string()))?;
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&btf))
-            .verifier_log_level(VerifierLogLevel::DISABLE)
+            .verifier_log_level(VerifierLogLevel::DEBUG)
             .override_global("SETTINGS", settings.as_bytes(), true)
             .override_global(
                 aya_log::LEVEL,
@@ -108,9 +129,6 @@ impl Kernel {
             ebpf,
         };
         if options.follow {
-            kernel
-                .follow_children()
-                .map_err(|error| KernelError::Load(error.to_string()))?;
             kernel.attach("sched_process_fork", &btf)?;
         }
         // Timers first: a connection that is seen to begin must not lose its TIME_WAIT.
@@ -179,14 +197,5 @@ impl Kernel {
         program.load(hook, btf).map_err(refused)?;
         program.attach().map_err(refused)?;
         Ok(())
-    }
-
-    /// The mark that children inherit is on this process; it has no TCP sockets of its own.
-    fn follow_children(&mut self) -> Result<(), aya::maps::MapError> {
-        let map = self
-            .ebpf
-            .map_mut("FOLLOWED")
-            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        HashMap::<_, u32, u8>::try_from(map)?.insert(std::process::id(), 1, 0)
     }
 }

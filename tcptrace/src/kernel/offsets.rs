@@ -7,17 +7,15 @@ use tcptrace_ebpf::settings::{MINISOCK_BYTES, Offsets};
 
 use super::KernelError;
 
-const BTF: &str = "/sys/kernel/btf/vmlinux";
-
 /// Structs and fields that are gone after a wrong guess of nesting are no endless walk.
 const DEPTH: usize = 8;
 
-/// Looks all offsets up; BTF is read once.
+/// Looks all offsets up in the bytes of /sys/kernel/btf/vmlinux.
 ///
 /// # Errors
 /// [`KernelError::NoBtf`] and [`KernelError::NoField`].
-pub fn look_up() -> Result<Offsets, KernelError> {
-    let btf = Btf::from_file(BTF).map_err(|error| KernelError::NoBtf(error.to_string()))?;
+pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
+    let btf = Btf::from_bytes(btf).map_err(|error| KernelError::NoBtf(error.to_string()))?;
     let mut structs = Structs {
         btf,
         ids: HashMap::new(),

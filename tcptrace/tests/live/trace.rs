@@ -158,17 +158,19 @@ impl Trace {
         self.start_raw()
     }
 
-    /// Starts it; the first line is read, and the others are left.
+    /// Starts it; its first line is read, and the others are left to the test.
     pub fn start_raw(self) -> Raw {
         let outside = self.outside.try_clone().expect("another descriptor");
         let mut child = self.spawn_child();
         drain(child.stderr.take().unwrap(), outside);
-        let mut raw = Raw {
-            output: BufReader::new(child.stdout.take().unwrap()),
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        output.read_line(&mut first).expect("a first line");
+        Raw {
             child,
-        };
-        raw.line();
-        raw
+            output,
+            first,
+        }
     }
 
     fn spawn(self) -> Tracing {
@@ -471,20 +473,15 @@ impl Drop for Tracing {
     }
 }
 
-/// tcptrace, running, its output read line by line by the test.
+/// tcptrace, running, whose output is taken as it is.
 pub struct Raw {
     child: Child,
     output: BufReader<ChildStdout>,
+    /// The first line.
+    pub first: String,
 }
 
 impl Raw {
-    /// The next line.
-    pub fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("a line");
-        line
-    }
-
     /// Ends it; returns what it had still to say.
     pub fn stop(mut self) -> String {
         kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).expect("a signal");
