@@ -1,1 +1,88 @@
-//! x
+//! A reader that is too slow: what was lost is counted, and told.
+
+use std::{thread::sleep, time::Duration};
+
+use nix::sys::signal::Signal;
+
+use crate::{
+    Family,
+    namespace::Namespace,
+    sockets::reset,
+    trace::{Seen, Trace},
+};
+
+/// More connections than a small ring buffer holds, while nobody reads it.
+fn flood(arguments: &[&str]) -> Seen {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net)
+        .with(["--buffer-size", "16K"])
+        .with(arguments)
+        .start();
+    let listener = net.listen(Family::V4);
+    for _ in 0..2 {
+        trace.signal(Signal::SIGSTOP);
+        for _ in 0..200 {
+            let (client, server) = net.connect_to(&listener);
+            reset(client);
+            drop(server);
+        }
+        trace.signal(Signal::SIGCONT);
+        trace.wait(Duration::from_millis(500));
+    }
+    // What comes later is whole again.
+    let (client, server) = net.connect_to(&listener);
+    let end = crate::sockets::end(&client);
+    reset(client);
+    sleep(Duration::from_millis(50));
+    drop(server);
+    trace.expect(
+        end,
+        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED -reset_by_us-> CLOSED",
+    );
+    trace.expect(
+        end.peer(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -reset_by_peer-> CLOSED",
+    );
+    trace.signal(Signal::SIGTERM);
+    let seen = trace.ended();
+    assert!(seen.end.lost > 0, "{:?}", seen.end);
+    assert!(
+        seen.lost.len() >= 2,
+        "a line for each time: {:?}",
+        seen.lost
+    );
+    assert_eq!(
+        seen.lost.iter().sum::<u64>(),
+        seen.end.lost,
+        "{:?}",
+        seen.lost
+    );
+    seen
+}
+
+#[test]
+fn events_that_are_lost_are_told_at_once_and_in_the_end() {
+    let seen = flood(&[]);
+    assert_eq!(seen.status.code(), Some(0));
+    // Every state that was left is one that was entered, or one of which the entry was lost.
+    assert!(
+        seen.transitions.iter().all(|it| it.from != it.to),
+        "{:?}",
+        seen.transitions
+    );
+}
+
+#[test]
+fn strictness_makes_a_loss_a_failure() {
+    let seen = flood(&["--strict"]);
+    assert_eq!(seen.status.code(), Some(1));
+}
+
+#[test]
+fn strictness_without_a_loss_is_no_failure() {
+    let net = Namespace::new();
+    let trace = Trace::of(&net).with(["--strict"]).start();
+    drop(net.connect(Family::V6));
+    trace.stop();
+}

@@ -10,15 +10,20 @@ use std::{
         unix::fs::MetadataExt as _,
     },
     process::{Child, Command},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use nix::sched::{CloneFlags, setns, unshare};
+
+/// Held while sockets are among the descriptors that all tests share.
+static SHARED: Mutex<()> = Mutex::new(());
 
 /// The network namespace that this thread, and the threads and processes that it starts, live in
 /// for as long as this value does.
 pub struct Namespace {
     inode: u32,
     outside: File,
+    _shared: Option<MutexGuard<'static, ()>>,
     /// It belongs to the thread that made it.
     _here: PhantomData<*const ()>,
 }
@@ -26,13 +31,35 @@ pub struct Namespace {
 impl Namespace {
     /// Makes one with nothing but its loopback device, which is up.
     pub fn new() -> Self {
-        assert!(
-            nix::unistd::geteuid().is_root(),
-            "root is needed: this test makes a network namespace and loads eBPF programs"
+        need_root();
+        // With descriptors of its own, too: a process that another test starts just now would
+        // hold the sockets of this one until its exec, and be the one that closes them.
+        // SAFETY: the call takes integers; nobody but this thread knows the descriptors that it
+        // closes for this thread alone, and this thread uses none of them.
+        let unshared = unsafe {
+            libc::syscall(
+                libc::SYS_close_range,
+                3,
+                libc::c_uint::MAX,
+                libc::CLOSE_RANGE_UNSHARE,
+            )
+        };
+        assert_eq!(
+            unshared,
+            0,
+            "descriptors of its own: {}",
+            io::Error::last_os_error()
         );
-        // Descriptors of its own, too: a process that another test starts just now would hold the
-        // sockets of this one until its exec, and be the one that closes them.
-        unshare(CloneFlags::CLONE_FILES).expect("descriptors of its own");
+        Self::enter(None)
+    }
+
+    /// The same for a test whose sockets must be found in `/proc/PID/fd`: one at a time.
+    pub fn of_process() -> Self {
+        need_root();
+        Self::enter(Some(SHARED.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn enter(shared: Option<MutexGuard<'static, ()>>) -> Self {
         let outside = File::open("/proc/thread-self/ns/net").expect("the namespace outside");
         unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
         let inode = fs::metadata("/proc/thread-self/ns/net")
@@ -43,6 +70,7 @@ impl Namespace {
         Self {
             inode,
             outside,
+            _shared: shared,
             _here: PhantomData,
         }
     }
@@ -73,6 +101,13 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         setns(&self.outside, CloneFlags::CLONE_NEWNET).expect("back to the namespace outside");
     }
+}
+
+fn need_root() {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "root is needed: this test makes a network namespace and loads eBPF programs"
+    );
 }
 
 /// A process that does nothing but live in a namespace.

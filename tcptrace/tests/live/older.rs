@@ -46,7 +46,7 @@ fn is_ours(path: &[Transition]) {
 }
 
 fn an_older_connection_is_known_with_its_owner_when_it_closes(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let (client, server) = net.connect(family);
     let (end, ours, theirs) = (end(&client), cookie(&client), cookie(&server));
     let mut trace = Trace::of(&net).start();
@@ -85,7 +85,7 @@ fn an_older_connection_is_known_with_its_owner_when_it_closes(family: Family) {
 }
 
 fn an_older_connection_is_known_from_outside_its_namespace(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let _inhabitant = net.inhabitant();
     let (client, server) = net.connect(family);
     let end = end(&client);
@@ -104,7 +104,7 @@ fn an_older_connection_is_known_from_outside_its_namespace(family: Family) {
 }
 
 fn an_older_listener_gives_its_owner_to_new_connections(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let wire = Wire::new(&net, family);
     let listener = TcpListener::bind((wire.host(), 0)).unwrap();
     let mut trace = Trace::of(&net).start();
@@ -124,7 +124,7 @@ fn an_older_listener_gives_its_owner_to_new_connections(family: Family) {
 }
 
 fn an_older_half_closed_socket_goes_to_time_wait(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let wire = Wire::new(&net, family);
     let (socket, mut peer) = wire.connected(&net);
     socket.shutdown(Shutdown::Write).unwrap();
@@ -140,7 +140,7 @@ fn an_older_half_closed_socket_goes_to_time_wait(family: Family) {
 }
 
 fn an_older_time_wait_is_known_when_a_syn_takes_its_place(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let listener = net.listen(family);
     let from: SocketAddr = (family.loopback(), 4000).into();
     let (client, server) = net.connect_from(from, &listener);
@@ -162,7 +162,7 @@ fn an_older_time_wait_is_known_when_a_syn_takes_its_place(family: Family) {
 }
 
 fn an_older_orphan_goes_to_time_wait(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let wire = Wire::new(&net, family);
     let (socket, mut peer) = wire.connected(&net);
     let known = cookie(&socket);
@@ -184,8 +184,9 @@ fn an_older_orphan_goes_to_time_wait(family: Family) {
 }
 
 fn an_older_orphan_leaves_fin_wait2_after_its_time(family: Family) {
-    let net = Namespace::new();
-    net.set("tcp_fin_timeout", 4);
+    let net = Namespace::of_process();
+    // Long enough for tcptrace to start.
+    net.set("tcp_fin_timeout", 12);
     let (client, _server) = net.connect(family);
     let end = end(&client);
     drop(client);
@@ -193,7 +194,7 @@ fn an_older_orphan_leaves_fin_wait2_after_its_time(family: Family) {
     sleep(Duration::from_millis(200));
     let mut trace = Trace::of(&net).start();
     let path = trace.expect_within(
-        Duration::from_secs(15),
+        Duration::from_secs(25),
         end,
         "FIN_WAIT2 -fin_timeout-> CLOSED",
     );
@@ -202,7 +203,7 @@ fn an_older_orphan_leaves_fin_wait2_after_its_time(family: Family) {
 }
 
 fn an_older_half_open_connection_completes(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let wire = Wire::new(&net, family);
     let listener = TcpListener::bind((wire.host(), 0)).unwrap();
     let mut peer = wire.syn(listener.local_addr().unwrap().port());
@@ -216,7 +217,7 @@ fn an_older_half_open_connection_completes(family: Family) {
 }
 
 fn an_older_half_open_connection_is_reset(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let wire = Wire::new(&net, family);
     let listener = TcpListener::bind((wire.host(), 0)).unwrap();
     let mut peer = wire.syn(listener.local_addr().unwrap().port());
@@ -232,7 +233,7 @@ fn an_older_half_open_connection_is_reset(family: Family) {
 }
 
 fn an_older_unanswered_syn_is_given_up(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let wire = Wire::new(&net, family);
     let (socket, peer) = wire.connect(&net);
     let mut trace = Trace::of(&net).start();
@@ -249,7 +250,7 @@ fn an_older_unanswered_syn_is_given_up(family: Family) {
 }
 
 fn an_older_listener_is_closed(family: Family) {
-    let net = Namespace::new();
+    let net = Namespace::of_process();
     let listener = net.listen(family);
     let (end, known) = (listening(&listener), cookie(&listener));
     let mut trace = Trace::of(&net).start();

@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     fs::{self, File, OpenOptions},
     io::{Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     os::{
         fd::{AsFd as _, AsRawFd as _},
         unix::fs::OpenOptionsExt as _,
@@ -84,10 +84,21 @@ impl Wire {
             Family::V6 => set_ipv6_address(),
         }
         namespace::set_flags(DEVICE, libc::IFF_UP | libc::IFF_RUNNING).expect("the wire is up");
-        Self {
+        let wire = Self {
             tun,
             family,
             ports: Cell::new(20_000),
+        };
+        wire.wait_for_address();
+        wire
+    }
+
+    /// In IPv6 the kernel takes its time, even without duplicate address detection.
+    fn wait_for_address(&self) {
+        let deadline = Instant::now() + LIMIT;
+        while let Err(error) = UdpSocket::bind((self.host(), 0)) {
+            assert!(Instant::now() < deadline, "{}: {error}", self.host());
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
