@@ -147,9 +147,11 @@ fn a_command_that_is_not_there_is_127() {
 
 #[test]
 fn a_command_that_is_no_program_is_126() {
+    let net = Namespace::new();
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), "no program").unwrap();
-    let seen = run([file.path().to_str().unwrap()]);
+    let path = file.path().to_str().unwrap();
+    let seen = Trace::of(&net).command([path]).start().ended();
     assert_eq!(seen.status.code(), Some(126));
 }
 

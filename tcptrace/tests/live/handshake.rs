@@ -1,13 +1,18 @@
 //! How connections begin.
 
-use std::{io::Read as _, net::TcpListener, thread::sleep, time::Duration};
+use std::{
+    io::Read as _,
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread::sleep,
+    time::Duration,
+};
 
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
     sockets::{connect_fast, end, listening, set_tcp},
     trace::{End, Trace},
-    wire::{ACK, RST, SYN, Wire},
+    wire::{ACK, FIN, Peer, RST, SYN, Wire},
 };
 
 in_both_families!(
@@ -22,6 +27,11 @@ in_both_families!(
     a_half_open_connection_ends_by_icmp,
     a_syn_cookie_makes_no_second_syn_recv,
     a_fast_open_makes_no_second_syn_recv,
+    a_fast_open_that_the_peer_resets_ends,
+    a_fast_open_that_is_closed_at_once_skips_established,
+    a_fast_open_that_nobody_completes_times_out,
+    a_listener_without_room_that_aborts_resets_by_itself,
+    a_syn_that_can_not_be_is_answered_by_rst,
     syns_that_cross_make_a_simultaneous_open,
     a_socket_can_connect_to_itself,
     an_ipv4_client_of_an_ipv6_listener_is_shown_as_ipv4,
@@ -294,6 +304,121 @@ fn a_fast_open_makes_no_second_syn_recv(family: Family) {
     trace.stop();
 }
 
+/// A peer whose SYN has data, and the socket that the data can be read from already.
+fn fast_open<'w>(net: &Namespace, wire: &'w Wire, listener: &TcpListener) -> (TcpStream, Peer<'w>) {
+    net.set("tcp_fastopen", 0x607);
+    set_tcp(listener, libc::TCP_FASTOPEN, 16);
+    let peer = wire.syn_with(listener.local_addr().unwrap().port(), b"early");
+    let (mut server, _) = listener.accept().unwrap();
+    let mut told = [0; 5];
+    server.read_exact(&mut told).unwrap();
+    (server, peer)
+}
+
+fn a_fast_open_that_the_peer_resets_ends(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (listener, _) = listen(&wire);
+    let (_server, mut peer) = fast_open(&net, &wire, &listener);
+    trace.expect(peer.end(), "LISTEN -syn_received-> SYN_RECV");
+    peer.send(RST | ACK);
+    trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -reset_by_peer-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn a_fast_open_that_is_closed_at_once_skips_established(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (listener, _) = listen(&wire);
+    let (server, mut peer) = fast_open(&net, &wire, &listener);
+    drop(server);
+    let path = trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -fin_sent-> FIN_WAIT1",
+    );
+    assert_eq!(path[1].closer.as_deref(), Some("local"));
+    assert_eq!(path[1].opener.as_deref(), Some("remote"));
+    peer.receive(FIN | ACK);
+    peer.send(ACK);
+    peer.send(FIN | ACK);
+    trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2
+         -fin_received-> TIME_WAIT",
+    );
+    trace.stop();
+}
+
+fn a_fast_open_that_nobody_completes_times_out(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_synack_retries", 0);
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (listener, _) = listen(&wire);
+    let (_server, peer) = fast_open(&net, &wire, &listener);
+    trace.expect_within(
+        Duration::from_secs(15),
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -timed_out-> CLOSED",
+    );
+    trace.stop();
+}
+
+fn a_listener_without_room_that_aborts_resets_by_itself(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_abort_on_overflow", 1);
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let listener = net.socket(family);
+    listener
+        .bind(&SocketAddr::from((wire.host(), 80)).into())
+        .unwrap();
+    // Two may be half-open, and three wait for accept(): the fourth finds no room.
+    listener.listen(2).unwrap();
+    let mut first = wire.syn(80);
+    first.send(ACK);
+    let (mut second, mut third) = (wire.syn(80), wire.syn(80));
+    second.send(ACK);
+    let mut fourth = wire.syn(80);
+    third.send(ACK);
+    fourth.send(ACK);
+    fourth.overhear(RST);
+    for peer in [&first, &second, &third] {
+        trace.expect(
+            peer.end(),
+            "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED",
+        );
+    }
+    let path = trace.expect(
+        fourth.end(),
+        "LISTEN -syn_received-> SYN_RECV -reset_by_us-> CLOSED",
+    );
+    assert_eq!(path[1].closer.as_deref(), Some("local"));
+    trace.stop();
+}
+
+fn a_syn_that_can_not_be_is_answered_by_rst(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (_listener, port) = listen(&wire);
+    let mut peer = wire.syn(port);
+    // Another one, in the window of the first.
+    peer.seq = peer.seq.wrapping_add(10);
+    peer.send(SYN | ACK);
+    peer.overhear(RST);
+    trace.expect(
+        peer.end(),
+        "LISTEN -syn_received-> SYN_RECV -reset_by_us-> CLOSED",
+    );
+    trace.stop();
+}
+
 fn syns_that_cross_make_a_simultaneous_open(family: Family) {
     let net = Namespace::new();
     let wire = Wire::new(&net, family);
@@ -353,7 +478,7 @@ fn an_ipv4_client_of_an_ipv6_listener_is_shown_as_ipv4(family: Family) {
     }
     .unwrap();
     let port = listener.local_addr().unwrap().port();
-    let client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let (server, _) = listener.accept().unwrap();
     let end = end(&client);
     drop(client);

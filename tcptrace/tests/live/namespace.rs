@@ -29,7 +29,8 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Makes one with nothing but its loopback device, which is up.
+    /// Makes one with nothing but its loopback device, which is up. It comes first in a test:
+    /// whatever this thread has opened before is closed.
     pub fn new() -> Self {
         need_root();
         // With descriptors of its own, too: a process that another test starts just now would

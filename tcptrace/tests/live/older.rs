@@ -89,7 +89,7 @@ fn an_older_connection_is_known_from_outside_its_namespace(family: Family) {
     let _inhabitant = net.inhabitant();
     let (client, server) = net.connect(family);
     let end = end(&client);
-    let mut trace = Trace::of(&net).from_outside().start();
+    let mut trace = Trace::of(&net).outside_of_it().start();
     // The passive side does nothing by itself: its owner must be known already.
     drop(client);
     let path = trace.expect(end.peer(), "ESTABLISHED -fin_received-> CLOSE_WAIT");

@@ -3,8 +3,11 @@
 use std::{
     io,
     net::TcpStream,
+    thread::sleep,
     time::{Duration, Instant},
 };
+
+use nix::sys::signal::Signal;
 
 use crate::{
     Family, in_both_families,
@@ -20,6 +23,7 @@ in_both_families!(
     an_rst_for_the_syn_is_a_refusal,
     an_unanswered_syn_is_shown_with_its_port_while_it_hangs,
     a_syn_to_a_full_listener_is_shown_with_its_port_while_it_hangs,
+    an_unanswered_syn_has_its_port_even_if_tcptrace_had_no_time,
     an_unanswered_syn_times_out,
     a_connect_that_is_disconnected_is_given_up,
     a_connect_without_a_free_port_says_so,
@@ -110,7 +114,7 @@ fn a_syn_to_a_full_listener_is_shown_with_its_port_while_it_hangs(family: Family
     listener.listen(0).unwrap();
     let to = listener.local_addr().unwrap().as_socket().unwrap();
     let _first = TcpStream::connect(to).unwrap();
-    let mut trace = Trace::of(&net).from_outside().start();
+    let mut trace = Trace::of(&net).outside_of_it().start();
     let second = net.socket(family);
     let began = Instant::now();
     begin_connect(&second, to);
@@ -124,6 +128,19 @@ fn a_syn_to_a_full_listener_is_shown_with_its_port_while_it_hangs(family: Family
     assert!(took < Duration::from_millis(150), "it took {took:?}");
     drop(second);
     trace.expect(end, "CLOSED -connect-> SYN_SENT -unknown:given_up-> CLOSED");
+    trace.stop();
+}
+
+/// On a busy machine tcptrace comes to read an event long after it happened.
+fn an_unanswered_syn_has_its_port_even_if_tcptrace_had_no_time(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    trace.signal(Signal::SIGSTOP);
+    let (_socket, peer) = wire.connect(&net);
+    sleep(Duration::from_millis(300));
+    trace.signal(Signal::SIGCONT);
+    trace.expect(peer.end(), "CLOSED -connect-> SYN_SENT");
     trace.stop();
 }
 

@@ -21,6 +21,8 @@ in_both_families!(
     a_connection_keeps_its_cookie_from_its_first_line_to_its_last,
     a_socket_shut_down_for_sending_stays_in_fin_wait2_until_the_peer_closes,
     a_socket_shut_down_in_both_directions_goes_as_if_closed,
+    a_close_after_a_shutdown_shows_nothing_new,
+    a_half_closed_socket_that_is_closed_becomes_an_orphan,
     fins_that_cross_make_a_simultaneous_close,
     a_fin_that_acknowledges_ours_is_told_in_two_steps,
     the_last_ack_that_comes_late_ends_last_ack,
@@ -231,6 +233,57 @@ fn a_socket_shut_down_in_both_directions_goes_as_if_closed(family: Family) {
     );
     drop((client, server));
     trace.wait(Duration::from_millis(100));
+    trace.stop();
+}
+
+fn a_close_after_a_shutdown_shows_nothing_new(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    // While FIN_WAIT1, and while LAST_ACK.
+    let opened = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED";
+    for (peer_first, path) in [
+        (false, "-fin_sent-> FIN_WAIT1"),
+        (true, "-fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK"),
+    ] {
+        let path = format!("{opened} {path}");
+        let (socket, mut peer) = wire.connected(&net);
+        if peer_first {
+            peer.send(FIN | ACK);
+            peer.receive(ACK);
+        }
+        socket.shutdown(Shutdown::Write).unwrap();
+        peer.overhear(FIN | ACK);
+        trace.expect(peer.end(), &path);
+        drop(socket);
+        trace.wait(Duration::from_millis(100));
+        trace.expect(peer.end(), &path);
+    }
+    trace.stop();
+}
+
+fn a_half_closed_socket_that_is_closed_becomes_an_orphan(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_fin_timeout", 2);
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (socket, mut peer) = wire.connected(&net);
+    socket.shutdown(Shutdown::Write).unwrap();
+    peer.receive(FIN | ACK);
+    peer.send(ACK);
+    sleep(Duration::from_millis(500));
+    drop(socket);
+    let path = trace.expect_within(
+        Duration::from_secs(15),
+        peer.end(),
+        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED -fin_sent-> FIN_WAIT1
+         -fin_acked-> FIN_WAIT2 -fin_timeout-> CLOSED",
+    );
+    // It counts from when it came to FIN_WAIT2, not from the close.
+    assert!(
+        path[4].held() > Some(Duration::from_millis(2400)),
+        "{path:?}"
+    );
     trace.stop();
 }
 

@@ -405,7 +405,7 @@ fn without_room_closing_skips_time_wait(family: Family) {
 
 fn a_time_wait_goes_with_its_namespace(family: Family) {
     let net = Namespace::new();
-    let mut trace = Trace::of(&net).from_outside().start();
+    let mut trace = Trace::of(&net).outside_of_it().start();
     let (client, server): (TcpStream, TcpStream) = net.connect(family);
     let end = end(&client);
     drop(client);

@@ -62,7 +62,7 @@ enum Line {
 
 /// A transition as tcptrace tells it.
 #[derive(Clone, Debug, Deserialize)]
-#[allow(dead_code, reason = "all are there, so that a missing one fails")]
+#[expect(dead_code, reason = "all are there, so that a missing one fails")]
 pub struct Transition {
     pub time: String,
     pub mono_ns: u64,
@@ -105,7 +105,7 @@ impl Transition {
 pub struct Trace {
     netns: u32,
     outside: File,
-    from_outside: bool,
+    outside_of_it: bool,
     output: &'static str,
     arguments: Vec<OsString>,
     command: Vec<OsString>,
@@ -117,7 +117,7 @@ impl Trace {
         Self {
             netns: net.inode(),
             outside: net.outside(),
-            from_outside: false,
+            outside_of_it: false,
             output: "json",
             arguments: Vec::new(),
             command: Vec::new(),
@@ -125,8 +125,8 @@ impl Trace {
     }
 
     /// It runs outside of the namespace.
-    pub fn from_outside(mut self) -> Self {
-        self.from_outside = true;
+    pub fn outside_of_it(mut self) -> Self {
+        self.outside_of_it = true;
         self
     }
 
@@ -216,7 +216,7 @@ impl Trace {
         if !self.command.is_empty() {
             command.arg("--").args(&self.command);
         }
-        if self.from_outside {
+        if self.outside_of_it {
             let outside = self.outside;
             // SAFETY: setns() is a bare system call: nothing that a fork could leave half done.
             unsafe {
@@ -278,11 +278,6 @@ pub struct Seen {
 }
 
 impl Tracing {
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("a signal to tcptrace");

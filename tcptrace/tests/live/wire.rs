@@ -47,7 +47,6 @@ pub struct Segment {
     pub to: SocketAddr,
     pub flags: u8,
     pub seq: u32,
-    pub ack: u32,
     pub length: u32,
     packet: Vec<u8>,
 }
@@ -155,20 +154,20 @@ impl Wire {
 
     /// A peer that has sent a SYN to a port of the kernel's, and has its SYN+ACK.
     pub fn syn(&self, port: u16) -> Peer<'_> {
-        self.syn_from(self.peer(), port)
+        self.syn_with(port, &[])
     }
 
-    /// The same from an address and port that are given.
-    pub fn syn_from(&self, from: SocketAddr, port: u16) -> Peer<'_> {
-        let host = (self.host(), port).into();
+    /// The same with data in the SYN.
+    pub fn syn_with(&self, port: u16, data: &[u8]) -> Peer<'_> {
+        let (addr, host) = (self.peer(), (self.host(), port).into());
         let mut peer = Peer {
             wire: self,
-            addr: from,
+            addr,
             host,
             seq: 1000,
             ack: 0,
         };
-        peer.send(SYN);
+        peer.send_data(SYN, data);
         let answer = peer.receive(SYN | ACK);
         peer.ack = answer.seq.wrapping_add(1);
         peer
@@ -323,7 +322,6 @@ impl Segment {
             to: (to, short(2)).into(),
             flags: tcp[13] & 31,
             seq: long(4),
-            ack: long(8),
             length: (tcp.len() - usize::from(tcp[12] >> 4) * 4) as u32,
             packet,
         })
@@ -385,7 +383,8 @@ fn set_ipv4_address() {
         // SAFETY: the two kinds of sockaddr have one size; the kernel reads no more than the
         // request.
         unsafe {
-            request.ifr_ifru.ifru_addr = std::mem::transmute::<libc::sockaddr_in, _>(address);
+            request.ifr_ifru.ifru_addr =
+                std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(address);
             namespace::ioctl(libc::AF_INET, what as _, (&raw mut request).cast()).expect("address");
         }
     }
