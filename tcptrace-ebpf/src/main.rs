@@ -8,7 +8,9 @@
 
 mod follow;
 mod kernel;
+mod minisock;
 mod ring;
+mod segment;
 mod select;
 mod sock;
 mod timer;
@@ -65,15 +67,17 @@ fn timer_expire_entry(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// A segment is dropped, after a minisock dealt with it.
+/// A segment is dropped, after a socket or minisock dealt with it.
 ///
 /// `trace_kfree_skb(skb, location, reason, rx_sk)`, include/trace/events/skb.h, with `rx_sk` since
 /// 6.11; from `tcp_v4_rcv()` and `tcp_v6_rcv()`, `discard_it`, for each segment of a minisock,
 /// the FIN that makes TIME_WAIT of FIN_WAIT2 included: its timer is not always told to be armed
 /// again, since `__mod_timer()` only changes the time when it stays in its bucket of the wheel.
+/// From `tcp_v4_do_rcv()` and `tcp_v6_do_rcv()` after an RST was sent for data that came too late:
+/// `tcp_rcv_state_process()`, net/ipv4/tcp_input.c, sets ECONNRESET as if it had been received.
 #[btf_tracepoint(function = "kfree_skb")]
 fn kfree_skb(ctx: BtfTracePointContext) -> i32 {
-    timer::segment_dropped(&ctx, ctx.arg(3));
+    segment::dropped(&ctx, ctx.arg(2), ctx.arg(3));
     0
 }
 

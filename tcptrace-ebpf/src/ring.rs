@@ -6,6 +6,8 @@ use aya_ebpf::{
     maps::{PerCpuArray, RingBuf},
 };
 
+use tcptrace_ebpf::wire::Head;
+
 use crate::kernel::setting;
 
 /// All records, in the order in which they were reserved. Userspace sets the size.
@@ -31,6 +33,15 @@ pub fn send<T: 'static>(fill: impl FnOnce(*mut T)) {
     };
     fill(record.as_mut_ptr());
     record.submit(wakeup());
+}
+
+/// Sends a record that is nothing but a head.
+#[inline(always)]
+pub fn send_head(head: Head) {
+    send(|to: *mut Head| {
+        // SAFETY: `to` is a reserved record.
+        unsafe { to.write(head) };
+    });
 }
 
 /// The reader looks by itself every few milliseconds. It is woken only when the buffer fills

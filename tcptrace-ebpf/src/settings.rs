@@ -35,8 +35,8 @@ pub struct Settings {
     pub follow: u32,
     /// 1 to say by which way minisocks and requests end early.
     pub stacks: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// SKB_DROP_REASON_TCP_ABORT_ON_DATA; 0 if the kernel has no such reason.
+    pub abort_on_data: u32,
 }
 
 /// Indices of the port sets: a bitmap of 65,536 bits each, one after another in map `PORTS`.

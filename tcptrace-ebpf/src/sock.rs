@@ -15,7 +15,7 @@ use tcptrace_ebpf::wire::{Head, MeasuredSocket, Metrics, OwnedSocket, Owner, fla
 
 use crate::{
     follow,
-    kernel::{now, peek, read, setting},
+    kernel::{now, read, setting},
     ring,
     select::wanted,
     timer,
@@ -115,10 +115,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
         });
     } else {
         head.kind = kind::SOCKET;
-        ring::send(|to: *mut Head| {
-            // SAFETY: `to` is a reserved record.
-            unsafe { to.write(head) };
-        });
+        ring::send_head(head);
     }
 }
 
@@ -255,13 +252,4 @@ unsafe fn measure(tcp: *const u8, to: *mut Metrics) {
         (&raw mut (*to).unread).write(received.wrapping_sub(consumed));
         (&raw mut (*to).reserved).write(0);
     }
-}
-
-/// Reads the namespace of a minisock or request, whose pointer has no type to the verifier.
-/// Returns its inode number, and whether it is being taken down.
-#[inline(always)]
-pub fn netns_of(net: u64) -> (u32, bool) {
-    let inum = peek(net, setting!(offsets.net_ns_inum));
-    let count: u32 = peek(net, setting!(offsets.net_ns_count));
-    (inum, count == 0)
 }

@@ -12,20 +12,13 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use aya_log_ebpf::debug;
-use tcptrace_ebpf::{
-    settings::MINISOCK_BYTES,
-    wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, flag, kind},
-};
+use tcptrace_ebpf::wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, kind};
 
 use crate::{
-    kernel::{now, peek, peek_into, read, setting},
+    kernel::{peek, read, setting},
+    minisock::Snapshot,
     ring,
-    select::wanted,
-    sock,
 };
-
-/// TCP_TIME_WAIT, include/net/tcp_states.h: of minisocks, whatever their substate.
-const TIME_WAIT: u8 = 6;
 
 /// The local port of the child that this CPU made last and whose request is not gone yet.
 #[map]
@@ -45,28 +38,6 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
         let request = timer as u64 - u64::from(setting!(offsets.request_timer));
         request_changed(ctx, timer, request, what);
     }
-}
-
-/// Sends the state of a minisock that a segment was for.
-#[inline(always)]
-pub fn segment_dropped(ctx: &BtfTracePointContext, sk: *const u8) {
-    // Most segments that are dropped are for nobody.
-    // SAFETY: `sk` is the struct sock that the tracepoint passes, or null; a minisock begins with
-    // a sock_common just as well.
-    if sk.is_null() || unsafe { read::<u8>(sk, setting!(offsets.sock_common_state)) } != TIME_WAIT {
-        return;
-    }
-    let bytes = Snapshot::at(sk as u64);
-    let Some(mut head) = bytes.head(change::SEGMENT) else {
-        return;
-    };
-    head.to = bytes.field(setting!(offsets.timewait_substate));
-    head.kind = kind::MINISOCK;
-    debug!(
-        ctx,
-        "minisock {:x}: segment, substate {}", head.cookie, head.to
-    );
-    send(head);
 }
 
 /// A child of a listener was made; its request goes next, on this CPU.
@@ -106,7 +77,7 @@ fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, 
         send_early(ctx, head);
     } else {
         head.kind = kind::MINISOCK;
-        send(head);
+        ring::send_head(head);
     }
 }
 
@@ -135,48 +106,7 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
         send_early(ctx, head);
     } else {
         head.kind = kind::REQUEST;
-        send(head);
-    }
-}
-
-/// The beginning of a minisock or request: a copy, since the verifier knows no type for it.
-#[repr(align(8))]
-struct Snapshot([u8; MINISOCK_BYTES]);
-
-impl Snapshot {
-    #[inline(always)]
-    fn at(address: u64) -> Self {
-        let mut bytes = core::mem::MaybeUninit::<Self>::uninit();
-        // SAFETY: the helper writes all of it, zero on a fault.
-        unsafe {
-            peek_into(bytes.as_mut_ptr().cast(), MINISOCK_BYTES as u32, address);
-            bytes.assume_init()
-        }
-    }
-
-    #[inline(always)]
-    fn field<T: Copy>(&self, offset: u32) -> T {
-        // SAFETY: userspace checked that the offsets lie within.
-        unsafe { read(self.0.as_ptr(), offset) }
-    }
-
-    /// `None` if it is not asked for.
-    #[inline(always)]
-    fn head(&self, what: u8) -> Option<Head> {
-        // SAFETY: minisocks and requests begin with a sock_common.
-        let mut head = unsafe { sock::common(self.0.as_ptr()) }?;
-        let (netns, gone) = sock::netns_of(self.field(setting!(offsets.sock_common_net)));
-        head.netns = netns;
-        if !wanted(&head) {
-            return None;
-        }
-        if gone {
-            head.flags = flag::NETNS_GONE;
-        }
-        head.from = what;
-        head.cookie = self.field(setting!(offsets.sock_common_cookie));
-        head.time_ns = now();
-        Some(head)
+        ring::send_head(head);
     }
 }
 
@@ -192,14 +122,6 @@ fn early(timer: *const u8) -> bool {
         let expires: u64 = read(timer, setting!(offsets.timer_list_expires));
         (expires.wrapping_sub(bpf_jiffies64()) as i64) > 0
     }
-}
-
-#[inline(always)]
-fn send(head: Head) {
-    ring::send(|to: *mut Head| {
-        // SAFETY: `to` is a reserved record.
-        unsafe { to.write(head) };
-    });
 }
 
 /// Sends the end of a minisock or request with the way that led to it: whether an RST, a SYN,

@@ -26,6 +26,9 @@ pub mod kind {
     pub const REQUEST_BEGIN: u8 = 7;
     /// A request was dropped before its time: [`EarlyEnd`](super::EarlyEnd).
     pub const REQUEST_EARLY: u8 = 8;
+    /// Data arrived for a socket that nobody reads any more, and an RST was sent for it: a bare
+    /// [`Head`](super::Head).
+    pub const ABORTED: u8 = 9;
 }
 
 /// Values of [`Head::from`] in records of minisocks and requests: what became of their timer,

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use proptest::{prelude::*, sample::select};
 use tcptrace::{
     decode::{
-        Cookie, EarlyCause, Endpoint, Event, MinisockEvent, MinisockState, Owner, RequestEvent,
-        SocketEvent, TimerChange, Tuple, decode,
+        AbortedEvent, Cookie, EarlyCause, Endpoint, Event, MinisockEvent, MinisockState, Owner,
+        RequestEvent, SocketEvent, TimerChange, Tuple, decode,
     },
     kernel::Symbols,
     track::{Existing, ExistingKind, Limits, State, Tracker, Transition},
@@ -52,7 +52,7 @@ proptest! {
                     match &event {
                         Event::Socket(event) => states.extend([event.from, event.to]),
                         Event::Minisock(event) => states.push(event.state.into()),
-                        Event::Request(_) => {}
+                        Event::Request(_) | Event::Aborted(_) => {}
                     }
                     tracker.apply(&event, &mut out);
                 }
@@ -210,7 +210,8 @@ fn event() -> impl Strategy<Value = Event> {
             })
         },
     );
-    prop_oneof![3 => socket, 2 => minisock, 2 => request]
+    let aborted = cookie().prop_map(|cookie| Event::Aborted(AbortedEvent { time_ns: 0, cookie }));
+    prop_oneof![6 => socket, 4 => minisock, 4 => request, 1 => aborted]
 }
 
 fn existing() -> impl Strategy<Value = Existing> {
@@ -234,6 +235,7 @@ fn at(event: &Event, now: u64) -> Event {
         Event::Socket(event) => event.time_ns = now,
         Event::Minisock(event) => event.time_ns = now,
         Event::Request(event) => event.time_ns = now,
+        Event::Aborted(event) => event.time_ns = now,
     }
     event
 }

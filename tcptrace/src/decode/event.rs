@@ -116,6 +116,9 @@ pub enum Event {
     Minisock(MinisockEvent),
     /// Something became of a request's timer.
     Request(RequestEvent),
+    /// An RST was sent for data that came when nobody could read it any more: what was told as
+    /// a reset by the peer just before was one by us.
+    Aborted(AbortedEvent),
 }
 
 impl Event {
@@ -126,6 +129,7 @@ impl Event {
             Self::Socket(event) => event.time_ns,
             Self::Minisock(event) => event.time_ns,
             Self::Request(event) => event.time_ns,
+            Self::Aborted(event) => event.time_ns,
         }
     }
 }
@@ -246,4 +250,13 @@ pub struct RequestEvent {
     pub fresh: bool,
     /// Its network namespace is being taken down.
     pub netns_gone: bool,
+}
+
+/// A socket was closed by data that nobody could read any more.
+#[derive(Clone, Copy, Debug)]
+pub struct AbortedEvent {
+    /// CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// Its cookie.
+    pub cookie: Option<Cookie>,
 }

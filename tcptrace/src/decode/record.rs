@@ -4,8 +4,8 @@ use tcptrace_ebpf::wire::{self, EarlyEnd, Head, MeasuredSocket, OwnedSocket, Req
 use zerocopy::FromBytes as _;
 
 use super::{
-    Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, MinisockEvent, MinisockState, Owner,
-    Process, RequestEvent, SocketEvent, TimerChange, Tuple,
+    AbortedEvent, Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, MinisockEvent, MinisockState,
+    Owner, Process, RequestEvent, SocketEvent, TimerChange, Tuple,
     address::{Family, ip},
 };
 use crate::{kernel::Symbols, track::State};
@@ -74,6 +74,13 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
         wire::kind::REQUEST_EARLY => {
             let record = EarlyEnd::read_from_bytes(bytes).map_err(|_| wrong)?;
             request(&head, Some(cause(&record, symbols)), 0).map(Event::Request)
+        }
+        wire::kind::ABORTED if bytes.len() == size_of::<Head>() => {
+            let cookie = Cookie::new(head.cookie);
+            Ok(Event::Aborted(AbortedEvent {
+                time_ns: head.time_ns,
+                cookie,
+            }))
         }
         _ => Err(wrong),
     }

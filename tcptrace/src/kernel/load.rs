@@ -68,21 +68,23 @@ impl Kernel {
         // Files of megabytes: the kernel makes one up while it is read, the other is parsed twice.
         let no_btf = |error: String| KernelError::NoBtf(error);
         let types = std::fs::read(BTF).map_err(|error| no_btf(error.to_string()))?;
-        let (symbols, offsets, btf) = std::thread::scope(|scope| {
+        let (symbols, looked_up, btf) = std::thread::scope(|scope| {
             let symbols = scope.spawn(Symbols::read);
             let btf = scope.spawn(|| Btf::parse(&types, Endianness::default()));
-            let offsets = offsets::look_up(&types);
-            (symbols.join().unwrap_or_default(), offsets, btf.join())
+            let looked_up = offsets::look_up(&types);
+            (symbols.join().unwrap_or_default(), looked_up, btf.join())
         });
         drop(types);
         let btf = btf
             .map_err(|_| no_btf("it can't be parsed".to_owned()))?
             .map_err(|error| no_btf(error.to_string()))?;
+        let looked_up = looked_up?;
         let mut settings = Settings {
             tw_timer_handler: symbols.tw_timer_handler,
             reqsk_timer_handler: symbols.reqsk_timer_handler,
             wake_at: u64::from(options.buffer_bytes) / 4,
-            offsets: offsets?,
+            offsets: looked_up.offsets,
+            abort_on_data: looked_up.abort_on_data,
             follow: if options.follow {
                 std::process::id()
             } else {

@@ -10,11 +10,20 @@ use super::KernelError;
 /// Structs and fields that are gone after a wrong guess of nesting are no endless walk.
 const DEPTH: usize = 8;
 
-/// Looks all offsets up in the bytes of /sys/kernel/btf/vmlinux.
+/// What the kernel half must know of the running kernel's types.
+#[derive(Clone, Copy, Debug)]
+pub struct Types {
+    /// Where the fields are.
+    pub offsets: Offsets,
+    /// SKB_DROP_REASON_TCP_ABORT_ON_DATA (since 6.10); 0 if there is none.
+    pub abort_on_data: u32,
+}
+
+/// Looks everything up in the bytes of /sys/kernel/btf/vmlinux.
 ///
 /// # Errors
 /// [`KernelError::NoBtf`] and [`KernelError::NoField`].
-pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
+pub fn look_up(btf: &[u8]) -> Result<Types, KernelError> {
     let btf = Btf::from_bytes(btf).map_err(|error| KernelError::NoBtf(error.to_string()))?;
     let mut structs = Structs {
         btf,
@@ -93,7 +102,13 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
             field: "skc_cookie",
         });
     }
-    Ok(offsets)
+    let abort_on_data = structs
+        .enumerator("skb_drop_reason", "SKB_DROP_REASON_TCP_ABORT_ON_DATA")
+        .unwrap_or(0);
+    Ok(Types {
+        offsets,
+        abort_on_data,
+    })
 }
 
 struct Structs {
@@ -103,6 +118,26 @@ struct Structs {
 }
 
 impl Structs {
+    /// The value of an enumerator.
+    fn enumerator(&self, name: &str, enumerator: &str) -> Option<u32> {
+        self.btf
+            .resolve_types_by_name(name)
+            .ok()?
+            .into_iter()
+            .find_map(|kind| match kind {
+                Type::Enum(found) => found
+                    .members
+                    .iter()
+                    .find(|member| {
+                        self.btf
+                            .resolve_name(*member)
+                            .is_ok_and(|name| name == enumerator)
+                    })
+                    .map(btf_rs::EnumMember::val),
+                _ => None,
+            })
+    }
+
     /// The offset in bytes of the first of `fields` that there is.
     fn offset(
         &mut self,

@@ -13,6 +13,7 @@ const CAUSES: &[(&str, EarlyCause)] = &[
     ("inet_twsk_purge", EarlyCause::NetnsGone),
     ("__inet_check_established", EarlyCause::Connect),
     ("__inet6_check_established", EarlyCause::Connect),
+    ("__inet_hash_connect", EarlyCause::Connect),
     ("tcp_timewait_state_process", EarlyCause::Reset),
     ("tcp_check_req", EarlyCause::Reset),
     ("tcp_req_err", EarlyCause::Icmp),

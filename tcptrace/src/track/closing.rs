@@ -29,6 +29,17 @@ pub(super) fn killed(event: &SocketEvent) -> bool {
     event.to == State::Closed && event.errno == errno::CONNABORTED
 }
 
+/// Whether an RST that we sent may be what closed it. Data that comes after close() is answered by
+/// one, and the socket has ECONNRESET, or no error, just as if the peer had sent it
+/// (tcp_rcv_state_process(), net/ipv4/tcp_input.c); an [`Event::Aborted`](crate::decode::Event)
+/// follows then.
+pub(super) fn is_doubtful(event: &SocketEvent) -> bool {
+    event.to == State::Closed
+        && matches!(event.from, State::FinWait1 | State::FinWait2)
+        && event.receive_shutdown
+        && matches!(event.errno, 0 | errno::CONNRESET)
+}
+
 /// Tells why a full socket went to CLOSED, without a minisock that lives on.
 pub(super) fn reason(event: &SocketEvent, seen: Seen) -> (Reason, Option<Detail>) {
     let owned = event.owner.is_some();

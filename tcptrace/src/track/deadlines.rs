@@ -23,6 +23,8 @@ pub(super) enum Waiting {
     Minisock(Cookie),
     /// A request whose timer was stopped or expired.
     Request(Tuple),
+    /// A close whose reason may be told by what follows.
+    Verdict(Cookie),
 }
 
 /// First come, first over: one queue for each length of time.

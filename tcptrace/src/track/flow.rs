@@ -19,6 +19,8 @@ pub(super) struct Flow {
     pub minisock: Minisock,
     /// When `CLOSED -> SYN_SENT` happened, as long as it is held back for want of a port.
     pub held_back: Option<HeldBack>,
+    /// Its last transition, until it is certain who sent the RST.
+    pub verdict: Option<Box<Transition>>,
     /// The count of losses when the last event of it came.
     pub epoch: u32,
 }
@@ -70,6 +72,7 @@ impl Flow {
             socket: true,
             minisock: Minisock::None,
             held_back: None,
+            verdict: None,
             epoch: 0,
         }
     }

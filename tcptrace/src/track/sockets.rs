@@ -3,12 +3,12 @@
 use super::{
     Reason, Side, State, Tracker, Transition,
     closing::{self, Seen},
-    deadlines::PORT_NS,
+    deadlines::{PORT_NS, Waiting},
     flow::{Flow, HeldBack, Minisock},
     order::Out,
     requests::Request,
 };
-use crate::decode::{Cookie, Owner, SocketEvent, Tuple};
+use crate::decode::{AbortedEvent, Cookie, Owner, SocketEvent, Tuple};
 
 /// How many children wait for their peer at once; they do so for microseconds.
 const MOST_CHILDREN: usize = 4096;
@@ -42,6 +42,14 @@ impl Tracker {
             return;
         };
 
+        if let Some(verdict) = flow.verdict.take() {
+            out.tell(&verdict);
+        }
+        if event.from == event.to {
+            // close() after shutdown() sets the state that it is in already.
+            take_owner(flow, event);
+            return;
+        }
         if event.to == State::Closed && flow.minisock != Minisock::None {
             // The minisock has taken the connection over: this is not its end.
             flow.socket = false;
@@ -88,6 +96,12 @@ impl Tracker {
             .with(detail);
         transition.measured = event.measured;
         transition.keepalive = Some(event.keepalive);
+        if self.minisocks && closing::is_doubtful(event) {
+            flow.verdict = Some(Box::new(transition));
+            self.deadlines
+                .await_rearm(event.time_ns, Waiting::Verdict(cookie));
+            return;
+        }
         out.tell(&transition);
 
         match (event.from, event.to) {
@@ -100,6 +114,42 @@ impl Tracker {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// An RST was sent for data that came too late: that is what closed the socket.
+    pub(super) fn aborted(
+        &mut self,
+        event: &AbortedEvent,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
+        let Some(cookie) = event.cookie else { return };
+        if self
+            .flows
+            .peek(&cookie)
+            .is_some_and(|flow| flow.verdict.is_some())
+            && let Some(mut transition) = self.flows.remove(&cookie).and_then(|flow| flow.verdict)
+        {
+            transition.reason = Reason::ResetByUs;
+            out.tell(&transition);
+        }
+    }
+
+    /// Nothing came that would say that we sent the RST.
+    pub(super) fn verdict_waited(
+        &mut self,
+        cookie: Cookie,
+        began: u64,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
+        if let Some(verdict) = self
+            .flows
+            .peek(&cookie)
+            .and_then(|flow| flow.verdict.as_ref())
+            && verdict.time_ns == began
+            && let Some(transition) = self.flows.remove(&cookie).and_then(|flow| flow.verdict)
+        {
+            out.tell(&transition);
         }
     }
 

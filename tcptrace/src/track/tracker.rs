@@ -4,7 +4,7 @@ use hashlink::LruCache;
 use rustc_hash::FxBuildHasher;
 
 use super::{
-    State, Transition,
+    Side, State, Transition,
     deadlines::{Deadlines, Waiting},
     flow::{Flow, Minisock},
     listeners::Listeners,
@@ -115,6 +115,7 @@ impl Tracker {
             (kind, Some(cookie)) => {
                 let mut flow = Flow::new(existing.tuple, existing.state);
                 flow.owner = existing.owner;
+                flow.opener = (existing.state == State::SynSent).then_some(Side::Local);
                 if kind == ExistingKind::Minisock {
                     flow.socket = false;
                     flow.minisock = Minisock::Alive(match existing.state {
@@ -139,6 +140,7 @@ impl Tracker {
             Event::Socket(event) => self.socket_changed(event, out),
             Event::Minisock(event) => self.minisock_changed(event, out),
             Event::Request(event) => self.request_changed(event, out),
+            Event::Aborted(event) => self.aborted(event, out),
         }
         self.order = order;
     }
@@ -158,6 +160,7 @@ impl Tracker {
                     }
                 }
                 Waiting::Minisock(cookie) => self.minisock_waited(cookie, began, out),
+                Waiting::Verdict(cookie) => self.verdict_waited(cookie, began, out),
                 Waiting::Request(tuple) => self.request_waited(&tuple, began, out),
             }
         }
@@ -225,6 +228,9 @@ impl Tracker {
         {
             self.forgotten += 1;
             old.announce(cookie, out);
+            if let Some(verdict) = old.verdict.take() {
+                out.tell(&verdict);
+            }
             if old.state == State::Listen {
                 self.listeners.remove(cookie, &old.tuple);
             }

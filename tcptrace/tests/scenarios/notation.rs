@@ -4,8 +4,8 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use tcptrace::{
     decode::{
-        Comm, Cookie, EarlyCause, Endpoint, Event, Measured, MinisockEvent, MinisockState, Owner,
-        Process, RequestEvent, SocketEvent, TimerChange, Tuple,
+        AbortedEvent, Comm, Cookie, EarlyCause, Endpoint, Event, Measured, MinisockEvent,
+        MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange, Tuple,
     },
     track::{Closer, Existing, ExistingKind, Limits, Side, State, Transition},
 };
@@ -68,6 +68,10 @@ pub fn parse(line: &str) -> Result<Step> {
                 "socket" => Step::Event(Event::Socket(socket(time_ns, &mut words)?)),
                 "minisock" => Step::Event(Event::Minisock(minisock(time_ns, &mut words)?)),
                 "request" => Step::Event(Event::Request(request(time_ns, &mut words)?)),
+                "aborted" => Step::Event(Event::Aborted(AbortedEvent {
+                    time_ns,
+                    cookie: words.cookie()?,
+                })),
                 "passed" => Step::Passed(time_ns),
                 other => return Err(format!("'{other}' is nothing that happens")),
             }

@@ -1,0 +1,62 @@
+//! Reading `struct inet_timewait_sock` and `struct request_sock`.
+
+use tcptrace_ebpf::{
+    settings::MINISOCK_BYTES,
+    wire::{Head, flag},
+};
+
+use crate::{
+    kernel::{now, peek, peek_into, read, setting},
+    select::wanted,
+    sock,
+};
+
+/// The beginning of a minisock or request: a copy, since the verifier knows no type for it.
+#[repr(align(8))]
+pub struct Snapshot([u8; MINISOCK_BYTES]);
+
+impl Snapshot {
+    #[inline(always)]
+    pub fn at(address: u64) -> Self {
+        let mut bytes = core::mem::MaybeUninit::<Self>::uninit();
+        // SAFETY: the helper writes all of it, zero on a fault.
+        unsafe {
+            peek_into(bytes.as_mut_ptr().cast(), MINISOCK_BYTES as u32, address);
+            bytes.assume_init()
+        }
+    }
+
+    #[inline(always)]
+    pub fn field<T: Copy>(&self, offset: u32) -> T {
+        // SAFETY: userspace checked that the offsets lie within.
+        unsafe { read(self.0.as_ptr(), offset) }
+    }
+
+    /// `None` if it is not asked for.
+    #[inline(always)]
+    pub fn head(&self, what: u8) -> Option<Head> {
+        // SAFETY: minisocks and requests begin with a sock_common.
+        let mut head = unsafe { sock::common(self.0.as_ptr()) }?;
+        let (netns, gone) = netns_of(self.field(setting!(offsets.sock_common_net)));
+        head.netns = netns;
+        if !wanted(&head) {
+            return None;
+        }
+        if gone {
+            head.flags = flag::NETNS_GONE;
+        }
+        head.from = what;
+        head.cookie = self.field(setting!(offsets.sock_common_cookie));
+        head.time_ns = now();
+        Some(head)
+    }
+}
+
+/// Reads the namespace, whose pointer has no type to the verifier. Returns its inode number, and
+/// whether it is being taken down.
+#[inline(always)]
+fn netns_of(net: u64) -> (u32, bool) {
+    let inum = peek(net, setting!(offsets.net_ns_inum));
+    let count: u32 = peek(net, setting!(offsets.net_ns_count));
+    (inum, count == 0)
+}
