@@ -281,11 +281,11 @@ fn a_user_shows_their_sockets(family: Family) {
 fn another_namespace_is_not_shown(family: Family) {
     let outer = Namespace::new();
     let mut trace = Trace::of(&outer).start();
-    {
+    let elsewhere = thread::spawn(move || {
         let inner = Namespace::new();
-        let listener = listen(family, 80);
-        come_and_go(&inner, &listener);
-    }
+        come_and_go(&inner, &listen(family, 80));
+    });
+    elsewhere.join().unwrap();
     let listener = listen(family, 81);
     let end = come_and_go(&outer, &listener);
     trace.expect(end, CLIENT);

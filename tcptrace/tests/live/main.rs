@@ -19,6 +19,7 @@ mod teardown;
 mod time_wait;
 mod timeouts;
 mod trace;
+mod vocabulary;
 mod wire;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
