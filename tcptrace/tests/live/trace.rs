@@ -5,7 +5,7 @@ use std::{
     fmt::Write as _,
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
-    os::{fd::AsFd as _, unix::process::CommandExt as _},
+    os::unix::process::CommandExt as _,
     process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread::{self, JoinHandle},
@@ -14,7 +14,10 @@ use std::{
 
 use nix::{
     sched::{CloneFlags, setns},
-    sys::signal::{Signal, kill},
+    sys::{
+        prctl::set_pdeathsig,
+        signal::{Signal, kill},
+    },
     unistd::Pid,
 };
 use serde::Deserialize;
@@ -216,12 +219,17 @@ impl Trace {
         if !self.command.is_empty() {
             command.arg("--").args(&self.command);
         }
-        if self.outside_of_it {
-            let outside = self.outside;
-            // SAFETY: setns() is a bare system call: nothing that a fork could leave half done.
-            unsafe {
-                command.pre_exec(move || Ok(setns(outside.as_fd(), CloneFlags::CLONE_NEWNET)?));
-            }
+        let outside = self.outside_of_it.then_some(self.outside);
+        // SAFETY: both are bare system calls: nothing that a fork could leave half done.
+        unsafe {
+            command.pre_exec(move || {
+                // Nobody would end it if the tests were aborted.
+                set_pdeathsig(Signal::SIGKILL)?;
+                if let Some(outside) = &outside {
+                    setns(outside, CloneFlags::CLONE_NEWNET)?;
+                }
+                Ok(())
+            });
         }
         command
             .stdin(Stdio::null())
