@@ -27,8 +27,8 @@ use crate::namespace::Namespace;
 /// How long a transition is waited for. What is waited for comes within milliseconds; the rest is
 /// for a machine that has other things to do.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How long tcptrace may take to start, and to end.
-const START_LIMIT: Duration = Duration::from_secs(10);
+/// How long tcptrace may take to start, and to end: the machine may be building something else.
+const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// One end of a connection, by its ports; 0 where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
