@@ -9,6 +9,7 @@
 mod follow;
 mod kernel;
 mod minisock;
+mod reset;
 mod ring;
 mod segment;
 mod select;
@@ -67,17 +68,34 @@ fn timer_expire_entry(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// A segment is dropped, after a socket or minisock dealt with it.
+/// A segment is dropped, after a minisock dealt with it.
 ///
 /// `trace_kfree_skb(skb, location, reason, rx_sk)`, include/trace/events/skb.h, with `rx_sk` since
 /// 6.11; from `tcp_v4_rcv()` and `tcp_v6_rcv()`, `discard_it`, for each segment of a minisock,
 /// the FIN that makes TIME_WAIT of FIN_WAIT2 included: its timer is not always told to be armed
 /// again, since `__mod_timer()` only changes the time when it stays in its bucket of the wheel.
-/// From `tcp_v4_do_rcv()` and `tcp_v6_do_rcv()` after an RST was sent for data that came too late:
-/// `tcp_rcv_state_process()`, net/ipv4/tcp_input.c, sets ECONNRESET as if it had been received.
 #[btf_tracepoint(function = "kfree_skb")]
 fn kfree_skb(ctx: BtfTracePointContext) -> i32 {
-    segment::dropped(&ctx, ctx.arg(2), ctx.arg(3));
+    segment::dropped(ctx.arg(3));
+    0
+}
+
+/// The same before 6.11, where only the segment is told: `trace_kfree_skb(skb, location, …)`.
+#[btf_tracepoint(function = "kfree_skb")]
+fn kfree_skb_alone(ctx: BtfTracePointContext) -> i32 {
+    segment::fin_dropped(ctx.arg(0));
+    0
+}
+
+/// An RST is sent in answer to a segment.
+///
+/// `trace_tcp_send_reset(sk, skb, …)`, include/trace/events/tcp.h; from `tcp_v4_send_reset()` and
+/// `tcp_v6_send_reset()`; `skb` is null in `tcp_send_active_reset()`. Without it, an RST by us
+/// could not be told from one by the peer: `tcp_rcv_state_process()`, net/ipv4/tcp_input.c, sets
+/// ECONNRESET for both, and `tcp_check_req()`, net/ipv4/tcp_minisocks.c, drops the request.
+#[btf_tracepoint(function = "tcp_send_reset")]
+fn tcp_send_reset(ctx: BtfTracePointContext) -> i32 {
+    reset::sent(ctx.arg(0), ctx.arg(1));
     0
 }
 

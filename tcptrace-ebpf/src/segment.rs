@@ -1,62 +1,113 @@
-//! Segments that are dropped: what they did to the socket or minisock that they were for.
+//! Segments that are dropped: what they did to the minisock that they were for.
 
-use aya_ebpf::programs::BtfTracePointContext;
-use aya_log_ebpf::debug;
-use tcptrace_ebpf::wire::{change, kind};
+use tcptrace_ebpf::wire::{Head, change, kind};
 
 use crate::{
-    kernel::{read, setting},
+    kernel::{now, peek, read, setting},
     minisock::Snapshot,
     ring,
+    select::wanted,
 };
 
 /// TCP_TIME_WAIT, include/net/tcp_states.h: of minisocks, whatever their substate.
 const TIME_WAIT: u8 = 6;
 
-/// Sends what a dropped segment did, if it did something.
-#[inline(always)]
-pub fn dropped(ctx: &BtfTracePointContext, reason: u32, sk: *const u8) {
-    // Most segments that are dropped are for nobody.
-    if sk.is_null() {
-        return;
-    }
-    // SAFETY: `sk` is the struct sock that the tracepoint passes; a minisock begins with a
-    // sock_common just as well.
-    let state: u8 = unsafe { read(sk, setting!(offsets.sock_common_state)) };
-    if state == TIME_WAIT {
-        minisock_answered(ctx, sk);
-    } else if reason == setting!(abort_on_data) && reason != 0 {
-        aborted(ctx, sk);
-    }
-}
+const ETH_P_IP: u16 = 0x0800;
+const ETH_P_IPV6: u16 = 0x86dd;
+const IPPROTO_TCP: u8 = 6;
+/// TCPHDR_FIN, and the byte of the header that it is in.
+const FIN: u8 = 0x01;
+const FLAGS: u32 = 13;
 
 /// Sends the state of a minisock that a segment was for.
 #[inline(always)]
-fn minisock_answered(ctx: &BtfTracePointContext, sk: *const u8) {
+pub fn dropped(sk: *const u8) {
+    // Most segments that are dropped are for nobody.
+    // SAFETY: `sk` is the struct sock that the tracepoint passes; a minisock begins with a
+    // sock_common just as well.
+    if sk.is_null() || unsafe { read::<u8>(sk, setting!(offsets.sock_common_state)) } != TIME_WAIT {
+        return;
+    }
     let bytes = Snapshot::at(sk as u64);
     let Some(mut head) = bytes.head(change::SEGMENT) else {
         return;
     };
     head.to = bytes.field(setting!(offsets.timewait_substate));
     head.kind = kind::MINISOCK;
-    debug!(
-        ctx,
-        "minisock {:x}: segment, substate {}", head.cookie, head.to
-    );
     ring::send_head(head);
 }
 
-/// Sends that a full socket was closed by data that nobody will read.
+/// Sends the addresses of a FIN. One for a full socket is not dropped, but read.
 #[inline(always)]
-fn aborted(ctx: &BtfTracePointContext, sk: *const u8) {
-    // A full socket begins with a sock_common, too.
-    let Some(mut head) = Snapshot::at(sk as u64).head(0) else {
-        return;
+pub fn fin_dropped(skb: *const u8) {
+    // SAFETY: `skb` is the struct sk_buff that the tracepoint passes, here and below.
+    let (start, network, transport, protocol): (u64, u16, u16, u16) = unsafe {
+        (
+            read(skb, setting!(offsets.skb_head)),
+            read(skb, setting!(offsets.skb_network_header)),
+            read(skb, setting!(offsets.skb_transport_header)),
+            read(skb, setting!(offsets.skb_protocol)),
+        )
     };
-    head.kind = kind::ABORTED;
-    debug!(
-        ctx,
-        "socket {:x}: closed by data that came too late", head.cookie
-    );
+    // A transport header that was never set is all ones.
+    if transport == u16::MAX {
+        return;
+    }
+    let ip = start + u64::from(network);
+    let tcp = start + u64::from(transport);
+    let mut head = Head {
+        time_ns: 0,
+        cookie: 0,
+        local_addr: [0; 16],
+        remote_addr: [0; 16],
+        netns: 0,
+        local_port: 0,
+        remote_port: 0,
+        kind: kind::FIN_DROPPED,
+        family: 4,
+        from: 0,
+        to: 0,
+        flags: 0,
+        shutdown: 0,
+        errno: 0,
+    };
+    let remote = head.remote_addr.as_mut_ptr();
+    let local = head.local_addr.as_mut_ptr();
+    // struct iphdr and struct ipv6hdr are the protocol's own; they don't change.
+    match u16::from_be(protocol) {
+        ETH_P_IP if peek::<u8>(ip, 9) == IPPROTO_TCP => {
+            // SAFETY: both have room for 16 bytes.
+            unsafe {
+                remote.cast::<u32>().write(peek(ip, 12));
+                local.cast::<u32>().write(peek(ip, 16));
+            }
+        }
+        ETH_P_IPV6 if peek::<u8>(ip, 6) == IPPROTO_TCP => {
+            head.family = 6;
+            // SAFETY: both have room for 16 bytes.
+            unsafe {
+                remote.cast::<u64>().write(peek(ip, 8));
+                remote.cast::<u64>().add(1).write(peek(ip, 16));
+                local.cast::<u64>().write(peek(ip, 24));
+                local.cast::<u64>().add(1).write(peek(ip, 32));
+            }
+        }
+        _ => return,
+    }
+    if peek::<u8>(tcp, FLAGS) & FIN == 0 {
+        return;
+    }
+    head.remote_port = u16::from_be(peek(tcp, 0));
+    head.local_port = u16::from_be(peek(tcp, 2));
+    // SAFETY: `dev` is a struct net_device, or null, of which reads are zero; so is its namespace.
+    head.netns = unsafe {
+        let dev: *const u8 = read(skb, setting!(offsets.skb_dev));
+        let net: *const u8 = read(dev, setting!(offsets.net_device_net));
+        read(net, setting!(offsets.net_ns_inum))
+    };
+    if !wanted(&head) {
+        return;
+    }
+    head.time_ns = now();
     ring::send_head(head);
 }

@@ -2,7 +2,7 @@
 //!
 //! They only ever drop what userspace would drop too. What is not known yet (a port that the
 //! kernel has not chosen, the peer of a child of a listener before 6.15) passes, and so does
-//! every listener: connections get their owner from it.
+//! every listener of the namespaces asked for: connections get their owner from it.
 
 use aya_ebpf::{
     macros::map,
@@ -31,8 +31,7 @@ pub fn wanted(head: &Head) -> bool {
     if family != 0 && family != u32::from(head.family) {
         return false;
     }
-    let netns = setting!(netns);
-    if netns != 0 && netns != head.netns {
+    if !wanted_netns(head.netns) {
         return false;
     }
     let (local, remote) = (head.local_port, head.remote_port);
@@ -63,6 +62,13 @@ pub fn wanted(head: &Head) -> bool {
     !(setting!(addr_sets[2]) != 0
         && !has_addr(addr_set::EITHER, head.family, &head.local_addr)
         && !has_addr(addr_set::EITHER, head.family, &head.remote_addr))
+}
+
+/// Whether a namespace is asked for.
+#[inline(always)]
+pub fn wanted_netns(netns: u32) -> bool {
+    let only = setting!(netns);
+    only == 0 || only == netns
 }
 
 #[inline(always)]

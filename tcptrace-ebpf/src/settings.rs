@@ -35,8 +35,8 @@ pub struct Settings {
     pub follow: u32,
     /// 1 to say by which way minisocks and requests end early.
     pub stacks: u32,
-    /// SKB_DROP_REASON_TCP_ABORT_ON_DATA; 0 if the kernel has no such reason.
-    pub abort_on_data: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Indices of the port sets: a bitmap of 65,536 bits each, one after another in map `PORTS`.
@@ -137,6 +137,12 @@ pub struct Offsets {
     pub tcp_retransmits: u32,
     pub tcp_probes_out: u32,
     pub task_tgid: u32,
+    pub skb_head: u32,
+    pub skb_network_header: u32,
+    pub skb_transport_header: u32,
+    pub skb_protocol: u32,
+    pub skb_dev: u32,
+    pub net_device_net: u32,
 }
 
 /// Bytes at the beginning of a minisock or request that are read at once; the fields of
@@ -144,7 +150,7 @@ pub struct Offsets {
 pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 45 * 4);
-    assert!(size_of::<Settings>() == 40 + 45 * 4 + 44);
+    assert!(size_of::<Offsets>() == 51 * 4);
+    assert!(size_of::<Settings>() == 40 + 51 * 4 + 40 + 4);
     assert!(size_of::<AddrKey>() == 20);
 };

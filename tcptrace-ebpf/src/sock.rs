@@ -17,7 +17,7 @@ use crate::{
     follow,
     kernel::{now, read, setting},
     ring,
-    select::wanted,
+    select::{wanted, wanted_netns},
     timer,
 };
 
@@ -55,7 +55,11 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
     head.to = to;
 
     let listener = (from == LISTEN && to != SYN_RECV) || to == LISTEN;
-    if !listener && !wanted(&head) {
+    if if listener {
+        !wanted_netns(head.netns)
+    } else {
+        !wanted(&head)
+    } {
         debug!(
             ctx,
             "socket of port {}: {} -> {}, not asked for", head.local_port, from, to

@@ -11,13 +11,12 @@ use aya_ebpf::{
     maps::PerCpuArray,
     programs::BtfTracePointContext,
 };
-use aya_log_ebpf::debug;
-use tcptrace_ebpf::wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, kind};
+use tcptrace_ebpf::wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, flag, kind};
 
 use crate::{
     kernel::{peek, read, setting},
     minisock::Snapshot,
-    ring,
+    reset, ring,
 };
 
 /// The local port of the child that this CPU made last and whose request is not gone yet.
@@ -68,10 +67,6 @@ fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, 
         return;
     };
     head.to = bytes.field(setting!(offsets.timewait_substate));
-    debug!(
-        ctx,
-        "minisock {:x}: change {}, substate {}", head.cookie, what, head.to
-    );
     if what == change::CANCELLED && early(timer) {
         head.kind = kind::MINISOCK_EARLY;
         send_early(ctx, head);
@@ -89,10 +84,6 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
     };
     head.to = bytes.field(setting!(offsets.request_num_retrans));
     head.shutdown = bytes.field(setting!(offsets.request_num_timeout));
-    debug!(
-        ctx,
-        "request of port {}: change {}, retransmits {}", head.remote_port, what, head.to
-    );
     if what == change::STARTED {
         head.kind = kind::REQUEST_BEGIN;
         let listener: u64 = bytes.field(setting!(offsets.sock_common_listener));
@@ -103,6 +94,9 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
         });
     } else if what == change::CANCELLED && !completes(head.local_port) && early(timer) {
         head.kind = kind::REQUEST_EARLY;
+        if reset::ends_request(head.remote_port) {
+            head.flags |= flag::RST_SENT;
+        }
         send_early(ctx, head);
     } else {
         head.kind = kind::REQUEST;

@@ -29,6 +29,8 @@ pub mod kind {
     /// Data arrived for a socket that nobody reads any more, and an RST was sent for it: a bare
     /// [`Head`](super::Head).
     pub const ABORTED: u8 = 9;
+    /// A FIN was dropped, by whatever it was for: a bare [`Head`](super::Head) without a cookie.
+    pub const FIN_DROPPED: u8 = 10;
 }
 
 /// Values of [`Head::from`] in records of minisocks and requests: what became of their timer,
@@ -56,6 +58,8 @@ pub mod flag {
     pub const ORPHAN: u8 = 1 << 3;
     /// SOCK_KEEPOPEN: keepalive is on.
     pub const KEEPALIVE: u8 = 1 << 4;
+    /// An RST was sent for the segment that ended the request.
+    pub const RST_SENT: u8 = 1 << 5;
 }
 
 /// The beginning of every record, and all of most.

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use proptest::{prelude::*, sample::select};
 use tcptrace::{
     decode::{
-        AbortedEvent, Cookie, EarlyCause, Endpoint, Event, MinisockEvent, MinisockState, Owner,
-        RequestEvent, SocketEvent, TimerChange, Tuple, decode,
+        AbortedEvent, Cookie, EarlyCause, Endpoint, Event, FinDroppedEvent, MinisockEvent,
+        MinisockState, Owner, RequestEvent, SocketEvent, TimerChange, Tuple, decode,
     },
     kernel::Symbols,
-    track::{Existing, ExistingKind, Limits, State, Tracker, Transition},
+    track::{Existing, ExistingKind, Limits, Sight, State, Tracker, Transition},
 };
 
 const LIMITS: Limits = Limits {
@@ -36,8 +36,10 @@ proptest! {
     #[test]
     fn any_events_make_only_states_that_they_tell_of(
         steps in prop::collection::vec(step(), 1..400),
+        (minisocks, fins, resets) in any::<(bool, bool, bool)>(),
     ) {
-        let mut tracker = Tracker::new(LIMITS, true);
+        let sight = Sight { minisocks, fins, resets };
+        let mut tracker = Tracker::new(LIMITS, sight);
         let mut told: Vec<Transition> = Vec::new();
         let mut now = 0;
         let mut times = vec![0];
@@ -52,6 +54,7 @@ proptest! {
                     match &event {
                         Event::Socket(event) => states.extend([event.from, event.to]),
                         Event::Minisock(event) => states.push(event.state.into()),
+                        Event::FinDropped(_) => states.push(State::TimeWait),
                         Event::Request(_) | Event::Aborted(_) => {}
                     }
                     tracker.apply(&event, &mut out);
@@ -69,7 +72,11 @@ proptest! {
             let (flows, requests) = tracker.remembered();
             prop_assert!(flows <= LIMITS.flows && requests <= LIMITS.requests);
         }
+        // Nothing is withheld for ever.
+        tracker.advance(now + 1_000_000_000, &mut |transition| told.push(*transition));
+        let before = told.len();
         tracker.finish(&mut |transition| told.push(*transition));
+        prop_assert_eq!(told.len(), before);
         for transition in &told {
             prop_assert!(states.contains(&transition.from), "{transition:?}");
             prop_assert!(states.contains(&transition.to), "{transition:?}");
@@ -83,7 +90,7 @@ proptest! {
         lives in prop::collection::vec(select((0..LIVES).collect::<Vec<_>>()), 1..12),
         order in prop::collection::vec(any::<prop::sample::Index>(), 400),
     ) {
-        let mut tracker = Tracker::new(Limits::default(), true);
+        let mut tracker = Tracker::new(Limits::default(), Sight::FULL);
         let mut told: HashMap<u16, Vec<(State, State)>> = HashMap::new();
         // Each connection has a port of its own; its events keep their order among themselves.
         let mut waiting: Vec<(u16, Vec<Event>)> =
@@ -145,6 +152,7 @@ fn tuple() -> impl Strategy<Value = Tuple> {
 fn change() -> impl Strategy<Value = TimerChange> {
     let causes = [
         EarlyCause::Reset,
+        EarlyCause::ResetByUs,
         EarlyCause::Segment,
         EarlyCause::Connect,
         EarlyCause::Icmp,
@@ -211,7 +219,8 @@ fn event() -> impl Strategy<Value = Event> {
         },
     );
     let aborted = cookie().prop_map(|cookie| Event::Aborted(AbortedEvent { time_ns: 0, cookie }));
-    prop_oneof![6 => socket, 4 => minisock, 4 => request, 1 => aborted]
+    let fin = tuple().prop_map(|tuple| Event::FinDropped(FinDroppedEvent { time_ns: 0, tuple }));
+    prop_oneof![6 => socket, 4 => minisock, 4 => request, 1 => aborted, 1 => fin]
 }
 
 fn existing() -> impl Strategy<Value = Existing> {
@@ -236,6 +245,7 @@ fn at(event: &Event, now: u64) -> Event {
         Event::Minisock(event) => event.time_ns = now,
         Event::Request(event) => event.time_ns = now,
         Event::Aborted(event) => event.time_ns = now,
+        Event::FinDropped(event) => event.time_ns = now,
     }
     event
 }

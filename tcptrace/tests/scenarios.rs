@@ -14,7 +14,7 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use tcptrace::track::{Limits, Tracker, Transition};
+use tcptrace::track::{Limits, Sight, Tracker, Transition};
 
 use crate::notation::{Step, write_transition};
 
@@ -58,14 +58,14 @@ fn run(path: &Path) -> Result<(), Failed> {
 
 /// Plays the kernel's part; gives the transitions back, one a line.
 fn play(events: &str) -> Result<String, Failed> {
-    let mut tracker = Tracker::new(Limits::default(), true);
+    let mut tracker = Tracker::new(Limits::default(), Sight::FULL);
     let mut told = String::new();
     for (number, line) in (1..).zip(events.lines()) {
         let step = notation::parse(line).map_err(|error| format!("line {number}: {error}"))?;
         let mut tell = |transition: &Transition| write_transition(&mut told, transition);
         match step {
             Step::Nothing => {}
-            Step::Machine { minisocks, limits } => tracker = Tracker::new(limits, minisocks),
+            Step::Machine { sight, limits } => tracker = Tracker::new(limits, sight),
             Step::Existing(existing) => tracker.seed(&existing),
             Step::Event(event) => tracker.apply(&event, &mut tell),
             Step::Passed(now) => tracker.advance(now, &mut tell),

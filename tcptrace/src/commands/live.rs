@@ -29,8 +29,10 @@ use crate::{
 const POLL: Duration = Duration::from_millis(20);
 /// Another CPU may have taken the time of an event and not have reserved its record yet.
 const MARGIN_NS: u64 = 1_000_000;
-/// Looks for ports of unanswered SYNs, at most so often.
+/// Looks for ports of unanswered SYNs, so often at the most, and at the least: a line is held
+/// back for 90 ms, and looked for after 40 ms.
 const LOOK: Duration = Duration::from_millis(20);
+const MOST_LOOK: Duration = Duration::from_millis(45);
 /// How many events are kept while the snapshot is taken; more stay in the ring buffer.
 const MOST_EARLY: usize = 1 << 17;
 /// What the traced command leaves behind is told for so long: the other side's FIN, mostly.
@@ -112,7 +114,7 @@ pub struct Live {
     /// Records between two looks at the count of losses: fewer than fit into the ring buffer, so
     /// that a loss is known before anything behind it is read.
     chunk: usize,
-    looked: Instant,
+    look_again: Instant,
     broken_records: u64,
 }
 
@@ -142,7 +144,7 @@ impl Live {
             follow: !options.command.is_empty(),
             log: options.kernel_log,
         })?;
-        let mut tracker = Tracker::new(Limits::default(), kernel.minisocks);
+        let mut tracker = Tracker::new(Limits::default(), kernel.sight);
 
         let netns = options.filter.netns;
         let looking = std::thread::spawn(move || snapshot::take(netns));
@@ -179,7 +181,7 @@ impl Live {
             clock: Clock::new(),
             cgroups: Cgroups::new(),
             chunk,
-            looked: Instant::now(),
+            look_again: Instant::now(),
             broken_records,
         };
         live.catch_up(&early);
@@ -378,7 +380,7 @@ impl Live {
 
     /// Asks sock_diag for the ports of SYNs that nobody has answered yet.
     fn look_for_ports(&mut self, now: u64, consumer: &mut impl Consumer) -> Result<bool> {
-        if self.looked.elapsed() < LOOK {
+        if Instant::now() < self.look_again {
             return Ok(false);
         }
         let mut wanted: Vec<(u32, Option<u32>)> = self
@@ -389,7 +391,7 @@ impl Live {
         if wanted.is_empty() {
             return Ok(false);
         }
-        self.looked = Instant::now();
+        let began = Instant::now();
         wanted.sort_unstable();
         wanted.dedup_by_key(|(netns, _)| *netns);
         let mut enough = false;
@@ -401,6 +403,8 @@ impl Live {
                 }
             })?;
         }
+        // The kernel walks its whole table: a tenth of the time at the most.
+        self.look_again = Instant::now() + (began.elapsed() * 10).clamp(LOOK, MOST_LOOK);
         Ok(enough)
     }
 

@@ -119,6 +119,9 @@ pub enum Event {
     /// An RST was sent for data that came when nobody could read it any more: what was told as
     /// a reset by the peer just before was one by us.
     Aborted(AbortedEvent),
+    /// A FIN was dropped by whatever it was for: if that is an orphan in FIN_WAIT2, it is in
+    /// TIME_WAIT now. Only where the kernel does not tell for whom it was (before 6.11).
+    FinDropped(FinDroppedEvent),
 }
 
 impl Event {
@@ -130,6 +133,7 @@ impl Event {
             Self::Minisock(event) => event.time_ns,
             Self::Request(event) => event.time_ns,
             Self::Aborted(event) => event.time_ns,
+            Self::FinDropped(event) => event.time_ns,
         }
     }
 }
@@ -181,6 +185,8 @@ pub enum TimerChange {
 pub enum EarlyCause {
     /// `tcp_timewait_state_process()` or `tcp_check_req()`: an RST arrived.
     Reset,
+    /// `tcp_check_req()`: a segment arrived that was answered by an RST.
+    ResetByUs,
     /// `tcp_v4_rcv()`, `tcp_v6_rcv()` themselves: a segment arrived that a TIME_WAIT makes room
     /// for (a SYN), that a FIN_WAIT2 answers by RST, or whose request has no listener any more.
     Segment,
@@ -259,4 +265,13 @@ pub struct AbortedEvent {
     pub time_ns: u64,
     /// Its cookie.
     pub cookie: Option<Cookie>,
+}
+
+/// A FIN was dropped.
+#[derive(Clone, Copy, Debug)]
+pub struct FinDroppedEvent {
+    /// CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// Its addresses and ports.
+    pub tuple: Tuple,
 }

@@ -8,8 +8,8 @@ mod record;
 pub use self::{
     address::{Endpoint, Tuple},
     event::{
-        AbortedEvent, Cgroup, Comm, Cookie, EarlyCause, Event, Measured, MinisockEvent,
-        MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange,
+        AbortedEvent, Cgroup, Comm, Cookie, EarlyCause, Event, FinDroppedEvent, Measured,
+        MinisockEvent, MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange,
     },
     record::{DecodeError, decode},
 };

@@ -4,8 +4,8 @@ use tcptrace_ebpf::wire::{self, EarlyEnd, Head, MeasuredSocket, OwnedSocket, Req
 use zerocopy::FromBytes as _;
 
 use super::{
-    AbortedEvent, Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, MinisockEvent, MinisockState,
-    Owner, Process, RequestEvent, SocketEvent, TimerChange, Tuple,
+    AbortedEvent, Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, FinDroppedEvent,
+    MinisockEvent, MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange, Tuple,
     address::{Family, ip},
 };
 use crate::{kernel::Symbols, track::State};
@@ -80,6 +80,13 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
             Ok(Event::Aborted(AbortedEvent {
                 time_ns: head.time_ns,
                 cookie,
+            }))
+        }
+        wire::kind::FIN_DROPPED if bytes.len() == size_of::<Head>() => {
+            let tuple = tuple(&head)?;
+            Ok(Event::FinDropped(FinDroppedEvent {
+                time_ns: head.time_ns,
+                tuple,
             }))
         }
         _ => Err(wrong),

@@ -14,7 +14,7 @@ use tcptrace_ebpf::settings::Settings;
 use zerocopy::IntoBytes as _;
 
 use super::{KernelError, Reader, Symbols, offsets, pushdown};
-use crate::filter::Filter;
+use crate::{filter::Filter, track::Sight};
 
 /// The types of the running kernel.
 const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -51,8 +51,8 @@ pub struct Degraded {
 pub struct Kernel {
     /// What can't be seen, and why.
     pub degraded: Vec<Degraded>,
-    /// Whether minisocks and requests are traced.
-    pub minisocks: bool,
+    /// What can be seen, for whoever concludes from it.
+    pub sight: Sight,
     /// For telling why minisocks and requests end early.
     pub symbols: Symbols,
     ebpf: Ebpf,
@@ -68,23 +68,21 @@ impl Kernel {
         // Files of megabytes: the kernel makes one up while it is read, the other is parsed twice.
         let no_btf = |error: String| KernelError::NoBtf(error);
         let types = std::fs::read(BTF).map_err(|error| no_btf(error.to_string()))?;
-        let (symbols, looked_up, btf) = std::thread::scope(|scope| {
+        let (symbols, offsets, btf) = std::thread::scope(|scope| {
             let symbols = scope.spawn(Symbols::read);
             let btf = scope.spawn(|| Btf::parse(&types, Endianness::default()));
-            let looked_up = offsets::look_up(&types);
-            (symbols.join().unwrap_or_default(), looked_up, btf.join())
+            let offsets = offsets::look_up(&types);
+            (symbols.join().unwrap_or_default(), offsets, btf.join())
         });
         drop(types);
         let btf = btf
             .map_err(|_| no_btf("it can't be parsed".to_owned()))?
             .map_err(|error| no_btf(error.to_string()))?;
-        let looked_up = looked_up?;
         let mut settings = Settings {
             tw_timer_handler: symbols.tw_timer_handler,
             reqsk_timer_handler: symbols.reqsk_timer_handler,
             wake_at: u64::from(options.buffer_bytes) / 4,
-            offsets: looked_up.offsets,
-            abort_on_data: looked_up.abort_on_data,
+            offsets: offsets?,
             follow: if options.follow {
                 std::process::id()
             } else {
@@ -126,7 +124,7 @@ impl Kernel {
 
         let mut kernel = Self {
             degraded: Vec::new(),
-            minisocks: true,
+            sight: Sight::FULL,
             symbols,
             ebpf,
         };
@@ -150,7 +148,7 @@ impl Kernel {
     fn attach_timers(&mut self, btf: &Btf) {
         let consequence = "TIME_WAIT, orphaned FIN_WAIT2 and half-open SYN_RECV can't be seen";
         if self.symbols.tw_timer_handler == 0 || self.symbols.reqsk_timer_handler == 0 {
-            self.minisocks = false;
+            self.sight.minisocks = false;
             self.degraded.push(Degraded {
                 what: "/proc/kallsyms",
                 why: format!(
@@ -162,14 +160,18 @@ impl Kernel {
         }
         for hook in TIMERS {
             if let Err(error) = self.attach(hook, btf) {
-                self.minisocks = false;
+                self.sight.minisocks = false;
                 self.degraded.push(Degraded {
                     what: hook,
                     why: format!("{error}, so {consequence}"),
                 });
             }
         }
-        if let Err(error) = self.attach("kfree_skb", btf) {
+        // Since 6.11 it tells the minisock that a segment was for; before, only the segment.
+        self.sight.fins = self.attach("kfree_skb", btf).is_ok();
+        if !self.sight.fins
+            && let Err(error) = self.attach_to("kfree_skb_alone", "kfree_skb", btf)
+        {
             self.degraded.push(Degraded {
                 what: "kfree_skb",
                 why: format!(
@@ -177,6 +179,15 @@ impl Kernel {
                      its end"
                 ),
             });
+        }
+        if let Err(error) = self.attach("tcp_send_reset", btf) {
+            self.degraded.push(Degraded {
+                what: "tcp_send_reset",
+                why: format!(
+                    "{error}, so some resets by this machine can't be told from those by the peer"
+                ),
+            });
+            self.sight.resets = false;
         }
         if !self.symbols.knows_causes() {
             self.degraded.push(Degraded {
@@ -188,12 +199,22 @@ impl Kernel {
         }
     }
 
+    /// Attaches the program that is named after its hook.
     fn attach(&mut self, hook: &'static str, btf: &Btf) -> Result<(), KernelError> {
+        self.attach_to(hook, hook, btf)
+    }
+
+    fn attach_to(
+        &mut self,
+        program: &'static str,
+        hook: &'static str,
+        btf: &Btf,
+    ) -> Result<(), KernelError> {
         let refused = |error| KernelError::from_program(hook, &error);
         let program: &mut BtfTracePoint = self
             .ebpf
-            .program_mut(hook)
-            .ok_or_else(|| KernelError::Load(format!("the binary holds no program {hook}")))?
+            .program_mut(program)
+            .ok_or_else(|| KernelError::Load(format!("the binary holds no program {program}")))?
             .try_into()
             .map_err(refused)?;
         program.load(hook, btf).map_err(refused)?;

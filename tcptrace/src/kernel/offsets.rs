@@ -10,20 +10,11 @@ use super::KernelError;
 /// Structs and fields that are gone after a wrong guess of nesting are no endless walk.
 const DEPTH: usize = 8;
 
-/// What the kernel half must know of the running kernel's types.
-#[derive(Clone, Copy, Debug)]
-pub struct Types {
-    /// Where the fields are.
-    pub offsets: Offsets,
-    /// SKB_DROP_REASON_TCP_ABORT_ON_DATA (since 6.10); 0 if there is none.
-    pub abort_on_data: u32,
-}
-
-/// Looks everything up in the bytes of /sys/kernel/btf/vmlinux.
+/// Looks all offsets up in the bytes of /sys/kernel/btf/vmlinux.
 ///
 /// # Errors
 /// [`KernelError::NoBtf`] and [`KernelError::NoField`].
-pub fn look_up(btf: &[u8]) -> Result<Types, KernelError> {
+pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
     let btf = Btf::from_bytes(btf).map_err(|error| KernelError::NoBtf(error.to_string()))?;
     let mut structs = Structs {
         btf,
@@ -77,6 +68,12 @@ pub fn look_up(btf: &[u8]) -> Result<Types, KernelError> {
         tcp_retransmits: at("tcp_sock", &["inet_conn.icsk_retransmits"])?,
         tcp_probes_out: at("tcp_sock", &["inet_conn.icsk_probes_out"])?,
         task_tgid: at("task_struct", &["tgid"])?,
+        skb_head: at("sk_buff", &["head"])?,
+        skb_network_header: at("sk_buff", &["network_header"])?,
+        skb_transport_header: at("sk_buff", &["transport_header"])?,
+        skb_protocol: at("sk_buff", &["protocol"])?,
+        skb_dev: at("sk_buff", &["dev"])?,
+        net_device_net: at("net_device", &["nd_net"])?,
     };
 
     // What the kernel half reads of a minisock or request in one go.
@@ -102,13 +99,7 @@ pub fn look_up(btf: &[u8]) -> Result<Types, KernelError> {
             field: "skc_cookie",
         });
     }
-    let abort_on_data = structs
-        .enumerator("skb_drop_reason", "SKB_DROP_REASON_TCP_ABORT_ON_DATA")
-        .unwrap_or(0);
-    Ok(Types {
-        offsets,
-        abort_on_data,
-    })
+    Ok(offsets)
 }
 
 struct Structs {
@@ -118,26 +109,6 @@ struct Structs {
 }
 
 impl Structs {
-    /// The value of an enumerator.
-    fn enumerator(&self, name: &str, enumerator: &str) -> Option<u32> {
-        self.btf
-            .resolve_types_by_name(name)
-            .ok()?
-            .into_iter()
-            .find_map(|kind| match kind {
-                Type::Enum(found) => found
-                    .members
-                    .iter()
-                    .find(|member| {
-                        self.btf
-                            .resolve_name(*member)
-                            .is_ok_and(|name| name == enumerator)
-                    })
-                    .map(btf_rs::EnumMember::val),
-                _ => None,
-            })
-    }
-
     /// The offset in bytes of the first of `fields` that there is.
     fn offset(
         &mut self,

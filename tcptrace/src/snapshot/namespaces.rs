@@ -58,8 +58,13 @@ impl Namespaces {
         if let Some(inode) = own() {
             found.insert(inode, PathBuf::from("/proc/thread-self/ns/net"));
         }
-        for pid in pids() {
+        for pid in numbers(Path::new("/proc")) {
             add(&mut found, PathBuf::from(format!("/proc/{pid}/ns/net")));
+            // A thread may be in a namespace of its own.
+            let tasks = PathBuf::from(format!("/proc/{pid}/task"));
+            for thread in numbers(&tasks).filter(|thread| *thread != pid) {
+                add(&mut found, tasks.join(format!("{thread}/ns/net")));
+            }
         }
         for folder in NAMED {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -115,8 +120,9 @@ fn add(found: &mut BTreeMap<u32, PathBuf>, path: PathBuf) {
     }
 }
 
-fn pids() -> impl Iterator<Item = u32> {
-    fs::read_dir("/proc")
+/// The entries of a folder of /proc that are numbers.
+fn numbers(folder: &Path) -> impl Iterator<Item = u32> {
+    fs::read_dir(folder)
         .into_iter()
         .flatten()
         .flatten()

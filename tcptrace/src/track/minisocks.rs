@@ -6,7 +6,9 @@ use super::{
     flow::{Flow, Minisock, Stopped},
     order::Out,
 };
-use crate::decode::{Cookie, EarlyCause, MinisockEvent, MinisockState, TimerChange};
+use crate::decode::{
+    Cookie, EarlyCause, FinDroppedEvent, MinisockEvent, MinisockState, TimerChange,
+};
 
 impl Tracker {
     pub(super) fn minisock_changed(
@@ -65,6 +67,33 @@ impl Tracker {
         }
     }
 
+    /// A FIN came for one of the orphans in FIN_WAIT2, perhaps.
+    pub(super) fn fin_dropped(
+        &mut self,
+        event: &FinDroppedEvent,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
+        let Some(cookie) = self.orphans.remove(&event.tuple) else {
+            return;
+        };
+        let alive = Minisock::Alive(MinisockState::FinWait2);
+        if self
+            .flows
+            .peek(&cookie)
+            .is_some_and(|flow| flow.minisock == alive)
+        {
+            let event = MinisockEvent {
+                time_ns: event.time_ns,
+                cookie: Some(cookie),
+                tuple: event.tuple,
+                change: TimerChange::Segment,
+                state: MinisockState::TimeWait,
+                netns_gone: false,
+            };
+            self.minisock_goes_on(cookie, &event, out);
+        }
+    }
+
     /// It begins, or its timer is armed again, or its state is another than before.
     fn minisock_goes_on(
         &mut self,
@@ -78,6 +107,9 @@ impl Tracker {
         };
         flow.minisock = Minisock::Alive(event.state);
         flow.epoch = epoch;
+        if event.state == MinisockState::FinWait2 && !self.sight.fins {
+            self.orphans.insert(event.tuple, cookie);
+        }
         if flow.tuple.local.port.is_none() {
             flow.tuple = event.tuple;
         }
@@ -161,12 +193,14 @@ impl Tracker {
             _ if stopped.epoch != self.epoch => (Reason::Unknown, None),
             (Some(EarlyCause::Killed), _) => (Reason::Killed, None),
             (Some(EarlyCause::NetnsGone), _) => (Reason::Killed, Some(Detail::NetnsGone)),
+            // A minisock sends no RST for what ends it there.
             (Some(EarlyCause::Reset), _) => (Reason::ResetByPeer, None),
             (Some(EarlyCause::Connect), _) => (Reason::ReusedByConnect, None),
             // TCP_TW_SYN, which only a TIME_WAIT makes room for, or TCP_TW_RST, which only
             // FIN_WAIT2 answers: tcp_timewait_state_process(), net/ipv4/tcp_minisocks.c.
             (Some(EarlyCause::Segment), MinisockState::TimeWait) => (Reason::ReusedBySyn, None),
             (Some(EarlyCause::Segment), MinisockState::FinWait2) => (Reason::ResetByUs, None),
+            (Some(EarlyCause::ResetByUs), _) => (Reason::ResetByUs, None),
             (None | Some(EarlyCause::Icmp | EarlyCause::Completed | EarlyCause::Unknown), _) => {
                 (Reason::Unknown, None)
             }

@@ -21,6 +21,6 @@ mod transition;
 pub use self::{
     reason::{Closer, Detail, Reason, Side},
     state::{State, UnknownState},
-    tracker::{Existing, ExistingKind, Limits, Tracker},
+    tracker::{Existing, ExistingKind, Limits, Sight, Tracker},
     transition::Transition,
 };

@@ -114,6 +114,7 @@ impl Tracker {
                 | EarlyCause::NetnsGone
                 | EarlyCause::Icmp
                 | EarlyCause::Segment
+                | EarlyCause::ResetByUs
                 | EarlyCause::Connect,
             ) => self.end_request(&event.tuple, stopped, out),
             // Armed again if it was the SYN that came again.
@@ -162,7 +163,9 @@ impl Tracker {
             _ if stopped.epoch != self.epoch => (Reason::Unknown, None),
             // It became a full socket whose events were lost, or are not asked for.
             Some(EarlyCause::Completed) => return,
-            Some(EarlyCause::Reset) => (Reason::ResetByPeer, None),
+            Some(EarlyCause::Reset) if self.sight.resets => (Reason::ResetByPeer, None),
+            Some(EarlyCause::Reset) => (Reason::Unknown, None),
+            Some(EarlyCause::ResetByUs) => (Reason::ResetByUs, None),
             Some(EarlyCause::Icmp) => (Reason::Unreachable, None),
             Some(EarlyCause::Killed) => (Reason::Killed, None),
             Some(EarlyCause::NetnsGone) => (Reason::Killed, Some(Detail::NetnsGone)),

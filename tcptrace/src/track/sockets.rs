@@ -68,7 +68,7 @@ impl Tracker {
         take_owner(flow, event);
 
         let seen = Seen {
-            minisocks: self.minisocks && flow.epoch == epoch,
+            minisocks: self.sight.minisocks && flow.epoch == epoch,
             port: flow.tuple.local.port.is_some(),
         };
         flow.epoch = epoch;
@@ -96,7 +96,10 @@ impl Tracker {
             .with(detail);
         transition.measured = event.measured;
         transition.keepalive = Some(event.keepalive);
-        if self.minisocks && closing::is_doubtful(event) {
+        if closing::is_doubtful(event) {
+            if !self.sight.resets {
+                transition.reason = Reason::Unknown;
+            }
             flow.verdict = Some(Box::new(transition));
             self.deadlines
                 .await_rearm(event.time_ns, Waiting::Verdict(cookie));

@@ -1,7 +1,7 @@
 //! The state machine's memory, and what goes in and out.
 
 use hashlink::LruCache;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{
     Side, State, Transition,
@@ -31,6 +31,26 @@ impl Default for Limits {
             requests: 1 << 18,
         }
     }
+}
+
+/// What can be seen on this machine: from what isn't, nothing is concluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Minisocks and requests.
+    pub minisocks: bool,
+    /// Which minisock a FIN was for; otherwise its addresses alone.
+    pub fins: bool,
+    /// RSTs that are sent in answer to a segment.
+    pub resets: bool,
+}
+
+impl Sight {
+    /// Everything.
+    pub const FULL: Self = Self {
+        minisocks: true,
+        fins: true,
+        resets: true,
+    };
 }
 
 /// A socket that was there before tracing began.
@@ -68,8 +88,9 @@ pub struct Tracker {
     pub(super) children: std::collections::VecDeque<Child>,
     pub(super) deadlines: Deadlines,
     order: Order,
-    /// Whether minisocks and requests are traced at all.
-    pub(super) minisocks: bool,
+    pub(super) sight: Sight,
+    /// Orphans in FIN_WAIT2 by their addresses, where FINs are told without their socket.
+    pub(super) orphans: FxHashMap<Tuple, Cookie>,
     /// Counts losses: what was not seen since is not concluded from.
     pub(super) epoch: u32,
     limits: Limits,
@@ -77,10 +98,9 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A state machine that knows nothing yet. `minisocks`: whether events of minisocks and
-    /// requests will come, or can't be had on this machine.
+    /// A state machine that knows nothing yet.
     #[must_use]
-    pub fn new(limits: Limits, minisocks: bool) -> Self {
+    pub fn new(limits: Limits, sight: Sight) -> Self {
         Self {
             flows: LruCache::with_hasher(usize::MAX, FxBuildHasher),
             requests: LruCache::with_hasher(usize::MAX, FxBuildHasher),
@@ -88,7 +108,8 @@ impl Tracker {
             children: std::collections::VecDeque::new(),
             deadlines: Deadlines::default(),
             order: Order::default(),
-            minisocks,
+            sight,
+            orphans: FxHashMap::default(),
             epoch: 0,
             limits,
             forgotten: 0,
@@ -96,9 +117,12 @@ impl Tracker {
     }
 
     /// Takes a socket that was there before tracing began; listeners first, as half-open
-    /// connections are theirs. To be called before the events that came meanwhile are applied.
+    /// connections are theirs. To be called before the events that came meanwhile are applied;
+    /// what events told already is not changed.
     pub fn seed(&mut self, existing: &Existing) {
         match (existing.kind, existing.cookie) {
+            (_, Some(cookie)) if self.flows.peek(&cookie).is_some() => {}
+            (ExistingKind::Request, _) if self.requests.peek(&existing.tuple).is_some() => {}
             (ExistingKind::Request, _) => {
                 let listener = self.listeners.of(&existing.tuple);
                 let (owner, followed) = self.listener(listener);
@@ -118,9 +142,13 @@ impl Tracker {
                 flow.opener = (existing.state == State::SynSent).then_some(Side::Local);
                 if kind == ExistingKind::Minisock {
                     flow.socket = false;
-                    flow.minisock = Minisock::Alive(match existing.state {
-                        State::FinWait2 => MinisockState::FinWait2,
-                        _ => MinisockState::TimeWait,
+                    let waits = existing.state == State::FinWait2;
+                    if waits && !self.sight.fins {
+                        self.orphans.insert(existing.tuple, cookie);
+                    }
+                    flow.minisock = Minisock::Alive(match waits {
+                        true => MinisockState::FinWait2,
+                        false => MinisockState::TimeWait,
                     });
                 }
                 if existing.state == State::Listen {
@@ -141,6 +169,7 @@ impl Tracker {
             Event::Minisock(event) => self.minisock_changed(event, out),
             Event::Request(event) => self.request_changed(event, out),
             Event::Aborted(event) => self.aborted(event, out),
+            Event::FinDropped(event) => self.fin_dropped(event, out),
         }
         self.order = order;
     }
@@ -231,6 +260,7 @@ impl Tracker {
             if let Some(verdict) = old.verdict.take() {
                 out.tell(&verdict);
             }
+            self.orphans.remove(&old.tuple);
             if old.state == State::Listen {
                 self.listeners.remove(cookie, &old.tuple);
             }

@@ -4,10 +4,11 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use tcptrace::{
     decode::{
-        AbortedEvent, Comm, Cookie, EarlyCause, Endpoint, Event, Measured, MinisockEvent,
-        MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange, Tuple,
+        AbortedEvent, Comm, Cookie, EarlyCause, Endpoint, Event, FinDroppedEvent, Measured,
+        MinisockEvent, MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange,
+        Tuple,
     },
-    track::{Closer, Existing, ExistingKind, Limits, Side, State, Transition},
+    track::{Closer, Existing, ExistingKind, Limits, Side, Sight, State, Transition},
 };
 use zerocopy::FromZeros as _;
 
@@ -17,7 +18,7 @@ const NETNS: u32 = 4_026_531_840;
 /// One line of a scenario.
 pub enum Step {
     Nothing,
-    Machine { minisocks: bool, limits: Limits },
+    Machine { sight: Sight, limits: Limits },
     Existing(Existing),
     Event(Event),
     Passed(u64),
@@ -38,7 +39,11 @@ pub fn parse(line: &str) -> Result<Step> {
     };
     let step = match first {
         "machine" => Step::Machine {
-            minisocks: !words.flag("blind"),
+            sight: Sight {
+                minisocks: !words.flag("blind"),
+                fins: !words.flag("no-fins"),
+                resets: !words.flag("no-resets"),
+            },
             limits: Limits {
                 flows: words
                     .number("flows")?
@@ -72,6 +77,10 @@ pub fn parse(line: &str) -> Result<Step> {
                     time_ns,
                     cookie: words.cookie()?,
                 })),
+                "fin-dropped" => {
+                    let tuple = words.tuple()?;
+                    Step::Event(Event::FinDropped(FinDroppedEvent { time_ns, tuple }))
+                }
                 "passed" => Step::Passed(time_ns),
                 other => return Err(format!("'{other}' is nothing that happens")),
             }
@@ -246,6 +255,7 @@ impl<'a> Words<'a> {
         let cause = match self.value("cause") {
             None => None,
             Some("reset") => Some(EarlyCause::Reset),
+            Some("our-reset") => Some(EarlyCause::ResetByUs),
             Some("segment") => Some(EarlyCause::Segment),
             Some("connect") => Some(EarlyCause::Connect),
             Some("icmp") => Some(EarlyCause::Icmp),

@@ -1,0 +1,56 @@
+//! RSTs that this machine sends in answer to a segment.
+
+use aya_ebpf::{macros::map, maps::PerCpuArray};
+use tcptrace_ebpf::wire::kind;
+
+use crate::{
+    kernel::{peek, read, setting},
+    minisock::Snapshot,
+    ring,
+};
+
+/// TCP_CLOSE and TCP_LISTEN, include/net/tcp_states.h.
+const CLOSED: u8 = 7;
+const LISTEN: u8 = 10;
+
+/// The source port of the segment that this CPU answered last by an RST, for a listener.
+#[map]
+static ANSWERED: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+
+/// Notes whom an RST is sent for.
+#[inline(always)]
+pub fn sent(sk: *const u8, skb: *const u8) {
+    if sk.is_null() || skb.is_null() {
+        return;
+    }
+    // SAFETY: `sk` and `skb` are the struct sock and struct sk_buff that the tracepoint passes.
+    let state: u8 = unsafe { read(sk, setting!(offsets.sock_common_state)) };
+    if state == CLOSED {
+        // A full socket, closed by data that nobody will read. It begins with a sock_common.
+        let Some(mut head) = Snapshot::at(sk as u64).head(0) else {
+            return;
+        };
+        head.kind = kind::ABORTED;
+        ring::send_head(head);
+    } else if state == LISTEN
+        && let Some(answered) = ANSWERED.get_ptr_mut(0)
+    {
+        // SAFETY: see above; `answered` is the value of this CPU.
+        unsafe {
+            let head: u64 = read(skb, setting!(offsets.skb_head));
+            let transport: u16 = read(skb, setting!(offsets.skb_transport_header));
+            let source: u16 = peek(head + u64::from(transport), 0);
+            *answered = u32::from(u16::from_be(source));
+        }
+    }
+}
+
+/// Whether the segment that ends a request now was answered by an RST: tcp_check_req() sends it
+/// first, then drops the request.
+#[inline(always)]
+pub fn ends_request(remote_port: u16) -> bool {
+    ANSWERED.get_ptr_mut(0).is_some_and(|answered| {
+        // SAFETY: the value of this CPU; the verifier checked the address.
+        unsafe { answered.replace(0) == u32::from(remote_port) }
+    })
+}
