@@ -1,7 +1,7 @@
 //! What is remembered of a connection.
 
 use super::{Closer, Detail, Reason, Side, State, Transition, order::Out};
-use crate::decode::{Cookie, EarlyCause, MinisockState, Owner, Tuple};
+use crate::decode::{Cookie, EarlyCause, Measured, MinisockState, Owner, Tuple};
 
 /// A connection that has, or had, a full socket.
 #[derive(Clone, Debug)]
@@ -19,6 +19,10 @@ pub(super) struct Flow {
     pub minisock: Minisock,
     /// When `CLOSED -> SYN_SENT` happened, as long as it is held back for want of a port.
     pub held_back: Option<HeldBack>,
+    /// When its TIME_WAIT began, and why, until the close of its full socket tells what it did.
+    pub entering: Option<(u64, Reason)>,
+    /// What the full socket of an orphan in FIN_WAIT2 did.
+    pub measured: Option<Box<Measured>>,
     /// Its last transition, until it is certain who sent the RST.
     pub verdict: Option<Box<Transition>>,
     /// The count of losses when the last event of it came.
@@ -72,6 +76,8 @@ impl Flow {
             socket: true,
             minisock: Minisock::None,
             held_back: None,
+            entering: None,
+            measured: None,
             verdict: None,
             epoch: 0,
         }
@@ -132,6 +138,20 @@ impl Flow {
             keepalive: None,
         };
         out.fill(held.ticket, &transition);
+    }
+
+    /// Tells that it is in TIME_WAIT, if that is not told yet.
+    pub fn enter_time_wait(
+        &mut self,
+        cookie: Cookie,
+        measured: Option<Measured>,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
+        if let Some((time_ns, reason)) = self.entering.take() {
+            let mut transition = self.step(Some(cookie), time_ns, State::TimeWait, reason);
+            transition.measured = measured;
+            out.tell(&transition);
+        }
     }
 
     fn note_closer(&mut self, reason: Reason, to: State) {

@@ -113,20 +113,25 @@ impl Tracker {
         if flow.tuple.local.port.is_none() {
             flow.tuple = event.tuple;
         }
-        let to = State::from(event.state);
-        match (flow.state, to) {
-            (from, to) if from == to => {}
-            (State::FinWait2, State::TimeWait) => {
-                out.tell(&flow.step(Some(cookie), event.time_ns, to, Reason::FinReceived));
-            }
-            (State::Closing, State::TimeWait) => {
-                out.tell(&flow.step(Some(cookie), event.time_ns, to, Reason::FinAcked));
-            }
-            _ => {
+        let reason = match (flow.state, event.state) {
+            (State::FinWait2, MinisockState::TimeWait) => Reason::FinReceived,
+            (State::Closing, MinisockState::TimeWait) => Reason::FinAcked,
+            (state, now) if state == State::from(now) => return,
+            (_, now) => {
                 // What led here was lost: the state is certain, the way to it is not.
-                flow.state = to;
+                flow.state = now.into();
                 flow.since = Some(event.time_ns);
+                return;
             }
+        };
+        flow.entering = Some((event.time_ns, reason));
+        if flow.socket {
+            // tcp_time_wait() closes the full socket next; that tells what the connection did.
+            self.deadlines
+                .await_rearm(event.time_ns, Waiting::Minisock(cookie));
+        } else {
+            let measured = flow.measured.take().map(|measured| *measured);
+            flow.enter_time_wait(cookie, measured, out);
         }
     }
 
@@ -141,6 +146,7 @@ impl Tracker {
         let Some(flow) = self.flows.peek_mut(&cookie) else {
             return;
         };
+        flow.enter_time_wait(cookie, None, out);
         let state = Some(event.state);
         let stopped = Stopped {
             time_ns: event.time_ns,
@@ -174,6 +180,11 @@ impl Tracker {
         began: u64,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
+        if let Some(flow) = self.flows.peek_mut(&cookie)
+            && flow.entering.is_some_and(|(time_ns, _)| time_ns == began)
+        {
+            flow.enter_time_wait(cookie, None, out);
+        }
         if let Some(Minisock::Stopped(stopped)) = self.flows.peek(&cookie).map(|flow| flow.minisock)
             && stopped.time_ns == began
             && let Some(state) = stopped.state

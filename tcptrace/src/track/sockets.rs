@@ -53,6 +53,10 @@ impl Tracker {
         if event.to == State::Closed && flow.minisock != Minisock::None {
             // The minisock has taken the connection over: this is not its end.
             flow.socket = false;
+            flow.enter_time_wait(cookie, event.measured, out);
+            if flow.state == State::FinWait2 {
+                flow.measured = event.measured.map(Box::new);
+            }
             if flow.minisock == Minisock::Over {
                 self.flows.remove(&cookie);
             }

@@ -257,6 +257,7 @@ impl Tracker {
         {
             self.forgotten += 1;
             old.announce(cookie, out);
+            old.enter_time_wait(cookie, None, out);
             if let Some(verdict) = old.verdict.take() {
                 out.tell(&verdict);
             }
