@@ -3,7 +3,6 @@
 use std::{
     io::{self, BufWriter, IsTerminal as _, Write as _},
     ops::ControlFlow,
-    os::fd::AsRawFd as _,
 };
 
 use anyhow::Result;
@@ -12,7 +11,7 @@ use super::live::{Consumer, Live, LiveOptions, Outcome};
 use crate::{
     kernel::Clock,
     track::Transition,
-    view::{Colour, Csv, Json, Layout, Palette, Start, Surroundings, Table, View},
+    view::{Colour, Csv, Json, Layout, Palette, Start, Surroundings, Table, View, terminal},
 };
 
 /// Formats of the output.
@@ -90,8 +89,8 @@ fn view(options: &WatchOptions) -> Box<dyn View> {
         Output::Json => Box::new(Json::new(out)),
         Output::Csv => Box::new(Csv::new(out)),
         Output::Table => {
-            let ascii = !speaks_unicode();
-            let layouts = move || Layout::new(columns(), ascii);
+            let ascii = !terminal::speaks_unicode();
+            let layouts = move || Layout::new(terminal::columns(), ascii);
             Box::new(Table::new(
                 out,
                 Palette::stdout(options.colour),
@@ -100,42 +99,6 @@ fn view(options: &WatchOptions) -> Box<dyn View> {
             ))
         }
     }
-}
-
-/// Whether the terminal shows more than ASCII, by the locale.
-fn speaks_unicode() -> bool {
-    ["LC_ALL", "LC_CTYPE", "LANG"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-        .is_none_or(|locale| {
-            let locale = locale.to_ascii_lowercase();
-            locale.contains("utf-8") || locale.contains("utf8")
-        })
-}
-
-nix::ioctl_read_bad!(window_size, libc::TIOCGWINSZ, libc::winsize);
-
-/// The columns of the terminal that standard output is; `None` if it is none.
-fn columns() -> Option<usize> {
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
-        return None;
-    }
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    // SAFETY: the call fills the struct that it is given.
-    let told = unsafe { window_size(stdout.as_raw_fd(), &raw mut size) };
-    // A terminal that doesn't know its size says 0.
-    Some(
-        told.ok()
-            .map(|_| usize::from(size.ws_col))
-            .filter(|columns| *columns > 0)
-            .unwrap_or(80),
-    )
 }
 
 struct Watch {

@@ -6,6 +6,7 @@ mod duration;
 mod json;
 mod row;
 mod table;
+pub mod terminal;
 mod time;
 mod words;
 
