@@ -1,9 +1,12 @@
 //! Writes what is shown: one file for each format, all behind [`View`].
 
+mod address;
 mod colour;
 mod csv;
 mod duration;
 mod json;
+mod line;
+mod process;
 mod row;
 mod table;
 pub mod terminal;

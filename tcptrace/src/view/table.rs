@@ -1,23 +1,22 @@
 //! The table: one line a transition, to be read like a story.
 
-use std::{
-    fmt::{self, Write as _},
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::{Palette, Start, Surroundings, TimeFormat, View, duration::Human, words};
+use super::{
+    Palette, Start, Surroundings, TimeFormat, View,
+    address::{Address, IPV4, IPV6},
+    duration::Human,
+    line::Line,
+    process::Process,
+    words,
+};
 use crate::{
-    decode::{Endpoint, Owner},
     kernel::Clock,
     track::{Side, Transition},
 };
 
-/// `255.255.255.255:65535`.
-const IPV4: usize = 21;
-/// `[ffff:…]:65535`, the longest there is.
-const IPV6: usize = 47;
 /// The longest name of a state.
 const STATE: usize = 11;
 const HELD: usize = 6;
@@ -254,133 +253,6 @@ impl<W: Write> View for Table<W> {
     }
 }
 
-/// A line in the making, cut at the width of the terminal.
-#[derive(Default)]
-struct Line {
-    text: String,
-    cell: String,
-    /// Characters so far, and where the line ends.
-    used: usize,
-    width: usize,
-}
-
-impl Line {
-    fn clear(&mut self, width: usize) {
-        self.text.clear();
-        self.used = 0;
-        self.width = width;
-    }
-
-    fn column(&mut self, style: Style, width: usize, value: impl fmt::Display) {
-        self.cell(style, width, value, false);
-    }
-
-    fn right(&mut self, style: Style, width: usize, value: impl fmt::Display) {
-        self.cell(style, width, value, true);
-    }
-
-    fn cell(&mut self, style: Style, width: usize, value: impl fmt::Display, right: bool) {
-        self.cell.clear();
-        // Writing to a string does not fail.
-        let _ = write!(self.cell, "{value}");
-        if self.used > 0 {
-            self.push(" ");
-        }
-        let padding = width.saturating_sub(self.cell.chars().count());
-        if right {
-            self.pad(padding);
-        }
-        let cell = std::mem::take(&mut self.cell);
-        if style == Style::new() || cell.is_empty() {
-            self.push(&cell);
-        } else {
-            let _ = write!(self.text, "{style}");
-            self.push(&cell);
-            let _ = write!(self.text, "{style:#}");
-        }
-        self.cell = cell;
-        if !right {
-            self.pad(padding);
-        }
-    }
-
-    fn push(&mut self, text: &str) {
-        let room = self.width - self.used;
-        let length = text.chars().count();
-        if length <= room {
-            self.text.push_str(text);
-            self.used += length;
-        } else {
-            self.text.extend(text.chars().take(room));
-            self.used = self.width;
-        }
-    }
-
-    fn pad(&mut self, count: usize) {
-        let count = count.min(self.width - self.used);
-        self.text.extend(std::iter::repeat_n(' ', count));
-        self.used += count;
-    }
-
-    fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
-        self.text.truncate(self.text.trim_end_matches(' ').len());
-        self.text.push('\n');
-        out.write_all(self.text.as_bytes())
-    }
-}
-
-/// `comm/pid`; of a name that is too long, the end is cut, not the pid.
-struct Process<'a> {
-    owner: &'a Owner,
-    width: usize,
-}
-
-impl fmt::Display for Process<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(process) = self.owner.process else {
-            return f.write_str("-");
-        };
-        let comm = process.comm.as_str();
-        let digits = process.pid.checked_ilog10().unwrap_or(0) as usize + 1;
-        let room = self.width.saturating_sub(digits + 1);
-        let cut = comm
-            .char_indices()
-            .nth(room)
-            .map_or(comm.len(), |(index, _)| index);
-        write!(f, "{}/{}", &comm[..cut], process.pid)
-    }
-}
-
-/// `address:port`; of an address that is too long, the middle is cut, not the port.
-struct Address {
-    end: Endpoint,
-    width: usize,
-    ascii: bool,
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Endpoint { addr, port } = self.end;
-        let port = port.map_or_else(|| "*".to_owned(), |port| port.to_string());
-        if self.width < IPV4 {
-            return write!(f, ":{port}");
-        }
-        let addr = match addr {
-            _ if addr.is_unspecified() => "*".to_owned(),
-            std::net::IpAddr::V4(addr) => addr.to_string(),
-            std::net::IpAddr::V6(addr) => format!("[{addr}]"),
-        };
-        let room = self.width - port.len() - 1;
-        if addr.len() <= room {
-            return write!(f, "{addr}:{port}");
-        }
-        let (dots, length) = if self.ascii { ("..", 2) } else { ("…", 1) };
-        let head = (room - length) / 2;
-        let tail = addr.len() - (room - length - head);
-        write!(f, "{}{dots}{}:{port}", &addr[..head], &addr[tail..])
-    }
-}
-
 fn direction(opener: Option<Side>, ascii: bool) -> &'static str {
     match (opener, ascii) {
         (Some(Side::Local), false) => "→",
@@ -397,7 +269,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        decode::{Comm, Cookie, Process as Task, Tuple},
+        decode::{Comm, Cookie, Endpoint, Owner, Process as Task, Tuple},
         kernel::Cgroups,
         track::{Reason, State},
     };

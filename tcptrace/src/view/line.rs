@@ -1,0 +1,87 @@
+//! A line of a table.
+
+use std::{
+    fmt::{self, Write as _},
+    io::{self, Write},
+};
+
+use anstyle::Style;
+
+/// A line in the making, cut at the width of the terminal.
+#[derive(Default)]
+pub(super) struct Line {
+    text: String,
+    cell: String,
+    /// Characters so far, and where the line ends.
+    used: usize,
+    width: usize,
+}
+
+impl Line {
+    /// Begins a line that is cut at so many characters.
+    pub fn clear(&mut self, width: usize) {
+        self.text.clear();
+        self.used = 0;
+        self.width = width;
+    }
+
+    /// A column, flush left.
+    pub fn column(&mut self, style: Style, width: usize, value: impl fmt::Display) {
+        self.cell(style, width, value, false);
+    }
+
+    /// A column, flush right: for numbers.
+    pub fn right(&mut self, style: Style, width: usize, value: impl fmt::Display) {
+        self.cell(style, width, value, true);
+    }
+
+    fn cell(&mut self, style: Style, width: usize, value: impl fmt::Display, right: bool) {
+        self.cell.clear();
+        // Writing to a string does not fail.
+        let _ = write!(self.cell, "{value}");
+        if self.used > 0 {
+            self.push(" ");
+        }
+        let padding = width.saturating_sub(self.cell.chars().count());
+        if right {
+            self.pad(padding);
+        }
+        let cell = std::mem::take(&mut self.cell);
+        if style == Style::new() || cell.is_empty() {
+            self.push(&cell);
+        } else {
+            let _ = write!(self.text, "{style}");
+            self.push(&cell);
+            let _ = write!(self.text, "{style:#}");
+        }
+        self.cell = cell;
+        if !right {
+            self.pad(padding);
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        let room = self.width - self.used;
+        let length = text.chars().count();
+        if length <= room {
+            self.text.push_str(text);
+            self.used += length;
+        } else {
+            self.text.extend(text.chars().take(room));
+            self.used = self.width;
+        }
+    }
+
+    fn pad(&mut self, count: usize) {
+        let count = count.min(self.width - self.used);
+        self.text.extend(std::iter::repeat_n(' ', count));
+        self.used += count;
+    }
+
+    /// Writes it, without blanks at its end.
+    pub fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.text.truncate(self.text.trim_end_matches(' ').len());
+        self.text.push('\n');
+        out.write_all(self.text.as_bytes())
+    }
+}
