@@ -33,6 +33,7 @@ const AF_INET6: u16 = 10;
 
 /// enum sock_flags, include/net/sock.h.
 const SOCK_DEAD: u64 = 1 << 0;
+const SOCK_DONE: u64 = 1 << 1;
 const SOCK_KEEPOPEN: u64 = 1 << 3;
 
 /// Sends a transition of a full socket.
@@ -254,6 +255,7 @@ unsafe fn measure(tcp: *const u8, to: *mut Metrics) {
         let received: u32 = read(tcp, setting!(offsets.tcp_rcv_nxt));
         let consumed: u32 = read(tcp, setting!(offsets.tcp_copied_seq));
         (&raw mut (*to).unread).write(received.wrapping_sub(consumed));
-        (&raw mut (*to).reserved).write(0);
+        let flags: u64 = read(tcp, setting!(offsets.sock_flags));
+        (&raw mut (*to).fin_received).write(u8::from(flags & SOCK_DONE != 0));
     }
 }

@@ -148,8 +148,8 @@ pub struct Metrics {
     pub retries: u8,
     /// `icsk_probes_out`: keepalive or zero-window probes without an answer.
     pub probes_out: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// SOCK_DONE: 1 if a full socket got the peer's FIN, which `bytes_received` counts.
+    pub fin_received: u8,
 }
 
 /// A transition that a process made.

@@ -1,6 +1,12 @@
 //! The command line.
 
-use std::{ffi::OsString, net::IpAddr, path::Path, process::ExitCode, time::Duration};
+use std::{
+    ffi::OsString,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{
     ArgAction, Args, Parser, Subcommand,
@@ -8,7 +14,7 @@ use clap::{
 };
 use ipnet::IpNet;
 use tcptrace::{
-    commands::{Limit, LiveOptions, Output, WatchOptions},
+    commands::{FlowsOptions, Limit, LiveOptions, Output, WatchOptions},
     filter::{Family, Filter, PortSet},
     kernel::Cgroups,
     snapshot,
@@ -36,6 +42,29 @@ pub struct Cli {
 enum Command {
     /// Every transition, live, one line each (the default command).
     Watch(Watch),
+    /// One line a connection when it is over: its phases, who closed it, why, how long idle.
+    Flows(Flows),
+}
+
+/// What is to be done.
+pub enum Invocation {
+    /// `tcptrace watch`.
+    Watch(WatchOptions),
+    /// `tcptrace flows`.
+    Flows(FlowsOptions),
+}
+
+#[derive(Args, Debug)]
+struct Flows {
+    #[command(flatten)]
+    watch: Watch,
+    /// Wait for the end of TIME_WAIT before a connection is shown.
+    #[arg(long)]
+    time_wait: bool,
+    /// Idle timeouts beside those that tcptrace knows, as TOML: [[timeout]] with product,
+    /// setting, seconds and source.
+    #[arg(long, value_name = "FILE")]
+    idle_table: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -137,29 +166,52 @@ impl Cli {
         self.arguments().live.verbose
     }
 
-    /// What `watch` is told.
-    pub fn into_watch(self) -> WatchOptions {
-        let Watch {
-            live,
-            count,
-            command,
-        } = match self.command {
-            Some(Command::Watch(watch)) => watch,
-            None => self.watch,
-        };
-        WatchOptions {
-            count,
-            output: live.output,
-            colour: live.color,
-            utc: live.utc,
-            live: live.into_options(command),
+    /// What is to be done.
+    pub fn into_invocation(self) -> Invocation {
+        match self.command {
+            None => Invocation::Watch(self.watch.into_options()),
+            Some(Command::Watch(watch)) => Invocation::Watch(watch.into_options()),
+            Some(Command::Flows(flows)) => Invocation::Flows(flows.into_options()),
         }
     }
 
     fn arguments(&self) -> &Watch {
         match &self.command {
-            Some(Command::Watch(watch)) => watch,
             None => &self.watch,
+            Some(Command::Watch(watch)) => watch,
+            Some(Command::Flows(flows)) => &flows.watch,
+        }
+    }
+}
+
+impl Watch {
+    fn into_options(self) -> WatchOptions {
+        WatchOptions {
+            count: self.count,
+            output: self.live.output,
+            colour: self.live.color,
+            utc: self.live.utc,
+            live: self.live.into_options(self.command),
+        }
+    }
+}
+
+impl Flows {
+    fn into_options(self) -> FlowsOptions {
+        let WatchOptions {
+            live,
+            count,
+            output,
+            colour,
+            utc: _,
+        } = self.watch.into_options();
+        FlowsOptions {
+            live,
+            count,
+            output,
+            colour,
+            time_wait: self.time_wait,
+            idle_table: self.idle_table,
         }
     }
 }
@@ -229,7 +281,9 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
         && !word.starts_with('-')
     {
-        line.push_str("; the commands are watch and help, and a program to trace goes behind --");
+        line.push_str(
+            "; the commands are watch, flows and help, and a program to trace goes behind --",
+        );
     }
     eprintln!("tcptrace: {line} (tcptrace --help tells more)");
     ExitCode::from(2)

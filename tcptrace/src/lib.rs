@@ -7,6 +7,7 @@
 //! * [`decode`] makes events of the bytes,
 //! * [`snapshot`] knows the sockets that were there before,
 //! * [`track`] makes transitions of the events: the state machine,
+//! * [`flows`] makes one record a connection of them,
 //! * [`filter`] drops those that nobody asked for,
 //! * [`view`] writes the others,
 //! * [`commands`] put these together.
@@ -14,6 +15,7 @@
 pub mod commands;
 pub mod decode;
 pub mod filter;
+pub mod flows;
 pub mod kernel;
 pub mod snapshot;
 pub mod track;

@@ -5,6 +5,7 @@ mod cli;
 use std::{io, process::ExitCode};
 
 use clap::Parser as _;
+use cli::Invocation;
 use tcptrace::{commands, kernel::KernelError};
 
 /// Failed.
@@ -28,7 +29,13 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    match runtime.block_on(commands::watch(&cli.into_watch())) {
+    let done = runtime.block_on(async {
+        match cli.into_invocation() {
+            Invocation::Watch(options) => commands::watch(&options).await,
+            Invocation::Flows(options) => commands::flows(&options).await,
+        }
+    });
+    match done {
         Ok(outcome) => ExitCode::from(outcome.code),
         Err(error) => explain(&error),
     }

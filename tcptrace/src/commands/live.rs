@@ -99,7 +99,14 @@ pub trait Consumer {
     /// # Errors
     /// See [`start`](Self::start).
     fn flush(&mut self) -> io::Result<()>;
-    /// How many transitions were shown.
+    /// Nothing more happens: what was waited for is told with what is known.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn finish(&mut self, _around: &mut Surroundings<'_>) -> io::Result<()> {
+        Ok(())
+    }
+    /// How many lines were shown.
     fn shown(&self) -> u64;
 }
 
@@ -286,6 +293,10 @@ impl Live {
         }
         self.emit(consumer, |tracker, sink| {
             tracker.finish(&mut |it| sink.take(it))
+        })?;
+        consumer.finish(&mut Surroundings {
+            clock: &self.clock,
+            cgroups: &mut self.cgroups,
         })?;
         consumer.flush()?;
         let end = self.end(began, consumer);

@@ -1,10 +1,12 @@
 //! Puts the parts together: one file a command, and what all live ones share.
 
 mod child;
+mod flows;
 mod live;
 mod watch;
 
 pub use self::{
+    flows::{FlowsOptions, flows},
     live::{Limit, Live, LiveOptions, Outcome},
     watch::{Output, WatchOptions, watch},
 };

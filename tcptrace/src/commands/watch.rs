@@ -11,7 +11,7 @@ use super::live::{Consumer, Live, LiveOptions, Outcome};
 use crate::{
     kernel::Clock,
     track::Transition,
-    view::{Colour, Csv, Json, Layout, Palette, Start, Surroundings, Table, View, terminal},
+    view::{Colour, Csv, End, Json, Layout, Palette, Start, Surroundings, Table, View, terminal},
 };
 
 /// Formats of the output.
@@ -60,13 +60,20 @@ pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
     consumer.stop_waiting();
     consumer.view.end(&outcome.end)?;
     consumer.view.flush()?;
-    report(&outcome);
+    report(&outcome.end);
     Ok(outcome)
 }
 
+/// Says on stderr that events were lost just now.
+pub(super) fn report_loss(events: u64) {
+    eprintln!(
+        "tcptrace: {events} events lost: they came faster than they were read (a larger \
+         --buffer-size or a narrower filter helps)"
+    );
+}
+
 /// Says on stderr what a reader of the output must know.
-fn report(outcome: &Outcome) {
-    let end = &outcome.end;
+pub(super) fn report(end: &End) {
     if end.lost > 0 {
         eprintln!(
             "tcptrace: {} events were lost in all; what is shown of their connections is \
@@ -151,10 +158,7 @@ impl Consumer for Watch {
         self.stop_waiting();
         self.view.lost(events)?;
         if !self.view.tells_losses() {
-            eprintln!(
-                "tcptrace: {events} events lost: they came faster than they were read (a larger \
-                 --buffer-size or a narrower filter helps)"
-            );
+            report_loss(events);
         }
         self.view.flush()
     }

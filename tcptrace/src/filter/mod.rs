@@ -8,6 +8,8 @@ use ipnet::IpNet;
 
 pub use self::ports::{PortError, PortSet};
 use crate::{
+    decode::{Owner, Tuple},
+    flows::FlowRecord,
     kernel::Cgroups,
     track::{State, Transition},
 };
@@ -81,17 +83,39 @@ pub struct Filter {
 impl Filter {
     /// Whether a transition is asked for.
     pub fn matches(&self, transition: &Transition, cgroups: &mut Cgroups) -> bool {
-        self.matches_connection(transition)
-            && self.matches_owner(transition)
+        self.matches_tuple(&transition.tuple)
+            && self.matches_owner(&transition.owner, transition.followed)
             && (self.states.is_empty()
                 || self.states.contains(&transition.from)
                 || self.states.contains(&transition.to))
-            && self.matches_cgroup(transition, cgroups)
+            && self.matches_cgroup(&transition.owner, cgroups)
+    }
+
+    /// The part of it that is the same for all of a connection: who has it, and in which state it
+    /// is, changes.
+    #[must_use]
+    pub fn of_connections(&self) -> Self {
+        Self {
+            pids: Vec::new(),
+            comms: Vec::new(),
+            uids: Vec::new(),
+            cgroup: None,
+            states: Vec::new(),
+            followed: false,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a connection is asked for, by who had it last and the states that it went through.
+    pub fn matches_flow(&self, flow: &FlowRecord, cgroups: &mut Cgroups) -> bool {
+        self.matches_tuple(&flow.tuple)
+            && self.matches_owner(&flow.owner, flow.followed)
+            && (self.states.is_empty() || self.states.iter().any(|state| flow.went_through(*state)))
+            && self.matches_cgroup(&flow.owner, cgroups)
     }
 
     /// What the kernel half can decide, too.
-    fn matches_connection(&self, transition: &Transition) -> bool {
-        let tuple = &transition.tuple;
+    fn matches_tuple(&self, tuple: &Tuple) -> bool {
         let (local, remote) = (tuple.local, tuple.remote);
         self.family
             .is_none_or(|family| family == Family::of(local.addr))
@@ -116,9 +140,8 @@ impl Filter {
                 || (remote.port.is_some() && has(&self.addrs, remote.addr)))
     }
 
-    fn matches_owner(&self, transition: &Transition) -> bool {
-        let owner = &transition.owner;
-        (!self.followed || transition.followed)
+    fn matches_owner(&self, owner: &Owner, followed: bool) -> bool {
+        (!self.followed || followed)
             && (self.pids.is_empty()
                 || owner
                     .process
@@ -132,12 +155,11 @@ impl Filter {
             && (self.uids.is_empty() || owner.uid.is_some_and(|uid| self.uids.contains(&uid)))
     }
 
-    fn matches_cgroup(&self, transition: &Transition, cgroups: &mut Cgroups) -> bool {
+    fn matches_cgroup(&self, owner: &Owner, cgroups: &mut Cgroups) -> bool {
         let Some(wanted) = &self.cgroup else {
             return true;
         };
-        transition
-            .owner
+        owner
             .cgroup
             .and_then(|id| cgroups.path(id.get()))
             .is_some_and(|path| is_below(path, wanted))

@@ -10,7 +10,7 @@ use crate::track::{Existing, ExistingKind, State};
 use self::owners::Owners;
 pub use self::{
     dump::Found,
-    namespaces::{Namespaces, inode_of, own},
+    namespaces::{KeepaliveSettings, Namespaces, inode_of, own},
 };
 
 /// What a snapshot gave.

@@ -32,18 +32,58 @@ impl Namespace {
     /// When this process may not enter it (CAP_SYS_ADMIN), it is gone, or sock_diag fails.
     pub fn dump(&self, states: StateFlags) -> io::Result<Vec<Found>> {
         let inode = self.inode;
-        if own() == Some(inode) {
-            return dump::dump(inode, &states);
+        self.within(move || dump::dump(inode, &states))
+    }
+
+    /// Reads how keepalive is set where a socket does not say so itself.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump).
+    pub fn keepalive(&self) -> io::Result<KeepaliveSettings> {
+        self.within(|| {
+            // /proc/sys/net shows the namespace of the thread that opens it.
+            let read = |name: &str| {
+                fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"))?
+                    .trim()
+                    .parse()
+                    .map_err(io::Error::other)
+            };
+            Ok(KeepaliveSettings {
+                time_s: read("tcp_keepalive_time")?,
+                interval_s: read("tcp_keepalive_intvl")?,
+                probes: read("tcp_keepalive_probes")?,
+            })
+        })
+    }
+
+    /// Does something inside of the namespace.
+    fn within<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        if own() == Some(self.inode) {
+            return look();
         }
         let file = File::open(&self.path)?;
         // Only that thread goes there; what stays open would keep the namespace alive.
         std::thread::spawn(move || {
             setns(file, CloneFlags::CLONE_NEWNET)?;
-            dump::dump(inode, &states)
+            look()
         })
         .join()
         .map_err(|_| io::Error::other("the thread that looks into it failed"))?
     }
+}
+
+/// How keepalive is set in a namespace (net.ipv4.tcp_keepalive_*).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepaliveSettings {
+    /// tcp_keepalive_time, s.
+    pub time_s: u32,
+    /// tcp_keepalive_intvl, s.
+    pub interval_s: u32,
+    /// tcp_keepalive_probes.
+    pub probes: u32,
 }
 
 /// The network namespaces of this machine.
@@ -89,16 +129,22 @@ impl Namespaces {
     /// in the namespace.
     #[must_use]
     pub fn syn_sent(netns: u32, pid: Option<u32>) -> Vec<(Cookie, Tuple)> {
-        let near = pid
-            .map(|pid| PathBuf::from(format!("/proc/{pid}/ns/net")))
-            .filter(|path| inode_of(path) == Some(netns))
-            .map(|path| Namespace { inode: netns, path });
-        near.or_else(|| Self::read().all(Some(netns)).next())
+        Self::find(netns, pid)
             .and_then(|namespace| namespace.dump(dump::SYN_SENT).ok())
             .into_iter()
             .flatten()
             .filter_map(|found| Some((found.cookie?, found.tuple)))
             .collect()
+    }
+
+    /// Finds a namespace by its inode number. `pid`: a process that may live in it.
+    #[must_use]
+    pub fn find(netns: u32, pid: Option<u32>) -> Option<Namespace> {
+        let near = pid
+            .map(|pid| PathBuf::from(format!("/proc/{pid}/ns/net")))
+            .filter(|path| inode_of(path) == Some(netns))
+            .map(|path| Namespace { inode: netns, path });
+        near.or_else(|| Self::read().all(Some(netns)).next())
     }
 }
 

@@ -67,7 +67,7 @@ impl<W: Write> View for Csv<W> {
 }
 
 /// A closed pipe must be known as one.
-fn io_error(error: ::csv::Error) -> io::Error {
+pub(super) fn io_error(error: ::csv::Error) -> io::Error {
     match error.into_kind() {
         ::csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),

@@ -49,7 +49,8 @@ impl<W: Write> Json<W> {
         }
     }
 
-    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+    /// Writes an object.
+    pub(super) fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.out, line)?;
         self.out.write_all(b"\n")
     }

@@ -4,6 +4,7 @@ mod address;
 mod colour;
 mod csv;
 mod duration;
+mod flows;
 mod json;
 mod line;
 mod process;
@@ -20,6 +21,7 @@ use serde::Serialize;
 pub use self::{
     colour::{Colour, Palette},
     csv::Csv,
+    flows::{FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, ShownFlow},
     json::Json,
     table::{Layout, Table},
     time::TimeFormat,

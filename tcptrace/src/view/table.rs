@@ -253,7 +253,8 @@ impl<W: Write> View for Table<W> {
     }
 }
 
-fn direction(opener: Option<Side>, ascii: bool) -> &'static str {
+/// An arrow from who opened the connection.
+pub(super) fn direction(opener: Option<Side>, ascii: bool) -> &'static str {
     match (opener, ascii) {
         (Some(Side::Local), false) => "→",
         (Some(Side::Remote), false) => "←",

@@ -1,0 +1,240 @@
+//! `tcptrace flows`: one line a connection.
+
+use std::{
+    collections::HashMap,
+    io::{self, BufWriter, IsTerminal as _, Write as _},
+    ops::ControlFlow,
+    path::PathBuf,
+};
+
+use anyhow::Result;
+
+use super::{
+    live::{Consumer, Live, LiveOptions, Outcome},
+    watch::Output,
+};
+use crate::{
+    filter::Filter,
+    flows::{Assembler, FlowRecord, IdleTable, Patience},
+    kernel::{Clock, jiffies_per_second},
+    snapshot::{KeepaliveSettings, Namespaces},
+    track::Transition,
+    view::{
+        Colour, End, FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, Palette, ShownFlow, Start,
+        Surroundings, terminal,
+    },
+};
+
+/// How many connections are remembered at once.
+const MOST_FLOWS: usize = 1 << 20;
+
+/// What `flows` is told.
+#[derive(Clone, Debug)]
+pub struct FlowsOptions {
+    /// What all live commands are told.
+    pub live: LiveOptions,
+    /// Stop after so many flows.
+    pub count: Option<u64>,
+    /// The format.
+    pub output: Output,
+    /// When to colour.
+    pub colour: Colour,
+    /// Wait until TIME_WAIT is over.
+    pub time_wait: bool,
+    /// Idle timeouts beside those that tcptrace knows.
+    pub idle_table: Option<PathBuf>,
+}
+
+/// Shows every connection when it is over, until something ends it.
+///
+/// # Errors
+/// When this machine can't be traced, the table of idle timeouts not be read, or the output not
+/// be written.
+pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
+    let idle_table = IdleTable::load(options.idle_table.as_deref())?;
+    // Who has a connection, and which states it goes through, is known only at its end.
+    let mut live_options = options.live.clone();
+    live_options.filter = options.live.filter.of_connections();
+    let live = Live::attach(&live_options)?;
+    for degraded in live.degraded() {
+        eprintln!("tcptrace: {}: {}", degraded.what, degraded.why);
+    }
+    let patience = match options.time_wait {
+        true => Patience::UntilTimeWaitEnds,
+        false => Patience::UntilClosed,
+    };
+    let mut consumer = Flows {
+        view: view(options),
+        filter: options.live.filter.clone(),
+        assembler: Assembler::new(patience, MOST_FLOWS),
+        idle_table,
+        jiffy_ns: 1_000_000_000 / u64::from(jiffies_per_second()),
+        keepalives: HashMap::new(),
+        left: options.count,
+        shown: 0,
+        waiting: false,
+    };
+    let outcome = live.run(&live_options, &mut consumer).await?;
+    consumer.stop_waiting();
+    let end = End {
+        transitions: consumer.shown,
+        forgotten: outcome.end.forgotten + consumer.assembler.forgotten(),
+        ..outcome.end
+    };
+    consumer.view.end(&end)?;
+    consumer.view.flush()?;
+    super::watch::report(&end);
+    Ok(outcome)
+}
+
+fn view(options: &FlowsOptions) -> Box<dyn FlowView> {
+    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match options.output {
+        Output::Json => Box::new(FlowJson::new(out)),
+        Output::Csv => Box::new(FlowCsv::new(out)),
+        Output::Table => {
+            let palette = Palette::stdout(options.colour);
+            let ascii = !terminal::speaks_unicode();
+            Box::new(FlowTable::new(out, palette, ascii, terminal::columns))
+        }
+    }
+}
+
+struct Flows {
+    view: Box<dyn FlowView>,
+    filter: Filter,
+    assembler: Assembler,
+    idle_table: IdleTable,
+    jiffy_ns: u64,
+    /// Settings of namespaces, read when first needed.
+    keepalives: HashMap<u32, Option<KeepaliveSettings>>,
+    left: Option<u64>,
+    shown: u64,
+    /// The message that nothing has happened yet stands on the terminal.
+    waiting: bool,
+}
+
+impl Flows {
+    fn stop_waiting(&mut self) {
+        if std::mem::take(&mut self.waiting) {
+            eprint!("\r\x1b[K");
+            let _ = io::stderr().flush();
+        }
+    }
+
+    fn show(
+        &mut self,
+        record: &FlowRecord,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        if !self.filter.matches_flow(record, around.cgroups) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.stop_waiting();
+        let idle = record
+            .idle_jiffies()
+            .map(|jiffies| u64::from(jiffies) * self.jiffy_ns);
+        let candidates: Vec<_> = idle
+            .into_iter()
+            .flat_map(|idle| self.idle_table.explain(idle, record.closer))
+            .collect();
+        let keepalive = keepalive(
+            record,
+            &mut self.keepalives,
+            1_000_000_000 / self.jiffy_ns.max(1),
+        );
+        let flow = ShownFlow {
+            record,
+            idle_before_close_ns: idle,
+            idle_candidates: &candidates,
+            keepalive,
+        };
+        self.view.flow(&flow, around)?;
+        self.shown += 1;
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+            if *left == 0 {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Keepalive of a connection: its own settings, and the namespace's where it has none.
+fn keepalive(
+    record: &FlowRecord,
+    known: &mut HashMap<u32, Option<KeepaliveSettings>>,
+    jiffies_per_second: u64,
+) -> Option<Keepalive> {
+    let own = record.measured.filter(|_| record.keepalive == Some(true))?;
+    let netns = record.tuple.netns;
+    let pid = record.owner.process.map(|process| process.pid);
+    let default = known
+        .entry(netns)
+        .or_insert_with(|| Namespaces::find(netns, pid).and_then(|it| it.keepalive().ok()));
+    let default = default.as_ref();
+    let seconds = |own: u32, default: Option<u32>| match own {
+        0 => default,
+        jiffies => u32::try_from(u64::from(jiffies) / jiffies_per_second.max(1)).ok(),
+    };
+    Some(Keepalive {
+        time_s: seconds(own.keepalive_time, default.map(|it| it.time_s))?,
+        interval_s: seconds(own.keepalive_interval, default.map(|it| it.interval_s))?,
+        probes: match own.keepalive_probes {
+            0 => default?.probes,
+            probes => probes.into(),
+        },
+    })
+}
+
+impl Consumer for Flows {
+    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
+        self.view.start(start, clock)?;
+        self.view.flush()?;
+        if io::stderr().is_terminal() {
+            self.waiting = true;
+            eprint!("tcptrace: waiting for a connection to close (Ctrl-C ends)");
+            let _ = io::stderr().flush();
+        }
+        Ok(())
+    }
+
+    fn transition(
+        &mut self,
+        it: &Transition,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        match self.assembler.take(it) {
+            Some(record) => self.show(&record, around),
+            None => Ok(ControlFlow::Continue(())),
+        }
+    }
+
+    fn finish(&mut self, around: &mut Surroundings<'_>) -> io::Result<()> {
+        let rest: Vec<FlowRecord> = self.assembler.finish().collect();
+        for record in rest {
+            if self.left == Some(0) || self.show(&record, around)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, events: u64) -> io::Result<()> {
+        self.stop_waiting();
+        self.view.lost(events)?;
+        if !self.view.tells_losses() {
+            super::watch::report_loss(events);
+        }
+        self.view.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.view.flush()
+    }
+
+    fn shown(&self) -> u64 {
+        self.shown
+    }
+}

@@ -1,0 +1,197 @@
+//! Idle timeouts that people meet: which of them explains that a connection was closed after it
+//! was idle for so long.
+
+use std::{fs, io, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::track::Closer;
+
+/// The table that tcptrace ships.
+const SHIPPED: &str = include_str!("../../data/idle-timeouts.toml");
+
+/// How far off a close may be: a server looks at its timers once in a while, and the segment
+/// takes its time.
+const EARLY_S: f64 = 0.1;
+const LATE_S: f64 = 0.75;
+/// For long timeouts, as a share of it.
+const LATE_SHARE: f64 = 0.01;
+
+/// A product that closes idle connections after a time.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// Product and version.
+    pub product: String,
+    /// The setting that governs it.
+    pub setting: String,
+    /// After how long, s.
+    pub seconds: f64,
+    /// What it does then.
+    #[serde(default)]
+    pub closes: Manner,
+    /// Where that is written.
+    pub source: String,
+}
+
+/// How a product ends an idle connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// By a FIN or an RST.
+    #[default]
+    Closes,
+    /// It forgets the connection: the next segment is dropped or answered by an RST.
+    Forgets,
+}
+
+/// A table of idle timeouts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdleTable {
+    timeout: Vec<Candidate>,
+}
+
+/// Not a table of idle timeouts.
+#[derive(Debug, thiserror::Error)]
+pub enum IdleTableError {
+    /// The file can't be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is not of the form.
+    #[error(
+        "{path} is no table of idle timeouts ({why}); `[[timeout]]` takes product, setting, seconds and source"
+    )]
+    Form {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl IdleTable {
+    /// The table that tcptrace ships, and one of the user's, whose rows come first.
+    ///
+    /// # Errors
+    /// When the user's can't be read.
+    pub fn load(own: Option<&Path>) -> Result<Self, IdleTableError> {
+        let shipped = Self::parse("the shipped table", SHIPPED)?;
+        let Some(path) = own else { return Ok(shipped) };
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|source| IdleTableError::Read {
+            path: name.clone(),
+            source,
+        })?;
+        let mut table = Self::parse(&name, &text)?;
+        table.timeout.extend(shipped.timeout);
+        Ok(table)
+    }
+
+    fn parse(path: &str, text: &str) -> Result<Self, IdleTableError> {
+        let form = |why: String| IdleTableError::Form {
+            path: path.to_owned(),
+            why,
+        };
+        let table: Self = toml::from_str(text)
+            .map_err(|error| form(error.message().lines().collect::<Vec<_>>().join("; ")))?;
+        match table
+            .timeout
+            .iter()
+            .find(|it| !(it.seconds > 0.0 && it.seconds.is_finite()))
+        {
+            Some(wrong) => Err(form(format!(
+                "seconds = {} of {}",
+                wrong.seconds, wrong.product
+            ))),
+            None => Ok(table),
+        }
+    }
+
+    /// The products that may have closed a connection that was idle for so long.
+    pub fn explain(
+        &self,
+        idle_ns: u64,
+        closer: Option<Closer>,
+    ) -> impl Iterator<Item = &Candidate> {
+        let idle = idle_ns as f64 / 1e9;
+        self.timeout.iter().filter(move |it| {
+            let late = LATE_S.max(it.seconds * LATE_SHARE);
+            // Who only forgets a connection closes none.
+            it.closes == Manner::Closes
+                && matches!(closer, Some(Closer::Local | Closer::Remote))
+                && (it.seconds - EARLY_S..=it.seconds + late).contains(&idle)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn products(idle_s: f64) -> Vec<String> {
+        let table = IdleTable::load(None).unwrap();
+        table
+            .explain((idle_s * 1e9) as u64, Some(Closer::Remote))
+            .map(|it| it.product.clone())
+            .collect()
+    }
+
+    #[test]
+    fn a_close_after_a_known_timeout_names_its_products() {
+        assert!(
+            products(15.0)
+                .iter()
+                .any(|name| name.contains("Apache httpd 2.0"))
+        );
+        assert!(
+            products(5.1)
+                .iter()
+                .any(|name| name.contains("Apache httpd 2.4"))
+        );
+        assert!(products(5.1).iter().any(|name| name.contains("Node.js")));
+        assert!(products(75.02).iter().any(|name| name.contains("nginx")));
+        assert!(products(302.0).iter().any(|name| name.contains("F5")));
+        assert!(
+            products(60.3)
+                .iter()
+                .any(|name| name.contains("Application Load Balancer"))
+        );
+    }
+
+    #[test]
+    fn a_close_at_any_other_time_names_none() {
+        for idle in [0.0, 0.5, 3.0, 4.5, 7.0, 12.0, 70.0] {
+            assert!(products(idle).is_empty(), "{idle} s: {:?}", products(idle));
+        }
+    }
+
+    #[test]
+    fn nobody_is_named_when_nobody_closed() {
+        let table = IdleTable::load(None).unwrap();
+        assert_eq!(table.explain(15_000_000_000, None).count(), 0);
+        assert_eq!(table.explain(15_000_000_000, Some(Closer::Both)).count(), 0);
+    }
+
+    #[test]
+    fn users_add_rows_of_their_own() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let row =
+            "[[timeout]]\nproduct = 'ours'\nsetting = 'idle'\nseconds = 7.0\nsource = 'wiki'\n";
+        fs::write(file.path(), row).unwrap();
+        let table = IdleTable::load(Some(file.path())).unwrap();
+        let found: Vec<_> = table.explain(7_100_000_000, Some(Closer::Local)).collect();
+        assert_eq!(found[0].product, "ours");
+        fs::write(file.path(), "[[timeout]]\nproduct = 'ours'\n").unwrap();
+        let error = IdleTable::load(Some(file.path())).unwrap_err().to_string();
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains("seconds"), "{error}");
+        fs::write(file.path(), row.replace("7.0", "-1.0")).unwrap();
+        assert!(IdleTable::load(Some(file.path())).is_err());
+    }
+}

@@ -1,0 +1,12 @@
+//! Makes one record a connection of its transitions: how it opened, its phases, who closed it,
+//! why, and the time in each state. Pure, like the state machine before it.
+
+mod assembler;
+mod idle;
+mod record;
+
+pub use self::{
+    assembler::{Assembler, Patience},
+    idle::{Candidate, IdleTable, IdleTableError},
+    record::{End, FlowRecord, Stay},
+};

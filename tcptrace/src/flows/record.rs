@@ -1,0 +1,193 @@
+//! A connection, from its first transition to its last.
+
+use serde::Serialize;
+
+use crate::{
+    decode::{Cookie, Measured, Owner, Tuple},
+    track::{Closer, Reason, Side, State},
+};
+
+/// A state that a connection was in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Stay {
+    /// The state.
+    pub state: State,
+    /// For how long, ns; `None` when unknown or not over.
+    pub ns: Option<u64>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By a FIN of each side.
+    Graceful,
+    /// By something else.
+    Reason(Reason),
+}
+
+impl End {
+    /// The name in JSON and CSV: `graceful`, or the reason.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Graceful => "graceful",
+            Self::Reason(reason) => reason.name(),
+        }
+    }
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub struct FlowRecord {
+    /// `None` for a half-open connection that never got a socket.
+    pub cookie: Option<Cookie>,
+    /// Its addresses and ports.
+    pub tuple: Tuple,
+    /// Who had it last.
+    pub owner: Owner,
+    /// It is of the traced command, or of one of its children.
+    pub followed: bool,
+    /// Who opened it.
+    pub opener: Option<Side>,
+    /// Who sent the first FIN or RST.
+    pub closer: Option<Closer>,
+    /// When it left CLOSED or LISTEN: CLOCK_MONOTONIC, ns; `None`: before tracing began.
+    pub opened_ns: Option<u64>,
+    /// When it left the application's hands; `None`: it has not.
+    pub closed_ns: Option<u64>,
+    /// When the last thing happened that is told here.
+    pub time_ns: u64,
+    /// The states that it was in, in order.
+    pub path: Vec<Stay>,
+    /// How it ended; `None`: it has not.
+    pub end: Option<End>,
+    /// What ended its TIME_WAIT; `None`: there was none, or it is not over.
+    pub time_wait_end: Option<Reason>,
+    /// What it did, as the kernel counts.
+    pub measured: Option<Measured>,
+    /// What it had done when its first side closed.
+    pub at_close: Option<Measured>,
+    /// SO_KEEPALIVE is on; `None`: unknown.
+    pub keepalive: Option<bool>,
+}
+
+impl FlowRecord {
+    /// How long it was in a state, all stays together; `None`: never, unknown, or not over.
+    #[must_use]
+    pub fn time_in(&self, state: State) -> Option<u64> {
+        let mut stays = self
+            .path
+            .iter()
+            .filter(|stay| stay.state == state)
+            .peekable();
+        stays.peek()?;
+        stays.map(|stay| stay.ns).sum()
+    }
+
+    /// Whether it went through a state.
+    #[must_use]
+    pub fn went_through(&self, state: State) -> bool {
+        self.path.iter().any(|stay| stay.state == state)
+    }
+
+    /// The handshake, ns: SYN to SYN+ACK for who opened it, SYN to ACK for the other side.
+    #[must_use]
+    pub fn handshake_ns(&self) -> Option<u64> {
+        let phase = [State::SynSent, State::SynRecv];
+        if !self.went_through(State::Established) {
+            return None;
+        }
+        self.sum(|state| phase.contains(&state))
+    }
+
+    /// From the first FIN to the end, or to TIME_WAIT, ns.
+    #[must_use]
+    pub fn teardown_ns(&self) -> Option<u64> {
+        self.sum(|state| {
+            matches!(
+                state,
+                State::FinWait1
+                    | State::FinWait2
+                    | State::Closing
+                    | State::CloseWait
+                    | State::LastAck
+            )
+        })
+    }
+
+    /// From the first transition until it left the application's hands, ns.
+    #[must_use]
+    pub fn total_ns(&self) -> Option<u64> {
+        Some(self.closed_ns?.saturating_sub(self.opened_ns?))
+    }
+
+    /// Whether it is known from its beginning.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.opened_ns.is_some()
+    }
+
+    /// Data sent and acknowledged, bytes.
+    ///
+    /// `bytes_acked` counts the SYN of who opened the connection, and the FIN
+    /// (tcp_snd_una_update(), net/ipv4/tcp_input.c).
+    #[must_use]
+    pub fn bytes_sent(&self) -> Option<u64> {
+        let syn = match self.opener? {
+            Side::Local => u64::from(self.went_through(State::Established)),
+            Side::Remote => 0,
+        };
+        let fin = u64::from(self.our_fin_was_acked());
+        self.measured
+            .map(|measured| measured.bytes_acked.saturating_sub(syn + fin))
+    }
+
+    /// Data received, bytes. `bytes_received` counts the FIN, if a full socket got it
+    /// (tcp_rcv_nxt_update(), net/ipv4/tcp_input.c).
+    #[must_use]
+    pub fn bytes_received(&self) -> Option<u64> {
+        self.measured.map(|measured| {
+            measured
+                .bytes_received
+                .saturating_sub(u64::from(measured.fin_received))
+        })
+    }
+
+    /// Segments sent again.
+    #[must_use]
+    pub fn retransmits(&self) -> Option<u32> {
+        self.measured.map(|measured| measured.retransmits)
+    }
+
+    /// The smoothed round-trip time, µs; `None` when it was never measured.
+    #[must_use]
+    pub fn srtt_us(&self) -> Option<u32> {
+        self.measured
+            .map(|measured| measured.srtt_us_8 / 8)
+            .filter(|us| *us > 0)
+    }
+
+    /// How long neither side had sent data when the first one closed, in jiffies.
+    #[must_use]
+    pub fn idle_jiffies(&self) -> Option<u32> {
+        let it = self.at_close?;
+        let since = |then: u32| it.now.wrapping_sub(then);
+        Some(since(it.last_sent).min(since(it.last_received)))
+    }
+
+    fn our_fin_was_acked(&self) -> bool {
+        self.went_through(State::FinWait2)
+            || (self.went_through(State::Closing) && self.went_through(State::TimeWait))
+            || (self.went_through(State::LastAck) && self.end == Some(End::Graceful))
+    }
+
+    fn sum(&self, in_phase: impl Fn(State) -> bool) -> Option<u64> {
+        let mut stays = self
+            .path
+            .iter()
+            .filter(|stay| in_phase(stay.state))
+            .peekable();
+        stays.peek()?;
+        stays.map(|stay| stay.ns).sum()
+    }
+}
