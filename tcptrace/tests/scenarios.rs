@@ -14,9 +14,12 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use tcptrace::track::{Limits, Sight, Tracker, Transition};
+use tcptrace::{
+    flows::{Assembler, Patience},
+    track::{Limits, Sight, Tracker, Transition},
+};
 
-use crate::notation::{Step, write_transition};
+use crate::notation::{Step, write_flow, write_transition};
 
 fn main() -> io::Result<ExitCode> {
     let arguments = Arguments::from_args();
@@ -42,27 +45,38 @@ fn trial(path: PathBuf) -> Trial {
 
 fn run(path: &Path) -> Result<(), Failed> {
     let text = fs::read_to_string(path)?;
-    let (events, expected) = text
+    let (events, rest) = text
         .split_once("\n---\n")
         .ok_or("no line of three dashes")?;
-    let told = play(events)?;
+    let (expected, expected_flows) = rest.split_once("===\n").unwrap_or((rest, ""));
+    let (told, flows) = play(events)?;
     if std::env::var_os("BLESS").is_some() {
-        fs::write(path, format!("{events}\n---\n{told}"))?;
+        fs::write(path, format!("{events}\n---\n{told}===\n{flows}"))?;
         return Ok(());
     }
-    if words(expected) == words(&told) {
-        return Ok(());
+    if words(expected) != words(&told) {
+        return Err(format!("expected:\n{expected}\nbut the transitions are:\n{told}").into());
     }
-    Err(format!("expected:\n{expected}\nbut the transitions are:\n{told}").into())
+    if words(expected_flows) != words(&flows) {
+        return Err(format!("expected:\n{expected_flows}\nbut the flows are:\n{flows}").into());
+    }
+    Ok(())
 }
 
-/// Plays the kernel's part; gives the transitions back, one a line.
-fn play(events: &str) -> Result<String, Failed> {
+/// Plays the kernel's part; gives the transitions back, and the flows, one a line.
+fn play(events: &str) -> Result<(String, String), Failed> {
+    let mut assembler = Assembler::new(Patience::UntilTimeWaitEnds, 1 << 20);
+    let mut flows = String::new();
     let mut tracker = Tracker::new(Limits::default(), Sight::FULL);
     let mut told = String::new();
     for (number, line) in (1..).zip(events.lines()) {
         let step = notation::parse(line).map_err(|error| format!("line {number}: {error}"))?;
-        let mut tell = |transition: &Transition| write_transition(&mut told, transition);
+        let mut tell = |transition: &Transition| {
+            write_transition(&mut told, transition);
+            if let Some(flow) = assembler.take(transition) {
+                write_flow(&mut flows, &flow);
+            }
+        };
         match step {
             Step::Nothing => {}
             Step::Machine { sight, limits } => tracker = Tracker::new(limits, sight),
@@ -83,7 +97,10 @@ fn play(events: &str) -> Result<String, Failed> {
             }
         }
     }
-    Ok(told)
+    for flow in assembler.finish() {
+        write_flow(&mut flows, &flow);
+    }
+    Ok((told, flows))
 }
 
 /// Alignment is for the reader.

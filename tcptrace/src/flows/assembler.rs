@@ -6,7 +6,7 @@ use rustc_hash::FxBuildHasher;
 use super::{End, FlowRecord, Stay};
 use crate::{
     decode::{Cookie, Measured},
-    track::{Reason, State, Transition},
+    track::{Detail, Reason, State, Transition},
 };
 
 /// How long a flow is waited for.
@@ -200,7 +200,8 @@ impl FlowRecord {
         match (it.from, it.to) {
             (State::TimeWait, State::Closed) => self.time_wait_end = Some(it.reason),
             (_, State::TimeWait | State::Closed) => {
-                self.closed_ns = Some(it.time_ns);
+                // Seen late, it was at a time that nobody knows.
+                self.closed_ns = Some(it.time_ns).filter(|_| it.detail != Some(Detail::SeenLate));
                 self.end = Some(end(it));
             }
             _ => {}

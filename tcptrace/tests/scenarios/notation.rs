@@ -8,6 +8,7 @@ use tcptrace::{
         MinisockEvent, MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange,
         Tuple,
     },
+    flows::{End, FlowRecord},
     track::{Closer, Existing, ExistingKind, Limits, Side, Sight, State, Transition},
 };
 use zerocopy::FromZeros as _;
@@ -301,19 +302,10 @@ fn milliseconds(word: &str) -> Result<u64> {
 
 /// Writes a transition as a line.
 pub fn write_transition(to: &mut String, it: &Transition) {
-    let ms = |ns: u64| {
-        let text = format!("{}.{:06}", ns / 1_000_000, ns % 1_000_000);
-        let digits = text.len() - text.trim_end_matches('0').len();
-        text[..text.len() - digits.min(4)].to_owned()
-    };
     let cookie = it
         .cookie
         .map_or("-".to_owned(), |cookie| cookie.to_string());
-    let direction = match it.opener {
-        Some(Side::Local) => '>',
-        Some(Side::Remote) => '<',
-        None => '?',
-    };
+    let direction = direction(it.opener);
     let _ = write!(
         to,
         "{:>9}  {:5} {:?} {direction} {:?}  {:11} -> {:11}  {:18}  held={}",
@@ -329,16 +321,62 @@ pub fn write_transition(to: &mut String, it: &Transition) {
     if let Some(process) = it.owner.process {
         let _ = write!(to, "  by={}/{}", process.comm.as_str(), process.pid);
     }
-    let closer = it.closer.map(|closer| match closer {
-        Closer::Local => "local",
-        Closer::Remote => "remote",
-        Closer::Both => "both",
-    });
-    if let Some(closer) = closer {
-        let _ = write!(to, "  closer={closer}");
+    if let Some(closer) = it.closer {
+        let _ = write!(to, "  closer={}", name(closer));
     }
     if let Some(detail) = it.detail {
         let _ = write!(to, "  detail={}", detail.name());
     }
     to.push('\n');
+}
+
+/// Writes a flow as a line.
+pub fn write_flow(to: &mut String, it: &FlowRecord) {
+    let known = |ns: Option<u64>| ns.map_or("-".to_owned(), ms);
+    let cookie = it
+        .cookie
+        .map_or("-".to_owned(), |cookie| cookie.to_string());
+    let _ = write!(
+        to,
+        "{:5} {:?} {} {:?} ",
+        format!("sk:{cookie}"),
+        it.tuple.local,
+        direction(it.opener),
+        it.tuple.remote,
+    );
+    for stay in &it.path {
+        let _ = write!(to, " {} {}", stay.state, known(stay.ns));
+    }
+    let end = it.end.map_or("-", End::name);
+    let _ = write!(to, "  end={end} total={}", known(it.total_ns()));
+    if let Some(closer) = it.closer {
+        let _ = write!(to, " closer={}", name(closer));
+    }
+    if let Some(reason) = it.time_wait_end {
+        let _ = write!(to, " time_wait_end={reason}");
+    }
+    to.push('\n');
+}
+
+fn direction(opener: Option<Side>) -> char {
+    match opener {
+        Some(Side::Local) => '>',
+        Some(Side::Remote) => '<',
+        None => '?',
+    }
+}
+
+fn name(closer: Closer) -> &'static str {
+    match closer {
+        Closer::Local => "local",
+        Closer::Remote => "remote",
+        Closer::Both => "both",
+    }
+}
+
+/// Milliseconds, with at least two digits behind the point.
+fn ms(ns: u64) -> String {
+    let text = format!("{}.{:06}", ns / 1_000_000, ns % 1_000_000);
+    let digits = text.len() - text.trim_end_matches('0').len();
+    text[..text.len() - digits.min(4)].to_owned()
 }
