@@ -6,6 +6,7 @@
 
 mod command;
 mod filters;
+mod flows;
 mod handshake;
 mod kills;
 mod loss;

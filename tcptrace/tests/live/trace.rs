@@ -109,6 +109,7 @@ pub struct Trace {
     netns: u32,
     outside: File,
     outside_of_it: bool,
+    subcommand: &'static str,
     output: &'static str,
     arguments: Vec<OsString>,
     command: Vec<OsString>,
@@ -121,6 +122,7 @@ impl Trace {
             netns: net.inode(),
             outside: net.outside(),
             outside_of_it: false,
+            subcommand: "watch",
             output: "json",
             arguments: Vec::new(),
             command: Vec::new(),
@@ -153,6 +155,12 @@ impl Trace {
             Some(Line::Start {}) => tracing,
             other => tracing.fail(&format!("the first line was to be `start`, not {other:?}")),
         }
+    }
+
+    /// Another command than `watch`.
+    pub fn subcommand(mut self, subcommand: &'static str) -> Self {
+        self.subcommand = subcommand;
+        self
     }
 
     /// Starts it with CSV as output.
@@ -210,7 +218,7 @@ impl Trace {
             .unwrap_or_else(|| env!("CARGO_BIN_EXE_tcptrace").into());
         let mut command = Command::new(binary);
         command
-            .args(["-o", self.output, "--netns"])
+            .args([self.subcommand, "-o", self.output, "--netns"])
             .arg(self.netns.to_string());
         command.args(&self.arguments);
         if std::env::var_os("TCPTRACE_TEST_LOG").is_some() {

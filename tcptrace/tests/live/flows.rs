@@ -1,0 +1,237 @@
+//! `tcptrace flows`: one line a connection, against what the test did.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpStream},
+    thread::sleep,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::{
+    Family, in_both_families,
+    namespace::Namespace,
+    sockets::{end, reset, set_tcp},
+    trace::{End, Raw, Trace},
+};
+
+in_both_families!(
+    a_close_is_told_with_its_phases_and_bytes_from_both_sides,
+    data_received_after_a_half_close_counts,
+    a_reset_names_who_sent_it,
+);
+
+/// For softirq and tcptrace's poll.
+const SETTLED: Duration = Duration::from_millis(300);
+
+fn start(net: &Namespace) -> Raw {
+    Trace::of(net).subcommand("flows").start_raw()
+}
+
+/// All flows that were told.
+fn flows(raw: Raw) -> Vec<Value> {
+    sleep(SETTLED);
+    raw.stop()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect(line))
+        .filter(|line| line["type"] == "flow")
+        .collect()
+}
+
+/// The only flow of one end.
+fn flow_of(flows: &[Value], end: End) -> &Value {
+    let of_it = |it: &&Value| {
+        it["local_port"] == u64::from(end.local) && it["remote_port"] == u64::from(end.remote)
+    };
+    let mut found = flows.iter().filter(of_it);
+    let first = found
+        .next()
+        .unwrap_or_else(|| panic!("no flow of {end:?} in {flows:#?}"));
+    assert!(
+        found.next().is_none(),
+        "more than one flow of {end:?} in {flows:#?}"
+    );
+    first
+}
+
+/// The names of the states that it went through.
+fn states(flow: &Value) -> Vec<&str> {
+    let path = flow["path"].as_array().expect("a path");
+    path.iter()
+        .map(|stay| stay["state"].as_str().expect("a state"))
+        .collect()
+}
+
+fn receive(stream: &mut TcpStream, bytes: usize) {
+    stream.read_exact(&mut vec![0; bytes]).expect("data");
+}
+
+fn a_close_is_told_with_its_phases_and_bytes_from_both_sides(family: Family) {
+    let net = Namespace::new();
+    let trace = start(&net);
+    let (mut client, mut server) = net.connect(family);
+    let its = end(&client);
+    client.write_all(&[1; 1000]).unwrap();
+    receive(&mut server, 1000);
+    server.write_all(&[2; 70]).unwrap();
+    receive(&mut client, 70);
+    sleep(Duration::from_millis(200));
+    drop(client);
+    sleep(Duration::from_millis(100));
+    drop(server);
+
+    let flows = flows(trace);
+    assert_eq!(flows.len(), 2, "{flows:#?}");
+    let (client, server) = (flow_of(&flows, its), flow_of(&flows, its.peer()));
+    for (flow, sent, received, opener, closer) in [
+        (client, 1000, 70, "local", "local"),
+        (server, 70, 1000, "remote", "remote"),
+    ] {
+        assert_eq!(flow["bytes_sent"], sent, "{flow:#}");
+        assert_eq!(flow["bytes_received"], received, "{flow:#}");
+        assert_eq!(flow["opener"], opener);
+        assert_eq!(flow["closer"], closer);
+        assert_eq!(flow["end"], "graceful");
+        assert_eq!(flow["complete"], true);
+        assert_eq!(flow["pid"], std::process::id());
+        assert_eq!(flow["retransmits"], 0);
+        let ms = |field: &str| flow[field].as_u64().expect(field) / 1_000_000;
+        assert!(ms("handshake_ns") < 100, "{flow:#}");
+        assert!((190..1500).contains(&ms("established_ns")), "{flow:#}");
+        assert!((90..1500).contains(&ms("teardown_ns")), "{flow:#}");
+        assert!(
+            (180..1500).contains(&ms("idle_before_close_ns")),
+            "{flow:#}"
+        );
+        assert!(ms("total_ns") >= 290, "{flow:#}");
+    }
+    let path = [
+        "SYN_SENT",
+        "ESTABLISHED",
+        "FIN_WAIT1",
+        "FIN_WAIT2",
+        "TIME_WAIT",
+    ];
+    assert_eq!(states(client), path);
+    assert!(
+        client["time_wait_ns"].is_null(),
+        "it was not waited for: {client:#}"
+    );
+    assert_eq!(
+        states(server),
+        ["SYN_RECV", "ESTABLISHED", "CLOSE_WAIT", "LAST_ACK"]
+    );
+}
+
+fn data_received_after_a_half_close_counts(family: Family) {
+    let net = Namespace::new();
+    let trace = start(&net);
+    let (mut client, mut server) = net.connect(family);
+    let its = end(&client);
+    client.shutdown(Shutdown::Write).unwrap();
+    server.write_all(&[3; 5000]).unwrap();
+    receive(&mut client, 5000);
+    drop(server);
+    sleep(Duration::from_millis(50));
+    drop(client);
+    let flows = flows(trace);
+    assert_eq!(flow_of(&flows, its)["bytes_received"], 5000, "{flows:#?}");
+    assert_eq!(
+        flow_of(&flows, its.peer())["bytes_sent"],
+        5000,
+        "{flows:#?}"
+    );
+}
+
+fn a_reset_names_who_sent_it(family: Family) {
+    let net = Namespace::new();
+    let trace = start(&net);
+    let (client, server) = net.connect(family);
+    let its = end(&client);
+    reset(client);
+    sleep(Duration::from_millis(50));
+    drop(server);
+    let flows = flows(trace);
+    let ends = [its, its.peer()].map(|end| flow_of(&flows, end)["end"].clone());
+    assert_eq!(ends, ["reset_by_us", "reset_by_peer"]);
+    assert_eq!(flow_of(&flows, its)["closer"], "local");
+}
+
+#[test]
+fn an_idle_close_names_the_timeout_that_explains_it() {
+    let net = Namespace::new();
+    let own = tempfile::NamedTempFile::new().unwrap();
+    let table = "[[timeout]]\nproduct = 'ours'\nsetting = 'idle'\nseconds = 1.0\nsource = 'test'\n";
+    std::fs::write(own.path(), table).unwrap();
+    let trace = Trace::of(&net)
+        .subcommand("flows")
+        .with(["--idle-table", own.path().to_str().unwrap()])
+        .start_raw();
+    let (client, server) = net.connect(Family::V4);
+    let its = end(&client);
+    sleep(Duration::from_millis(1100));
+    drop(server);
+    sleep(Duration::from_millis(50));
+    drop(client);
+    let flows = flows(trace);
+    let flow = flow_of(&flows, its);
+    assert_eq!(flow["closer"], "remote");
+    let candidates = flow["idle_candidates"].as_array().expect("candidates");
+    assert!(
+        candidates.iter().any(|it| it == "ours idle 1 s"),
+        "{flow:#}"
+    );
+}
+
+#[test]
+fn keepalive_is_the_sockets_own_or_else_the_namespaces() {
+    let net = Namespace::new();
+    net.set("tcp_keepalive_time", 600);
+    let trace = start(&net);
+    let (client, server) = net.connect(Family::V4);
+    let its = end(&client);
+    socket2::SockRef::from(&client).set_keepalive(true).unwrap();
+    set_tcp(&client, libc::TCP_KEEPINTVL, 7);
+    drop(client);
+    drop(server);
+    let flows = flows(trace);
+    let keepalive = &flow_of(&flows, its)["keepalive"];
+    assert_eq!(keepalive["time_s"], 600);
+    assert_eq!(keepalive["interval_s"], 7);
+    assert_eq!(keepalive["probes"], 9);
+    assert!(flow_of(&flows, its.peer())["keepalive"].is_null());
+}
+
+#[test]
+fn a_state_filter_takes_flows_that_went_through_it() {
+    let net = Namespace::new();
+    let trace = Trace::of(&net)
+        .subcommand("flows")
+        .with(["-s", "close-wait"])
+        .start_raw();
+    let (client, server) = net.connect(Family::V4);
+    let its = end(&client);
+    drop(client);
+    sleep(Duration::from_millis(50));
+    drop(server);
+    let flows = flows(trace);
+    assert_eq!(flows.len(), 1, "{flows:#?}");
+    flow_of(&flows, its.peer());
+}
+
+#[test]
+fn an_orphan_that_still_waits_at_the_end_is_told_with_what_is_known() {
+    let net = Namespace::new();
+    let trace = start(&net);
+    let (client, _server) = net.connect(Family::V4);
+    let its = end(&client);
+    drop(client);
+    let flows = flows(trace);
+    let flow = flow_of(&flows, its);
+    assert_eq!(states(flow).last(), Some(&"FIN_WAIT2"));
+    assert!(
+        flow["end"].is_null() && flow["closed_at"].is_null(),
+        "{flow:#}"
+    );
+}
