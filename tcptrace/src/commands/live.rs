@@ -377,13 +377,14 @@ impl Live {
             Err(_) => *broken_records += 1,
         });
         let empty = count < *chunk;
-        let known = if empty { now } else { last.min(now) };
-        tracker.advance(known.saturating_sub(MARGIN_NS), &mut |transition| {
-            sink.take(transition)
-        });
         let mut enough = sink.finish()?;
+        let known = if empty { now } else { last.min(now) }.saturating_sub(MARGIN_NS);
+        // Before anything is given up, as it may have waited unread for long.
+        enough |= self.look_for_ports(known, consumer)?;
+        enough |= self.emit(consumer, |tracker, sink| {
+            tracker.advance(known, &mut |it| sink.take(it));
+        })?;
         if empty {
-            enough |= self.look_for_ports(now, consumer)?;
             consumer.flush()?;
         }
         Ok(Round { empty, enough })

@@ -158,9 +158,12 @@ fn request(
 }
 
 fn cause(record: &EarlyEnd, symbols: &Symbols) -> EarlyCause {
-    symbols
-        .early_cause(&record.stack)
-        .unwrap_or(EarlyCause::Unknown)
+    match symbols.early_cause(&record.stack) {
+        Some(EarlyCause::Reset) if record.head.flags & wire::flag::RST_SENT != 0 => {
+            EarlyCause::ResetByUs
+        }
+        cause => cause.unwrap_or(EarlyCause::Unknown),
+    }
 }
 
 fn change(value: u8, early: Option<EarlyCause>) -> Result<TimerChange, DecodeError> {

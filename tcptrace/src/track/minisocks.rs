@@ -244,6 +244,7 @@ impl Tracker {
                 .with(detail),
         );
         flow.minisock = Minisock::Over;
+        self.orphans.remove(&flow.tuple);
         if !flow.socket {
             self.flows.remove(&cookie);
         }

@@ -242,6 +242,7 @@ impl Tracker {
     /// How many connections and half-open connections are remembered.
     #[must_use]
     pub fn remembered(&self) -> (usize, usize) {
+        debug_assert!(self.orphans.len() <= self.flows.len());
         (self.flows.len(), self.requests.len())
     }
 
