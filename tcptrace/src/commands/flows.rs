@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    io::{self, BufWriter, IsTerminal as _, Write as _},
+    io::{self, BufWriter},
     ops::ControlFlow,
     path::PathBuf,
 };
@@ -10,6 +10,7 @@ use std::{
 use anyhow::Result;
 
 use super::{
+    lines::{self, Lines},
     live::{Consumer, Live, LiveOptions, Outcome},
     watch::Output,
 };
@@ -70,20 +71,18 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
         idle_table,
         jiffy_ns: 1_000_000_000 / u64::from(jiffies_per_second()),
         keepalives: HashMap::new(),
-        left: options.count,
-        shown: 0,
-        waiting: false,
+        lines: Lines::new(options.count),
     };
     let outcome = live.run(&live_options, &mut consumer).await?;
-    consumer.stop_waiting();
+    consumer.lines.stop_waiting();
     let end = End {
-        transitions: consumer.shown,
+        transitions: consumer.lines.shown(),
         forgotten: outcome.end.forgotten + consumer.assembler.forgotten(),
         ..outcome.end
     };
     consumer.view.end(&end)?;
     consumer.view.flush()?;
-    super::watch::report(&end);
+    lines::report(&end);
     Ok(outcome)
 }
 
@@ -108,20 +107,10 @@ struct Flows {
     jiffy_ns: u64,
     /// Settings of namespaces, read when first needed.
     keepalives: HashMap<u32, Option<KeepaliveSettings>>,
-    left: Option<u64>,
-    shown: u64,
-    /// The message that nothing has happened yet stands on the terminal.
-    waiting: bool,
+    lines: Lines,
 }
 
 impl Flows {
-    fn stop_waiting(&mut self) {
-        if std::mem::take(&mut self.waiting) {
-            eprint!("\r\x1b[K");
-            let _ = io::stderr().flush();
-        }
-    }
-
     fn show(
         &mut self,
         record: &FlowRecord,
@@ -130,7 +119,7 @@ impl Flows {
         if !self.filter.matches_flow(record, around.cgroups) {
             return Ok(ControlFlow::Continue(()));
         }
-        self.stop_waiting();
+        self.lines.stop_waiting();
         let idle = record
             .idle_jiffies()
             .map(|jiffies| u64::from(jiffies) * self.jiffy_ns);
@@ -150,14 +139,7 @@ impl Flows {
             keepalive,
         };
         self.view.flow(&flow, around)?;
-        self.shown += 1;
-        if let Some(left) = &mut self.left {
-            *left -= 1;
-            if *left == 0 {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+        Ok(self.lines.one_more())
     }
 }
 
@@ -192,11 +174,7 @@ impl Consumer for Flows {
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         self.view.start(start, clock)?;
         self.view.flush()?;
-        if io::stderr().is_terminal() {
-            self.waiting = true;
-            eprint!("tcptrace: waiting for a connection to close (Ctrl-C ends)");
-            let _ = io::stderr().flush();
-        }
+        self.lines.wait_for("a connection to close");
         Ok(())
     }
 
@@ -214,7 +192,7 @@ impl Consumer for Flows {
     fn finish(&mut self, around: &mut Surroundings<'_>) -> io::Result<()> {
         let rest: Vec<FlowRecord> = self.assembler.finish().collect();
         for record in rest {
-            if self.left == Some(0) || self.show(&record, around)?.is_break() {
+            if self.lines.are_enough() || self.show(&record, around)?.is_break() {
                 break;
             }
         }
@@ -222,10 +200,10 @@ impl Consumer for Flows {
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
-        self.stop_waiting();
+        self.lines.stop_waiting();
         self.view.lost(events)?;
         if !self.view.tells_losses() {
-            super::watch::report_loss(events);
+            lines::report_loss(events);
         }
         self.view.flush()
     }
@@ -235,6 +213,6 @@ impl Consumer for Flows {
     }
 
     fn shown(&self) -> u64 {
-        self.shown
+        self.lines.shown()
     }
 }

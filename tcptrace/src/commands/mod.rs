@@ -2,6 +2,7 @@
 
 mod child;
 mod flows;
+mod lines;
 mod live;
 mod watch;
 

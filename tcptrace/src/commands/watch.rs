@@ -1,17 +1,20 @@
 //! `tcptrace watch`: every transition, one line each.
 
 use std::{
-    io::{self, BufWriter, IsTerminal as _, Write as _},
+    io::{self, BufWriter},
     ops::ControlFlow,
 };
 
 use anyhow::Result;
 
-use super::live::{Consumer, Live, LiveOptions, Outcome};
+use super::{
+    lines::{self, Lines},
+    live::{Consumer, Live, LiveOptions, Outcome},
+};
 use crate::{
     kernel::Clock,
     track::Transition,
-    view::{Colour, Csv, End, Json, Layout, Palette, Start, Surroundings, Table, View, terminal},
+    view::{Colour, Csv, Json, Layout, Palette, Start, Surroundings, Table, View, terminal},
 };
 
 /// Formats of the output.
@@ -52,42 +55,14 @@ pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
     }
     let mut consumer = Watch {
         view: view(options),
-        left: options.count,
-        shown: 0,
-        waiting: false,
+        lines: Lines::new(options.count),
     };
     let outcome = live.run(&options.live, &mut consumer).await?;
-    consumer.stop_waiting();
+    consumer.lines.stop_waiting();
     consumer.view.end(&outcome.end)?;
     consumer.view.flush()?;
-    report(&outcome.end);
+    lines::report(&outcome.end);
     Ok(outcome)
-}
-
-/// Says on stderr that events were lost just now.
-pub(super) fn report_loss(events: u64) {
-    eprintln!(
-        "tcptrace: {events} events lost: they came faster than they were read (a larger \
-         --buffer-size or a narrower filter helps)"
-    );
-}
-
-/// Says on stderr what a reader of the output must know.
-pub(super) fn report(end: &End) {
-    if end.lost > 0 {
-        eprintln!(
-            "tcptrace: {} events were lost in all; what is shown of their connections is \
-             incomplete",
-            end.lost
-        );
-    }
-    if end.forgotten > 0 {
-        eprintln!(
-            "tcptrace: {} connections were forgotten, as too many were open at once; what is \
-             shown of them is incomplete",
-            end.forgotten
-        );
-    }
 }
 
 fn view(options: &WatchOptions) -> Box<dyn View> {
@@ -110,30 +85,14 @@ fn view(options: &WatchOptions) -> Box<dyn View> {
 
 struct Watch {
     view: Box<dyn View>,
-    left: Option<u64>,
-    shown: u64,
-    /// The message that nothing has happened yet stands on the terminal.
-    waiting: bool,
-}
-
-impl Watch {
-    fn stop_waiting(&mut self) {
-        if std::mem::take(&mut self.waiting) {
-            eprint!("\r\x1b[K");
-            let _ = io::stderr().flush();
-        }
-    }
+    lines: Lines,
 }
 
 impl Consumer for Watch {
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         self.view.start(start, clock)?;
         self.view.flush()?;
-        if io::stderr().is_terminal() {
-            self.waiting = true;
-            eprint!("tcptrace: waiting for a connection to change its state (Ctrl-C ends)");
-            let _ = io::stderr().flush();
-        }
+        self.lines.wait_for("a connection to change its state");
         Ok(())
     }
 
@@ -142,23 +101,16 @@ impl Consumer for Watch {
         it: &Transition,
         around: &mut Surroundings<'_>,
     ) -> io::Result<ControlFlow<()>> {
-        self.stop_waiting();
+        self.lines.stop_waiting();
         self.view.transition(it, around)?;
-        self.shown += 1;
-        if let Some(left) = &mut self.left {
-            *left -= 1;
-            if *left == 0 {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+        Ok(self.lines.one_more())
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
-        self.stop_waiting();
+        self.lines.stop_waiting();
         self.view.lost(events)?;
         if !self.view.tells_losses() {
-            report_loss(events);
+            lines::report_loss(events);
         }
         self.view.flush()
     }
@@ -168,6 +120,6 @@ impl Consumer for Watch {
     }
 
     fn shown(&self) -> u64 {
-        self.shown
+        self.lines.shown()
     }
 }

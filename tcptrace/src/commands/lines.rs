@@ -1,0 +1,94 @@
+//! The lines that a live command shows: how many there are, and what stands on the terminal before
+//! the first.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    ops::ControlFlow,
+};
+
+use crate::view::End;
+
+/// Counts lines, up to a limit.
+#[derive(Debug)]
+pub(super) struct Lines {
+    shown: u64,
+    left: Option<u64>,
+    /// The message that nothing has happened yet stands on the terminal.
+    waiting: bool,
+}
+
+impl Lines {
+    /// At most so many lines.
+    pub fn new(most: Option<u64>) -> Self {
+        Self {
+            shown: 0,
+            left: most,
+            waiting: false,
+        }
+    }
+
+    /// Says what is waited for, if somebody sits at the terminal: a quiet machine must not look
+    /// broken.
+    pub fn wait_for(&mut self, what: &str) {
+        if io::stderr().is_terminal() {
+            self.waiting = true;
+            eprint!("tcptrace: waiting for {what} (Ctrl-C ends)");
+            let _ = io::stderr().flush();
+        }
+    }
+
+    /// Takes the message back; to be called before anything is written.
+    pub fn stop_waiting(&mut self) {
+        if std::mem::take(&mut self.waiting) {
+            eprint!("\r\x1b[K");
+            let _ = io::stderr().flush();
+        }
+    }
+
+    /// One line was shown. Breaks when it was the last.
+    pub fn one_more(&mut self) -> ControlFlow<()> {
+        self.shown += 1;
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        if self.are_enough() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Whether no more are wanted.
+    pub fn are_enough(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// How many were shown.
+    pub fn shown(&self) -> u64 {
+        self.shown
+    }
+}
+
+/// Says on stderr that events were lost just now.
+pub(super) fn report_loss(events: u64) {
+    eprintln!(
+        "tcptrace: {events} events lost: they came faster than they were read (a larger \
+         --buffer-size or a narrower filter helps)"
+    );
+}
+
+/// Says on stderr what a reader of the output must know at the end.
+pub(super) fn report(end: &End) {
+    if end.lost > 0 {
+        eprintln!(
+            "tcptrace: {} events were lost in all; what is shown of their connections is \
+             incomplete",
+            end.lost
+        );
+    }
+    if end.forgotten > 0 {
+        eprintln!(
+            "tcptrace: {} connections were forgotten, as too many were open at once; what is \
+             shown of them is incomplete",
+            end.forgotten
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! `tcptrace list`: the sockets that there are now. It loads nothing into the kernel.
+
+use std::io::{self, BufWriter, Write as _};
+
+use anyhow::Result;
+
+use super::watch::Output;
+use crate::{
+    filter::Filter,
+    kernel::{Cgroups, Clock, monotonic_now},
+    snapshot::{self, Scope},
+    view::{
+        Colour, Counts, Palette, ShownSockets, SocketLayout, sockets_csv, sockets_json,
+        sockets_table, terminal,
+    },
+};
+
+/// What `list` is told.
+#[derive(Clone, Debug)]
+pub struct ListOptions {
+    /// What is asked for.
+    pub filter: Filter,
+    /// Which network namespaces are looked into.
+    pub scope: Scope,
+    /// Only count them, by state.
+    pub summary: bool,
+    /// The format.
+    pub output: Output,
+    /// When to colour.
+    pub colour: Colour,
+}
+
+/// Shows the sockets that there are now.
+///
+/// # Errors
+/// [`snapshot::Unable`] when this machine can't tell, or when the output can't be written.
+pub fn list(options: &ListOptions) -> Result<()> {
+    let mut listing = snapshot::list(options.scope)?;
+    let wall_ns = Clock::new().wall(monotonic_now());
+    for failure in &listing.failures {
+        eprintln!("tcptrace: {failure}");
+    }
+    if listing.unknown_owners > 0 && !nix::unistd::geteuid().is_root() {
+        eprintln!(
+            "tcptrace: whose {} of the sockets are is not to be seen: that takes root, or \
+             CAP_SYS_PTRACE",
+            listing.unknown_owners
+        );
+    }
+    let mut cgroups = Cgroups::new();
+    listing
+        .sockets
+        .retain(|socket| options.filter.matches_socket(socket, &mut cgroups));
+    let sockets = &listing.sockets[..];
+    let palette = Palette::stdout(options.colour);
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    if options.summary {
+        let counts = Counts::of(sockets, &options.filter.states);
+        match options.output {
+            Output::Table => counts.table(&mut out, palette)?,
+            Output::Json => counts.json(&mut out)?,
+            Output::Csv => counts.csv(&mut out)?,
+        }
+    } else {
+        let mut shown = ShownSockets {
+            wall_ns,
+            sockets,
+            cgroups: &mut cgroups,
+        };
+        match options.output {
+            Output::Table => {
+                let layout = SocketLayout::new(terminal::columns(), !terminal::speaks_unicode());
+                sockets_table(&mut out, &shown, palette, layout)?;
+            }
+            Output::Json => sockets_json(&mut out, &mut shown)?,
+            Output::Csv => sockets_csv(&mut out, &mut shown)?,
+        }
+    }
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! What all live commands share: kernel → decode → track → filter, until something ends it.
+
+mod attach;
+mod round;
+mod run;
+mod sink;
+
+use std::{
+    ffi::OsString,
+    io,
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use tokio::signal::unix::Signal as Signals;
+
+use crate::{
+    filter::Filter,
+    kernel::{self, Cgroups, Clock, Kernel, Reader},
+    track::{Tracker, Transition},
+    view::{End, Start, Surroundings},
+};
+
+/// When to stop by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limit {
+    /// After that long.
+    pub duration: Option<Duration>,
+}
+
+/// What every live command is told.
+#[derive(Clone, Debug)]
+pub struct LiveOptions {
+    /// What is asked for.
+    pub filter: Filter,
+    /// When to stop.
+    pub limit: Limit,
+    /// Size of the ring buffer.
+    pub buffer_bytes: u32,
+    /// Fail if an event was lost.
+    pub strict: bool,
+    /// Let the kernel half log.
+    pub kernel_log: bool,
+    /// Trace this command alone, and end when it does.
+    pub command: Vec<OsString>,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// The exit status.
+    pub code: u8,
+    /// Numbers for the last line.
+    pub end: End,
+}
+
+/// What a live command does with what happens.
+pub trait Consumer {
+    /// Tracing has begun.
+    ///
+    /// # Errors
+    /// Whatever writing fails with; the same below.
+    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()>;
+    /// A transition that is asked for. Breaks when no more are.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn transition(
+        &mut self,
+        it: &Transition,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>>;
+    /// Events were lost.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn lost(&mut self, events: u64) -> io::Result<()>;
+    /// All that happened so far was told.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn flush(&mut self) -> io::Result<()>;
+    /// Nothing more happens: what was waited for is told with what is known.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn finish(&mut self, _around: &mut Surroundings<'_>) -> io::Result<()> {
+        Ok(())
+    }
+    /// How many lines were shown.
+    fn shown(&self) -> u64;
+}
+
+/// Tracing, with all that belongs to it.
+pub struct Live {
+    kernel: Kernel,
+    reader: Reader,
+    tracker: Tracker,
+    filter: Filter,
+    clock: Clock,
+    cgroups: Cgroups,
+    /// Records between two looks at the count of losses: fewer than fit into the ring buffer, so
+    /// that a loss is known before anything behind it is read.
+    chunk: usize,
+    /// When ports may be looked for again.
+    look_again: Instant,
+    /// The consumer wants no more.
+    enough: bool,
+    /// Records that could not be read.
+    broken_records: u64,
+    /// Made before anything else, so that no signal is missed.
+    interrupted: Signals,
+    terminated: Signals,
+}
+
+impl Live {
+    /// What can't be seen on this machine.
+    #[must_use]
+    pub fn degraded(&self) -> &[kernel::Degraded] {
+        &self.kernel.degraded
+    }
+}

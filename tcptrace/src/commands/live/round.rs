@@ -1,0 +1,124 @@
+//! One look at the ring buffer.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Consumer, Live, sink::Sink};
+use crate::{decode::decode, kernel, snapshot::Namespaces, track::Tracker};
+
+/// Another CPU may have taken the time of an event and not have reserved its record yet.
+const MARGIN_NS: u64 = 1_000_000;
+/// Looks for ports of unanswered SYNs, so often at the most, and at the least: a line is held
+/// back for 90 ms, and looked for after 40 ms.
+const LOOK: Duration = Duration::from_millis(20);
+const MOST_LOOK: Duration = Duration::from_millis(45);
+
+/// Whether a round emptied the ring buffer, and whether more is asked for.
+pub(super) struct Round {
+    pub empty: bool,
+    pub enough: bool,
+}
+
+impl Live {
+    /// Reads a chunk of records.
+    pub(super) fn round(&mut self, consumer: &mut impl Consumer) -> Result<Round> {
+        self.clock.refresh();
+        let now = kernel::monotonic_now();
+        self.note_losses(consumer)?;
+
+        let Self {
+            kernel,
+            reader,
+            tracker,
+            filter,
+            clock,
+            cgroups,
+            chunk,
+            enough,
+            broken_records,
+            ..
+        } = self;
+        let mut sink = Sink::new(filter, clock, cgroups, enough, consumer);
+        let mut last = 0;
+        let count = reader.drain(*chunk, |record| match decode(record, &kernel.symbols) {
+            Ok(event) => {
+                log::trace!("{event:?}");
+                last = event.time_ns();
+                tracker.apply(&event, &mut |transition| sink.take(transition));
+            }
+            Err(_) => *broken_records += 1,
+        });
+        let empty = count < *chunk;
+        sink.finish()?;
+        let known = if empty { now } else { last.min(now) }.saturating_sub(MARGIN_NS);
+        // Before anything is given up, as it may have waited unread for long.
+        self.look_for_ports(known, consumer)?;
+        self.emit(consumer, |tracker, sink| {
+            tracker.advance(known, &mut |it| sink.take(it));
+        })?;
+        if empty {
+            consumer.flush()?;
+        }
+        Ok(Round {
+            empty,
+            enough: self.enough,
+        })
+    }
+
+    /// Asks sock_diag for the ports of SYNs that nobody has answered yet.
+    fn look_for_ports(&mut self, now: u64, consumer: &mut impl Consumer) -> Result<()> {
+        if Instant::now() < self.look_again {
+            return Ok(());
+        }
+        let mut wanted: Vec<(u32, Option<u32>)> = self
+            .tracker
+            .without_port(now)
+            .map(|(_, netns, pid)| (netns, pid))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        wanted.sort_unstable();
+        wanted.dedup_by_key(|(netns, _)| *netns);
+        for (netns, pid) in wanted {
+            let found = Namespaces::syn_sent(netns, pid);
+            self.emit(consumer, |tracker, sink| {
+                for (cookie, tuple) in &found {
+                    tracker.learn(*cookie, tuple, &mut |it| sink.take(it));
+                }
+            })?;
+        }
+        // The kernel walks its whole table: a tenth of the time at the most.
+        self.look_again = Instant::now() + (began.elapsed() * 10).clamp(LOOK, MOST_LOOK);
+        Ok(())
+    }
+
+    /// Hands transitions to the consumer that are not the answer to one event.
+    pub(super) fn emit<C: Consumer>(
+        &mut self,
+        consumer: &mut C,
+        tell: impl FnOnce(&mut Tracker, &mut Sink<'_, C>),
+    ) -> Result<()> {
+        let mut sink = Sink::new(
+            &self.filter,
+            &self.clock,
+            &mut self.cgroups,
+            &mut self.enough,
+            consumer,
+        );
+        tell(&mut self.tracker, &mut sink);
+        sink.finish()
+    }
+
+    /// Tells of losses before anything behind them is concluded from.
+    pub(super) fn note_losses(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+        let lost = self.reader.newly_lost();
+        if lost > 0 {
+            self.tracker.note_loss();
+            consumer.lost(lost)?;
+        }
+        Ok(())
+    }
+}

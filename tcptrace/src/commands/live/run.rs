@@ -1,0 +1,186 @@
+//! The loop, and what ends it.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use nix::sys::signal::Signal;
+use tokio::io::{Interest, unix::AsyncFd};
+
+use super::{
+    super::child::{self, Traced},
+    Consumer, Live, LiveOptions, Outcome,
+};
+use crate::{
+    kernel, snapshot,
+    view::{End, Start, Surroundings},
+};
+
+/// How often the ring buffer is looked at. The kernel half wakes nobody before it is a quarter
+/// full, and a line should be shown within 100 ms.
+const POLL: Duration = Duration::from_millis(20);
+/// What the traced command leaves behind is told for so long: the other side's FIN, mostly.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Why the loop goes on.
+enum Woken {
+    Poll,
+    Signal(Signal),
+    /// The traced command ended, with that status.
+    Ended(u8),
+}
+
+impl Live {
+    /// Runs until something ends it: a signal, a limit, the consumer, or the traced command.
+    ///
+    /// # Errors
+    /// When the output can't be written, or the traced command not be started. A closed pipe is
+    /// an [`io::Error`] of kind [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+    pub async fn run(
+        mut self,
+        options: &LiveOptions,
+        consumer: &mut impl Consumer,
+    ) -> Result<Outcome> {
+        let ring = self.reader.descriptor()?;
+        // SAFETY: `wakeups` owns the descriptor, and closes it only after it is deregistered.
+        let wakeups = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
+            .context("cannot wait for the ring buffer")?;
+        let mut logger = match options.kernel_log {
+            true => self.kernel.logger().ok(),
+            false => None,
+        };
+
+        let began = Instant::now();
+        consumer.start(&self.start(), &self.clock)?;
+        let mut traced = match options.command.as_slice() {
+            [] => None,
+            command => match Traced::start(command) {
+                Ok(traced) => Some(traced),
+                Err(error) => {
+                    eprintln!("tcptrace: cannot run {}: {error}", command[0].display());
+                    let end = self.end(began, consumer);
+                    return Ok(Outcome {
+                        code: child::code_of_failure(&error),
+                        end,
+                    });
+                }
+            },
+        };
+        let mut deadline = options.limit.duration.map(|limit| began + limit);
+        let mut code = 0;
+        let mut signalled = false;
+        let mut settling = false;
+
+        loop {
+            let round = self.round(consumer)?;
+            if let Some(logger) = &mut logger {
+                logger.flush();
+            }
+            if round.enough || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                match &traced {
+                    // It is asked to end, and then given the time to.
+                    Some(traced) if !settling && !signalled => {
+                        signalled = true;
+                        deadline = None;
+                        traced.signal(Signal::SIGTERM);
+                    }
+                    Some(_) if !settling => {}
+                    _ => break,
+                }
+            }
+            let pause = if round.empty { POLL } else { Duration::ZERO };
+            let woken = tokio::select! {
+                biased;
+                _ = self.interrupted.recv() => Woken::Signal(Signal::SIGINT),
+                _ = self.terminated.recv() => Woken::Signal(Signal::SIGTERM),
+                status = ended(&mut traced), if traced.is_some() && !settling => {
+                    Woken::Ended(status.map_or(1, child::code))
+                }
+                () = nap(pause) => Woken::Poll,
+                Ok(mut ready) = wakeups.readable(), if round.empty => {
+                    ready.clear_ready();
+                    Woken::Poll
+                }
+            };
+            match (woken, &traced) {
+                (Woken::Poll, _) => {}
+                // It ends us by its own end; who is impatient signals twice.
+                (Woken::Signal(signal), Some(traced)) if !signalled => {
+                    signalled = true;
+                    traced.signal(signal);
+                }
+                (Woken::Signal(_), _) => break,
+                (Woken::Ended(status), _) => {
+                    code = status;
+                    settling = true;
+                    deadline = Some(Instant::now() + SETTLE);
+                }
+            }
+        }
+        // Everything that is in the buffer by now.
+        let last = kernel::monotonic_now();
+        loop {
+            let round = self.round(consumer)?;
+            if round.empty || round.enough || kernel::monotonic_now() > last + 2_000_000_000 {
+                break;
+            }
+        }
+        self.note_losses(consumer)?;
+        self.emit(consumer, |tracker, sink| {
+            tracker.finish(&mut |it| sink.take(it))
+        })?;
+        consumer.finish(&mut Surroundings {
+            clock: &self.clock,
+            cgroups: &mut self.cgroups,
+        })?;
+        consumer.flush()?;
+        let end = self.end(began, consumer);
+        if options.strict && end.lost > 0 && code == 0 {
+            code = 1;
+        }
+        Ok(Outcome { code, end })
+    }
+
+    fn start(&self) -> Start {
+        Start {
+            version: env!("CARGO_PKG_VERSION"),
+            kernel: kernel::release(),
+            netns: snapshot::own(),
+            mono_ns: kernel::monotonic_now(),
+            degraded: self.kernel.degraded.clone(),
+        }
+    }
+
+    fn end(&self, began: Instant, consumer: &impl Consumer) -> End {
+        if self.broken_records > 0 {
+            log::error!(
+                "{} records of the kernel half could not be read",
+                self.broken_records
+            );
+        }
+        End {
+            transitions: consumer.shown(),
+            lost: self.reader.lost(),
+            forgotten: self.tracker.forgotten(),
+            duration: began.elapsed(),
+        }
+    }
+}
+
+async fn ended(traced: &mut Option<Traced>) -> io::Result<std::process::ExitStatus> {
+    match traced {
+        Some(traced) => traced.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sleeps, or only lets signals in.
+async fn nap(pause: Duration) {
+    if pause.is_zero() {
+        tokio::task::yield_now().await;
+    } else {
+        tokio::time::sleep(pause).await;
+    }
+}
