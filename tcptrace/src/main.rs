@@ -6,7 +6,7 @@ use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 use cli::Invocation;
-use tcptrace::{commands, kernel::KernelError};
+use tcptrace::{commands, kernel::KernelError, snapshot::Unable};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -31,12 +31,13 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match cli.into_invocation() {
-            Invocation::Watch(options) => commands::watch(&options).await,
-            Invocation::Flows(options) => commands::flows(&options).await,
+            Invocation::Watch(options) => commands::watch(&options).await.map(|it| it.code),
+            Invocation::Flows(options) => commands::flows(&options).await.map(|it| it.code),
+            Invocation::List(options) => commands::list(&options).map(|()| 0),
         }
     });
     match done {
-        Ok(outcome) => ExitCode::from(outcome.code),
+        Ok(code) => ExitCode::from(code),
         Err(error) => explain(&error),
     }
 }
@@ -50,7 +51,7 @@ fn explain(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!("tcptrace: {error:#}");
-    ExitCode::from(if error.is::<KernelError>() {
+    ExitCode::from(if error.is::<KernelError>() || error.is::<Unable>() {
         UNABLE
     } else {
         FAILED

@@ -3,11 +3,13 @@
 mod child;
 mod flows;
 mod lines;
+mod list;
 mod live;
 mod watch;
 
 pub use self::{
     flows::{FlowsOptions, flows},
+    list::{ListOptions, list},
     live::{Limit, Live, LiveOptions, Outcome},
     watch::{Output, WatchOptions, watch},
 };

@@ -11,6 +11,7 @@ use crate::{
     decode::{Owner, Tuple},
     flows::FlowRecord,
     kernel::Cgroups,
+    snapshot::Socket,
     track::{State, Transition},
 };
 
@@ -112,6 +113,14 @@ impl Filter {
             && self.matches_owner(&flow.owner, flow.followed)
             && (self.states.is_empty() || self.states.iter().any(|state| flow.went_through(*state)))
             && self.matches_cgroup(&flow.owner, cgroups)
+    }
+
+    /// Whether a socket is asked for.
+    pub fn matches_socket(&self, socket: &Socket, cgroups: &mut Cgroups) -> bool {
+        self.matches_tuple(&socket.tuple)
+            && self.matches_owner(&socket.owner, false)
+            && (self.states.is_empty() || self.states.contains(&socket.state))
+            && self.matches_cgroup(&socket.owner, cgroups)
     }
 
     /// What the kernel half can decide, too.

@@ -1,54 +1,34 @@
 //! The TCP sockets of one network namespace, by sock_diag.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{convert::Infallible, io};
 
 use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_sock_diag::{
     SockDiagMessage,
     constants::{AF_INET, AF_INET6, IPPROTO_TCP},
-    inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags, Timer},
+    inet::{ExtensionFlags, InetRequest, SocketId, StateFlags},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 
-use crate::{
-    decode::{Cookie, Endpoint, Tuple},
-    track::{ExistingKind, State},
-};
+use super::{found::Found, reply};
 
 /// All states; the kernel takes SYN_RECV for requests, too (`inet_diag_dump_icsk()`).
 pub const ALL_STATES: StateFlags = StateFlags::all();
+/// These, and sockets that are bound and do nothing: TCP_BOUND_INACTIVE, since Linux 6.8.
+pub const ALL_AND_BOUND: StateFlags =
+    StateFlags::from_bits_retain(StateFlags::all().bits() | 1 << 13);
 /// Only SYN_SENT.
 pub const SYN_SENT: StateFlags = StateFlags::SYN_SENT;
 
 /// Big enough for what the kernel sends at once (`netlink_dump()`: 32 KiB at the most).
 const BUFFER: usize = 1 << 15;
 
-/// A socket that sock_diag told of.
-#[derive(Clone, Copy, Debug)]
-pub struct Found {
-    /// Its cookie, which it has from now on.
-    pub cookie: Option<Cookie>,
-    /// Its addresses and ports.
-    pub tuple: Tuple,
-    /// Its state.
-    pub state: State,
-    /// Which kind it is.
-    pub kind: ExistingKind,
-    /// The user of a full socket.
-    pub uid: u32,
-    /// The inode of a full socket that a process has; 0 otherwise.
-    pub inode: u32,
-}
-
 /// Looks at the sockets of the network namespace that this thread is in.
 ///
 /// # Errors
-/// When the kernel has no sock_diag for TCP (`modprobe tcp_diag`), or netlink fails.
+/// [`io::ErrorKind::Unsupported`] when the kernel has no sock_diag for TCP; or netlink fails.
 pub fn dump(netns: u32, states: &StateFlags) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
     for (family, id) in [
@@ -67,7 +47,7 @@ fn dump_family(
     socket_id: SocketId,
     found: &mut Vec<Found>,
 ) -> io::Result<()> {
-    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    let mut socket = Socket::new(NETLINK_SOCK_DIAG).map_err(known)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
 
@@ -94,13 +74,19 @@ fn dump_family(
         let size = socket.recv(&mut &mut buffer[..], 0)?;
         let mut rest = &buffer[..size];
         while !rest.is_empty() {
-            let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest)
+            let message = NetlinkMessage::<Payload>::deserialize(rest)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
             match message.payload {
+                // What stops a dump comes in either.
+                NetlinkPayload::Done(done) if done.code < 0 => {
+                    return Err(known(io::Error::from_raw_os_error(
+                        done.code.saturating_neg(),
+                    )));
+                }
                 NetlinkPayload::Done(_) => return Ok(()),
-                NetlinkPayload::Error(error) => return Err(error.to_io()),
-                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                    found.extend(read(netns, &response));
+                NetlinkPayload::Error(error) => return Err(known(error.to_io())),
+                NetlinkPayload::InnerMessage(Payload(bytes)) => {
+                    found.extend(reply::read(netns, &bytes));
                 }
                 _ => {}
             }
@@ -111,40 +97,43 @@ fn dump_family(
     }
 }
 
-fn read(netns: u32, response: &InetResponse) -> Option<Found> {
-    let header = &response.header;
-    let state = State::from_kernel(header.state)?;
-    let id = &header.socket_id;
-    let kind = match (&header.timer, state) {
-        (Some(Timer::TimeWait), _) | (_, State::TimeWait) => ExistingKind::Minisock,
-        (_, State::SynRecv) if header.inode == 0 => ExistingKind::Request,
-        _ => ExistingKind::Socket,
-    };
-    let local = canonical(id.source_address, id.destination_address);
-    let remote = canonical(id.destination_address, id.destination_address);
-    Some(Found {
-        cookie: Cookie::new(u64::from_ne_bytes(id.cookie)),
-        tuple: Tuple {
-            netns,
-            local: Endpoint::new(local, id.source_port),
-            remote: Endpoint::new(remote, id.destination_port),
-        },
-        state,
-        kind,
-        uid: header.uid,
-        inode: header.inode,
-    })
+/// A message as it came.
+struct Payload(Vec<u8>);
+
+impl NetlinkDeserializable for Payload {
+    type Error = Infallible;
+
+    fn deserialize(_: &NetlinkHeader, payload: &[u8]) -> Result<Self, Infallible> {
+        Ok(Self(payload.to_owned()))
+    }
 }
 
-/// An address as the kernel half tells it: IPv4 where the peer's is IPv4-mapped.
-fn canonical(addr: IpAddr, peer: IpAddr) -> IpAddr {
-    let mapped = |addr: IpAddr| match addr {
-        IpAddr::V6(addr) => addr.to_ipv4_mapped(),
-        IpAddr::V4(_) => None,
-    };
-    match (mapped(addr), mapped(peer), addr) {
-        (Some(addr), Some(_), _) => IpAddr::V4(addr),
-        (None, Some(_), IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => IpAddr::V4([0, 0, 0, 0].into()),
-        (_, _, addr) => addr,
+/// Tells a kernel that has no sock_diag, or none for TCP, from whatever else may fail.
+fn known(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT | libc::EOPNOTSUPP) => {
+            io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!(
+                    "this kernel does not tell of TCP sockets ({error}): modprobe tcp_diag, or a \
+                     kernel built with CONFIG_INET_TCP_DIAG"
+                ),
+            )
+        }
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_sock_diag_is_told_from_other_failures() {
+        let missing = known(io::Error::from_raw_os_error(libc::ENOENT));
+        assert_eq!(missing.kind(), io::ErrorKind::Unsupported);
+        assert!(missing.to_string().contains("modprobe tcp_diag"));
+        let other = known(io::Error::from_raw_os_error(libc::ENOMEM));
+        assert_eq!(other.raw_os_error(), Some(libc::ENOMEM));
     }
 }

@@ -2,14 +2,18 @@
 //! in every network namespace that a process lives in, and /proc for who has them.
 
 mod dump;
+mod found;
+mod listing;
 mod namespaces;
 mod owners;
+mod reply;
 
 use crate::track::{Existing, ExistingKind, State};
 
 use self::owners::Owners;
 pub use self::{
-    dump::Found,
+    found::{Found, Timer, TimerKind},
+    listing::{Listing, Scope, Socket, Unable, list},
     namespaces::{KeepaliveSettings, Namespaces, inode_of, own},
 };
 

@@ -11,7 +11,7 @@ use std::{
 use netlink_packet_sock_diag::inet::StateFlags;
 use nix::sched::{CloneFlags, setns};
 
-use super::dump::{self, Found};
+use super::{dump, found::Found};
 use crate::decode::{Cookie, Tuple};
 
 /// Where `ip netns` and Docker keep namespaces that no process may live in.

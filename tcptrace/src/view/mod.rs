@@ -9,6 +9,7 @@ mod json;
 mod line;
 mod process;
 mod row;
+mod sockets;
 mod table;
 pub mod terminal;
 mod time;
@@ -23,6 +24,7 @@ pub use self::{
     csv::Csv,
     flows::{FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, ShownFlow},
     json::Json,
+    sockets::{Counts, ShownSockets, SocketLayout, sockets_csv, sockets_json, sockets_table},
     table::{Layout, Table},
     time::TimeFormat,
 };

@@ -1,0 +1,61 @@
+//! `tcptrace list`.
+
+use clap::Args;
+use tcptrace::{
+    commands::{ListOptions, Output},
+    filter::Filter,
+    snapshot::Scope,
+    track::State,
+    view::Colour,
+};
+
+use super::sockets::SocketArgs;
+
+/// Options of `tcptrace list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    #[command(flatten)]
+    sockets: SocketArgs,
+    /// All network namespaces, not just this one.
+    #[arg(long, conflicts_with = "netns", help_heading = "Filters")]
+    all_netns: bool,
+    /// Sockets in these states: time-wait, ESTABLISHED, …
+    #[arg(
+        long,
+        value_name = "STATE",
+        value_delimiter = ',',
+        help_heading = "Filters"
+    )]
+    state: Vec<State>,
+
+    /// Only count them, by state.
+    #[arg(short = 's', long)]
+    summary: bool,
+    /// Format of the output.
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    output: Output,
+    /// When to colour; NO_COLOR is honoured.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: Colour,
+}
+
+impl ListArgs {
+    /// What `list` is told.
+    pub fn into_options(self) -> ListOptions {
+        let filter = Filter {
+            states: self.state,
+            ..self.sockets.into_filter()
+        };
+        ListOptions {
+            scope: match (self.all_netns, filter.netns) {
+                (true, _) => Scope::All,
+                (false, Some(inode)) => Scope::One(inode),
+                (false, None) => Scope::Own,
+            },
+            filter,
+            summary: self.summary,
+            output: self.output,
+            colour: self.color,
+        }
+    }
+}

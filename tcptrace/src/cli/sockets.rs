@@ -1,0 +1,144 @@
+//! Which sockets are asked for: options that all commands about sockets have.
+
+use std::{net::IpAddr, path::Path};
+
+use clap::Args;
+use ipnet::IpNet;
+use tcptrace::{
+    filter::{Family, Filter, PortSet},
+    kernel::Cgroups,
+    snapshot,
+};
+
+/// Which sockets are asked for.
+#[derive(Args, Debug)]
+pub struct SocketArgs {
+    /// IPv4 only (IPv4-mapped IPv6 is IPv4).
+    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = "Filters")]
+    ipv4: bool,
+    /// IPv6 only.
+    #[arg(short = '6', long, help_heading = "Filters")]
+    ipv6: bool,
+    /// Local ports: 80, 80,443 or 8000-8099.
+    #[arg(short = 'L', long, value_name = "PORTS", help_heading = "Filters")]
+    local_port: Option<PortSet>,
+    /// Remote ports.
+    #[arg(short = 'D', long, value_name = "PORTS", help_heading = "Filters")]
+    remote_port: Option<PortSet>,
+    /// Ports of either side.
+    #[arg(short = 'P', long, value_name = "PORTS", help_heading = "Filters")]
+    port: Option<PortSet>,
+    /// Addresses of either side: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32.
+    #[arg(short = 'a', long, value_name = "CIDR", value_delimiter = ',', value_parser = cidr, help_heading = "Filters")]
+    addr: Vec<IpNet>,
+    /// Local addresses.
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = cidr, help_heading = "Filters")]
+    local_addr: Vec<IpNet>,
+    /// Remote addresses.
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = cidr, help_heading = "Filters")]
+    remote_addr: Vec<IpNet>,
+    /// Process ids.
+    #[arg(short = 'p', long, value_name = "PID", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..), help_heading = "Filters")]
+    pid: Vec<u32>,
+    /// Process names.
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        help_heading = "Filters"
+    )]
+    comm: Vec<String>,
+    /// Users, by id or name.
+    #[arg(long, value_name = "UID", value_delimiter = ',', value_parser = uid, help_heading = "Filters")]
+    uid: Vec<u32>,
+    /// One network namespace: a path, a name of `ip netns`, an inode number, or self.
+    #[arg(long, value_name = "NETNS", value_parser = netns, help_heading = "Filters")]
+    netns: Option<u32>,
+    /// One cgroup (v2) and those below it.
+    #[arg(long, value_name = "PATH", value_parser = cgroup, help_heading = "Filters")]
+    cgroup: Option<String>,
+}
+
+impl SocketArgs {
+    /// The filter; states are not among these options.
+    pub fn into_filter(self) -> Filter {
+        let family = match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::Ipv4),
+            (_, true) => Some(Family::Ipv6),
+            _ => None,
+        };
+        Filter {
+            family,
+            local_ports: self.local_port,
+            remote_ports: self.remote_port,
+            ports: self.port,
+            local_addrs: self.local_addr,
+            remote_addrs: self.remote_addr,
+            addrs: self.addr,
+            pids: self.pid,
+            comms: self.comm,
+            uids: self.uid,
+            netns: self.netns,
+            cgroup: self.cgroup,
+            states: Vec::new(),
+            followed: false,
+        }
+    }
+}
+
+fn cidr(given: &str) -> Result<IpNet, String> {
+    let net: IpNet = given
+        .parse()
+        .or_else(|_| given.parse::<IpAddr>().map(IpNet::from))
+        .map_err(
+            |_| "it takes an address or a prefix, as in 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32",
+        )?;
+    // IPv4-mapped addresses are shown as IPv4, and so are asked for.
+    if let IpNet::V6(v6) = net
+        && v6.prefix_len() >= 96
+        && let Some(v4) = v6.addr().to_ipv4_mapped()
+    {
+        return IpNet::new(v4.into(), v6.prefix_len() - 96).map_err(|error| error.to_string());
+    }
+    Ok(net.trunc())
+}
+
+fn uid(given: &str) -> Result<u32, String> {
+    given
+        .parse()
+        .or_else(|_| match nix::unistd::User::from_name(given) {
+            Ok(Some(user)) => Ok(user.uid.as_raw()),
+            _ => Err("there is no such user; it takes an id, as in 1000, or a name".to_owned()),
+        })
+}
+
+fn netns(given: &str) -> Result<u32, String> {
+    if given == "self" {
+        return snapshot::own().ok_or_else(|| {
+            "the own network namespace can't be told: is /proc mounted?".to_owned()
+        });
+    }
+    if let Ok(inode) = given.parse() {
+        return Ok(inode);
+    }
+    let named = Path::new("/run/netns").join(given);
+    let path = if given.contains('/') {
+        Path::new(given)
+    } else {
+        named.as_path()
+    };
+    snapshot::inode_of(path).ok_or_else(|| {
+        format!(
+            "there is no {}; it takes a path as in /proc/123/ns/net, a name of `ip netns`, an \
+             inode number, or self",
+            path.display()
+        )
+    })
+}
+
+fn cgroup(given: &str) -> Result<String, String> {
+    Cgroups::new()
+        .resolve(Path::new(given))
+        .map_err(|error| error.to_string())
+}

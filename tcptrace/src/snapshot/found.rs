@@ -1,0 +1,74 @@
+//! What sock_diag tells of a socket.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::{
+    decode::{Cgroup, Cookie, Tuple},
+    track::{ExistingKind, State},
+};
+
+/// A socket that sock_diag told of.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// Its cookie, which it has from now on.
+    pub cookie: Option<Cookie>,
+    /// Its addresses and ports.
+    pub tuple: Tuple,
+    /// Its state.
+    pub state: State,
+    /// Which kind it is.
+    pub kind: ExistingKind,
+    /// The user of a full socket.
+    pub uid: u32,
+    /// The inode of a full socket that a process has; 0 otherwise.
+    pub inode: u32,
+    /// The timer that runs.
+    pub timer: Option<Timer>,
+    /// Bytes that were not read; of a listener, connections that were not accepted.
+    pub recv_queue: u32,
+    /// Bytes that were not acknowledged; of a listener, its backlog.
+    pub send_queue: u32,
+    /// The control group that it was made in; only of a full socket.
+    pub cgroup: Option<Cgroup>,
+}
+
+/// A timer of a socket. There may be others: the kernel tells of the one that matters most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// What it is for.
+    pub kind: TimerKind,
+    /// When it runs out; zero when it should have by now.
+    pub remaining: Duration,
+    /// How often it ran out without an answer.
+    pub retries: u8,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// To send again what was not acknowledged.
+    Retransmit,
+    /// To ask a quiet peer whether it is still there.
+    Keepalive,
+    /// To end a TIME_WAIT, or the FIN_WAIT2 of an orphan.
+    #[serde(rename = "timewait")]
+    TimeWait,
+    /// To ask a peer with a closed window whether it is open again.
+    Probe,
+}
+
+impl TimerKind {
+    /// The name in JSON and CSV.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retransmit => "retransmit",
+            Self::Keepalive => "keepalive",
+            Self::TimeWait => "timewait",
+            Self::Probe => "probe",
+        }
+    }
+}

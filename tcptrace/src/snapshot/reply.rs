@@ -1,0 +1,291 @@
+//! Reads what sock_diag answers: `struct inet_diag_msg` (linux/inet_diag.h), and the attributes
+//! behind it. The timer of a TIME_WAIT is why this is done here: netlink-packet-sock-diag drops
+//! the time that is left.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
+
+use netlink_packet_core::NlasIterator;
+use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6};
+use zerocopy::FromBytes;
+
+use super::found::{Found, Timer, TimerKind};
+use crate::{
+    decode::{Cgroup, Cookie, Endpoint, Tuple},
+    track::{ExistingKind, State},
+};
+
+/// The attribute with the id of the cgroup (Linux 5.7).
+const INET_DIAG_CGROUP_ID: u16 = 21;
+
+/// `struct inet_diag_msg`. Ports and addresses are in network order.
+#[derive(FromBytes)]
+#[repr(C)]
+struct Header {
+    family: u8,
+    state: u8,
+    timer: u8,
+    retries: u8,
+    local_port: u16,
+    remote_port: u16,
+    local: [u8; 16],
+    remote: [u8; 16],
+    _interface: u32,
+    cookie: [u8; 8],
+    expires_ms: u32,
+    recv_queue: u32,
+    send_queue: u32,
+    uid: u32,
+    inode: u32,
+}
+
+/// Reads the answer for one socket; `None` if it is none, or of a kind that this doesn't know.
+pub(super) fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
+    let (header, attributes) = Header::read_from_prefix(bytes).ok()?;
+    let state = State::from_kernel(header.state)?;
+    let local = address(header.family, header.local)?;
+    let remote = address(header.family, header.remote)?;
+    let minisock = header.timer == 3 || state == State::TimeWait;
+    let kind = match state {
+        _ if minisock => ExistingKind::Minisock,
+        State::SynRecv if header.inode == 0 => ExistingKind::Request,
+        _ => ExistingKind::Socket,
+    };
+    let end = |addr, port| Endpoint::new(canonical(addr, remote), u16::from_be(port));
+    Some(Found {
+        cookie: Cookie::new(u64::from_ne_bytes(header.cookie)),
+        tuple: Tuple {
+            netns,
+            local: end(local, header.local_port),
+            remote: end(remote, header.remote_port),
+        },
+        state,
+        kind,
+        uid: header.uid,
+        inode: header.inode,
+        timer: timer(&header, state),
+        recv_queue: header.recv_queue,
+        send_queue: header.send_queue,
+        cgroup: cgroup(attributes),
+    })
+}
+
+fn timer(header: &Header, state: State) -> Option<Timer> {
+    let kind = match header.timer {
+        1 => TimerKind::Retransmit,
+        // An orphan that waits longer than a minisock may waits by this timer first
+        // (tcp_keepalive_timer()).
+        2 if state == State::FinWait2 && header.inode == 0 => TimerKind::TimeWait,
+        2 => TimerKind::Keepalive,
+        3 => TimerKind::TimeWait,
+        4 => TimerKind::Probe,
+        _ => return None,
+    };
+    // Old kernels count below zero when a timer is late.
+    let remaining = i32::try_from(header.expires_ms).map_or(0, i32::unsigned_abs);
+    Some(Timer {
+        kind,
+        remaining: Duration::from_millis(remaining.into()),
+        retries: header.retries,
+    })
+}
+
+fn cgroup(attributes: &[u8]) -> Option<Cgroup> {
+    NlasIterator::new(attributes)
+        .map_while(Result::ok)
+        .find(|attribute| attribute.kind() == INET_DIAG_CGROUP_ID)
+        .and_then(|attribute| Some(u64::from_ne_bytes(attribute.value().try_into().ok()?)))
+        .and_then(Cgroup::new)
+}
+
+fn address(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {
+    match family {
+        AF_INET => Some(Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]).into()),
+        AF_INET6 => Some(Ipv6Addr::from(bytes).into()),
+        _ => None,
+    }
+}
+
+/// An address as the kernel half tells it: IPv4 where the peer's is IPv4-mapped.
+fn canonical(addr: IpAddr, peer: IpAddr) -> IpAddr {
+    let mapped = |addr: IpAddr| match addr {
+        IpAddr::V6(addr) => addr.to_ipv4_mapped(),
+        IpAddr::V4(_) => None,
+    };
+    match (mapped(addr), mapped(peer), addr) {
+        (Some(addr), Some(_), _) => IpAddr::V4(addr),
+        (None, Some(_), IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => IpAddr::V4([0, 0, 0, 0].into()),
+        (_, _, addr) => addr,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An answer as the kernel writes it.
+    struct Answer {
+        family: u8,
+        state: u8,
+        timer: (u8, u8, u32),
+        addrs: [[u8; 16]; 2],
+        inode: u32,
+        attributes: Vec<u8>,
+    }
+
+    impl Answer {
+        fn new(state: u8) -> Self {
+            let mut local = [0; 16];
+            local[..4].copy_from_slice(&[10, 0, 0, 1]);
+            let mut remote = local;
+            remote[3] = 2;
+            Self {
+                family: AF_INET,
+                state,
+                timer: (0, 0, 0),
+                addrs: [local, remote],
+                inode: 0,
+                attributes: Vec::new(),
+            }
+        }
+
+        fn bytes(&self) -> Vec<u8> {
+            let (timer, retries, expires) = self.timer;
+            let mut bytes = vec![self.family, self.state, timer, retries];
+            bytes.extend(80_u16.to_be_bytes());
+            bytes.extend(4000_u16.to_be_bytes());
+            bytes.extend(self.addrs.as_flattened());
+            bytes.extend(0_u32.to_ne_bytes());
+            bytes.extend(0x1234_u64.to_ne_bytes());
+            for word in [expires, 5, 7, 1000, self.inode] {
+                bytes.extend(word.to_ne_bytes());
+            }
+            assert_eq!(bytes.len(), 72, "as the kernel's");
+            bytes.extend(&self.attributes);
+            bytes
+        }
+
+        fn read(&self) -> Found {
+            read(9, &self.bytes()).expect("it is a socket")
+        }
+    }
+
+    #[test]
+    fn a_full_socket_is_read() {
+        let mut answer = Answer::new(1);
+        answer.inode = 77;
+        // SHUTDOWN, one byte and its padding, and the cgroup.
+        answer.attributes = [&[5_u8, 0, 8, 0, 3, 0, 0, 0, 12, 0, 21, 0][..], &{
+            42_u64.to_ne_bytes()
+        }]
+        .concat();
+        let found = answer.read();
+        assert_eq!(found.cookie, Cookie::new(0x1234));
+        assert_eq!(
+            format!("{:?}", found.tuple.local),
+            "10.0.0.1:80",
+            "in host order"
+        );
+        assert_eq!(format!("{:?}", found.tuple.remote), "10.0.0.2:4000");
+        assert_eq!(found.tuple.netns, 9);
+        assert_eq!(found.state, State::Established);
+        assert_eq!(found.kind, ExistingKind::Socket);
+        assert_eq!((found.recv_queue, found.send_queue), (5, 7));
+        assert_eq!((found.uid, found.inode), (1000, 77));
+        assert_eq!(found.timer, None);
+        assert_eq!(found.cgroup, Cgroup::new(42));
+    }
+
+    #[test]
+    fn timers_have_their_kind_time_and_retries() {
+        for (state, inode, number, kind) in [
+            (1, 5, 1, TimerKind::Retransmit),
+            (1, 5, 2, TimerKind::Keepalive),
+            (5, 5, 2, TimerKind::Keepalive),
+            (5, 0, 2, TimerKind::TimeWait),
+            (5, 0, 3, TimerKind::TimeWait),
+            (6, 0, 3, TimerKind::TimeWait),
+            (1, 5, 4, TimerKind::Probe),
+        ] {
+            let mut answer = Answer::new(state);
+            answer.inode = inode;
+            answer.timer = (number, 3, 59_999);
+            assert_eq!(
+                answer.read().timer,
+                Some(Timer {
+                    kind,
+                    remaining: Duration::from_millis(59_999),
+                    retries: 3
+                })
+            );
+        }
+        let mut late = Answer::new(6);
+        late.timer = (3, 0, (-4_i32).cast_unsigned());
+        assert_eq!(
+            late.read().timer.map(|timer| timer.remaining),
+            Some(Duration::ZERO)
+        );
+    }
+
+    #[test]
+    fn minisocks_and_requests_are_told_from_sockets() {
+        let kind = |state, timer, inode| {
+            let mut answer = Answer::new(state);
+            answer.timer.0 = timer;
+            answer.inode = inode;
+            answer.read().kind
+        };
+        assert_eq!(kind(5, 3, 0), ExistingKind::Minisock);
+        assert_eq!(kind(6, 3, 0), ExistingKind::Minisock);
+        assert_eq!(kind(5, 2, 0), ExistingKind::Socket);
+        assert_eq!(kind(3, 1, 0), ExistingKind::Request);
+        assert_eq!(kind(12, 1, 0), ExistingKind::Request);
+        assert_eq!(kind(3, 1, 8), ExistingKind::Socket);
+    }
+
+    #[test]
+    fn mapped_addresses_are_ipv4() {
+        let mapped = |host| Ipv4Addr::new(10, 0, 0, host).to_ipv6_mapped().octets();
+        let mut answer = Answer::new(1);
+        answer.family = AF_INET6;
+        answer.addrs = [mapped(1), mapped(2)];
+        let tuple = answer.read().tuple;
+        assert_eq!(format!("{:?}", tuple.local), "10.0.0.1:80");
+        assert_eq!(format!("{:?}", tuple.remote), "10.0.0.2:4000");
+    }
+
+    #[test]
+    fn what_is_cut_short_or_of_another_family_is_refused() {
+        let bytes = Answer::new(1).bytes();
+        for length in 0..bytes.len() {
+            assert!(read(9, &bytes[..length]).is_none(), "{length}");
+        }
+        let mut unix = Answer::new(1);
+        unix.family = 1;
+        assert!(read(9, &unix.bytes()).is_none());
+        assert!(read(9, &Answer::new(99).bytes()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(9, &bytes);
+        }
+
+        #[test]
+        fn any_attributes_are_read_or_passed_over(
+            state in 0_u8..15,
+            timer in any::<(u8, u8, u32)>(),
+            attributes in prop::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let mut answer = Answer::new(state);
+            answer.timer = timer;
+            answer.attributes = attributes;
+            let _ = read(9, &answer.bytes());
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A socket as the fields of the interface.
+
+use std::{net::IpAddr, time::Duration};
+
+use serde::Serialize;
+
+use crate::{
+    decode::{Cookie, Endpoint},
+    filter::Family,
+    kernel::Cgroups,
+    snapshot::{Socket, TimerKind},
+    track::{ExistingKind, State},
+};
+
+/// The fields, in the order in which they are written.
+#[derive(Serialize)]
+pub(super) struct SocketRow<'a> {
+    pub time: &'a str,
+    pub cookie: Option<Cookie>,
+    pub netns: u32,
+    pub family: &'static str,
+    pub local_addr: IpAddr,
+    pub local_port: Option<u16>,
+    pub remote_addr: Option<IpAddr>,
+    pub remote_port: Option<u16>,
+    pub state: State,
+    pub pid: Option<u32>,
+    pub comm: Option<&'a str>,
+    pub uid: Option<u32>,
+    pub cgroup: Option<&'a str>,
+    pub age_ns: Option<u64>,
+    pub timer: Option<TimerRow>,
+    pub orphan: bool,
+    pub minisock: bool,
+    pub keepalive: Option<KeepaliveRow>,
+    pub recv_queue: u32,
+    pub send_queue: u32,
+}
+
+/// A timer.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct TimerRow {
+    pub kind: TimerKind,
+    pub remaining_ns: u64,
+    pub retries: u8,
+}
+
+/// Keepalive of a socket that has it on. What a socket set for itself sock_diag does not tell, so
+/// nothing is known, whatever the namespace's settings are.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct KeepaliveRow {
+    pub time_s: Option<u32>,
+    pub interval_s: Option<u32>,
+    pub probes: Option<u32>,
+}
+
+impl<'a> SocketRow<'a> {
+    pub fn new(it: &'a Socket, time: &'a str, cgroups: &'a mut Cgroups) -> Self {
+        let port = |end: &Endpoint| end.port.map(std::num::NonZeroU16::get);
+        let (tuple, owner) = (&it.tuple, &it.owner);
+        Self {
+            time,
+            cookie: it.cookie,
+            netns: tuple.netns,
+            family: Family::of(tuple.local.addr).name(),
+            local_addr: tuple.local.addr,
+            local_port: port(&tuple.local),
+            remote_addr: tuple.remote.port.map(|_| tuple.remote.addr),
+            remote_port: port(&tuple.remote),
+            state: it.state,
+            pid: owner.process.map(|process| process.pid),
+            comm: owner.process.as_ref().map(|process| process.comm.as_str()),
+            uid: owner.uid,
+            cgroup: owner.cgroup.and_then(|id| cgroups.path(id.get())),
+            age_ns: it.age().map(nanoseconds),
+            timer: it.timer.map(|timer| TimerRow {
+                kind: timer.kind,
+                remaining_ns: nanoseconds(timer.remaining),
+                retries: timer.retries,
+            }),
+            orphan: it.orphan,
+            minisock: it.kind == ExistingKind::Minisock,
+            keepalive: it.keepalive().filter(|on| *on).map(|_| KeepaliveRow {
+                time_s: None,
+                interval_s: None,
+                probes: None,
+            }),
+            recv_queue: it.recv_queue,
+            send_queue: it.send_queue,
+        }
+    }
+}
+
+/// In nanoseconds, as many as there is room for.
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,361 @@
+//! Sockets as a table: one line a socket.
+
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+use anstyle::Style;
+
+use super::{ShownSockets, row::nanoseconds};
+use crate::{
+    snapshot::{Socket, Timer},
+    track::{ExistingKind, State},
+    view::{
+        Palette,
+        address::{Address, IPV4, IPV6},
+        duration::Human,
+        line::Line,
+        process::Process,
+    },
+};
+
+/// The longest name of a state.
+const STATE: usize = 11;
+/// Bytes below a million.
+const QUEUE: usize = 6;
+/// `retransmit×15`.
+const TIMER: usize = 13;
+const DURATION: usize = 6;
+/// `minisock`.
+const NOTE: usize = 8;
+
+/// Which columns there are, and how wide, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketLayout {
+    queues: bool,
+    local: usize,
+    remote: usize,
+    timer: bool,
+    age: bool,
+    process: usize,
+    note: bool,
+    /// Lines are cut there.
+    width: usize,
+    /// Only characters of ASCII.
+    ascii: bool,
+}
+
+impl SocketLayout {
+    /// For a terminal of so many columns, or a file (`None`), where nothing is cut.
+    #[must_use]
+    pub fn new(columns: Option<usize>, ascii: bool) -> Self {
+        let width = columns.unwrap_or(usize::MAX);
+        let mut layout = Self {
+            queues: true,
+            local: IPV4,
+            remote: IPV4,
+            timer: true,
+            age: true,
+            process: if columns.is_some() { 12 } else { 13 },
+            note: true,
+            width,
+            ascii,
+        };
+        let drops: [fn(&mut Self); 4] = [
+            |it| it.note = false,
+            |it| it.age = false,
+            |it| it.queues = false,
+            |it| it.timer = false,
+        ];
+        for drop in drops {
+            if layout.needs() > width {
+                drop(&mut layout);
+            }
+        }
+        if columns.is_some() {
+            // Room that is left goes to names and long addresses.
+            let mut room = width.saturating_sub(layout.needs());
+            let more = room.min(23 - layout.process);
+            layout.process += more;
+            room -= more;
+            layout.local += (room / 2).min(IPV6 - IPV4);
+            layout.remote += (room / 2).min(IPV6 - IPV4);
+        }
+        layout
+    }
+
+    /// The columns that the widest line takes.
+    fn needs(&self) -> usize {
+        let optional = |there: bool, width: usize| if there { width + 1 } else { 0 };
+        STATE
+            + optional(self.queues, QUEUE + 1 + QUEUE)
+            + 1
+            + self.local
+            + 1
+            + self.remote
+            + optional(self.timer, TIMER + 1 + DURATION)
+            + optional(self.age, DURATION)
+            + 1
+            + self.process
+            + optional(self.note, NOTE)
+    }
+
+    /// How long an address may be in a column: in a file, longer than the column.
+    fn longest(&self, column: usize) -> usize {
+        if self.width == usize::MAX {
+            IPV6
+        } else {
+            column
+        }
+    }
+}
+
+/// Writes them to `out`, which should be buffered. Sockets of several network namespaces are
+/// written namespace by namespace.
+///
+/// # Errors
+/// Whatever writing fails with.
+pub fn write(
+    out: &mut impl Write,
+    shown: &ShownSockets<'_>,
+    palette: Palette,
+    layout: SocketLayout,
+) -> io::Result<()> {
+    let mut line = Line::default();
+    let groups: Vec<&[Socket]> = shown
+        .sockets
+        .chunk_by(|one, next| one.tuple.netns == next.tuple.netns)
+        .collect();
+    for (index, group) in groups.iter().enumerate() {
+        if index > 0 {
+            out.write_all(b"\n")?;
+        }
+        if let (2.., [first, ..]) = (groups.len(), group) {
+            let netns = first.tuple.netns;
+            line.clear(layout.width);
+            line.column(
+                palette.faint(),
+                0,
+                format_args!("network namespace {netns}"),
+            );
+            line.write(out)?;
+        }
+        header(&mut line, palette.header(), layout);
+        line.write(out)?;
+        for socket in *group {
+            one(&mut line, socket, palette, layout);
+            line.write(out)?;
+        }
+    }
+    Ok(())
+}
+
+fn header(line: &mut Line, style: Style, layout: SocketLayout) {
+    line.clear(layout.width);
+    line.column(style, STATE, "STATE");
+    if layout.queues {
+        line.right(style, QUEUE, "RECV-Q");
+        line.right(style, QUEUE, "SEND-Q");
+    }
+    line.column(style, layout.local, "LOCAL");
+    line.column(style, layout.remote, "REMOTE");
+    if layout.timer {
+        line.column(style, TIMER, "TIMER");
+        line.right(style, DURATION, "LEFT");
+    }
+    if layout.age {
+        line.right(style, DURATION, "AGE");
+    }
+    line.column(style, layout.process, "PROCESS");
+    if layout.note {
+        line.column(style, NOTE, "NOTE");
+    }
+}
+
+fn one(line: &mut Line, socket: &Socket, palette: Palette, layout: SocketLayout) {
+    let (plain, faint, ascii) = (Style::new(), palette.faint(), layout.ascii);
+    line.clear(layout.width);
+    line.column(palette.state(socket.state), STATE, socket.state);
+    if layout.queues {
+        line.right(plain, QUEUE, Queue(socket.recv_queue));
+        line.right(plain, QUEUE, Queue(socket.send_queue));
+    }
+    for (end, column) in [
+        (socket.tuple.local, layout.local),
+        (socket.tuple.remote, layout.remote),
+    ] {
+        let width = layout.longest(column);
+        line.column(plain, column, Address { end, width, ascii });
+    }
+    if layout.timer {
+        match socket.timer {
+            Some(timer) => {
+                line.column(plain, TIMER, Running { timer, ascii });
+                let ns = nanoseconds(timer.remaining);
+                line.right(plain, DURATION, Human { ns, ascii });
+            }
+            None => {
+                line.column(faint, TIMER, "-");
+                line.right(faint, DURATION, "-");
+            }
+        }
+    }
+    if layout.age {
+        match socket.age().map(nanoseconds) {
+            Some(ns) => line.right(plain, DURATION, Human { ns, ascii }),
+            None => line.right(faint, DURATION, "-"),
+        }
+    }
+    let process = Process {
+        owner: &socket.owner,
+        width: layout.process,
+    };
+    line.column(plain, layout.process, process);
+    if layout.note {
+        line.column(faint, NOTE, note(socket));
+    }
+}
+
+/// What it is, where it is not a socket that a process has.
+fn note(socket: &Socket) -> &'static str {
+    match socket.kind {
+        ExistingKind::Minisock => "minisock",
+        ExistingKind::Request => "request",
+        ExistingKind::Socket if socket.orphan => "orphan",
+        // It has a user as soon as it is accepted.
+        ExistingKind::Socket
+            if socket.owner.uid.is_none()
+                && matches!(socket.state, State::Established | State::CloseWait) =>
+        {
+            "queued"
+        }
+        ExistingKind::Socket => "",
+    }
+}
+
+/// Bytes, to the byte as long as they fit.
+struct Queue(u32);
+
+impl fmt::Display for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes @ 0..1_000_000 => write!(f, "{bytes}"),
+            bytes @ 1_000_000..1_000_000_000 => write!(f, "{}K", bytes >> 10),
+            bytes => write!(f, "{}M", bytes >> 20),
+        }
+    }
+}
+
+/// The kind of a timer, and how often it ran out.
+struct Running {
+    timer: Timer,
+    ascii: bool,
+}
+
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.timer.kind.name())?;
+        match (self.timer.retries, self.ascii) {
+            (0, _) => Ok(()),
+            (retries, false) => write!(f, "×{retries}"),
+            (retries, true) => write!(f, "x{retries}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, time::Duration};
+
+    use super::*;
+    use crate::{
+        decode::{Comm, Endpoint, Owner, Process as Task, Tuple},
+        kernel::Cgroups,
+        snapshot::TimerKind,
+    };
+
+    fn longest(addr: IpAddr) -> Socket {
+        let end = Endpoint::new(addr, 65_535);
+        Socket {
+            cookie: None,
+            tuple: Tuple {
+                netns: 1,
+                local: end,
+                remote: end,
+            },
+            state: State::Established,
+            kind: ExistingKind::Minisock,
+            owner: Owner {
+                process: Some(Task {
+                    pid: 4_194_304,
+                    comm: Comm::new(b"chromium-browse"),
+                }),
+                ..Owner::default()
+            },
+            timer: Some(Timer {
+                kind: TimerKind::Retransmit,
+                remaining: Duration::from_millis(999),
+                retries: 15,
+            }),
+            recv_queue: u32::MAX,
+            send_queue: 999_999,
+            orphan: false,
+        }
+    }
+
+    fn lines(columns: Option<usize>, sockets: &[Socket]) -> Vec<String> {
+        let mut out = Vec::new();
+        let shown = ShownSockets {
+            wall_ns: 0,
+            sockets,
+            cgroups: &mut Cgroups::default(),
+        };
+        let layout = SocketLayout::new(columns, false);
+        write(&mut out, &shown, Palette::plain(), layout).unwrap();
+        String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn ipv4_fits_120_columns_with_all_of_it_to_be_seen() {
+        let line = &lines(Some(120), &[longest([255, 255, 255, 255].into())])[1];
+        assert!(line.chars().count() <= 120, "{line}");
+        for part in [
+            "ESTABLISHED",
+            " 4095M 999999",
+            "255.255.255.255:65535 255.255.255.255:65535",
+            "retransmit×15  999ms",
+            "/4194304",
+            "minisock",
+        ] {
+            assert!(line.contains(part), "{part} is missing in {line}");
+        }
+    }
+
+    #[test]
+    fn no_width_makes_a_line_wrap() {
+        let ipv6: IpAddr = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap();
+        for addr in [ipv6, [255, 255, 255, 255].into()] {
+            for columns in 1..200 {
+                for line in lines(Some(columns), &[longest(addr)]) {
+                    assert!(line.chars().count() <= columns, "{columns}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn namespaces_are_told_apart() {
+        let one = longest([1, 1, 1, 1].into());
+        let mut other = one;
+        other.tuple.netns = 2;
+        let lines = lines(None, &[one, other]);
+        assert_eq!(lines[0], "network namespace 1");
+        assert_eq!(lines[4], "network namespace 2");
+        assert_eq!(lines.len(), 7);
+    }
+}
