@@ -1,5 +1,6 @@
 //! The command line.
 
+mod explain;
 mod list;
 mod sockets;
 
@@ -10,13 +11,15 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 use tcptrace::{
-    commands::{FlowsOptions, Limit, ListOptions, LiveOptions, Output, WatchOptions},
+    commands::{
+        ExplainOptions, FlowsOptions, Limit, ListOptions, LiveOptions, Output, WatchOptions,
+    },
     filter::Filter,
     track::State,
     view::Colour,
 };
 
-use self::{list::ListArgs, sockets::SocketArgs};
+use self::{explain::ExplainArgs, list::ListArgs, sockets::SocketArgs};
 
 /// Shows every TCP connection of this machine going through its states, live, and tells why.
 #[derive(Debug, Parser)]
@@ -42,6 +45,8 @@ enum Command {
     Flows(Flows),
     /// The sockets that there are now, with their timers, queues and owners. Loads no eBPF.
     List(ListArgs),
+    /// What a state, a reason or a setting means, in plain words.
+    Explain(ExplainArgs),
 }
 
 /// What is to be done.
@@ -52,6 +57,8 @@ pub enum Invocation {
     Flows(FlowsOptions),
     /// `tcptrace list`.
     List(ListOptions),
+    /// `tcptrace explain`.
+    Explain(ExplainOptions),
 }
 
 #[derive(Args, Debug)]
@@ -124,8 +131,8 @@ impl Cli {
             None => self.watch.live.verbose,
             Some(Command::Watch(watch)) => watch.live.verbose,
             Some(Command::Flows(flows)) => flows.watch.live.verbose,
-            // It has nothing to log.
-            Some(Command::List(_)) => 0,
+            // They have nothing to log.
+            Some(Command::List(_) | Command::Explain(_)) => 0,
         }
     }
 
@@ -136,6 +143,7 @@ impl Cli {
             Some(Command::Watch(watch)) => Invocation::Watch(watch.into_options()),
             Some(Command::Flows(flows)) => Invocation::Flows(flows.into_options()),
             Some(Command::List(list)) => Invocation::List(list.into_options()),
+            Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
         }
     }
 }
@@ -222,7 +230,7 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         && !word.starts_with('-')
     {
         line.push_str(
-            "; the commands are watch, flows, list and help, and a program to trace goes behind --",
+            "; the commands are watch, flows, list, explain and help, and a program to trace goes behind --",
         );
     }
     eprintln!("tcptrace: {line} (tcptrace --help tells more)");

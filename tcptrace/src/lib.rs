@@ -9,11 +9,13 @@
 //! * [`track`] makes transitions of the events: the state machine,
 //! * [`flows`] makes one record a connection of them,
 //! * [`filter`] drops those that nobody asked for,
+//! * [`explain`] has words for what is seen,
 //! * [`view`] writes the others,
 //! * [`commands`] put these together.
 
 pub mod commands;
 pub mod decode;
+pub mod explain;
 pub mod filter;
 pub mod flows;
 pub mod kernel;

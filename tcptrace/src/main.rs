@@ -6,10 +6,12 @@ use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 use cli::Invocation;
-use tcptrace::{commands, kernel::KernelError, snapshot::Unable};
+use tcptrace::{commands, explain::UnknownWord, kernel::KernelError, snapshot::Unable};
 
 /// Failed.
 const FAILED: u8 = 1;
+/// Wrong usage.
+const USAGE: u8 = 2;
 /// This machine can't.
 const UNABLE: u8 = 3;
 
@@ -34,16 +36,17 @@ fn main() -> ExitCode {
             Invocation::Watch(options) => commands::watch(&options).await.map(|it| it.code),
             Invocation::Flows(options) => commands::flows(&options).await.map(|it| it.code),
             Invocation::List(options) => commands::list(&options).map(|()| 0),
+            Invocation::Explain(options) => commands::explain(&options).map(|()| 0),
         }
     });
     match done {
         Ok(code) => ExitCode::from(code),
-        Err(error) => explain(&error),
+        Err(error) => report(&error),
     }
 }
 
 /// One line on stderr, and the status that scripts rely on.
-fn explain(error: &anyhow::Error) -> ExitCode {
+fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(io) = error.downcast_ref::<io::Error>()
         && io.kind() == io::ErrorKind::BrokenPipe
     {
@@ -53,6 +56,8 @@ fn explain(error: &anyhow::Error) -> ExitCode {
     eprintln!("tcptrace: {error:#}");
     ExitCode::from(if error.is::<KernelError>() || error.is::<Unable>() {
         UNABLE
+    } else if error.is::<UnknownWord>() {
+        USAGE
     } else {
         FAILED
     })

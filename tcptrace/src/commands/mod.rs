@@ -1,6 +1,7 @@
 //! Puts the parts together: one file a command, and what all live ones share.
 
 mod child;
+mod explain;
 mod flows;
 mod lines;
 mod list;
@@ -8,6 +9,7 @@ mod live;
 mod watch;
 
 pub use self::{
+    explain::{ExplainOptions, explain},
     flows::{FlowsOptions, flows},
     list::{ListOptions, list},
     live::{Limit, Live, LiveOptions, Outcome},

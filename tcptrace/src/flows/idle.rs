@@ -93,6 +93,12 @@ impl IdleTable {
         Ok(table)
     }
 
+    /// All rows, in the order of the tables.
+    #[must_use]
+    pub fn rows(&self) -> &[Candidate] {
+        &self.timeout
+    }
+
     fn parse(path: &str, text: &str) -> Result<Self, IdleTableError> {
         let form = |why: String| IdleTableError::Form {
             path: path.to_owned(),

@@ -7,6 +7,6 @@ mod record;
 
 pub use self::{
     assembler::{Assembler, Patience},
-    idle::{Candidate, IdleTable, IdleTableError},
+    idle::{Candidate, IdleTable, IdleTableError, Manner},
     record::{End, FlowRecord, Stay},
 };

@@ -42,12 +42,18 @@ impl Palette {
         Self { on: false }
     }
 
-    pub(super) fn header(self) -> Style {
+    /// Headings.
+    pub(crate) fn header(self) -> Style {
         self.style(Style::new().bold())
     }
 
     pub(super) fn faint(self) -> Style {
         self.style(Style::new().dimmed())
+    }
+
+    /// A state that is pointed at.
+    pub(crate) fn marked(self, state: State) -> Style {
+        self.style(self.state(state).bold().invert())
     }
 
     pub(super) fn state(self, state: State) -> Style {

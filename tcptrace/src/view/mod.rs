@@ -19,6 +19,7 @@ use std::{io, time::Duration};
 
 use serde::Serialize;
 
+pub(crate) use self::words::why;
 pub use self::{
     colour::{Colour, Palette},
     csv::Csv,

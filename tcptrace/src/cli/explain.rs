@@ -1,0 +1,24 @@
+//! The command line of `tcptrace explain`.
+
+use clap::Args;
+use tcptrace::{commands::ExplainOptions, view::Colour};
+
+/// Options of `tcptrace explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// A state, a reason, a setting, a counter or a topic; without it, the list of all.
+    what: Option<String>,
+    /// When to colour; NO_COLOR is honoured.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: Colour,
+}
+
+impl ExplainArgs {
+    /// What `explain` is told.
+    pub fn into_options(self) -> ExplainOptions {
+        ExplainOptions {
+            what: self.what,
+            colour: self.color,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `tcptrace explain`: what a state, a reason or a setting means.
+
+use std::io::{self, Write as _};
+
+use anyhow::Result;
+
+use crate::{
+    explain::{Book, Look, contents, page},
+    view::{Colour, Palette, terminal},
+};
+
+/// What `explain` is told.
+#[derive(Clone, Debug)]
+pub struct ExplainOptions {
+    /// What to explain; the list of everything without.
+    pub what: Option<String>,
+    /// When to colour.
+    pub colour: Colour,
+}
+
+/// Explains a word, or lists what can be explained.
+///
+/// # Errors
+/// [`UnknownWord`](crate::explain::UnknownWord) when nothing is known of it, or when the output
+/// can't be written.
+pub fn explain(options: &ExplainOptions) -> Result<()> {
+    let look = Look::new(
+        terminal::columns(),
+        !terminal::speaks_unicode(),
+        Palette::stdout(options.colour),
+    );
+    let book = Book::read()?;
+    let text = match &options.what {
+        None => contents(&book, look),
+        Some(word) => {
+            let pages: Vec<String> = book
+                .find(word)?
+                .into_iter()
+                .map(|entry| page(entry, look))
+                .collect();
+            pages.join("\n")
+        }
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

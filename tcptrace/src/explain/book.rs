@@ -1,0 +1,246 @@
+//! All entries, as read from the texts.
+
+use serde::Deserialize;
+
+/// What an entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// How things go together.
+    Topic,
+    /// A state of a connection.
+    State,
+    /// Why a transition happens.
+    Reason,
+    /// More than the reason.
+    Detail,
+    /// A sysctl, a socket option, or a constant of the kernel.
+    Setting,
+    /// A counter of /proc/net/netstat.
+    Counter,
+}
+
+impl Kind {
+    /// All, in the order in which they are listed.
+    pub const ALL: [Self; 6] = [
+        Self::Topic,
+        Self::State,
+        Self::Reason,
+        Self::Detail,
+        Self::Setting,
+        Self::Counter,
+    ];
+
+    /// Several of them, as a heading.
+    #[must_use]
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Topic => "Topics",
+            Self::State => "States",
+            Self::Reason => "Reasons",
+            Self::Detail => "Details of a reason",
+            Self::Setting => "Settings",
+            Self::Counter => "Counters",
+        }
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Topic => "topic",
+            Self::State => "state",
+            Self::Reason => "reason",
+            Self::Detail => "detail of a reason",
+            Self::Setting => "setting",
+            Self::Counter => "counter",
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Topic => include_str!("texts/topics.toml"),
+            Self::State => include_str!("texts/states.toml"),
+            Self::Reason => include_str!("texts/reasons.toml"),
+            Self::Detail => include_str!("texts/details.toml"),
+            Self::Setting => include_str!("texts/settings.toml"),
+            Self::Counter => include_str!("texts/counters.toml"),
+        }
+    }
+}
+
+/// One thing, explained. Paragraphs are separated by an empty line.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    #[serde(skip, default = "unsaid")]
+    kind: Kind,
+    /// Its name, as tcptrace and the kernel spell it.
+    pub name: String,
+    /// Other words for it.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// In one line.
+    pub line: String,
+    /// What it is or means.
+    pub what: String,
+    /// Who is in a state, and why.
+    pub who: Option<String>,
+    /// How one gets out of a state.
+    pub ends: Option<String>,
+    /// How long a state can last, and which setting governs that.
+    pub lasts: Option<String>,
+    /// What to do when there are many.
+    pub many: Option<String>,
+    /// A sysctl's file in /proc.
+    pub file: Option<String>,
+    /// How a setting that is no sysctl is set.
+    pub how: Option<String>,
+    /// A sysctl's value on a machine on which nobody changed it, as the file shows it.
+    pub default: Option<String>,
+    /// The same in words, where it depends on the machine or is no number.
+    pub default_words: Option<String>,
+    /// The unit of a setting's value.
+    pub unit: Option<String>,
+    /// What is often got wrong about a setting.
+    pub trap: Option<String>,
+    /// A counter that should not go up.
+    #[serde(default)]
+    pub trouble: bool,
+    /// Names of entries that are near.
+    #[serde(default)]
+    pub see: Vec<String>,
+}
+
+impl Entry {
+    /// What it is about.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+/// The file that an entry is in tells.
+fn unsaid() -> Kind {
+    Kind::Topic
+}
+
+/// A text of the binary is not of the form.
+#[derive(Debug, thiserror::Error)]
+#[error("the texts of {about}s are not of the form: {source}")]
+pub struct BookError {
+    about: &'static str,
+    source: Box<toml::de::Error>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chapter {
+    entry: Vec<Entry>,
+}
+
+/// All entries.
+#[derive(Clone, Debug)]
+pub struct Book {
+    entries: Vec<Entry>,
+}
+
+impl Book {
+    /// Reads the texts that the binary holds.
+    ///
+    /// # Errors
+    /// When one of them is not of the form: a mistake in the program.
+    pub fn read() -> Result<Self, BookError> {
+        let mut entries = Vec::new();
+        for kind in Kind::ALL {
+            let chapter: Chapter = toml::from_str(kind.text()).map_err(|source| BookError {
+                about: kind.name(),
+                source: Box::new(source),
+            })?;
+            entries.extend(chapter.entry.into_iter().map(|mut entry| {
+                entry.kind = kind;
+                entry
+            }));
+        }
+        Ok(Self { entries })
+    }
+
+    /// All entries, kind by kind.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entries of one kind, in the order of the texts.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.kind == kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::track::{Detail, Reason, State};
+
+    fn names(kind: Kind) -> Vec<String> {
+        let book = Book::read().unwrap();
+        book.of(kind).map(|entry| entry.name.clone()).collect()
+    }
+
+    #[test]
+    fn every_state_reason_and_detail_is_explained_and_nothing_else() {
+        assert_eq!(names(Kind::State), State::ALL.map(State::name));
+        assert_eq!(names(Kind::Reason), Reason::ALL.map(Reason::name));
+        assert_eq!(names(Kind::Detail), Detail::ALL.map(Detail::name));
+    }
+
+    #[test]
+    fn a_state_is_told_in_full() {
+        for entry in Book::read().unwrap().of(Kind::State) {
+            for (part, text) in [
+                ("who", &entry.who),
+                ("ends", &entry.ends),
+                ("lasts", &entry.lasts),
+                ("many", &entry.many),
+            ] {
+                assert!(text.is_some(), "{}: {part}", entry.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_setting_says_how_it_is_set_and_what_is_usual() {
+        for entry in Book::read().unwrap().of(Kind::Setting) {
+            assert!(
+                entry.file.is_some() != entry.how.is_some(),
+                "{}",
+                entry.name
+            );
+            assert!(
+                entry.default.is_some() != entry.default_words.is_some(),
+                "{}",
+                entry.name
+            );
+            if let Some(file) = &entry.file {
+                assert!(file.ends_with(&format!("/{}", entry.name)), "{file}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_texts_are_ascii_and_their_references_lead_somewhere() {
+        let book = Book::read().unwrap();
+        for kind in Kind::ALL {
+            assert!(kind.text().is_ascii(), "{kind:?}");
+        }
+        for entry in book.entries() {
+            for name in &entry.see {
+                assert!(
+                    book.entries().iter().any(|other| other.name == *name),
+                    "{} refers to {name}",
+                    entry.name
+                );
+            }
+            assert!(!entry.see.contains(&entry.name), "{}", entry.name);
+        }
+    }
+}

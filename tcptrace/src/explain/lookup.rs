@@ -1,0 +1,212 @@
+//! Finds entries by the words that people use.
+
+use super::{Book, Entry, Kind};
+use crate::{
+    track::{Detail, Reason, State},
+    view::why,
+};
+
+/// How alike two words must be, to be taken for a slip: 1 is equal.
+const ALIKE: f64 = 0.6;
+/// So many are suggested.
+const SUGGESTED: usize = 3;
+
+/// A word that nothing is known of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nothing is known of '{}'{}", word.escape_default(), advice(near))]
+pub struct UnknownWord {
+    word: String,
+    /// The names that are most like it, the nearest first.
+    pub near: Vec<String>,
+}
+
+fn advice(near: &[String]) -> String {
+    match near {
+        [] => "; tcptrace explain, without a word, lists what there is".to_owned(),
+        [one] => format!("; did you mean {one}?"),
+        [all @ .., last] => format!("; did you mean {} or {last}?", all.join(", ")),
+    }
+}
+
+impl Book {
+    /// Finds what a word may mean: in any case, with any of the usual spellings of states, a
+    /// sysctl with its path or without, and the words of the tables. A word may mean several
+    /// things: `listen` is a state and a reason.
+    ///
+    /// # Errors
+    /// When nothing is known of it; the names that are near are in the error.
+    pub fn find(&self, word: &str) -> Result<Vec<&Entry>, UnknownWord> {
+        let wanted = key(word);
+        let state = word.parse::<State>().ok().map(State::name);
+        let entries = || self.entries().iter();
+        let mut found: Vec<&Entry> = entries()
+            .filter(|entry| {
+                spellings(entry).any(|spelling| key(spelling) == wanted)
+                    || (entry.kind() == Kind::State && Some(entry.name.as_str()) == state)
+            })
+            .collect();
+        if found.is_empty() {
+            let full = format!("tcp{wanted}");
+            found = entries()
+                .filter(|entry| entry.kind() == Kind::Setting && key(&entry.name) == full)
+                .collect();
+        }
+        if found.is_empty() {
+            return Err(UnknownWord {
+                word: word.to_owned(),
+                near: self.near(&wanted),
+            });
+        }
+        // What a state is comes first.
+        found.sort_by_key(|entry| entry.kind() != Kind::State);
+        Ok(found)
+    }
+
+    fn near(&self, wanted: &str) -> Vec<String> {
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let mut near: Vec<(f64, &Entry)> = self
+            .entries()
+            .iter()
+            .filter_map(|entry| {
+                let likeness = spellings(entry)
+                    .map(|spelling| likeness(&key(spelling), wanted))
+                    .fold(0.0, f64::max);
+                (likeness >= ALIKE).then_some((likeness, entry))
+            })
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut names: Vec<String> = near.iter().map(|(_, entry)| entry.name.clone()).collect();
+        names.dedup();
+        names.truncate(SUGGESTED);
+        names
+    }
+}
+
+/// The words that an entry is found by.
+fn spellings(entry: &Entry) -> impl Iterator<Item = &str> {
+    let shown = match entry.kind() {
+        Kind::Reason => Reason::ALL
+            .into_iter()
+            .find(|reason| reason.name() == entry.name)
+            .map(|reason| why(reason, None)),
+        Kind::Detail => Detail::ALL
+            .into_iter()
+            .find(|detail| detail.name() == entry.name)
+            .map(|detail| why(Reason::Unknown, Some(detail))),
+        _ => None,
+    };
+    std::iter::once(entry.name.as_str())
+        .chain(entry.also.iter().map(String::as_str))
+        .chain(shown)
+}
+
+/// How alike two keys are, from 0 to 1. One that holds the other is quite like it.
+fn likeness(known: &str, wanted: &str) -> f64 {
+    let slips = strsim::normalized_damerau_levenshtein(known, wanted);
+    if wanted.len() >= 3 && known.contains(wanted) {
+        slips.max(0.7)
+    } else {
+        slips
+    }
+}
+
+/// What is left of a word without its path, case and separators.
+fn key(word: &str) -> String {
+    let mut word = word.trim().to_lowercase();
+    for prefix in [
+        "/proc/sys/",
+        "net.",
+        "net/",
+        "ipv4.",
+        "ipv4/",
+        "core.",
+        "core/",
+    ] {
+        if let Some(rest) = word.strip_prefix(prefix) {
+            word = rest.to_owned();
+        }
+    }
+    word.retain(char::is_alphanumeric);
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(word: &str) -> Vec<String> {
+        let book = Book::read().unwrap();
+        let found = book.find(word).unwrap();
+        found.iter().map(|entry| entry.name.clone()).collect()
+    }
+
+    fn near(word: &str) -> Vec<String> {
+        Book::read().unwrap().find(word).unwrap_err().near
+    }
+
+    #[test]
+    fn states_are_found_by_their_usual_spellings() {
+        for word in ["TIME_WAIT", "time-wait", "TimeWait", "timewait"] {
+            assert_eq!(found(word), ["TIME_WAIT"], "{word}");
+        }
+        assert_eq!(found("estab"), ["ESTABLISHED"]);
+        assert_eq!(found("fin-wait-2"), ["FIN_WAIT2"]);
+        assert_eq!(found("SYN_RECEIVED"), ["SYN_RECV", "syn_received"]);
+    }
+
+    #[test]
+    fn a_word_that_is_a_state_and_a_reason_finds_both_the_state_first() {
+        assert_eq!(found("listen"), ["LISTEN", "listen"]);
+    }
+
+    #[test]
+    fn a_sysctl_is_found_with_its_path_and_without() {
+        for word in [
+            "tcp_fin_timeout",
+            "net.ipv4.tcp_fin_timeout",
+            "net/ipv4/tcp_fin_timeout",
+            "/proc/sys/net/ipv4/tcp_fin_timeout",
+            "TCP-FIN-TIMEOUT",
+        ] {
+            assert_eq!(found(word), ["tcp_fin_timeout"], "{word}");
+        }
+        assert_eq!(found("net.core.somaxconn"), ["somaxconn"]);
+        assert_eq!(found("tw_reuse"), ["tcp_tw_reuse"]);
+        // Without tcp_ that is a reason.
+        assert_eq!(found("fin_timeout"), ["fin_timeout"]);
+    }
+
+    #[test]
+    fn the_words_of_the_tables_are_understood() {
+        assert_eq!(found("no FIN came"), ["fin_timeout"]);
+        assert_eq!(found("TW overflow"), ["overflow"]);
+        assert_eq!(found("given up"), ["given_up"]);
+    }
+
+    #[test]
+    fn every_name_finds_its_entry() {
+        for entry in Book::read().unwrap().entries() {
+            for word in std::iter::once(&entry.name).chain(&entry.also) {
+                assert!(found(word).contains(&entry.name), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slip_is_answered_by_the_names_that_are_near() {
+        assert_eq!(near("TIME_WIAT")[0], "TIME_WAIT");
+        assert_eq!(near("tcp_fin_timout")[0], "tcp_fin_timeout");
+        assert!(near("orphan_retry").contains(&"tcp_orphan_retries".to_owned()));
+        assert!(near("xyzzy").is_empty());
+        assert!(near("").is_empty());
+        assert!(near("tcp").len() <= SUGGESTED);
+    }
+
+    #[test]
+    fn control_characters_of_an_unknown_word_are_not_repeated() {
+        let error = Book::read().unwrap().find("\x1b[31m").unwrap_err();
+        assert!(!error.to_string().contains('\x1b'));
+    }
+}
