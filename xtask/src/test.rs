@@ -45,6 +45,8 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
             "properties",
             "--test",
             "cli",
+            "--test",
+            "explain",
             "--",
         ]);
         say_and_succeed(command.args(arguments))
