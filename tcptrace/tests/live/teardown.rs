@@ -125,7 +125,8 @@ fn a_peer_that_closes_later_leaves_fin_wait2_for_that_long(family: Family) {
     let about = |millis: u64, held: Option<Duration>| {
         let least = Duration::from_millis(millis - 5);
         assert!(
-            held.is_some_and(|held| held >= least && held < least * 2),
+            // A delayed ACK takes its part of it, and a busy machine gives more.
+            held.is_some_and(|held| held >= least * 2 / 3 && held < least * 4),
             "{held:?}"
         );
     };
