@@ -89,6 +89,13 @@ fn wrong_usage_is_one_line_that_says_what_would_be_right() {
             "/proc/123/ns/net",
         ),
         (&["-4", "-6"], "--ipv4", "--ipv6"),
+        (
+            &["list", "--all-netns", "--netns", "self"],
+            "--all-netns",
+            "--netns",
+        ),
+        (&["list", "-s", "listen"], "listen", "list"),
+        (&["list", "--state", "up"], "'up' is no TCP state", "LISTEN"),
         (&["--prot", "80"], "--prot", "--port"),
         (&["wach"], "wach", "watch"),
     ] {

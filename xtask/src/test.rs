@@ -16,6 +16,9 @@ use crate::{
     steps::Steps,
 };
 
+/// The tests that need root.
+const REAL_SOCKETS: [&str; 2] = ["live", "list"];
+
 /// Runs them step by step; the arguments go to each test binary.
 ///
 /// # Errors
@@ -57,32 +60,27 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
         if !root::is_root() {
             eprintln!("the real-socket tests need root: sudo asks for it");
         }
-        say_and_succeed(&mut live(
-            repository,
-            &live_tests(repository)?,
-            &binary,
-            arguments,
-        )?)
+        // All are run, even if the first fail.
+        let mut result = Ok(());
+        for name in REAL_SOCKETS {
+            let tests = real_socket_tests(repository, name)?;
+            let told = say_and_succeed(&mut by_root(repository, &tests, &binary, arguments)?);
+            result = result.and(told);
+        }
+        result
     });
     Ok(steps.finish())
 }
 
-/// Builds the real-socket tests: by the user, so that root leaves no files in target.
-fn live_tests(repository: &Repository) -> Result<PathBuf> {
+/// Builds real-socket tests: by the user, so that root leaves no files in target.
+fn real_socket_tests(repository: &Repository, name: &str) -> Result<PathBuf> {
     let mut command = cargo(repository);
-    command.args([
-        "test",
-        "--package",
-        "tcptrace",
-        "--test",
-        "live",
-        "--no-run",
-    ]);
-    executable(&mut command, "test", "live")
+    command.args(["test", "--package", "tcptrace", "--test", name, "--no-run"]);
+    executable(&mut command, "test", name)
 }
 
-/// The real-socket tests, run by root. sudo drops the environment, hence env(1).
-fn live(
+/// Real-socket tests, run by root. sudo drops the environment, hence env(1).
+fn by_root(
     repository: &Repository,
     tests: &Path,
     binary: &Path,

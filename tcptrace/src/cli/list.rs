@@ -13,6 +13,15 @@ use super::sockets::SocketArgs;
 
 /// Options of `tcptrace list`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Of a listener, RECV-Q is how many connections wait to be accepted, and SEND-Q \
+                  its backlog. NOTE: a minisock (TIME_WAIT, or FIN_WAIT2 after close), a request \
+                  (half open), an orphan (closed, its FIN not yet answered) and what is queued \
+                  (not accepted yet) have no owner. AGE is known for TIME_WAIT. Keepalive shows \
+                  by its timer; what a socket set for itself, the kernel does not tell. Exit \
+                  status: 0 done; 1 failed; 2 wrong usage; 3 this machine can't tell (the message \
+                  says what is missing)."
+)]
 pub struct ListArgs {
     #[command(flatten)]
     sockets: SocketArgs,

@@ -169,6 +169,10 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
         None => Namespaces::read().all(None).collect(),
     };
     if let (Some(inode), []) = (only, &namespaces[..]) {
+        // Namespaces of others are not to be seen without root.
+        if !nix::unistd::geteuid().is_root() {
+            return Err(Unable::NotPermitted(inode).into());
+        }
         anyhow::bail!("no process lives in network namespace {inode}, and it has no name");
     }
     for namespace in namespaces {
