@@ -26,9 +26,10 @@ pub struct Found {
     pub inode: u32,
     /// The timer that runs.
     pub timer: Option<Timer>,
-    /// Bytes that were not read; of a listener, connections that were not accepted.
+    /// Bytes that were not read, a FIN being one as in `ss`; of a listener, connections that were
+    /// not accepted.
     pub recv_queue: u32,
-    /// Bytes that were not acknowledged; of a listener, its backlog.
+    /// Bytes that were not acknowledged, a SYN or FIN being one; of a listener, its backlog.
     pub send_queue: u32,
     /// The control group that it was made in; only of a full socket.
     pub cgroup: Option<Cgroup>,
