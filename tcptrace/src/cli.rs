@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod explain;
 mod list;
 mod sockets;
@@ -12,14 +13,15 @@ use clap::{
 };
 use tcptrace::{
     commands::{
-        ExplainOptions, FlowsOptions, Limit, ListOptions, LiveOptions, Output, WatchOptions,
+        DoctorOptions, ExplainOptions, FlowsOptions, Limit, ListOptions, LiveOptions, Output,
+        WatchOptions,
     },
     filter::Filter,
     track::State,
     view::Colour,
 };
 
-use self::{explain::ExplainArgs, list::ListArgs, sockets::SocketArgs};
+use self::{doctor::DoctorArgs, explain::ExplainArgs, list::ListArgs, sockets::SocketArgs};
 
 /// Shows every TCP connection of this machine going through its states, live, and tells why.
 #[derive(Debug, Parser)]
@@ -47,6 +49,8 @@ enum Command {
     List(ListArgs),
     /// What a state, a reason or a setting means, in plain words.
     Explain(ExplainArgs),
+    /// Can this machine be traced, and how is TCP set up on it.
+    Doctor(DoctorArgs),
 }
 
 /// What is to be done.
@@ -59,6 +63,8 @@ pub enum Invocation {
     List(ListOptions),
     /// `tcptrace explain`.
     Explain(ExplainOptions),
+    /// `tcptrace doctor`.
+    Doctor(DoctorOptions),
 }
 
 #[derive(Args, Debug)]
@@ -132,7 +138,7 @@ impl Cli {
             Some(Command::Watch(watch)) => watch.live.verbose,
             Some(Command::Flows(flows)) => flows.watch.live.verbose,
             // They have nothing to log.
-            Some(Command::List(_) | Command::Explain(_)) => 0,
+            Some(Command::List(_) | Command::Explain(_) | Command::Doctor(_)) => 0,
         }
     }
 
@@ -144,6 +150,7 @@ impl Cli {
             Some(Command::Flows(flows)) => Invocation::Flows(flows.into_options()),
             Some(Command::List(list)) => Invocation::List(list.into_options()),
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
+            Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
         }
     }
 }
@@ -230,7 +237,7 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         && !word.starts_with('-')
     {
         line.push_str(
-            "; the commands are watch, flows, list, explain and help, and a program to trace goes behind --",
+            "; the commands are watch, flows, list, explain, doctor and help, and a program to trace goes behind --",
         );
     }
     eprintln!("tcptrace: {line} (tcptrace --help tells more)");

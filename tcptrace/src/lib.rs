@@ -10,11 +10,13 @@
 //! * [`flows`] makes one record a connection of them,
 //! * [`filter`] drops those that nobody asked for,
 //! * [`explain`] has words for what is seen,
+//! * [`doctor`] tells whether it can be, and how TCP is set up,
 //! * [`view`] writes the others,
 //! * [`commands`] put these together.
 
 pub mod commands;
 pub mod decode;
+pub mod doctor;
 pub mod explain;
 pub mod filter;
 pub mod flows;

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
             Invocation::Flows(options) => commands::flows(&options).await.map(|it| it.code),
             Invocation::List(options) => commands::list(&options).map(|()| 0),
             Invocation::Explain(options) => commands::explain(&options).map(|()| 0),
+            Invocation::Doctor(options) => commands::doctor(&options),
         }
     });
     match done {

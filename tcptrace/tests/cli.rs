@@ -30,6 +30,8 @@ fn help_tells_of_every_option_and_exit_status() {
     let help = stdout(&["--help"]);
     for word in [
         "watch",
+        "explain",
+        "doctor",
         "-4",
         "-6",
         "--local-port",

@@ -50,6 +50,8 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
             "cli",
             "--test",
             "explain",
+            "--test",
+            "doctor",
             "--",
         ]);
         say_and_succeed(command.args(arguments))

@@ -1,6 +1,7 @@
 //! Puts the parts together: one file a command, and what all live ones share.
 
 mod child;
+mod doctor;
 mod explain;
 mod flows;
 mod lines;
@@ -9,6 +10,7 @@ mod live;
 mod watch;
 
 pub use self::{
+    doctor::{DoctorOptions, ReportFormat, doctor},
     explain::{ExplainOptions, explain},
     flows::{FlowsOptions, flows},
     list::{ListOptions, list},

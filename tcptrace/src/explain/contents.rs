@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use textwrap::Options;
-
 use super::{Book, Kind, Look};
 
 /// Lists everything that can be explained, in sections, one line each where the terminal is wide
@@ -23,7 +21,7 @@ pub fn contents(book: &Book, look: Look) -> String {
         let hanging = " ".repeat((widest + 4).min(look.width / 2));
         for entry in book.of(kind) {
             let line = format!("  {:widest$}  {}", entry.name, entry.line);
-            let options = Options::new(look.width).subsequent_indent(&hanging);
+            let options = look.options().subsequent_indent(&hanging);
             let _ = writeln!(list, "{}", textwrap::fill(&line, options));
         }
         list.push('\n');

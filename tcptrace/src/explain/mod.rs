@@ -44,4 +44,9 @@ impl Look {
             palette,
         }
     }
+
+    /// For wrapping: names with a dash in them stay in one piece.
+    pub(crate) fn options(&self) -> textwrap::Options<'static> {
+        textwrap::Options::new(self.width).word_splitter(textwrap::WordSplitter::NoHyphenation)
+    }
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use textwrap::Options;
-
 use super::{Entry, Kind, Look, idle, machine};
 use crate::track::State;
 
@@ -111,7 +109,8 @@ pub(super) fn wrap(page: &mut String, paragraph: &str, indent: &str, look: Look)
     } else {
         indent.to_owned()
     };
-    let options = Options::new(look.width)
+    let options = look
+        .options()
         .initial_indent(indent)
         .subsequent_indent(&hanging);
     page.push_str(&textwrap::fill(&words, options));

@@ -51,6 +51,11 @@ impl Palette {
         self.style(Style::new().dimmed())
     }
 
+    /// What is wrong.
+    pub(crate) fn trouble(self) -> Style {
+        self.style(AnsiColor::Red.on_default())
+    }
+
     /// A state that is pointed at.
     pub(crate) fn marked(self, state: State) -> Style {
         self.style(self.state(state).bold().invert())

@@ -5,6 +5,7 @@
 //! binary to test; `TCPTRACE_TEST_LOG=1` shows on stderr each record that the kernel half sends.
 
 mod command;
+mod doctor;
 mod filters;
 mod flows;
 mod handshake;

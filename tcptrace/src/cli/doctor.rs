@@ -1,0 +1,28 @@
+//! The command line of `tcptrace doctor`.
+
+use clap::Args;
+use tcptrace::{
+    commands::{DoctorOptions, ReportFormat},
+    view::Colour,
+};
+
+/// Options of `tcptrace doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Format of the report.
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    output: ReportFormat,
+    /// When to colour; NO_COLOR is honoured.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: Colour,
+}
+
+impl DoctorArgs {
+    /// What `doctor` is told.
+    pub fn into_options(self) -> DoctorOptions {
+        DoctorOptions {
+            output: self.output,
+            colour: self.color,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! One thing that tracing needs.
+
+use serde::Serialize;
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is there.
+    Ok,
+    /// It is missing, and takes a part away.
+    Degraded,
+    /// It is missing, and nothing can be traced.
+    Failed,
+    /// It was not tried, as something before it failed.
+    Unknown,
+}
+
+impl Status {
+    /// The name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "part",
+            Self::Failed => "FAILED",
+            Self::Unknown => "-",
+        }
+    }
+}
+
+/// Something that tracing needs, and whether it is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was tried.
+    pub name: String,
+    /// How it went.
+    pub status: Status,
+    /// What is missing because of it, and what helps; what was found, if it is there.
+    pub detail: Option<String>,
+}
+
+impl Check {
+    /// It is there.
+    pub(super) fn ok(name: &str) -> Self {
+        Self::new(name, Status::Ok, None)
+    }
+
+    pub(super) fn new(name: &str, status: Status, detail: Option<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            status,
+            detail,
+        }
+    }
+}

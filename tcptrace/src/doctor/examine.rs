@@ -1,0 +1,142 @@
+//! Asks the machine.
+
+use std::{fs, net::SocketAddr, num::NonZero};
+
+use super::{
+    Check, Report, Status, capabilities,
+    counters::counters,
+    hooks::{self, Loaded},
+    proc,
+    settings::{Values, settings},
+    traps::{Listener, Present, warnings},
+};
+use crate::{
+    decode::Endpoint,
+    explain::Book,
+    filter::Filter,
+    flows::IdleTable,
+    kernel::{Kernel, KernelError, Options, Symbols, release},
+    snapshot::{self, Listing, Scope},
+    track::State,
+};
+
+/// Enough to load with: nothing is read.
+const BUFFER_BYTES: u32 = 1 << 16;
+/// What /sys/kernel/btf/vmlinux begins with, in the machine's byte order (include/uapi/linux/btf.h).
+const BTF_MAGIC: u16 = 0xeb9f;
+
+/// Looks at this machine and this network namespace. The kernel half is loaded and attached for
+/// a moment.
+///
+/// # Errors
+/// When a text or table of the binary is not of the form: a mistake in the program.
+pub fn examine() -> anyhow::Result<Report> {
+    let book = Book::read()?;
+    let products = IdleTable::load(None)?;
+    let mut checks = vec![
+        Check::new("kernel", Status::Ok, Some(release())),
+        btf(),
+        kallsyms(),
+    ];
+    checks.extend(capabilities::checks(effective_capabilities()));
+    checks.extend(hooks::checks(&load()));
+    let listing = snapshot::list(Scope::Own);
+    checks.push(sock_diag(&listing));
+
+    let read = |file: &str| fs::read_to_string(file).ok();
+    let values = Values::read(&book, read);
+    let netstat = read("/proc/net/netstat").unwrap_or_default();
+    let sockstat = read("/proc/net/sockstat").unwrap_or_default();
+    let present = Present {
+        time_waits: proc::sockstat(&sockstat, "tw"),
+        listeners: listing.as_ref().map(listeners).unwrap_or_default(),
+        products: products.rows(),
+    };
+    Ok(Report {
+        settings: settings(&book, &values),
+        counters: counters(&book, &proc::netstat(&netstat)),
+        warnings: warnings(&values, &present),
+        checks,
+    })
+}
+
+fn btf() -> Check {
+    const NAME: &str = "/sys/kernel/btf/vmlinux";
+    let failed = |why: String| Check::new(NAME, Status::Failed, Some(why));
+    match fs::read(NAME) {
+        Ok(types) if types.starts_with(&BTF_MAGIC.to_ne_bytes()) => Check::ok(NAME),
+        Ok(_) => failed("holds no types".to_owned()),
+        Err(error) => failed(KernelError::NoBtf(error.to_string()).to_string()),
+    }
+}
+
+fn kallsyms() -> Check {
+    const NAME: &str = "/proc/kallsyms";
+    let symbols = Symbols::read();
+    if symbols.tw_timer_handler != 0 && symbols.reqsk_timer_handler != 0 {
+        return Check::ok(NAME);
+    }
+    let why = "no kernel addresses in it: set kernel.kptr_restrict to 0 or 1, and run as root or \
+               with CAP_SYSLOG";
+    Check::new(NAME, Status::Degraded, Some(why.to_owned()))
+}
+
+/// `None` without /proc.
+fn effective_capabilities() -> Option<u64> {
+    let status = procfs::process::Process::myself().ok()?.status().ok()?;
+    Some(status.capeff)
+}
+
+/// Attaches everything; without what only following a command needs, if that is what fails.
+fn load() -> Result<Loaded, KernelError> {
+    let filter = Filter::default();
+    let attach = |follow| {
+        Kernel::load(&Options {
+            filter: &filter,
+            buffer_bytes: BUFFER_BYTES,
+            follow,
+            log: false,
+        })
+    };
+    let (kernel, fork) = match attach(true) {
+        Ok((kernel, _)) => (kernel, None),
+        Err(error) => (attach(false)?.0, Some(error)),
+    };
+    let symbols = &kernel.symbols;
+    Ok(Loaded {
+        addresses: symbols.tw_timer_handler != 0 && symbols.reqsk_timer_handler != 0,
+        degraded: kernel.degraded,
+        fork,
+    })
+}
+
+fn sock_diag(listing: &anyhow::Result<Listing>) -> Check {
+    const NAME: &str = "sock_diag";
+    match listing {
+        Ok(_) => Check::ok(NAME),
+        Err(error) => Check::new(
+            NAME,
+            Status::Degraded,
+            Some(format!(
+                "{error:#}; the sockets that are there already can't be known"
+            )),
+        ),
+    }
+}
+
+fn listeners(listing: &Listing) -> Vec<Listener> {
+    listing
+        .sockets
+        .iter()
+        .filter(|socket| socket.state == State::Listen)
+        .map(|socket| {
+            let Endpoint { addr, port } = socket.tuple.local;
+            let port = port.map_or(0, NonZero::get);
+            Listener {
+                name: SocketAddr::new(addr, port).to_string(),
+                waiting: socket.recv_queue,
+                backlog: socket.send_queue,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! The kernel half, hook by hook.
+
+use super::{Check, Status};
+use crate::kernel::{Degraded, KernelError};
+
+/// Without it nothing can be traced.
+const STATES: &str = "inet_sock_set_state";
+/// For `-- COMMAND` alone.
+const FORK: &str = "sched_process_fork";
+/// Tried only if the addresses of the timers' handlers are known.
+const OTHERS: [&str; 5] = [
+    "timer_start",
+    "timer_cancel",
+    "timer_expire_entry",
+    "kfree_skb",
+    "tcp_send_reset",
+];
+
+/// What came of loading the kernel half.
+pub(super) struct Loaded {
+    /// What could not be attached.
+    pub(super) degraded: Vec<Degraded>,
+    /// The addresses of the timers' handlers are known.
+    pub(super) addresses: bool,
+    /// Why following a command can't be had.
+    pub(super) fork: Option<KernelError>,
+}
+
+/// Tells of each hook how it went.
+pub(super) fn checks(loaded: &Result<Loaded, KernelError>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match loaded {
+        Ok(loaded) => {
+            checks.push(Check::ok("load"));
+            checks.push(Check::ok(STATES));
+            for hook in OTHERS {
+                checks.push(
+                    match loaded.degraded.iter().find(|lost| lost.what == hook) {
+                        Some(lost) => Check::new(hook, Status::Degraded, Some(lost.why.clone())),
+                        None if loaded.addresses => Check::ok(hook),
+                        None => Check::new(hook, Status::Unknown, None),
+                    },
+                );
+            }
+            checks.push(match &loaded.fork {
+                None => Check::ok(FORK),
+                Some(error) => Check::new(
+                    FORK,
+                    Status::Degraded,
+                    Some(format!("{error}, so tracing one COMMAND is not to be had")),
+                ),
+            });
+        }
+        Err(error) => {
+            let refused = match error {
+                KernelError::Refused { program, .. } => Some(*program),
+                _ => None,
+            };
+            let why = Some(error.to_string());
+            checks.push(if refused.is_some() {
+                Check::ok("load")
+            } else {
+                Check::new("load", Status::Failed, why.clone())
+            });
+            for hook in std::iter::once(STATES).chain(OTHERS).chain([FORK]) {
+                checks.push(if refused == Some(hook) {
+                    Check::new(hook, Status::Failed, why.clone())
+                } else {
+                    Check::new(hook, Status::Unknown, None)
+                });
+            }
+        }
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(checks: &[Check], name: &str) -> Status {
+        checks
+            .iter()
+            .find(|check| check.name == name)
+            .unwrap()
+            .status
+    }
+
+    fn loaded(degraded: Vec<Degraded>, addresses: bool) -> Result<Loaded, KernelError> {
+        Ok(Loaded {
+            degraded,
+            addresses,
+            fork: None,
+        })
+    }
+
+    #[test]
+    fn a_hook_that_could_not_be_attached_takes_a_part_away() {
+        let lost = Degraded {
+            what: "timer_start",
+            why: "not there".to_owned(),
+        };
+        let checks = checks(&loaded(vec![lost], true));
+        assert_eq!(status(&checks, "timer_start"), Status::Degraded);
+        assert_eq!(status(&checks, "timer_cancel"), Status::Ok);
+        assert_eq!(status(&checks, "inet_sock_set_state"), Status::Ok);
+    }
+
+    #[test]
+    fn without_addresses_the_hooks_that_need_them_are_not_called_good() {
+        let checks = checks(&loaded(Vec::new(), false));
+        assert_eq!(status(&checks, "timer_start"), Status::Unknown);
+        assert_eq!(status(&checks, "inet_sock_set_state"), Status::Ok);
+    }
+
+    #[test]
+    fn what_failed_is_failed_and_the_rest_unknown() {
+        let told = checks(&Err(KernelError::TooOld));
+        assert_eq!(status(&told, "load"), Status::Failed);
+        assert_eq!(status(&told, "inet_sock_set_state"), Status::Unknown);
+        let told = checks(&Err(KernelError::Refused {
+            program: "inet_sock_set_state",
+            why: "no".to_owned(),
+        }));
+        assert_eq!(status(&told, "load"), Status::Ok);
+        assert_eq!(status(&told, "inet_sock_set_state"), Status::Failed);
+    }
+}

@@ -1,0 +1,223 @@
+//! What a sysctl's value means.
+
+use super::settings::Values;
+
+/// The longest pause between two retransmissions, ms (TCP_RTO_MAX).
+const LONGEST_PAUSE_MS: u64 = 120_000;
+/// The shortest, ms (TCP_RTO_MIN).
+const SHORTEST_PAUSE_MS: u64 = 200;
+/// The first pause after a SYN or SYN+ACK, ms (TCP_TIMEOUT_INIT).
+const SYN_PAUSE_MS: u64 = 1000;
+/// TIME_WAIT, s (TCP_TIMEWAIT_LEN).
+pub(super) const TIME_WAIT_S: i64 = 60;
+
+/// What the value of a sysctl means on this machine; `None` if the value is unknown.
+pub(super) fn meaning(name: &str, values: &Values) -> Option<String> {
+    let value = values.first(name)?;
+    let count = u64::try_from(value).unwrap_or_default();
+    Some(match name {
+        "tcp_fin_timeout" => format!(
+            "an orphan's FIN_WAIT2 ends after {} s; TIME_WAIT does not depend on it",
+            orphan_s(value)
+        ),
+        "tcp_keepalive_time" | "tcp_keepalive_probes" | "tcp_keepalive_intvl" => {
+            let probes_s =
+                values.first("tcp_keepalive_probes")? * values.first("tcp_keepalive_intvl")?;
+            let all_s = u64::try_from(values.first("tcp_keepalive_time")? + probes_s).ok()?;
+            format!(
+                "with SO_KEEPALIVE, a dead peer is found after {}",
+                span(all_s.saturating_mul(1000))
+            )
+        }
+        "tcp_max_tw_buckets" => format!(
+            "room for {} closes a second by this side, before TIME_WAITs are skipped",
+            value / TIME_WAIT_S
+        ),
+        "tcp_tw_reuse" => match value {
+            0 => "connect() takes no TIME_WAIT's port",
+            1 => "connect() may take a TIME_WAIT's port",
+            2 => "connect() may take a TIME_WAIT's port, on loopback only",
+            _ => return None,
+        }
+        .to_owned(),
+        "tcp_tw_reuse_delay" => {
+            format!(
+                "connect() may take a TIME_WAIT's port after {}",
+                span(count)
+            )
+        }
+        "tcp_rfc1337" => match value {
+            0 => "an RST ends a TIME_WAIT",
+            _ => "an RST does not end a TIME_WAIT",
+        }
+        .to_owned(),
+        "tcp_timestamps" => match value {
+            0 => "off: tcp_tw_reuse can't work",
+            _ => "on: tcp_tw_reuse can work, where the peer has them, too",
+        }
+        .to_owned(),
+        "tcp_max_orphans" => format!("above {value} orphans, new ones are reset"),
+        "tcp_orphan_retries" => format!(
+            "an orphan's FIN is given up after {} at the least",
+            span(pauses_ms(
+                SHORTEST_PAUSE_MS,
+                if value == 0 { 8 } else { count }
+            ))
+        ),
+        "tcp_retries2" => format!(
+            "data without acknowledgement is given up after {} at the least",
+            span(pauses_ms(SHORTEST_PAUSE_MS, count))
+        ),
+        "tcp_syn_retries" => {
+            let linear = values.first("tcp_syn_linear_timeouts").unwrap_or_default();
+            let linear = u64::try_from(linear).unwrap_or_default();
+            format!(
+                "connect() gives up after {}",
+                span(linear * SYN_PAUSE_MS + pauses_ms(SYN_PAUSE_MS, count))
+            )
+        }
+        "tcp_syn_linear_timeouts" => format!("{value} SYNs more, 1 s apart"),
+        "tcp_synack_retries" => format!(
+            "a half-open connection is given up after {}",
+            span(pauses_ms(SYN_PAUSE_MS, count))
+        ),
+        "tcp_max_syn_backlog" => {
+            if values.first("tcp_syncookies")? == 0 {
+                format!(
+                    "a listener takes SYNs of unknown peers up to {} half-open connections",
+                    value - value / 4
+                )
+            } else {
+                "of no effect while SYN cookies are on: a listener's backlog counts".to_owned()
+            }
+        }
+        "somaxconn" => format!("no listener's backlog is above {value}"),
+        "tcp_syncookies" => match value {
+            0 => "never: a SYN flood keeps clients out",
+            1 => "when a listener's queue is full",
+            _ => "always: there is no SYN_RECV to see",
+        }
+        .to_owned(),
+        "tcp_abort_on_overflow" => match value {
+            0 => "accept queue full: the third ACK is dropped, and the server tries again",
+            _ => "accept queue full: the client sees a reset",
+        }
+        .to_owned(),
+        "ip_local_port_range" => {
+            let ports = ports(values)?;
+            format!(
+                "{ports} ports: about {} connections a second to one destination, when this side \
+                 closes them",
+                ports / TIME_WAIT_S
+            )
+        }
+        "tcp_child_ehash_entries" => match value {
+            0 => "new network namespaces share this connection hash".to_owned(),
+            _ => format!("new network namespaces get a hash of {value} buckets"),
+        },
+        _ => return None,
+    })
+}
+
+/// How long an orphan is really in FIN_WAIT2, s: above TIME_WAIT's length the kernel waits twice
+/// for what is above it (`tcp_close()`, `tcp_keepalive_timer()`).
+pub(super) fn orphan_s(fin_timeout_s: i64) -> i64 {
+    if fin_timeout_s > TIME_WAIT_S {
+        2 * (fin_timeout_s - TIME_WAIT_S)
+    } else {
+        fin_timeout_s
+    }
+}
+
+/// How many local ports connect() has to choose from.
+pub(super) fn ports(values: &Values) -> Option<i64> {
+    match values.numbers("ip_local_port_range")? {
+        [low, high] if low <= high => Some(high - low + 1),
+        _ => None,
+    }
+}
+
+/// The time until the last of so many retransmissions is given up, ms.
+fn pauses_ms(first_ms: u64, retries: u64) -> u64 {
+    (0..=retries.min(255))
+        .map(|retry| {
+            let factor = 1u64.checked_shl(u32::try_from(retry).unwrap_or(u32::MAX));
+            factor
+                .and_then(|factor| first_ms.checked_mul(factor))
+                .map_or(LONGEST_PAUSE_MS, |pause| pause.min(LONGEST_PAUSE_MS))
+        })
+        .sum()
+}
+
+/// A time in words.
+fn span(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        _ if ms < 1000 => format!("{ms} ms"),
+        (0, minutes, _) if minutes < 3 => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, seconds) => format!("{hours} h {minutes} min {seconds} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(name: &str, values: &str) -> String {
+        meaning(name, &Values::of(values)).unwrap()
+    }
+
+    #[test]
+    fn times_are_the_kernels() {
+        assert!(says("tcp_syn_retries", "tcp_syn_retries = 6").contains("127 s"));
+        let newer = "tcp_syn_retries = 6\ntcp_syn_linear_timeouts = 4";
+        assert!(says("tcp_syn_retries", newer).contains("131 s"));
+        assert!(says("tcp_synack_retries", "tcp_synack_retries = 5").contains("63 s"));
+        assert!(says("tcp_retries2", "tcp_retries2 = 15").contains("15 min 24 s"));
+        assert!(says("tcp_orphan_retries", "tcp_orphan_retries = 0").contains("102 s"));
+        let keepalive =
+            "tcp_keepalive_time = 7200\ntcp_keepalive_probes = 9\ntcp_keepalive_intvl = 75";
+        assert!(says("tcp_keepalive_time", keepalive).contains("2 h 11 min 15 s"));
+    }
+
+    #[test]
+    fn ports_give_the_connections_a_second() {
+        let said = says("ip_local_port_range", "ip_local_port_range = 32768 60999");
+        assert!(said.contains("28232 ports: about 470 "), "{said}");
+        assert_eq!(
+            meaning(
+                "ip_local_port_range",
+                &Values::of("ip_local_port_range = 9 1")
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn fin_timeout_above_60_s_is_twice_what_is_above() {
+        for (set, real) in [(10, 10), (60, 60), (61, 2), (90, 60), (120, 120)] {
+            assert_eq!(orphan_s(set), real, "{set}");
+        }
+        assert!(says("tcp_fin_timeout", "tcp_fin_timeout = 90").contains("after 60 s"));
+    }
+
+    #[test]
+    fn an_unknown_value_means_nothing() {
+        assert_eq!(meaning("tcp_syn_retries", &Values::default()), None);
+        // Keepalive takes all three.
+        assert_eq!(
+            meaning(
+                "tcp_keepalive_time",
+                &Values::of("tcp_keepalive_time = 7200")
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn absurd_values_do_no_harm() {
+        let absurd = "tcp_retries2 = 9223372036854775807";
+        assert!(says("tcp_retries2", absurd).contains("h"));
+    }
+}
