@@ -16,6 +16,6 @@ pub use self::{
     clock::{Clock, jiffies_per_second, monotonic_now},
     error::KernelError,
     load::{Degraded, Kernel, Options},
-    reader::Reader,
+    reader::{Drained, Reader},
     symbols::Symbols,
 };

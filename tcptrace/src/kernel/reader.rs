@@ -7,6 +7,15 @@ use std::{
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 
+/// What comes out of the ring buffer.
+#[derive(Clone, Copy, Debug)]
+pub enum Drained<'a> {
+    /// So many records found no room before the next one.
+    Lost(u64),
+    /// A record.
+    Record(&'a [u8]),
+}
+
 /// The reader's side of the ring buffer.
 pub struct Reader {
     events: RingBuf<MapData>,
@@ -23,29 +32,31 @@ impl Reader {
         }
     }
 
-    /// Hands records over in their order, `most` of them at the most. Returns how many there
-    /// were.
-    pub fn drain(&mut self, most: usize, mut each: impl FnMut(&[u8])) -> usize {
+    /// Hands over, in their order, records (`most` of them at the most), and before them how many
+    /// were lost since the last time. Returns how many records there were.
+    ///
+    /// Without a record there is no loss to ask for: the buffer must have been full.
+    pub fn drain(&mut self, most: usize, mut each: impl FnMut(Drained<'_>)) -> usize {
         let mut count = 0;
         while count < most {
             let Some(record) = self.events.next() else {
                 break;
             };
-            each(&record);
+            if count == 0 {
+                let lost = newly(&self.lost, &mut self.lost_before);
+                if lost > 0 {
+                    each(Drained::Lost(lost));
+                }
+            }
+            each(Drained::Record(&record));
             count += 1;
         }
         count
     }
 
-    /// How many records found no room since the last call.
+    /// How many records found no room since that was last told.
     pub fn newly_lost(&mut self) -> u64 {
-        let total = self
-            .lost
-            .get(&0, 0)
-            .map_or(self.lost_before, |each| each.iter().sum());
-        let new = total - self.lost_before;
-        self.lost_before = total;
-        new
+        newly(&self.lost, &mut self.lost_before)
     }
 
     /// How many records found no room so far.
@@ -61,4 +72,9 @@ impl Reader {
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
         self.events.as_fd().try_clone_to_owned()
     }
+}
+
+fn newly(lost: &PerCpuArray<MapData, u64>, before: &mut u64) -> u64 {
+    let total = lost.get(&0, 0).map_or(*before, |each| each.iter().sum());
+    total - std::mem::replace(before, total)
 }

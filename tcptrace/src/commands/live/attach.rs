@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Live, LiveOptions};
 use crate::{
     decode::{Event, decode},
-    kernel::{Cgroups, Clock, Kernel, Options},
+    kernel::{Cgroups, Clock, Drained, Kernel, Options},
     snapshot,
     track::{Limits, Tracker},
 };
@@ -37,13 +37,15 @@ impl Live {
         let netns = options.filter.netns;
         let looking = std::thread::spawn(move || snapshot::take(netns));
         let mut early: Vec<Event> = Vec::new();
+        let mut lost_early = 0;
         let mut broken_records = 0;
         while !looking.is_finished() {
-            reader.drain(MOST_EARLY - early.len(), |record| {
-                match decode(record, &kernel.symbols) {
+            reader.drain(MOST_EARLY - early.len(), |drained| match drained {
+                Drained::Lost(events) => lost_early += events,
+                Drained::Record(record) => match decode(record, &kernel.symbols) {
                     Ok(event) => early.push(event),
                     Err(_) => broken_records += 1,
-                }
+                },
             });
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -71,10 +73,14 @@ impl Live {
             chunk,
             look_again: Instant::now(),
             enough: false,
+            lost_early,
             broken_records,
             interrupted,
             terminated,
         };
+        if lost_early > 0 {
+            live.tracker.note_loss();
+        }
         live.catch_up(&early);
         Ok(live)
     }

@@ -106,6 +106,8 @@ pub struct Live {
     look_again: Instant,
     /// The consumer wants no more.
     enough: bool,
+    /// Events lost while the snapshot was taken, not told yet.
+    lost_early: u64,
     /// Records that could not be read.
     broken_records: u64,
     /// Made before anything else, so that no signal is missed.

@@ -5,7 +5,12 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{Consumer, Live, sink::Sink};
-use crate::{decode::decode, kernel, snapshot::Namespaces, track::Tracker};
+use crate::{
+    decode::decode,
+    kernel::{self, Drained},
+    snapshot::Namespaces,
+    track::Tracker,
+};
 
 /// Another CPU may have taken the time of an event and not have reserved its record yet.
 const MARGIN_NS: u64 = 1_000_000;
@@ -25,7 +30,6 @@ impl Live {
     pub(super) fn round(&mut self, consumer: &mut impl Consumer) -> Result<Round> {
         self.clock.refresh();
         let now = kernel::monotonic_now();
-        self.note_losses(consumer)?;
 
         let Self {
             kernel,
@@ -41,13 +45,19 @@ impl Live {
         } = self;
         let mut sink = Sink::new(filter, clock, cgroups, enough, consumer);
         let mut last = 0;
-        let count = reader.drain(*chunk, |record| match decode(record, &kernel.symbols) {
-            Ok(event) => {
-                log::trace!("{event:?}");
-                last = event.time_ns();
-                tracker.apply(&event, &mut |transition| sink.take(transition));
+        let count = reader.drain(*chunk, |drained| match drained {
+            Drained::Lost(events) => {
+                tracker.note_loss();
+                sink.lost(events);
             }
-            Err(_) => *broken_records += 1,
+            Drained::Record(record) => match decode(record, &kernel.symbols) {
+                Ok(event) => {
+                    log::trace!("{event:?}");
+                    last = event.time_ns();
+                    tracker.apply(&event, &mut |transition| sink.take(transition));
+                }
+                Err(_) => *broken_records += 1,
+            },
         });
         let empty = count < *chunk;
         sink.finish()?;
@@ -112,7 +122,7 @@ impl Live {
         sink.finish()
     }
 
-    /// Tells of losses before anything behind them is concluded from.
+    /// Tells of losses that no record came after.
     pub(super) fn note_losses(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         let lost = self.reader.newly_lost();
         if lost > 0 {

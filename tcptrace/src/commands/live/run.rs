@@ -54,6 +54,9 @@ impl Live {
 
         let began = Instant::now();
         consumer.start(&self.start(), &self.clock)?;
+        if self.lost_early > 0 {
+            consumer.lost(self.lost_early)?;
+        }
         let mut traced = match options.command.as_slice() {
             [] => None,
             command => match Traced::start(command) {

@@ -53,6 +53,14 @@ impl<'a, C: Consumer> Sink<'a, C> {
         }
     }
 
+    /// Events were lost.
+    pub fn lost(&mut self, events: u64) {
+        if let Err(error) = self.consumer.lost(events) {
+            *self.enough = true;
+            self.failed = Some(error);
+        }
+    }
+
     /// Tells what went wrong, if anything did.
     pub fn finish(self) -> Result<()> {
         match self.failed {
