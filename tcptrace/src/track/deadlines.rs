@@ -64,6 +64,11 @@ impl Deadlines {
         })
     }
 
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.ports.is_empty() && self.rearms.is_empty() && self.expiries.is_empty()
+    }
+
     /// Those that have waited for a port long enough for a look at `now`.
     pub fn unported(&self, now: u64) -> impl Iterator<Item = Cookie> + '_ {
         self.ports

@@ -233,6 +233,12 @@ impl Tracker {
         }
     }
 
+    /// Whether something waits for time to pass: see [`advance`](Self::advance).
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.deadlines.is_empty() || !self.children.is_empty()
+    }
+
     /// How many connections were forgotten for want of room.
     #[must_use]
     pub fn forgotten(&self) -> u64 {

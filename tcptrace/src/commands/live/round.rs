@@ -19,9 +19,13 @@ const MARGIN_NS: u64 = 1_000_000;
 const LOOK: Duration = Duration::from_millis(20);
 const MOST_LOOK: Duration = Duration::from_millis(45);
 
-/// Whether a round emptied the ring buffer, and whether more is asked for.
+/// What a round found.
 pub(super) struct Round {
+    /// The ring buffer holds no more.
     pub empty: bool,
+    /// Nothing happened, and nothing waits for time to pass.
+    pub quiet: bool,
+    /// The consumer wants no more.
     pub enough: bool,
 }
 
@@ -72,6 +76,7 @@ impl Live {
         }
         Ok(Round {
             empty,
+            quiet: count == 0 && !self.tracker.is_waiting(),
             enough: self.enough,
         })
     }

@@ -12,6 +12,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::{
     super::child::{self, Traced},
     Consumer, Live, LiveOptions, Outcome,
+    round::Round,
 };
 use crate::{
     kernel, snapshot,
@@ -21,6 +22,8 @@ use crate::{
 /// How often the ring buffer is looked at. The kernel half wakes nobody before it is a quarter
 /// full, and a line should be shown within 100 ms.
 const POLL: Duration = Duration::from_millis(20);
+/// The same while nothing happens, and nothing waits.
+const QUIET_POLL: Duration = Duration::from_millis(40);
 /// What the traced command leaves behind is told for so long: the other side's FIN, mostly.
 const SETTLE: Duration = Duration::from_millis(100);
 
@@ -93,7 +96,11 @@ impl Live {
                     _ => break,
                 }
             }
-            let pause = if round.empty { POLL } else { Duration::ZERO };
+            let pause = match round {
+                Round { empty: false, .. } => Duration::ZERO,
+                Round { quiet: true, .. } => QUIET_POLL,
+                _ => POLL,
+            };
             let woken = tokio::select! {
                 biased;
                 _ = self.interrupted.recv() => Woken::Signal(Signal::SIGINT),
