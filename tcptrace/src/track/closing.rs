@@ -20,7 +20,7 @@ pub(super) struct Seen {
     /// No event was lost since the connection was last heard of, and minisocks are traced: that
     /// none began means that there was none.
     pub minisocks: bool,
-    /// `ss -K` was at work: the running task is not the owner.
+    /// Its local port is known: connect() got one.
     pub port: bool,
 }
 
