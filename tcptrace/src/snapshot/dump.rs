@@ -19,8 +19,8 @@ pub const ALL_STATES: StateFlags = StateFlags::all();
 /// These, and sockets that are bound and do nothing: TCP_BOUND_INACTIVE, since Linux 6.8.
 pub const ALL_AND_BOUND: StateFlags =
     StateFlags::from_bits_retain(StateFlags::all().bits() | 1 << 13);
-/// Only SYN_SENT.
-pub const SYN_SENT: StateFlags = StateFlags::SYN_SENT;
+/// Those whose addresses an event may not have told.
+pub const OPENING: StateFlags = StateFlags::SYN_SENT.union(StateFlags::SYN_RECV);
 
 /// Big enough for what the kernel sends at once (`netlink_dump()`: 32 KiB at the most).
 const BUFFER: usize = 1 << 15;

@@ -12,7 +12,10 @@ use netlink_packet_sock_diag::inet::StateFlags;
 use nix::sched::{CloneFlags, setns};
 
 use super::{dump, found::Found};
-use crate::decode::{Cookie, Tuple};
+use crate::{
+    decode::{Cookie, Tuple},
+    track::ExistingKind,
+};
 
 /// Where `ip netns` and Docker keep namespaces that no process may live in.
 const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
@@ -125,14 +128,15 @@ impl Namespaces {
             })
     }
 
-    /// Looks for the addresses of sockets in SYN_SENT, by cookie. `pid`: a process that may live
-    /// in the namespace.
+    /// Looks for the addresses of full sockets in SYN_SENT and SYN_RECV, by cookie. `pid`: a
+    /// process that may live in the namespace.
     #[must_use]
-    pub fn syn_sent(netns: u32, pid: Option<u32>) -> Vec<(Cookie, Tuple)> {
+    pub fn opening(netns: u32, pid: Option<u32>) -> Vec<(Cookie, Tuple)> {
         Self::find(netns, pid)
-            .and_then(|namespace| namespace.dump(dump::SYN_SENT).ok())
+            .and_then(|namespace| namespace.dump(dump::OPENING).ok())
             .into_iter()
             .flatten()
+            .filter(|found| found.kind == ExistingKind::Socket)
             .filter_map(|found| Some((found.cookie?, found.tuple)))
             .collect()
     }

@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// The attribute with the id of the cgroup (Linux 5.7).
+const INET_DIAG_SHUTDOWN: u16 = 8;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
 /// `struct inet_diag_msg`. Ports and addresses are in network order.
@@ -50,7 +51,9 @@ pub(super) fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
     let minisock = header.timer == 3 || state == State::TimeWait;
     let kind = match state {
         _ if minisock => ExistingKind::Minisock,
-        State::SynRecv if header.inode == 0 => ExistingKind::Request,
+        // A child of TCP Fast Open that nobody accepted has no inode either, but a shutdown
+        // state: inet_diag_msg_attrs_fill(), net/ipv4/inet_diag.c, against inet_req_diag_fill().
+        State::SynRecv if header.inode == 0 && !has_shutdown(attributes) => ExistingKind::Request,
         _ => ExistingKind::Socket,
     };
     let end = |addr, port| Endpoint::new(canonical(addr, remote), u16::from_be(port));
@@ -90,6 +93,12 @@ fn timer(header: &Header, state: State) -> Option<Timer> {
         remaining: Duration::from_millis(remaining.into()),
         retries: header.retries,
     })
+}
+
+fn has_shutdown(attributes: &[u8]) -> bool {
+    NlasIterator::new(attributes)
+        .map_while(Result::ok)
+        .any(|attribute| attribute.kind() == INET_DIAG_SHUTDOWN)
 }
 
 fn cgroup(attributes: &[u8]) -> Option<Cgroup> {
@@ -245,6 +254,9 @@ mod tests {
         assert_eq!(kind(3, 1, 0), ExistingKind::Request);
         assert_eq!(kind(12, 1, 0), ExistingKind::Request);
         assert_eq!(kind(3, 1, 8), ExistingKind::Socket);
+        let mut fast_open = Answer::new(3);
+        fast_open.attributes = vec![5, 0, 8, 0, 0, 0, 0, 0];
+        assert_eq!(fast_open.read().kind, ExistingKind::Socket);
     }
 
     #[test]

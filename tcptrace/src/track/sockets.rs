@@ -3,7 +3,7 @@
 use super::{
     Reason, Side, State, Tracker, Transition,
     closing::{self, Seen},
-    deadlines::{PORT_NS, Waiting},
+    deadlines::{LOOK_NS, PORT_NS, Waiting},
     flow::{Flow, HeldBack, Minisock},
     order::Out,
     requests::Request,
@@ -197,6 +197,31 @@ impl Tracker {
         match made {
             Some(child) => self.without_request(child.time_ns, event.tuple, Some(cookie), out),
             None => Flow::new(event.tuple, State::SynRecv),
+        }
+    }
+
+    /// Addresses of children whose peer is worth a look at the sockets at `now`.
+    pub(super) fn children_unknown(&self, now: u64) -> impl Iterator<Item = &Tuple> + '_ {
+        self.children
+            .iter()
+            .take_while(move |child| child.time_ns.saturating_add(LOOK_NS) <= now)
+            .map(|child| &child.tuple)
+    }
+
+    /// A look at the sockets found one in SYN_RECV that no event has told of.
+    pub(super) fn child_found(
+        &mut self,
+        cookie: Cookie,
+        tuple: &Tuple,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
+        let made = self
+            .children
+            .iter()
+            .position(|child| child.tuple.netns == tuple.netns && child.tuple.local == tuple.local);
+        if let Some(child) = made.and_then(|index| self.children.remove(index)) {
+            let flow = self.without_request(child.time_ns, *tuple, Some(cookie), out);
+            self.keep(cookie, flow, out);
         }
     }
 

@@ -208,29 +208,36 @@ impl Tracker {
         self.epoch = self.epoch.wrapping_add(1);
     }
 
-    /// Connections whose port is still unknown at `now`, with their namespace and process, for a
-    /// look at the socket: see [`learn`](Self::learn).
-    pub fn without_port(&self, now: u64) -> impl Iterator<Item = (Cookie, u32, Option<u32>)> + '_ {
-        self.deadlines.unported(now).filter_map(|cookie| {
+    /// Namespaces of connections of which a port or the peer is still unknown at `now`, each with
+    /// a process that may live there, for a look at their sockets: see [`learn`](Self::learn).
+    pub fn without_addresses(&self, now: u64) -> impl Iterator<Item = (u32, Option<u32>)> + '_ {
+        let unported = self.deadlines.unported(now).filter_map(|cookie| {
             let flow = self.flows.peek(&cookie)?;
             flow.held_back?;
-            Some((
-                cookie,
-                flow.tuple.netns,
-                flow.owner.process.map(|process| process.pid),
-            ))
-        })
+            Some((flow.tuple.netns, flow.owner.process))
+        });
+        let children = self.children_unknown(now).map(|tuple| {
+            let (owner, _) = self.listener(self.listeners.of(tuple));
+            (tuple.netns, owner.process)
+        });
+        unported
+            .chain(children)
+            .map(|(netns, process)| (netns, process.map(|process| process.pid)))
     }
 
     /// Takes the addresses that a look at the socket gave.
     pub fn learn(&mut self, cookie: Cookie, tuple: &Tuple, sink: &mut impl FnMut(&Transition)) {
-        if let Some(flow) = self.flows.peek_mut(&cookie)
-            && flow.held_back.is_some()
-            && tuple.local.port.is_some()
-        {
-            flow.tuple.local = tuple.local;
-            flow.announce(cookie, &mut Out::new(&mut self.order, sink));
+        let mut order = std::mem::take(&mut self.order);
+        let out = &mut Out::new(&mut order, sink);
+        if let Some(flow) = self.flows.peek_mut(&cookie) {
+            if flow.held_back.is_some() && tuple.local.port.is_some() {
+                flow.tuple.local = tuple.local;
+                flow.announce(cookie, out);
+            }
+        } else {
+            self.child_found(cookie, tuple, out);
         }
+        self.order = order;
     }
 
     /// Whether something waits for time to pass: see [`advance`](Self::advance).

@@ -67,7 +67,7 @@ impl Live {
         sink.finish()?;
         let known = if empty { now } else { last.min(now) }.saturating_sub(MARGIN_NS);
         // Before anything is given up, as it may have waited unread for long.
-        self.look_for_ports(known, consumer)?;
+        self.look_for_addresses(known, consumer)?;
         self.emit(consumer, |tracker, sink| {
             tracker.advance(known, &mut |it| sink.take(it));
         })?;
@@ -81,16 +81,13 @@ impl Live {
         })
     }
 
-    /// Asks sock_diag for the ports of SYNs that nobody has answered yet.
-    fn look_for_ports(&mut self, now: u64, consumer: &mut impl Consumer) -> Result<()> {
+    /// Asks sock_diag for addresses that no event has told: the ports of SYNs that nobody has
+    /// answered, and before Linux 6.15 the peers of TCP Fast Open.
+    fn look_for_addresses(&mut self, now: u64, consumer: &mut impl Consumer) -> Result<()> {
         if Instant::now() < self.look_again {
             return Ok(());
         }
-        let mut wanted: Vec<(u32, Option<u32>)> = self
-            .tracker
-            .without_port(now)
-            .map(|(_, netns, pid)| (netns, pid))
-            .collect();
+        let mut wanted: Vec<(u32, Option<u32>)> = self.tracker.without_addresses(now).collect();
         if wanted.is_empty() {
             return Ok(());
         }
@@ -98,7 +95,7 @@ impl Live {
         wanted.sort_unstable();
         wanted.dedup_by_key(|(netns, _)| *netns);
         for (netns, pid) in wanted {
-            let found = Namespaces::syn_sent(netns, pid);
+            let found = Namespaces::opening(netns, pid);
             self.emit(consumer, |tracker, sink| {
                 for (cookie, tuple) in &found {
                     tracker.learn(*cookie, tuple, &mut |it| sink.take(it));
