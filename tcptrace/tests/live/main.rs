@@ -20,6 +20,7 @@ mod sockets;
 mod teardown;
 mod time_wait;
 mod timeouts;
+mod told;
 mod trace;
 mod vocabulary;
 mod wire;
