@@ -19,7 +19,7 @@ use crate::{
     flows::{Assembler, FlowRecord, IdleTable, Patience},
     kernel::{Clock, jiffies_per_second},
     snapshot::{KeepaliveSettings, Namespaces},
-    track::Transition,
+    track::{Tracker, Transition},
     view::{
         Colour, End, FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, Palette, ShownFlow, Start,
         Surroundings, terminal,
@@ -189,7 +189,7 @@ impl Consumer for Flows {
         }
     }
 
-    fn finish(&mut self, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn finish(&mut self, _: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
         let rest: Vec<FlowRecord> = self.assembler.finish().collect();
         for record in rest {
             if self.lines.are_enough() || self.show(&record, around)?.is_break() {

@@ -12,7 +12,7 @@ use crate::{
     flows::FlowRecord,
     kernel::Cgroups,
     snapshot::Socket,
-    track::{State, Transition},
+    track::{Connection, State, Transition},
 };
 
 /// A family of addresses. IPv4-mapped IPv6 is IPv4.
@@ -113,6 +113,14 @@ impl Filter {
             && self.matches_owner(&flow.owner, flow.followed)
             && (self.states.is_empty() || self.states.iter().any(|state| flow.went_through(*state)))
             && self.matches_cgroup(&flow.owner, cgroups)
+    }
+
+    /// Whether a connection is asked for, by the state that it is in.
+    pub fn matches_connection(&self, it: &Connection, cgroups: &mut Cgroups) -> bool {
+        self.matches_tuple(&it.tuple)
+            && self.matches_owner(&it.owner, it.followed)
+            && (self.states.is_empty() || self.states.contains(&it.state))
+            && self.matches_cgroup(&it.owner, cgroups)
     }
 
     /// Whether a socket is asked for.

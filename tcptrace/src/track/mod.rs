@@ -6,6 +6,7 @@
 //! are one [`Flow`](flow::Flow) again.
 
 mod closing;
+mod connections;
 mod deadlines;
 mod flow;
 mod listeners;
@@ -19,6 +20,7 @@ mod tracker;
 mod transition;
 
 pub use self::{
+    connections::Connection,
     reason::{Closer, Detail, Reason, Side},
     state::{State, UnknownState},
     tracker::{Existing, ExistingKind, Limits, Sight, Tracker},

@@ -75,6 +75,23 @@ pub trait Consumer {
     /// # Errors
     /// See [`start`](Self::start).
     fn lost(&mut self, events: u64) -> io::Result<()>;
+    /// When it wants to [`review`](Self::review) next; `None`: never.
+    fn review_due(&self) -> Option<Instant> {
+        None
+    }
+    /// A look at all connections that are known, at `now` (CLOCK_MONOTONIC, ns): once before the
+    /// first transition, then whenever it is due. Breaks when no more is wanted.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn review(
+        &mut self,
+        _known: &Tracker,
+        _now: u64,
+        _around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        Ok(ControlFlow::Continue(()))
+    }
     /// All that happened so far was told.
     ///
     /// # Errors
@@ -84,7 +101,7 @@ pub trait Consumer {
     ///
     /// # Errors
     /// See [`start`](Self::start).
-    fn finish(&mut self, _around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn finish(&mut self, _known: &Tracker, _around: &mut Surroundings<'_>) -> io::Result<()> {
         Ok(())
     }
     /// How many lines were shown.

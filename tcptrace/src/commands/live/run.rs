@@ -60,6 +60,7 @@ impl Live {
         if self.lost_early > 0 {
             consumer.lost(self.lost_early)?;
         }
+        self.review(consumer)?;
         let mut traced = match options.command.as_slice() {
             [] => None,
             command => match Traced::start(command) {
@@ -84,7 +85,15 @@ impl Live {
             if let Some(logger) = &mut logger {
                 logger.flush();
             }
-            if round.enough || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            // What is still in the buffer happened before.
+            if round.empty
+                && consumer
+                    .review_due()
+                    .is_some_and(|due| Instant::now() >= due)
+            {
+                self.review(consumer)?;
+            }
+            if self.enough || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 match &traced {
                     // It is asked to end, and then given the time to.
                     Some(traced) if !settling && !signalled => {
@@ -141,16 +150,28 @@ impl Live {
         self.emit(consumer, |tracker, sink| {
             tracker.finish(&mut |it| sink.take(it))
         })?;
-        consumer.finish(&mut Surroundings {
+        let around = &mut Surroundings {
             clock: &self.clock,
             cgroups: &mut self.cgroups,
-        })?;
+        };
+        consumer.finish(&self.tracker, around)?;
         consumer.flush()?;
         let end = self.end(began, consumer);
         if options.strict && end.lost > 0 && code == 0 {
             code = 1;
         }
         Ok(Outcome { code, end })
+    }
+
+    /// Lets the consumer look at all connections.
+    fn review(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+        let around = &mut Surroundings {
+            clock: &self.clock,
+            cgroups: &mut self.cgroups,
+        };
+        let now = kernel::monotonic_now();
+        self.enough |= consumer.review(&self.tracker, now, around)?.is_break();
+        Ok(())
     }
 
     fn start(&self) -> Start {
