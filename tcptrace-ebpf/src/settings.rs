@@ -134,6 +134,8 @@ pub struct Offsets {
     pub tcp_copied_seq: u32,
     pub tcp_linger2: u32,
     pub tcp_snd_wnd: u32,
+    pub tcp_data_segs_out: u32,
+    pub tcp_data_segs_in: u32,
     pub tcp_retransmits: u32,
     pub tcp_probes_out: u32,
     pub task_tgid: u32,
@@ -150,7 +152,7 @@ pub struct Offsets {
 pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 51 * 4);
-    assert!(size_of::<Settings>() == 40 + 51 * 4 + 40 + 4);
+    assert!(size_of::<Offsets>() == 53 * 4);
+    assert!(size_of::<Settings>() == 40 + 53 * 4 + 40 + 4);
     assert!(size_of::<AddrKey>() == 20);
 };

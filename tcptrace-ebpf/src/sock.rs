@@ -244,6 +244,8 @@ unsafe fn measure(tcp: *const u8, to: *mut Metrics) {
             keepalive_interval <- tcp_keepalive_intvl,
             linger2 <- tcp_linger2,
             send_window <- tcp_snd_wnd,
+            data_segments_sent <- tcp_data_segs_out,
+            data_segments_received <- tcp_data_segs_in,
             keepalive_probes <- tcp_keepalive_probes,
             retries <- tcp_retransmits,
             probes_out <- tcp_probes_out,

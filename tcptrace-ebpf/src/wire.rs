@@ -142,6 +142,10 @@ pub struct Metrics {
     pub linger2: i32,
     /// `snd_wnd`: bytes that the peer would take.
     pub send_window: u32,
+    /// `data_segs_out`: segments with data sent, retransmissions included.
+    pub data_segments_sent: u32,
+    /// `data_segs_in`: segments with data received.
+    pub data_segments_received: u32,
     /// `keepalive_probes`; 0: the namespace's setting.
     pub keepalive_probes: u8,
     /// `icsk_retransmits`: retransmissions of the first unacknowledged segment.
@@ -200,9 +204,9 @@ pub struct EarlyEnd {
 const _: () = {
     assert!(size_of::<Head>() == 64);
     assert!(size_of::<Owner>() == 32);
-    assert!(size_of::<Metrics>() == 64);
+    assert!(size_of::<Metrics>() == 72);
     assert!(size_of::<OwnedSocket>() == 96);
-    assert!(size_of::<MeasuredSocket>() == 160);
+    assert!(size_of::<MeasuredSocket>() == 168);
     assert!(size_of::<RequestBegin>() == 72);
     assert!(size_of::<EarlyEnd>() == 160);
 };

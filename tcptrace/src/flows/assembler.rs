@@ -128,6 +128,7 @@ impl FlowRecord {
             followed: it.followed,
             opener: it.opener,
             closer: it.closer,
+            length: it.length,
             opened_ns,
             closed_ns: None,
             time_ns: it.time_ns,
@@ -178,6 +179,7 @@ impl FlowRecord {
         self.followed |= it.followed;
         self.opener = it.opener.or(self.opener);
         self.closer = it.closer.or(self.closer);
+        self.length = it.length.or(self.length);
         self.keepalive = it.keepalive.or(self.keepalive);
         if let Some(measured) = it.measured {
             self.measure(measured, it.from);

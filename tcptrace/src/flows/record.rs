@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     decode::{Cookie, Measured, Owner, Tuple},
-    track::{Closer, Reason, Side, State},
+    track::{Closer, Length, Reason, Side, State},
 };
 
 /// A state that a connection was in.
@@ -51,6 +51,8 @@ pub struct FlowRecord {
     pub opener: Option<Side>,
     /// Who sent the first FIN or RST.
     pub closer: Option<Closer>,
+    /// Whether it was short or kept; `None`: unknown, or not closed.
+    pub length: Option<Length>,
     /// When it left CLOSED or LISTEN: CLOCK_MONOTONIC, ns; `None`: before tracing began.
     pub opened_ns: Option<u64>,
     /// When it left the application's hands; `None`: it has not.

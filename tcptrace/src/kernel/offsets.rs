@@ -65,6 +65,8 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         tcp_copied_seq: at("tcp_sock", &["copied_seq"])?,
         tcp_linger2: at("tcp_sock", &["linger2"])?,
         tcp_snd_wnd: at("tcp_sock", &["snd_wnd"])?,
+        tcp_data_segs_out: at("tcp_sock", &["data_segs_out"])?,
+        tcp_data_segs_in: at("tcp_sock", &["data_segs_in"])?,
         tcp_retransmits: at("tcp_sock", &["inet_conn.icsk_retransmits"])?,
         tcp_probes_out: at("tcp_sock", &["inet_conn.icsk_probes_out"])?,
         task_tgid: at("task_struct", &["tgid"])?,

@@ -1,6 +1,6 @@
 //! What is remembered of a connection.
 
-use super::{Closer, Detail, Reason, Side, State, Transition, order::Out};
+use super::{Closer, Detail, Length, Reason, Side, State, Transition, order::Out};
 use crate::decode::{Cookie, EarlyCause, Measured, MinisockState, Owner, Tuple};
 
 /// A connection that has, or had, a full socket.
@@ -13,6 +13,8 @@ pub(super) struct Flow {
     pub owner: Owner,
     pub opener: Option<Side>,
     pub closer: Option<Closer>,
+    /// Known once it is not ESTABLISHED any more.
+    pub length: Option<Length>,
     pub followed: bool,
     /// The full socket is not closed.
     pub socket: bool,
@@ -72,6 +74,7 @@ impl Flow {
             owner: Owner::default(),
             opener: None,
             closer: None,
+            length: None,
             followed: false,
             socket: true,
             minisock: Minisock::None,
@@ -109,6 +112,7 @@ impl Flow {
             detail: None,
             opener: self.opener,
             closer: self.closer,
+            length: self.length,
             owner: self.owner,
             followed: self.followed,
             measured: None,
@@ -132,6 +136,7 @@ impl Flow {
             detail: None,
             opener: self.opener,
             closer: None,
+            length: None,
             owner: self.owner,
             followed: self.followed,
             measured: None,

@@ -9,6 +9,7 @@ mod closing;
 mod connections;
 mod deadlines;
 mod flow;
+mod length;
 mod listeners;
 mod minisocks;
 mod order;
@@ -21,6 +22,7 @@ mod transition;
 
 pub use self::{
     connections::Connection,
+    length::Length,
     reason::{Closer, Detail, Reason, Side},
     state::{State, UnknownState},
     tracker::{Existing, ExistingKind, Limits, Sight, Tracker},

@@ -1,7 +1,7 @@
 //! Full sockets.
 
 use super::{
-    Reason, Side, State, Tracker, Transition,
+    Length, Reason, Side, State, Tracker, Transition,
     closing::{self, Seen},
     deadlines::{LOOK_NS, PORT_NS, Waiting},
     flow::{Flow, HeldBack, Minisock},
@@ -83,6 +83,7 @@ impl Tracker {
         if event.from == State::Closed {
             // A cookie can carry several connections, one after another: disconnect().
             flow.closer = None;
+            flow.length = None;
             flow.opener = (event.to == State::SynSent).then_some(Side::Local);
             if event.to == State::SynSent && flow.tuple.local.port.is_none() {
                 flow.state = event.to;
@@ -94,6 +95,10 @@ impl Tracker {
                 self.deadlines.await_port(event.time_ns, cookie);
                 return;
             }
+        }
+        if let (State::Established, Some(did)) = (event.from, &event.measured) {
+            let established_ns = flow.since.map(|since| event.time_ns.saturating_sub(since));
+            flow.length = Length::of(did, &flow.tuple, established_ns);
         }
         let mut transition = flow
             .step(Some(cookie), event.time_ns, event.to, reason)

@@ -1,6 +1,6 @@
 //! What the state machine yields.
 
-use super::{Closer, Detail, Reason, Side, State};
+use super::{Closer, Detail, Length, Reason, Side, State};
 use crate::decode::{Cookie, Measured, Owner, Tuple};
 
 /// A connection went from one state to another.
@@ -27,6 +27,8 @@ pub struct Transition {
     pub opener: Option<Side>,
     /// Who sent the first FIN or RST.
     pub closer: Option<Closer>,
+    /// Whether it was short or kept; known once it is not ESTABLISHED any more.
+    pub length: Option<Length>,
     /// Who has, or had, the socket.
     pub owner: Owner,
     /// It is of the traced command, or of one of its children.

@@ -292,6 +292,7 @@ mod tests {
             detail: None,
             opener: Some(Side::Local),
             closer: None,
+            length: None,
             owner: Owner {
                 process: Some(Task {
                     pid: 4_194_304,

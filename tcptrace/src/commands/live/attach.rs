@@ -16,7 +16,7 @@ use crate::{
 /// How many events are kept while the snapshot is taken; more stay in the ring buffer.
 const MOST_EARLY: usize = 1 << 17;
 /// The largest record, with its header in the ring buffer.
-const LARGEST_RECORD: u32 = 168;
+const LARGEST_RECORD: u32 = 176;
 
 impl Live {
     /// Attaches to the kernel, then looks at the sockets that are there, then joins the two.

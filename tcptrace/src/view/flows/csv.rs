@@ -49,7 +49,7 @@ impl<W: Write> FlowView for FlowCsv<W> {
     }
 }
 
-const HEADER: [&str; 33] = [
+const HEADER: [&str; 34] = [
     "time",
     "cookie",
     "netns",
@@ -82,10 +82,11 @@ const HEADER: [&str; 33] = [
     "idle_before_close_ns",
     "idle_candidates",
     "keepalive",
+    "length",
     "complete",
 ];
 
-fn fields(row: &FlowRow<'_>) -> [String; 33] {
+fn fields(row: &FlowRow<'_>) -> [String; 34] {
     fn some(value: Option<impl ToString>) -> String {
         value.map_or_else(String::new, |value| value.to_string())
     }
@@ -138,6 +139,7 @@ fn fields(row: &FlowRow<'_>) -> [String; 33] {
         some(row.idle_before_close_ns),
         row.idle_candidates.join(";"),
         some(keepalive),
+        name(row.length),
         row.complete.to_string(),
     ]
 }

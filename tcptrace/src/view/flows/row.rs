@@ -10,7 +10,7 @@ use crate::{
     filter::Family,
     flows::{End, Stay},
     kernel::{Cgroups, Clock},
-    track::{Closer, Reason, Side, State},
+    track::{Closer, Length, Reason, Side, State},
     view::TimeFormat,
 };
 
@@ -49,6 +49,7 @@ pub(super) struct FlowRow<'a> {
     pub idle_before_close_ns: Option<u64>,
     pub idle_candidates: Vec<String>,
     pub keepalive: Option<Keepalive>,
+    pub length: Option<Length>,
     pub complete: bool,
 }
 
@@ -103,6 +104,7 @@ impl<'a> FlowRow<'a> {
                 .map(|it| format!("{} {} {} s", it.product, it.setting, it.seconds))
                 .collect(),
             keepalive: flow.keepalive,
+            length: it.length,
             complete: it.is_complete(),
         }
     }
