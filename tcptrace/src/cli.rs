@@ -3,6 +3,7 @@
 mod doctor;
 mod explain;
 mod list;
+mod schema;
 mod sockets;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
@@ -17,11 +18,15 @@ use tcptrace::{
         WatchOptions,
     },
     filter::Filter,
+    schema::LineType,
     track::State,
     view::Colour,
 };
 
-use self::{doctor::DoctorArgs, explain::ExplainArgs, list::ListArgs, sockets::SocketArgs};
+use self::{
+    doctor::DoctorArgs, explain::ExplainArgs, list::ListArgs, schema::SchemaArgs,
+    sockets::SocketArgs,
+};
 
 /// Shows every TCP connection of this machine going through its states, live, and tells why.
 #[derive(Debug, Parser)]
@@ -51,6 +56,8 @@ enum Command {
     Explain(ExplainArgs),
     /// Can this machine be traced, and how is TCP set up on it.
     Doctor(DoctorArgs),
+    /// What -o json writes, as a JSON schema.
+    Schema(SchemaArgs),
 }
 
 /// What is to be done.
@@ -65,6 +72,8 @@ pub enum Invocation {
     Explain(ExplainOptions),
     /// `tcptrace doctor`.
     Doctor(DoctorOptions),
+    /// `tcptrace schema`, of one type or all.
+    Schema(Option<LineType>),
 }
 
 #[derive(Args, Debug)]
@@ -138,7 +147,9 @@ impl Cli {
             Some(Command::Watch(watch)) => watch.live.verbose,
             Some(Command::Flows(flows)) => flows.watch.live.verbose,
             // They have nothing to log.
-            Some(Command::List(_) | Command::Explain(_) | Command::Doctor(_)) => 0,
+            Some(
+                Command::List(_) | Command::Explain(_) | Command::Doctor(_) | Command::Schema(_),
+            ) => 0,
         }
     }
 
@@ -151,6 +162,7 @@ impl Cli {
             Some(Command::List(list)) => Invocation::List(list.into_options()),
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
             Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
+            Some(Command::Schema(schema)) => Invocation::Schema(schema.into_what()),
         }
     }
 }
@@ -237,7 +249,7 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         && !word.starts_with('-')
     {
         line.push_str(
-            "; the commands are watch, flows, list, explain, doctor and help, and a program to trace goes behind --",
+            "; the commands are watch, flows, list, explain, doctor, schema and help, and a program to trace goes behind --",
         );
     }
     eprintln!("tcptrace: {line} (tcptrace --help tells more)");

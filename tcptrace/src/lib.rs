@@ -12,6 +12,7 @@
 //! * [`explain`] has words for what is seen,
 //! * [`doctor`] tells whether it can be, and how TCP is set up,
 //! * [`view`] writes the others,
+//! * [`schema`] tells what is written for programs,
 //! * [`commands`] put these together.
 
 pub mod commands;
@@ -21,6 +22,7 @@ pub mod explain;
 pub mod filter;
 pub mod flows;
 pub mod kernel;
+pub mod schema;
 pub mod snapshot;
 pub mod track;
 pub mod view;

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
             Invocation::List(options) => commands::list(&options).map(|()| 0),
             Invocation::Explain(options) => commands::explain(&options).map(|()| 0),
             Invocation::Doctor(options) => commands::doctor(&options),
+            Invocation::Schema(what) => commands::schema(what).map(|()| 0),
         }
     });
     match done {

@@ -7,6 +7,7 @@ mod flows;
 mod lines;
 mod list;
 mod live;
+mod schema;
 mod watch;
 
 pub use self::{
@@ -15,5 +16,6 @@ pub use self::{
     flows::{FlowsOptions, flows},
     list::{ListOptions, list},
     live::{Limit, Live, LiveOptions, Outcome},
+    schema::schema,
     watch::{Output, WatchOptions, watch},
 };

@@ -17,6 +17,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Degraded, Self::Failed, Self::Unknown];
+
     /// The name in tables.
     #[must_use]
     pub fn name(self) -> &'static str {

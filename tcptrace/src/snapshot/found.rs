@@ -62,6 +62,14 @@ pub enum TimerKind {
 }
 
 impl TimerKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Retransmit,
+        Self::Keepalive,
+        Self::TimeWait,
+        Self::Probe,
+    ];
+
     /// The name in JSON and CSV.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -170,6 +170,11 @@ pub enum Side {
     Remote,
 }
 
+impl Side {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Local, Self::Remote];
+}
+
 /// Who sent the first FIN or RST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -180,6 +185,11 @@ pub enum Closer {
     Remote,
     /// Both, before either saw the other's.
     Both,
+}
+
+impl Closer {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Local, Self::Remote, Self::Both];
 }
 
 impl From<Side> for Closer {

@@ -1,0 +1,19 @@
+//! `tcptrace schema`: what `-o json` writes, as a JSON schema.
+
+use std::io::{self, Write as _};
+
+use anyhow::Result;
+
+use crate::schema::{LineType, document};
+
+/// Prints the schema of one type of line, or of all.
+///
+/// # Errors
+/// When the output can't be written.
+pub fn schema(what: Option<LineType>) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(&document(what)?)?;
+    text.push('\n');
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
