@@ -13,7 +13,8 @@ pub struct Value(Vec<i64>);
 
 impl Value {
     /// Of one number at least.
-    pub(super) fn new(numbers: Vec<i64>) -> Option<Self> {
+    #[must_use]
+    pub fn new(numbers: Vec<i64>) -> Option<Self> {
         (!numbers.is_empty()).then_some(Self(numbers))
     }
 

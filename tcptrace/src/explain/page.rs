@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn no_line_is_longer_than_the_terminal_is_wide() {
         let book = Book::read().unwrap();
-        for columns in [80, 60, 200] {
+        for columns in [80, 60, 40, 200] {
             let look = Look::new(Some(columns), false, Palette::plain());
             for entry in book.entries() {
                 for line in page(entry, look).lines() {

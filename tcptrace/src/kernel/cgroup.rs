@@ -86,6 +86,16 @@ impl Cgroups {
     }
 }
 
+/// Paths that are known, by id; no others are looked for.
+impl FromIterator<(u64, String)> for Cgroups {
+    fn from_iter<T: IntoIterator<Item = (u64, String)>>(paths: T) -> Self {
+        Self {
+            paths: paths.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+}
+
 fn lossy(name: OsString) -> String {
     name.to_string_lossy().into_owned()
 }

@@ -41,6 +41,13 @@ impl Clock {
         }
     }
 
+    /// A wall clock that is so many ns ahead of the monotonic one: for events of another time or
+    /// machine.
+    #[must_use]
+    pub fn ahead_by(offset: i64) -> Self {
+        Self { offset }
+    }
+
     /// Reads the clocks again, so that a step of the wall clock, or a suspend, is followed. Small
     /// differences are left alone: times of events must not jitter against each other.
     pub fn refresh(&mut self) {
