@@ -60,7 +60,7 @@ impl Report {
     /// # Errors
     /// Whatever writing fails with.
     pub fn table(&self, out: &mut impl Write, look: Look) -> io::Result<()> {
-        let (heading, bad) = (look.palette.header(), look.palette.trouble());
+        let (bold, bad) = (look.palette.header(), look.palette.trouble());
         let partly = self
             .checks
             .iter()
@@ -70,10 +70,7 @@ impl Report {
             (true, true) => "in part",
             (false, _) => "no",
         };
-        writeln!(
-            out,
-            "{heading}Can this machine be traced? {verdict}{heading:#}"
-        )?;
+        heading(out, &format!("Can this machine be traced? {verdict}"), look)?;
         for check in &self.checks {
             let style = match check.status {
                 Status::Degraded | Status::Failed => bad,
@@ -87,10 +84,8 @@ impl Report {
             hang(out, &mark, 10, &text, look)?;
         }
 
-        writeln!(
-            out,
-            "\n{heading}How TCP is set up in this network namespace{heading:#}"
-        )?;
+        writeln!(out)?;
+        heading(out, "How TCP is set up in this network namespace", look)?;
         for setting in &self.settings {
             let (mark, line) = setting_line(setting);
             hang(out, &format!("  {mark} "), 4, &line, look)?;
@@ -98,16 +93,15 @@ impl Report {
                 hang(out, "      ", 6, meaning, look)?;
             }
         }
-        writeln!(
-            out,
-            "  * not the default    - not in this kernel or namespace"
-        )?;
+        let marks = ["* not the default", "- not in this kernel or namespace"];
+        legend(out, &marks, look)?;
 
-        writeln!(out, "\n{heading}What happened in it{heading:#}")?;
+        writeln!(out)?;
+        heading(out, "What happened in it", look)?;
         for counter in &self.counters {
             let (mark, style) = match (counter.trouble, counter.value) {
                 (true, _) => ('!', bad),
-                (false, Some(1..)) => ('*', heading),
+                (false, Some(1..)) => ('*', bold),
                 _ => (' ', anstyle::Style::new()),
             };
             let value = counter
@@ -116,23 +110,21 @@ impl Report {
             let begin = format!("  {style}{mark} {:21} {value:>9}{style:#}  ", counter.name);
             hang(out, &begin, 37, &counter.meaning, look)?;
         }
-        writeln!(
-            out,
-            "  * not 0    ! not 0: worth a look    - not in this kernel"
-        )?;
+        let marks = ["* not 0", "! not 0: worth a look", "- not in this kernel"];
+        legend(out, &marks, look)?;
 
         if !self.warnings.is_empty() {
-            writeln!(out, "\n{heading}To know{heading:#}")?;
+            writeln!(out)?;
+            heading(out, "To know", look)?;
         }
         for warning in &self.warnings {
             let begin = format!("  {bad}!{bad:#} ");
             let text = format!("{}: {}", warning.setting, warning.text);
             hang(out, &begin, 4, &text, look)?;
         }
-        writeln!(
-            out,
-            "\ntcptrace explain NAME tells more about each of these"
-        )
+        writeln!(out)?;
+        let more = "tcptrace explain NAME tells more about each of these";
+        hang(out, "", 0, more, look)
     }
 }
 
@@ -155,7 +147,28 @@ fn setting_line(setting: &Setting) -> (char, String) {
     )
 }
 
-/// Writes a text behind what its first line begins with, which is so many columns wide.
+/// Writes the heading of a part.
+fn heading(out: &mut impl Write, text: &str, look: Look) -> io::Result<()> {
+    let style = look.palette.header();
+    for line in textwrap::wrap(text, look.options()) {
+        writeln!(out, "{style}{line}{style:#}")?;
+    }
+    Ok(())
+}
+
+/// Writes what marks mean: in a line, or in one for each where that is too long.
+fn legend(out: &mut impl Write, marks: &[&str], look: Look) -> io::Result<()> {
+    let line = marks.join("    ");
+    if line.len() + 2 <= look.width {
+        return writeln!(out, "  {line}");
+    }
+    marks
+        .iter()
+        .try_for_each(|mark| hang(out, "  ", 2, mark, look))
+}
+
+/// Writes a text behind what its first line begins with, which is so many columns wide; below that,
+/// where it leaves less than half of the line.
 fn hang(
     out: &mut impl Write,
     begin: &str,
@@ -163,12 +176,16 @@ fn hang(
     text: &str,
     look: Look,
 ) -> io::Result<()> {
-    let indent = " ".repeat(columns.min(look.width / 2));
+    let below = columns > look.width / 2;
+    let indent = " ".repeat(if below { 6 } else { columns });
     let options = look
         .options()
         .initial_indent(&indent)
         .subsequent_indent(&indent);
     let filled = textwrap::fill(text, options);
+    if below {
+        return writeln!(out, "{}\n{filled}", begin.trim_end());
+    }
     writeln!(
         out,
         "{begin}{}",

@@ -27,7 +27,7 @@ pub fn page(entry: &Entry, look: Look) -> String {
         && let Ok(state) = entry.name.parse::<State>()
         && let Some(drawing) = machine::draw(state, look)
     {
-        let _ = write!(page, "\n{drawing}");
+        let _ = writeln!(page, "\n{drawing}");
         wrap(
             &mut page,
             "An RST, or no answer at all, leads to CLOSED from nearly everywhere.",

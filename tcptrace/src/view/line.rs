@@ -6,19 +6,20 @@ use std::{
 };
 
 use anstyle::Style;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// A line in the making, cut at the width of the terminal.
 #[derive(Default)]
 pub(super) struct Line {
     text: String,
     cell: String,
-    /// Characters so far, and where the line ends.
+    /// Columns so far, and where the line ends.
     used: usize,
     width: usize,
 }
 
 impl Line {
-    /// Begins a line that is cut at so many characters.
+    /// Begins a line that is cut at so many columns.
     pub fn clear(&mut self, width: usize) {
         self.text.clear();
         self.used = 0;
@@ -42,7 +43,7 @@ impl Line {
         if self.used > 0 {
             self.push(" ");
         }
-        let padding = width.saturating_sub(self.cell.chars().count());
+        let padding = width.saturating_sub(columns(&self.cell));
         if right {
             self.pad(padding);
         }
@@ -62,12 +63,12 @@ impl Line {
 
     fn push(&mut self, text: &str) {
         let room = self.width - self.used;
-        let length = text.chars().count();
+        let length = columns(text);
         if length <= room {
             self.text.push_str(text);
             self.used += length;
         } else {
-            self.text.extend(text.chars().take(room));
+            self.text.push_str(cut(text, room));
             self.used = self.width;
         }
     }
@@ -83,5 +84,39 @@ impl Line {
         self.text.truncate(self.text.trim_end_matches(' ').len());
         self.text.push('\n');
         out.write_all(self.text.as_bytes())
+    }
+}
+
+/// The columns that a text takes in a terminal: most characters take one, some two or none.
+pub(super) fn columns(text: &str) -> usize {
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.width()
+    }
+}
+
+/// As much of the beginning of a text as so many columns hold.
+pub(super) fn cut(text: &str, room: usize) -> &str {
+    let mut used = 0;
+    let end = text.char_indices().find_map(|(index, character)| {
+        used += character.width().unwrap_or(0);
+        (used > room).then_some(index)
+    });
+    &text[..end.unwrap_or(text.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!(columns("abc"), 3);
+        assert_eq!(columns("größe→"), 6);
+        assert_eq!(columns("数据库"), 6);
+        assert_eq!(cut("数据库", 5), "数据");
+        assert_eq!(cut("数据库", 6), "数据库");
+        assert_eq!(cut("abc", 0), "");
     }
 }

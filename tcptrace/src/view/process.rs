@@ -1,13 +1,16 @@
 //! A process, in a column of a table.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
+use super::line::cut;
 use crate::decode::Owner;
 
 /// `comm/pid`; of a name that is too long, the end is cut, not the pid.
 pub(super) struct Process<'a> {
     pub owner: &'a Owner,
     pub width: usize,
+    /// What is not ASCII is shown as `?`.
+    pub ascii: bool,
 }
 
 impl fmt::Display for Process<'_> {
@@ -15,13 +18,15 @@ impl fmt::Display for Process<'_> {
         let Some(process) = self.owner.process else {
             return f.write_str("-");
         };
-        let comm = process.comm.as_str();
         let digits = process.pid.checked_ilog10().unwrap_or(0) as usize + 1;
-        let room = self.width.saturating_sub(digits + 1);
-        let cut = comm
-            .char_indices()
-            .nth(room)
-            .map_or(comm.len(), |(index, _)| index);
-        write!(f, "{}/{}", &comm[..cut], process.pid)
+        let comm = cut(process.comm.as_str(), self.width.saturating_sub(digits + 1));
+        if self.ascii {
+            for character in comm.chars() {
+                f.write_char(if character.is_ascii() { character } else { '?' })?;
+            }
+        } else {
+            f.write_str(comm)?;
+        }
+        write!(f, "/{}", process.pid)
     }
 }

@@ -207,6 +207,7 @@ impl<W: Write> View for Table<W> {
                 Process {
                     owner: &it.owner,
                     width: layout.owner,
+                    ascii: layout.ascii,
                 },
             );
         }

@@ -1,20 +1,23 @@
 //! Flows as a table: one line a connection, and one more where an idle timeout explains its end.
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     io::{self, Write},
 };
 
 use anstyle::Style;
 
-use super::{FlowView, ShownFlow};
+use super::{
+    FlowView, ShownFlow,
+    layout::{BYTES, DURATION, END, Layout},
+};
 use crate::{
     flows::{End, FlowRecord},
     kernel::Clock,
     track::{Closer, Reason, State},
     view::{
         Palette, Start, Surroundings,
-        address::{Address, IPV4, IPV6},
+        address::{Address, IPV6},
         duration::Human,
         line::Line,
         process::Process,
@@ -22,60 +25,6 @@ use crate::{
         words,
     },
 };
-
-const DURATION: usize = 6;
-const BYTES: usize = 6;
-/// `you: ` or `peer: `, and why.
-const END: usize = 6 + words::WIDTH;
-
-/// Which columns there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Layout {
-    owner: usize,
-    address: usize,
-    bytes: bool,
-    width: usize,
-}
-
-impl Layout {
-    /// For a terminal of so many columns, or a file (`None`), where nothing is cut.
-    fn new(columns: Option<usize>) -> Self {
-        let Some(width) = columns else {
-            return Self {
-                owner: 23,
-                address: IPV4,
-                bytes: true,
-                width: usize::MAX,
-            };
-        };
-        let mut layout = Self {
-            owner: 12,
-            address: IPV4,
-            bytes: true,
-            width,
-        };
-        if layout.needs() > width {
-            layout.owner = 0;
-        }
-        if layout.needs() > width {
-            layout.bytes = false;
-        }
-        let mut room = width.saturating_sub(layout.needs());
-        if layout.owner > 0 {
-            let more = room.min(23 - layout.owner);
-            layout.owner += more;
-            room -= more;
-        }
-        layout.address += (room / 2).min(IPV6 - IPV4);
-        layout
-    }
-
-    fn needs(&self) -> usize {
-        let owner = if self.owner == 0 { 0 } else { self.owner + 1 };
-        let bytes = if self.bytes { 2 * (BYTES + 1) } else { 0 };
-        owner + 2 * (self.address + 1) + 2 + 3 * (DURATION + 1) + bytes + END
-    }
-}
 
 /// Writes a table.
 pub struct FlowTable<W: Write> {
@@ -115,9 +64,9 @@ impl<W: Write> FlowTable<W> {
         if layout.owner > 0 {
             line.column(style, layout.owner, "PROCESS");
         }
-        line.column(style, layout.address, "LOCAL");
+        line.column(style, layout.local, "LOCAL");
         line.column(style, 1, "");
-        line.column(style, layout.address, "REMOTE");
+        line.column(style, layout.remote, "REMOTE");
         for phase in ["OPEN", "DATA", "CLOSE"] {
             line.right(style, DURATION, phase);
         }
@@ -127,6 +76,39 @@ impl<W: Write> FlowTable<W> {
         }
         line.column(style, END, "ENDED BY");
         line.write(&mut self.out)
+    }
+
+    /// Which timeouts explain the end, if any do: in as many lines as that takes.
+    fn idle(&mut self, idle: Human, flow: &ShownFlow<'_>) -> io::Result<()> {
+        let [first, rest @ ..] = flow.idle_candidates else {
+            return Ok(());
+        };
+        let who = match flow.record.closer {
+            Some(Closer::Remote) => "the peer",
+            _ => "this side",
+        };
+        let said = format!("  idle {idle} before {who} closed:");
+        let mut names = format!("{} {} {} s", first.product, first.setting, first.seconds);
+        for it in rest {
+            // Writing to a string does not fail.
+            let _ = write!(names, " or {} {}", it.product, it.setting);
+        }
+        let options = textwrap::Options::new(self.layout.width)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .subsequent_indent("    ");
+        for text in textwrap::wrap(&format!("{said} {names}"), options) {
+            let (plain, faint) = (Style::new(), self.palette.faint());
+            self.line.clear(self.layout.width);
+            match text.strip_prefix(&*said) {
+                Some(names) => {
+                    self.line.column(plain, 0, &said);
+                    self.line.column(faint, 0, names.trim_start());
+                }
+                None => self.line.column(faint, 0, text),
+            }
+            self.line.write(&mut self.out)?;
+        }
+        Ok(())
     }
 }
 
@@ -149,33 +131,23 @@ impl<W: Write> FlowView for FlowTable<W> {
                 Process {
                     owner: &it.owner,
                     width: layout.owner,
+                    ascii,
                 },
             );
         }
-        let width = if layout.width == usize::MAX {
-            IPV6
-        } else {
-            layout.address
+        let address = |end, column| Address {
+            end,
+            width: if layout.width == usize::MAX {
+                IPV6
+            } else {
+                column
+            },
+            ascii,
         };
-        line.column(
-            plain,
-            layout.address,
-            Address {
-                end: it.tuple.local,
-                width,
-                ascii,
-            },
-        );
+        let (local, remote) = (it.tuple.local, it.tuple.remote);
+        line.column(plain, layout.local, address(local, layout.local));
         line.column(palette.faint(), 1, direction(it.opener, ascii));
-        line.column(
-            plain,
-            layout.address,
-            Address {
-                end: it.tuple.remote,
-                width,
-                ascii,
-            },
-        );
+        line.column(plain, layout.remote, address(remote, layout.remote));
         let phases = [
             it.handshake_ns(),
             it.time_in(State::Established),
@@ -191,25 +163,8 @@ impl<W: Write> FlowView for FlowTable<W> {
         line.column(palette.reason(reason(it)), END, Ended(it));
         line.write(&mut self.out)?;
 
-        if let (Some(ns), [first, rest @ ..]) = (flow.idle_before_close_ns, flow.idle_candidates) {
-            let who = if it.closer == Some(Closer::Remote) {
-                "the peer"
-            } else {
-                "this side"
-            };
-            let idle = Human { ns, ascii };
-            line.clear(layout.width);
-            line.column(plain, 0, format_args!("  idle {idle} before {who} closed:"));
-            let named = format_args!("{} {} {} s", first.product, first.setting, first.seconds);
-            line.column(palette.faint(), 0, named);
-            for it in rest {
-                line.column(
-                    palette.faint(),
-                    0,
-                    format_args!("or {} {}", it.product, it.setting),
-                );
-            }
-            line.write(&mut self.out)?;
+        if let Some(ns) = flow.idle_before_close_ns {
+            self.idle(Human { ns, ascii }, flow)?;
         }
         Ok(())
     }
@@ -295,20 +250,5 @@ mod tests {
         ] {
             assert_eq!(Bytes(bytes).to_string(), text);
         }
-    }
-
-    #[test]
-    fn ipv4_fits_120_columns_and_nothing_wraps_at_80() {
-        assert!(
-            Layout {
-                owner: 12,
-                address: IPV4,
-                bytes: true,
-                width: 120
-            }
-            .needs()
-                <= 120
-        );
-        assert!(Layout::new(Some(80)).needs() <= 90);
     }
 }

@@ -3,14 +3,13 @@
 mod counts;
 mod csv;
 mod json;
+mod layout;
 mod row;
 mod table;
 
 pub use self::{
-    counts::Counts,
-    csv::write as sockets_csv,
-    json::write as sockets_json,
-    table::{SocketLayout, write as sockets_table},
+    counts::Counts, csv::write as sockets_csv, json::write as sockets_json, layout::SocketLayout,
+    table::write as sockets_table,
 };
 use crate::{kernel::Cgroups, snapshot::Socket};
 

@@ -7,109 +7,16 @@ use std::{
 
 use anstyle::Style;
 
-use super::{ShownSockets, row::nanoseconds};
+use super::{
+    ShownSockets,
+    layout::{DURATION, NOTE, QUEUE, STATE, SocketLayout, TIMER},
+    row::nanoseconds,
+};
 use crate::{
     snapshot::{Socket, Timer},
     track::{ExistingKind, State},
-    view::{
-        Palette,
-        address::{Address, IPV4, IPV6},
-        duration::Human,
-        line::Line,
-        process::Process,
-    },
+    view::{Palette, address::Address, duration::Human, line::Line, process::Process},
 };
-
-/// The longest name of a state.
-const STATE: usize = 11;
-/// Bytes below a million.
-const QUEUE: usize = 6;
-/// `retransmit×15`.
-const TIMER: usize = 13;
-const DURATION: usize = 6;
-/// `minisock`.
-const NOTE: usize = 8;
-
-/// Which columns there are, and how wide, in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SocketLayout {
-    queues: bool,
-    local: usize,
-    remote: usize,
-    timer: bool,
-    age: bool,
-    process: usize,
-    note: bool,
-    /// Lines are cut there.
-    width: usize,
-    /// Only characters of ASCII.
-    ascii: bool,
-}
-
-impl SocketLayout {
-    /// For a terminal of so many columns, or a file (`None`), where nothing is cut.
-    #[must_use]
-    pub fn new(columns: Option<usize>, ascii: bool) -> Self {
-        let width = columns.unwrap_or(usize::MAX);
-        let mut layout = Self {
-            queues: true,
-            local: IPV4,
-            remote: IPV4,
-            timer: true,
-            age: true,
-            process: if columns.is_some() { 12 } else { 13 },
-            note: true,
-            width,
-            ascii,
-        };
-        let drops: [fn(&mut Self); 4] = [
-            |it| it.note = false,
-            |it| it.age = false,
-            |it| it.queues = false,
-            |it| it.timer = false,
-        ];
-        for drop in drops {
-            if layout.needs() > width {
-                drop(&mut layout);
-            }
-        }
-        if columns.is_some() {
-            // Room that is left goes to names and long addresses.
-            let mut room = width.saturating_sub(layout.needs());
-            let more = room.min(23 - layout.process);
-            layout.process += more;
-            room -= more;
-            layout.local += (room / 2).min(IPV6 - IPV4);
-            layout.remote += (room / 2).min(IPV6 - IPV4);
-        }
-        layout
-    }
-
-    /// The columns that the widest line takes.
-    fn needs(&self) -> usize {
-        let optional = |there: bool, width: usize| if there { width + 1 } else { 0 };
-        STATE
-            + optional(self.queues, QUEUE + 1 + QUEUE)
-            + 1
-            + self.local
-            + 1
-            + self.remote
-            + optional(self.timer, TIMER + 1 + DURATION)
-            + optional(self.age, DURATION)
-            + 1
-            + self.process
-            + optional(self.note, NOTE)
-    }
-
-    /// How long an address may be in a column: in a file, longer than the column.
-    fn longest(&self, column: usize) -> usize {
-        if self.width == usize::MAX {
-            IPV6
-        } else {
-            column
-        }
-    }
-}
 
 /// Writes them to `out`, which should be buffered. Sockets of several network namespaces are
 /// written namespace by namespace.
@@ -122,6 +29,7 @@ pub fn write(
     palette: Palette,
     layout: SocketLayout,
 ) -> io::Result<()> {
+    let layout = layout.fitting(shown.sockets);
     let mut line = Line::default();
     let groups: Vec<&[Socket]> = shown
         .sockets
@@ -210,6 +118,7 @@ fn one(line: &mut Line, socket: &Socket, palette: Palette, layout: SocketLayout)
     let process = Process {
         owner: &socket.owner,
         width: layout.process,
+        ascii,
     };
     line.column(plain, layout.process, process);
     if layout.note {

@@ -1,0 +1,161 @@
+//! What a user sees, to the letter: `tests/golden`. With `BLESS=1` the files are written anew: read
+//! the diff.
+
+use std::{env, fs, path::Path};
+
+use tcptrace::{
+    explain::{Book, Look, page},
+    view::{
+        Colour, Counts, FlowTable, FlowView as _, Layout, Palette, ShownFlow, ShownSockets,
+        SocketLayout, Surroundings, Table, View as _, sockets_table,
+    },
+};
+
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::data;
+
+/// Widths that everything must be good at; `None` is a file.
+const WIDTHS: [Option<usize>; 3] = [Some(80), Some(120), None];
+
+/// Compares with a file.
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let path = path.join(name).with_extension("txt");
+    if env::var_os("BLESS").is_some() {
+        fs::write(path, text).expect("a file that can be written");
+        return;
+    }
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        expected == text,
+        "{name} is to be\n{expected}\nbut is\n{text}\n(BLESS=1 makes it so)"
+    );
+}
+
+/// Compares what is shown at every width, in UTF-8 and ASCII, and once in colour.
+fn goldens(name: &str, show: impl Fn(Option<usize>, bool, Palette) -> String) {
+    for width in WIDTHS {
+        let at = width.map_or("file".to_owned(), |width| width.to_string());
+        for (ascii, ending) in [(false, ""), (true, "-ascii")] {
+            let text = show(width, ascii, Palette::plain());
+            for line in text.lines() {
+                let fits = width.is_none_or(|width| line.width() <= width);
+                assert!(fits, "{width:?}: {line}");
+            }
+            golden(&format!("{name}-{at}{ending}"), &text);
+        }
+    }
+    let palette = Palette::stdout(Colour::Always);
+    golden(
+        &format!("{name}-120-colour"),
+        &show(Some(120), false, palette),
+    );
+}
+
+fn text(out: Vec<u8>) -> String {
+    String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn watch() {
+    goldens("watch", |width, ascii, palette| {
+        let mut out = Vec::new();
+        let layouts = move || Layout::new(width, ascii);
+        let mut table = Table::new(&mut out, palette, true, layouts);
+        let mut around = Surroundings {
+            clock: &data::clock(),
+            cgroups: &mut data::cgroups(),
+        };
+        for it in data::transitions() {
+            table.transition(&it, &mut around).unwrap();
+        }
+        drop(table);
+        text(out)
+    });
+}
+
+#[test]
+fn flows() {
+    goldens("flows", |width, ascii, palette| {
+        let mut out = Vec::new();
+        let mut table = FlowTable::new(&mut out, palette, ascii, move || width);
+        let mut around = Surroundings {
+            clock: &data::clock(),
+            cgroups: &mut data::cgroups(),
+        };
+        for flow in data::flows() {
+            let candidates: Vec<_> = flow.candidates.iter().collect();
+            let shown = ShownFlow {
+                record: &flow.record,
+                idle_before_close_ns: flow.idle_ns,
+                idle_candidates: &candidates,
+                keepalive: None,
+            };
+            table.flow(&shown, &mut around).unwrap();
+        }
+        drop(table);
+        text(out)
+    });
+}
+
+#[test]
+fn list() {
+    goldens("list", |width, ascii, palette| {
+        let mut out = Vec::new();
+        let shown = ShownSockets {
+            wall_ns: 0,
+            sockets: &data::sockets(),
+            cgroups: &mut data::cgroups(),
+        };
+        let layout = SocketLayout::new(width, ascii);
+        sockets_table(&mut out, &shown, palette, layout).unwrap();
+        text(out)
+    });
+}
+
+#[test]
+fn list_summary() {
+    let mut out = Vec::new();
+    let counts = Counts::of(&data::sockets(), &[]);
+    counts.table(&mut out, Palette::plain()).unwrap();
+    golden("list-summary", &text(out));
+}
+
+#[test]
+fn doctor() {
+    for (columns, ascii, name) in [
+        (80, false, "doctor-80"),
+        (80, true, "doctor-80-ascii"),
+        (40, false, "doctor-40"),
+    ] {
+        let mut out = Vec::new();
+        let look = Look::new(Some(columns), ascii, Palette::plain());
+        data::report().table(&mut out, look).unwrap();
+        let text = text(out);
+        assert!(text.lines().all(|line| line.width() <= columns), "{text}");
+        golden(name, &text);
+    }
+}
+
+#[test]
+fn explain() {
+    let book = Book::read().unwrap();
+    for (word, columns, ascii, palette, name) in [
+        ("time-wait", 80, false, Palette::plain(), "explain-80"),
+        ("time-wait", 80, true, Palette::plain(), "explain-80-ascii"),
+        ("time-wait", 60, false, Palette::plain(), "explain-60"),
+        ("established", 40, false, Palette::plain(), "explain-40"),
+        (
+            "established",
+            60,
+            true,
+            Palette::stdout(Colour::Always),
+            "explain-60-ascii-colour",
+        ),
+    ] {
+        let look = Look::new(Some(columns), ascii, palette);
+        let found = book.find(word).unwrap();
+        golden(name, &page(found[0], look));
+    }
+}

@@ -1,0 +1,7 @@
+//! What is written, from data that never changes: tables as `tests/golden` has them, and JSON as
+//! its schema says. Without root.
+
+mod data;
+mod golden;
+mod json;
+mod schema;
