@@ -235,8 +235,9 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         .unwrap_or("wrong usage")
         .trim_start_matches("error: ")
         .to_owned();
-    // Possible values, a similar option, what is missing; not the usage.
-    for more in lines.take_while(|line| !line.starts_with("Usage:")) {
+    // Possible values, a similar option, what is missing; not the usage, nor where help is.
+    let rest = ["Usage:", "For more information"];
+    for more in lines.take_while(|line| !rest.iter().any(|begin| line.starts_with(begin))) {
         let more = more.trim_start_matches("tip: ");
         line.push_str(if more.starts_with('[') || line.ends_with(':') {
             " "
@@ -246,7 +247,8 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         line.push_str(more);
     }
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
-        && !word.starts_with('-')
+        // Neither an option nor the name of an argument.
+        && !word.starts_with(['-', '['])
     {
         line.push_str(
             "; the commands are watch, flows, list, explain, doctor, schema and help, and a program to trace goes behind --",

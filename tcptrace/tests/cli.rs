@@ -32,6 +32,7 @@ fn help_tells_of_every_option_and_exit_status() {
         "watch",
         "explain",
         "doctor",
+        "schema",
         "-4",
         "-6",
         "--local-port",
@@ -100,12 +101,38 @@ fn wrong_usage_is_one_line_that_says_what_would_be_right() {
         (&["list", "--state", "up"], "'up' is no TCP state", "LISTEN"),
         (&["--prot", "80"], "--prot", "--port"),
         (&["wach"], "wach", "watch"),
+        (&["shema"], "shema", "schema"),
+        (&["schema", "flows"], "flows", "transition, flow, lost"),
     ] {
         let said = refusal(arguments);
         assert!(
             said.contains(wrong) && said.contains(right),
             "{arguments:?}: {said}"
         );
+    }
+}
+
+#[test]
+fn what_is_no_type_of_line_is_refused_without_more_words() {
+    let said = refusal(&["schema", "flows"]);
+    assert!(!said.contains("the commands are"), "{said}");
+    assert!(!said.contains("more information"), "{said}");
+}
+
+#[test]
+fn the_schema_is_one_document_of_all_types_or_of_one() {
+    let all: serde_json::Value = serde_json::from_str(&stdout(&["schema"])).unwrap();
+    assert_eq!(
+        all["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+    let types = ["start", "transition", "flow", "lost", "end"];
+    for name in types.into_iter().chain(["socket", "count", "doctor"]) {
+        let place = serde_json::json!({ "$ref": format!("#/$defs/{name}") });
+        assert!(all["oneOf"].as_array().unwrap().contains(&place), "{name}");
+        let one: serde_json::Value = serde_json::from_str(&stdout(&["schema", name])).unwrap();
+        assert_eq!(one["properties"]["type"]["const"], name);
+        assert!(one["oneOf"].is_null());
     }
 }
 

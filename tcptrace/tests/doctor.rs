@@ -1,5 +1,8 @@
 //! `tcptrace doctor` without root: what is missing is named, and what can be read is shown.
 
+#[path = "view/schema.rs"]
+mod schema;
+
 use std::{
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     process::{Command, Output},
@@ -59,7 +62,7 @@ fn json_is_one_object_with_values_as_numbers() {
     let output = doctor(&["-o", "json"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
-    let object: Value = serde_json::from_str(&text).unwrap();
+    let object = schema::read(&text).unwrap();
     assert_eq!(object["type"], "doctor");
     assert_eq!(object["can_trace"], false);
     assert_eq!(named(&object["checks"], "load")["status"], "failed");

@@ -38,7 +38,7 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
         ]);
         say_and_succeed(command.args(arguments))
     });
-    steps.step("scenarios, properties and command line", || {
+    steps.step("scenarios, properties, output and command line", || {
         let mut command = cargo(repository);
         command.args(["test", "--package", "tcptrace", "--no-fail-fast"]);
         command.args([
@@ -52,6 +52,8 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
             "explain",
             "--test",
             "doctor",
+            "--test",
+            "view",
             "--",
         ]);
         say_and_succeed(command.args(arguments))

@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use socket2::{Domain, Socket, Type};
 
-use crate::namespace::Namespace;
+use crate::{namespace::Namespace, schema};
 
 /// How long a state is waited for: two retransmissions of a SYN, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -104,7 +104,7 @@ pub fn tcptrace(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs `tcptrace list` to a good end, without a word on stderr.
+/// Runs `tcptrace list` to a good end, without a word on stderr. JSON must be as its schema says.
 pub fn output(arguments: &[&str]) -> String {
     let Output {
         status,
@@ -116,7 +116,13 @@ pub fn output(arguments: &[&str]) -> String {
         .expect("it runs");
     let said = String::from_utf8_lossy(&stderr);
     assert!(status.success() && said.is_empty(), "{status}: {said}");
-    String::from_utf8(stdout).expect("UTF-8")
+    let text = String::from_utf8(stdout).expect("UTF-8");
+    if arguments.contains(&"json") {
+        for line in text.lines() {
+            schema::read(line).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    text
 }
 
 /// The sockets that `tcptrace list` tells of.

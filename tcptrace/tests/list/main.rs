@@ -9,4 +9,6 @@ mod listing;
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod namespace;
 mod output;
+#[path = "../view/schema.rs"]
+mod schema;
 mod states;

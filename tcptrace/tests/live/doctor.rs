@@ -5,7 +5,7 @@ use std::{ffi::OsString, net::TcpStream, process::Command, time::Duration};
 use serde_json::Value;
 use socket2::SockRef;
 
-use crate::{Family, namespace::Namespace};
+use crate::{Family, namespace::Namespace, schema};
 
 /// Asks in the namespace of this thread.
 fn doctor() -> Value {
@@ -17,7 +17,8 @@ fn doctor() -> Value {
         .expect("tcptrace doctor");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    serde_json::from_slice(&output.stdout).expect("one object")
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    schema::read(&text).expect("one object")
 }
 
 fn named<'a>(list: &'a Value, name: &str) -> &'a Value {

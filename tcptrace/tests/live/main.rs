@@ -16,6 +16,8 @@ mod older;
 mod output;
 mod refusals;
 mod resets;
+#[path = "../view/schema.rs"]
+mod schema;
 mod sockets;
 mod teardown;
 mod time_wait;

@@ -15,6 +15,7 @@ use std::{
 pub use crate::told::{End, Transition};
 use crate::{
     namespace::Namespace,
+    schema,
     told::{Line, label, normal, render},
 };
 use nix::{
@@ -100,6 +101,7 @@ impl Trace {
     /// Starts it; its first line is read, and the others are left to the test.
     pub fn start_raw(self) -> Raw {
         let outside = self.outside.try_clone().expect("another descriptor");
+        let json = self.output == "json";
         let mut child = self.spawn_child();
         drain(child.stderr.take().unwrap(), outside);
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -109,6 +111,7 @@ impl Trace {
             child,
             output,
             first,
+            json,
         }
     }
 
@@ -122,8 +125,9 @@ impl Trace {
             leave(&outside);
             for line in BufReader::new(stdout).lines() {
                 let Ok(line) = line else { break };
-                let parsed =
-                    serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"));
+                let parsed = schema::read(&line).and_then(|value| {
+                    serde_json::from_value(value).map_err(|error| format!("{error}: {line}"))
+                });
                 if send.send(parsed).is_err() {
                     break;
                 }
@@ -418,10 +422,11 @@ pub struct Raw {
     output: BufReader<ChildStdout>,
     /// The first line.
     pub first: String,
+    json: bool,
 }
 
 impl Raw {
-    /// Ends it; returns what it had still to say.
+    /// Ends it; returns what it had still to say. JSON must be as its schema says.
     pub fn stop(mut self) -> String {
         kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).expect("a signal");
         let mut rest = String::new();
@@ -430,6 +435,11 @@ impl Raw {
             .expect("the rest of the output");
         let status = wait(&mut self.child, Instant::now() + START_LIMIT);
         assert!(status.is_some_and(|status| status.success()), "{status:?}");
+        if self.json {
+            for line in self.first.lines().chain(rest.lines()) {
+                schema::read(line).unwrap_or_else(|error| panic!("{error}"));
+            }
+        }
         rest
     }
 

@@ -46,6 +46,11 @@ fn goldens(name: &str, show: impl Fn(Option<usize>, bool, Palette) -> String) {
             golden(&format!("{name}-{at}{ending}"), &text);
         }
     }
+    for columns in 1..200 {
+        for line in show(Some(columns), false, Palette::plain()).lines() {
+            assert!(line.width() <= columns, "{columns}: {line}");
+        }
+    }
     let palette = Palette::stdout(Colour::Always);
     golden(
         &format!("{name}-120-colour"),
