@@ -1,0 +1,163 @@
+//! Flows.
+
+use tcptrace::{
+    decode::{Cookie, Measured, Owner, Tuple},
+    flows::{Candidate, End, FlowRecord, Manner, Stay},
+    track::{Closer, Reason, Side, State},
+};
+use zerocopy::FromZeros as _;
+
+use super::{MS, SECOND, by, ends, longest, longest_ipv6, nameless};
+
+/// A flow, with how long it was idle and what explains that.
+pub struct Flow {
+    pub record: FlowRecord,
+    pub idle_ns: Option<u64>,
+    pub candidates: Vec<Candidate>,
+}
+
+fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<End>) -> FlowRecord {
+    FlowRecord {
+        cookie: Cookie::new(0x3eb),
+        tuple: of.0,
+        owner: of.1,
+        followed: false,
+        opener: None,
+        closer: None,
+        opened_ns: None,
+        closed_ns: None,
+        time_ns: 70 * SECOND,
+        path: path.iter().map(|&(state, ns)| Stay { state, ns }).collect(),
+        end,
+        time_wait_end: None,
+        measured: None,
+        at_close: None,
+        keepalive: None,
+    }
+}
+
+fn measured(sent: u64, received: u64) -> Option<Measured> {
+    let mut measured = Measured::new_zeroed();
+    measured.bytes_acked = sent;
+    measured.bytes_received = received;
+    measured.retransmits = 3;
+    measured.srtt_us_8 = 8 * 12_345;
+    Some(measured)
+}
+
+/// A flow of which everything is known.
+pub fn known_flow() -> Flow {
+    let path = [
+        (State::SynSent, Some(12 * MS)),
+        (State::Established, Some(5_050 * MS)),
+        (State::FinWait1, Some(43 * MS)),
+        (State::FinWait2, Some(157 * MS)),
+        (State::TimeWait, Some(60_654 * MS)),
+    ];
+    let candidate = |product: &str, setting: &str, seconds| Candidate {
+        product: product.to_owned(),
+        setting: setting.to_owned(),
+        seconds,
+        closes: Manner::Closes,
+        source: String::new(),
+    };
+    Flow {
+        record: FlowRecord {
+            opener: Some(Side::Local),
+            closer: Some(Closer::Local),
+            opened_ns: Some(3 * SECOND),
+            closed_ns: Some(8_262 * MS),
+            time_wait_end: Some(Reason::Expired),
+            measured: measured(1002, 20_480),
+            keepalive: Some(true),
+            ..flow(
+                &(
+                    ends(("192.0.2.10", 41_234), ("198.51.100.7", 443)),
+                    by("curl", 4242),
+                ),
+                &path,
+                Some(End::Graceful),
+            )
+        },
+        idle_ns: Some(5_050 * MS),
+        candidates: vec![
+            candidate("Apache httpd 2.2 and 2.4", "KeepAliveTimeout", 5.0),
+            candidate("nginx", "lingering_timeout", 5.0),
+            candidate("Node.js http before 26", "server.keepAliveTimeout", 5.0),
+        ],
+    }
+}
+
+/// One of which nothing is.
+pub fn unknown_flow() -> Flow {
+    Flow {
+        record: FlowRecord {
+            cookie: None,
+            ..flow(&nameless(), &[(State::Established, None)], None)
+        },
+        idle_ns: None,
+        candidates: Vec::new(),
+    }
+}
+
+/// What `flows` shows.
+pub fn flows() -> Vec<Flow> {
+    let plain = |record| Flow {
+        record,
+        idle_ns: None,
+        candidates: Vec::new(),
+    };
+    let served = (
+        ends(("10.0.0.1", 80), ("10.20.30.40", 50_000)),
+        by("nginx", 812),
+    );
+    let served_path = [
+        (State::SynRecv, Some(42_800)),
+        (State::Established, Some(999 * MS)),
+        (State::CloseWait, Some(200 * MS)),
+        (State::LastAck, Some(101_000)),
+    ];
+    let refused = (ends(("::1", 52_000), ("::1", 8080)), by("数据库-1", 31_337));
+    let of_days = [
+        (State::SynSent, Some(MS)),
+        (State::Established, Some(442_800 * SECOND)),
+        (State::Closing, Some(11_520 * SECOND)),
+    ];
+    let reset = [(State::Established, None)];
+    vec![
+        known_flow(),
+        plain(FlowRecord {
+            opener: Some(Side::Remote),
+            closer: Some(Closer::Remote),
+            measured: measured(1_048_575, 0),
+            ..flow(&served, &served_path, Some(End::Graceful))
+        }),
+        plain(FlowRecord {
+            opener: Some(Side::Local),
+            closer: Some(Closer::Remote),
+            measured: measured(0, 0),
+            ..flow(
+                &refused,
+                &[(State::SynSent, Some(58_200))],
+                Some(End::Reason(Reason::Refused)),
+            )
+        }),
+        plain(FlowRecord {
+            opener: Some(Side::Local),
+            closer: Some(Closer::Both),
+            measured: measured(u64::MAX, 1_073_741_824),
+            ..flow(&longest(), &of_days, Some(End::Graceful))
+        }),
+        plain(FlowRecord {
+            opener: Some(Side::Remote),
+            closer: Some(Closer::Remote),
+            measured: measured(1023, 1024),
+            ..flow(
+                &longest_ipv6(),
+                &reset,
+                Some(End::Reason(Reason::ResetByPeer)),
+            )
+        }),
+        unknown_flow(),
+    ]
+}

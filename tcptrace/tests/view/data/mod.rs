@@ -1,0 +1,80 @@
+//! What is shown: made up, so that every column has its longest and its shortest, and the same in
+//! every run.
+
+mod flows;
+mod report;
+mod sockets;
+mod transitions;
+
+use std::{net::IpAddr, num::NonZeroU64};
+
+use tcptrace::{
+    decode::{Comm, Endpoint, Owner, Process, Tuple},
+    kernel::{Cgroups, Clock},
+};
+
+pub use self::{
+    flows::{flows, known_flow, unknown_flow},
+    report::report,
+    sockets::{known_sockets, sockets, unknown_socket},
+    transitions::{known_transition, transitions, unknown_transition},
+};
+
+const MS: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MS;
+/// 2026-11-22T10:39:11Z.
+const BEGAN: i64 = 1_795_343_951 * SECOND as i64;
+const NETNS: u32 = 4_026_531_840;
+const CGROUP: u64 = 7;
+
+pub fn clock() -> Clock {
+    Clock::ahead_by(BEGAN)
+}
+
+pub fn cgroups() -> Cgroups {
+    let name = "/system.slice/nginx.service".to_owned();
+    Cgroups::from_iter([(CGROUP, name)])
+}
+
+fn ends(local: (&str, u16), remote: (&str, u16)) -> Tuple {
+    let end = |(addr, port): (&str, u16)| Endpoint::new(addr.parse::<IpAddr>().unwrap(), port);
+    Tuple {
+        netns: NETNS,
+        local: end(local),
+        remote: end(remote),
+    }
+}
+
+fn by(comm: &str, pid: u32) -> Owner {
+    Owner {
+        process: Some(Process {
+            pid,
+            comm: Comm::new(comm.as_bytes()),
+        }),
+        uid: Some(1000),
+        cgroup: NonZeroU64::new(CGROUP),
+    }
+}
+
+/// The longest that columns have to hold.
+fn longest() -> (Tuple, Owner) {
+    let end = ("255.255.255.255", 65_535);
+    (ends(end, end), by("chromium-browse", 4_194_304))
+}
+
+/// Of the longest IPv6.
+fn longest_ipv6() -> (Tuple, Owner) {
+    let (local, remote) = (
+        "2001:db8:1111:2222:3333:4444:5555:6666",
+        "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff",
+    );
+    (
+        ends((local, 65_535), (remote, 65_535)),
+        by("größter-dienst", 4_194_304),
+    )
+}
+
+/// Nothing is known of it but that it is there.
+fn nameless() -> (Tuple, Owner) {
+    (ends(("0.0.0.0", 0), ("0.0.0.0", 0)), Owner::default())
+}
