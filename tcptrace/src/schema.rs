@@ -141,7 +141,7 @@ mod tests {
         doctor::Status,
         filter::Family,
         snapshot::TimerKind,
-        track::{Closer, Detail, Reason, Side, State},
+        track::{Closer, Detail, Length, Reason, Side, State},
     };
 
     fn definition(name: &str) -> Value {
@@ -177,6 +177,11 @@ mod tests {
                 "family",
                 &definition("family"),
                 names([Family::Ipv4, Family::Ipv6].map(Family::name)),
+            ),
+            (
+                "length",
+                &definition("flow")["properties"]["length"],
+                [names(Length::ALL), null.to_vec()].concat(),
             ),
             ("timer", timer, names(TimerKind::ALL)),
             ("status", check, names(Status::ALL)),

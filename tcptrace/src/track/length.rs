@@ -28,6 +28,9 @@ pub enum Length {
 }
 
 impl Length {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Short, Self::Long];
+
     /// Tells it from what the connection did until its first side closed, and for how long it was
     /// ESTABLISHED (ns). `None` when that began before tracing did, and it may have been short.
     pub(super) fn of(did: &Measured, tuple: &Tuple, established_ns: Option<u64>) -> Option<Self> {

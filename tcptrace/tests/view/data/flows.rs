@@ -3,7 +3,7 @@
 use tcptrace::{
     decode::{Cookie, Measured, Owner, Tuple},
     flows::{Candidate, End, FlowRecord, Manner, Stay},
-    track::{Closer, Reason, Side, State},
+    track::{Closer, Length, Reason, Side, State},
 };
 use zerocopy::FromZeros as _;
 
@@ -24,6 +24,7 @@ fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<End>) ->
         followed: false,
         opener: None,
         closer: None,
+        length: None,
         opened_ns: None,
         closed_ns: None,
         time_ns: 70 * SECOND,
@@ -65,6 +66,7 @@ pub fn known_flow() -> Flow {
         record: FlowRecord {
             opener: Some(Side::Local),
             closer: Some(Closer::Local),
+            length: Some(Length::Long),
             opened_ns: Some(3 * SECOND),
             closed_ns: Some(8_262 * MS),
             time_wait_end: Some(Reason::Expired),

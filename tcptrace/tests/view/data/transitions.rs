@@ -19,6 +19,7 @@ fn transition(of: &(Tuple, Owner), from: State, to: State, reason: Reason) -> Tr
         detail: None,
         opener: None,
         closer: None,
+        length: None,
         owner: of.1,
         followed: false,
         measured: None,
