@@ -5,6 +5,7 @@ mod explain;
 mod list;
 mod schema;
 mod sockets;
+mod stats;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -15,7 +16,7 @@ use clap::{
 use tcptrace::{
     commands::{
         DoctorOptions, ExplainOptions, FlowsOptions, Limit, ListOptions, LiveOptions, Output,
-        WatchOptions,
+        StatsOptions, WatchOptions,
     },
     filter::Filter,
     schema::LineType,
@@ -25,7 +26,7 @@ use tcptrace::{
 
 use self::{
     doctor::DoctorArgs, explain::ExplainArgs, list::ListArgs, schema::SchemaArgs,
-    sockets::SocketArgs,
+    sockets::SocketArgs, stats::StatsArgs,
 };
 
 /// Shows every TCP connection of this machine going through its states, live, and tells why.
@@ -50,6 +51,8 @@ enum Command {
     Watch(Watch),
     /// One line a connection when it is over: its phases, who closed it, why, how long idle.
     Flows(Flows),
+    /// What happened, summed up: time in each state, ends, who makes the TIME_WAITs, ports left.
+    Stats(StatsArgs),
     /// The sockets that there are now, with their timers, queues and owners. Loads no eBPF.
     List(ListArgs),
     /// What a state, a reason or a setting means, in plain words.
@@ -66,6 +69,8 @@ pub enum Invocation {
     Watch(WatchOptions),
     /// `tcptrace flows`.
     Flows(FlowsOptions),
+    /// `tcptrace stats`.
+    Stats(StatsOptions),
     /// `tcptrace list`.
     List(ListOptions),
     /// `tcptrace explain`.
@@ -146,6 +151,7 @@ impl Cli {
             None => self.watch.live.verbose,
             Some(Command::Watch(watch)) => watch.live.verbose,
             Some(Command::Flows(flows)) => flows.watch.live.verbose,
+            Some(Command::Stats(stats)) => stats.watch.live.verbose,
             // They have nothing to log.
             Some(
                 Command::List(_) | Command::Explain(_) | Command::Doctor(_) | Command::Schema(_),
@@ -159,6 +165,7 @@ impl Cli {
             None => Invocation::Watch(self.watch.into_options()),
             Some(Command::Watch(watch)) => Invocation::Watch(watch.into_options()),
             Some(Command::Flows(flows)) => Invocation::Flows(flows.into_options()),
+            Some(Command::Stats(stats)) => Invocation::Stats(stats.into_options()),
             Some(Command::List(list)) => Invocation::List(list.into_options()),
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
             Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
@@ -251,7 +258,7 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         && !word.starts_with(['-', '['])
     {
         line.push_str(
-            "; the commands are watch, flows, list, explain, doctor, schema and help, and a program to trace goes behind --",
+            "; the commands are watch, flows, stats, list, explain, doctor, schema and help, and a program to trace goes behind --",
         );
     }
     eprintln!("tcptrace: {line} (tcptrace --help tells more)");

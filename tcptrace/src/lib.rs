@@ -8,6 +8,7 @@
 //! * [`snapshot`] knows the sockets that were there before,
 //! * [`track`] makes transitions of the events: the state machine,
 //! * [`flows`] makes one record a connection of them,
+//! * [`stats`] sums them up,
 //! * [`filter`] drops those that nobody asked for,
 //! * [`explain`] has words for what is seen,
 //! * [`doctor`] tells whether it can be, and how TCP is set up,
@@ -24,5 +25,6 @@ pub mod flows;
 pub mod kernel;
 pub mod schema;
 pub mod snapshot;
+pub mod stats;
 pub mod track;
 pub mod view;

@@ -8,6 +8,7 @@ mod lines;
 mod list;
 mod live;
 mod schema;
+mod stats;
 mod watch;
 
 pub use self::{
@@ -17,5 +18,6 @@ pub use self::{
     list::{ListOptions, list},
     live::{Limit, Live, LiveOptions, Outcome},
     schema::schema,
+    stats::{StatsOptions, stats},
     watch::{Output, WatchOptions, watch},
 };

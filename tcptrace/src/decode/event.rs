@@ -39,7 +39,7 @@ impl Serialize for Cookie {
 
 /// The name of a task, up to 15 bytes, made harmless: control characters and what is not UTF-8
 /// are replaced by `?`, as a process chooses its own name.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Comm {
     bytes: [u8; 16],
     length: u8,
@@ -81,7 +81,7 @@ impl fmt::Debug for Comm {
 }
 
 /// A process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Process {
     /// Its id in the initial pid namespace.
     pub pid: u32,

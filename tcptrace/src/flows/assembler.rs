@@ -6,7 +6,7 @@ use rustc_hash::FxBuildHasher;
 use super::{End, FlowRecord, Stay};
 use crate::{
     decode::{Cookie, Measured},
-    track::{Detail, Reason, State, Transition},
+    track::{Detail, State, Transition},
 };
 
 /// How long a flow is waited for.
@@ -204,7 +204,7 @@ impl FlowRecord {
             (_, State::TimeWait | State::Closed) => {
                 // Seen late, it was at a time that nobody knows.
                 self.closed_ns = Some(it.time_ns).filter(|_| it.detail != Some(Detail::SeenLate));
-                self.end = Some(end(it));
+                self.end = End::of(it);
             }
             _ => {}
         }
@@ -221,11 +221,4 @@ impl FlowRecord {
 fn finished(mut flow: FlowRecord, it: &Transition) -> FlowRecord {
     flow.step(it);
     flow
-}
-
-fn end(it: &Transition) -> End {
-    match (it.from, it.to, it.reason) {
-        (_, State::TimeWait, _) | (State::LastAck, _, Reason::FinAcked) => End::Graceful,
-        _ => End::Reason(it.reason),
-    }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     decode::{Cookie, Measured, Owner, Tuple},
-    track::{Closer, Length, Reason, Side, State},
+    track::{Closer, Length, Reason, Side, State, Transition},
 };
 
 /// A state that a connection was in.
@@ -17,7 +17,7 @@ pub struct Stay {
 }
 
 /// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End {
     /// By a FIN of each side.
     Graceful,
@@ -26,6 +26,20 @@ pub enum End {
 }
 
 impl End {
+    /// The end that a transition is of a connection; `None` if it goes on. What ends a TIME_WAIT
+    /// is no end: the connection left the application's hands before.
+    #[must_use]
+    pub fn of(it: &Transition) -> Option<Self> {
+        match (it.from, it.to, it.reason) {
+            (State::TimeWait | State::Listen, State::Closed, _) => None,
+            (_, State::TimeWait, _) | (State::LastAck, State::Closed, Reason::FinAcked) => {
+                Some(Self::Graceful)
+            }
+            (_, State::Closed, reason) => Some(Self::Reason(reason)),
+            _ => None,
+        }
+    }
+
     /// The name in JSON and CSV: `graceful`, or the reason.
     #[must_use]
     pub fn name(self) -> &'static str {

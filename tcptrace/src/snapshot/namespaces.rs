@@ -14,6 +14,7 @@ use nix::sched::{CloneFlags, setns};
 use super::{dump, found::Found};
 use crate::{
     decode::{Cookie, Tuple},
+    stats::PortRange,
     track::ExistingKind,
 };
 
@@ -56,6 +57,20 @@ impl Namespace {
                 interval_s: read("tcp_keepalive_intvl")?,
                 probes: read("tcp_keepalive_probes")?,
             })
+        })
+    }
+
+    /// Reads the ports that connect() chooses from.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump), or when the kernel shows them in another form.
+    pub fn port_range(&self) -> io::Result<PortRange> {
+        self.within(|| {
+            let read = |name: &str| fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"));
+            let range = read("ip_local_port_range")?;
+            let reserved = read("ip_local_reserved_ports")?;
+            PortRange::parse(&range, &reserved)
+                .ok_or_else(|| io::Error::other(format!("{range:?} is no range of ports")))
         })
     }
 

@@ -40,6 +40,12 @@ impl Connection {
 }
 
 impl Tracker {
+    /// Whether somebody listens at the local end of a connection.
+    #[must_use]
+    pub fn is_listened_at(&self, tuple: &Tuple) -> bool {
+        self.listeners.are_at(tuple)
+    }
+
     /// All connections and listeners, as the transitions told so far left them. In no order.
     pub fn connections(&self) -> impl Iterator<Item = Connection> + '_ {
         let flows = self.flows.iter().map(|(cookie, flow)| {

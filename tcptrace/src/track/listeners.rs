@@ -30,6 +30,11 @@ impl Listeners {
         }
     }
 
+    /// Whether there are any at the port of a connection.
+    pub fn are_at(&self, tuple: &Tuple) -> bool {
+        self.0.contains_key(&key(tuple))
+    }
+
     /// The listener of a connection, if there is only one that it can be: several share a port
     /// with SO_REUSEPORT, and then it is not known which got the SYN.
     pub fn of(&self, tuple: &Tuple) -> Option<Cookie> {

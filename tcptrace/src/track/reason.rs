@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// Why a transition happened; the names are part of the interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// listen() was called.
@@ -122,7 +122,7 @@ impl fmt::Display for Reason {
 }
 
 /// More than the reason, where more is known. Part of the interface like the reasons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Detail {
     /// The application closed before an answer to its SYN came.
@@ -161,7 +161,7 @@ impl Detail {
 }
 
 /// Which side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// This one.
@@ -176,7 +176,7 @@ impl Side {
 }
 
 /// Who sent the first FIN or RST.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Closer {
     /// This side.

@@ -6,10 +6,12 @@ mod csv;
 mod duration;
 mod flows;
 mod json;
+mod known;
 mod line;
 mod process;
 mod row;
 mod sockets;
+mod stats;
 mod table;
 pub mod terminal;
 mod time;
@@ -26,6 +28,7 @@ pub use self::{
     flows::{FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, ShownFlow},
     json::Json,
     sockets::{Counts, ShownSockets, SocketLayout, sockets_csv, sockets_json, sockets_table},
+    stats::{StatsCsv, StatsJson, StatsTable, StatsView},
     table::{Layout, Table},
     time::TimeFormat,
 };

@@ -159,6 +159,27 @@ fn a_reset_names_who_sent_it(family: Family) {
 }
 
 #[test]
+fn short_and_long_connections_are_told_apart() {
+    let net = Namespace::new();
+    let trace = start(&net);
+    let ends = [1, 5].map(|requests| {
+        let (mut client, mut server) = net.connect(Family::V4);
+        for _ in 0..requests {
+            client.write_all(&[1; 10]).unwrap();
+            receive(&mut server, 10);
+            server.write_all(&[2; 20_000]).unwrap();
+            receive(&mut client, 20_000);
+        }
+        end(&client)
+    });
+    let flows = flows(trace);
+    for (end, length) in ends.into_iter().zip(["short", "long"]) {
+        assert_eq!(flow_of(&flows, end)["length"], length, "{flows:#?}");
+        assert_eq!(flow_of(&flows, end.peer())["length"], length, "{flows:#?}");
+    }
+}
+
+#[test]
 fn an_idle_close_names_the_timeout_that_explains_it() {
     let net = Namespace::new();
     let own = tempfile::NamedTempFile::new().unwrap();

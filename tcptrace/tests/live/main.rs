@@ -19,6 +19,7 @@ mod resets;
 #[path = "../view/schema.rs"]
 mod schema;
 mod sockets;
+mod stats;
 mod teardown;
 mod time_wait;
 mod timeouts;

@@ -443,6 +443,15 @@ impl Raw {
         rest
     }
 
+    /// All that it says until it ends by itself.
+    pub fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.output
+            .read_to_string(&mut rest)
+            .expect("the rest of the output");
+        rest
+    }
+
     /// Nobody reads any more; the process is given back.
     pub fn hang_up(self) -> Child {
         self.child

@@ -9,6 +9,8 @@ pub(super) const DURATION: usize = 6;
 pub(super) const BYTES: usize = 6;
 /// `you: ` or `peer: `, and why.
 pub(super) const END: usize = 6 + words::WIDTH;
+/// `short`.
+pub(super) const LENGTH: usize = 5;
 /// `:65535`.
 const PORT: usize = 6;
 
@@ -19,6 +21,8 @@ pub(super) struct Layout {
     pub local: usize,
     pub remote: usize,
     pub bytes: bool,
+    /// Whether it was short or kept.
+    pub length: bool,
     /// Lines are cut there.
     pub width: usize,
 }
@@ -32,6 +36,7 @@ impl Layout {
                 local: IPV4,
                 remote: IPV4,
                 bytes: true,
+                length: true,
                 width: usize::MAX,
             };
         };
@@ -40,9 +45,11 @@ impl Layout {
             local: IPV4,
             remote: IPV4,
             bytes: true,
+            length: true,
             width,
         };
-        let drops: [fn(&mut Self); 3] = [
+        let drops: [fn(&mut Self); 4] = [
+            |it| it.length = false,
             |it| it.owner = 0,
             |it| it.bytes = false,
             // The local port alone.
@@ -70,7 +77,8 @@ impl Layout {
     fn needs(&self) -> usize {
         let owner = if self.owner == 0 { 0 } else { self.owner + 1 };
         let bytes = if self.bytes { 2 * (BYTES + 1) } else { 0 };
-        owner + self.local + 1 + 2 + self.remote + 1 + 3 * (DURATION + 1) + bytes + END
+        let length = if self.length { LENGTH + 1 } else { 0 };
+        owner + self.local + 1 + 2 + self.remote + 1 + 3 * (DURATION + 1) + bytes + length + END
     }
 }
 
@@ -81,7 +89,7 @@ mod tests {
     #[test]
     fn ipv4_fits_120_columns_and_80_tell_who_ended_it_and_how() {
         let wide = Layout::new(Some(120));
-        assert!(wide.needs() <= 120 && wide.bytes && wide.owner >= 12);
+        assert!(wide.needs() <= 120 && wide.bytes && wide.length && wide.owner >= 12);
         assert_eq!((wide.local, wide.remote), (IPV4, IPV4));
         assert!(Layout::new(Some(80)).needs() <= 80);
     }

@@ -9,16 +9,17 @@ use anstyle::Style;
 
 use super::{
     FlowView, ShownFlow,
-    layout::{BYTES, DURATION, END, Layout},
+    layout::{BYTES, DURATION, END, LENGTH, Layout},
 };
 use crate::{
     flows::{End, FlowRecord},
     kernel::Clock,
-    track::{Closer, Reason, State},
+    track::{Closer, Length, Reason, State},
     view::{
         Palette, Start, Surroundings,
         address::{Address, IPV6},
         duration::Human,
+        known::Known,
         line::Line,
         process::Process,
         table::direction,
@@ -73,6 +74,9 @@ impl<W: Write> FlowTable<W> {
         if layout.bytes {
             line.right(style, BYTES, "SENT");
             line.right(style, BYTES, "RECVD");
+        }
+        if layout.length {
+            line.column(style, LENGTH, "KIND");
         }
         line.column(style, END, "ENDED BY");
         line.write(&mut self.out)
@@ -160,6 +164,10 @@ impl<W: Write> FlowView for FlowTable<W> {
             line.right(plain, BYTES, Known(it.bytes_sent().map(Bytes)));
             line.right(plain, BYTES, Known(it.bytes_received().map(Bytes)));
         }
+        if layout.length {
+            let length = Known(it.length.map(Length::name));
+            line.column(palette.faint(), LENGTH, length);
+        }
         line.column(palette.reason(reason(it)), END, Ended(it));
         line.write(&mut self.out)?;
 
@@ -176,18 +184,6 @@ impl<W: Write> FlowView for FlowTable<W> {
             self.header_due = true;
         }
         self.out.flush()
-    }
-}
-
-/// A value, or `-`.
-struct Known<T>(Option<T>);
-
-impl<T: fmt::Display> fmt::Display for Known<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(value) => value.fmt(f),
-            None => f.write_str("-"),
-        }
     }
 }
 

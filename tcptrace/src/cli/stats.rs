@@ -1,0 +1,58 @@
+//! The command line of `tcptrace stats`.
+
+use std::time::Duration;
+
+use clap::Args;
+use tcptrace::{
+    commands::{StatsOptions, WatchOptions},
+    stats::By,
+};
+
+use super::{Watch, duration};
+
+/// Options of `tcptrace stats`.
+#[derive(Args, Debug)]
+pub struct StatsArgs {
+    #[command(flatten)]
+    pub(super) watch: Watch,
+    /// Report so often, and not only at the end: 1s, 5m. -n counts reports then.
+    #[arg(short = 'i', long, value_name = "TIME", value_parser = interval)]
+    interval: Option<Duration>,
+    /// Break the figures of states and ends down.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    by: Option<By>,
+}
+
+impl StatsArgs {
+    /// What `stats` is told.
+    pub fn into_options(self) -> StatsOptions {
+        let WatchOptions {
+            live,
+            count,
+            output,
+            colour,
+            utc,
+        } = self.watch.into_options();
+        StatsOptions {
+            live,
+            count,
+            interval: self.interval,
+            by: self.by,
+            output,
+            colour,
+            utc,
+        }
+    }
+}
+
+/// Counting what there is takes its time.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+fn interval(given: &str) -> Result<Duration, String> {
+    duration(given).and_then(|interval| {
+        if interval < SHORTEST {
+            return Err("it takes 100ms at least".to_owned());
+        }
+        Ok(interval)
+    })
+}

@@ -1,0 +1,279 @@
+//! `tcptrace stats`: what happened, summed up.
+
+use std::{
+    io::{self, BufWriter},
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use rustc_hash::FxHashMap;
+
+use super::{
+    lines::{self, Lines},
+    live::{Consumer, Live, LiveOptions, Outcome},
+    watch::Output,
+};
+use crate::{
+    filter::Filter,
+    kernel::{Clock, monotonic_now},
+    snapshot::Namespaces,
+    stats::{By, Census, Figures, Period, PortRange, Span},
+    track::{State, Tracker, Transition},
+    view::{
+        Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, StatsView, Surroundings, terminal,
+    },
+};
+
+/// What `stats` is told.
+#[derive(Clone, Debug)]
+pub struct StatsOptions {
+    /// What all live commands are told.
+    pub live: LiveOptions,
+    /// Stop after so many reports.
+    pub count: Option<u64>,
+    /// Report so often, and not only at the end.
+    pub interval: Option<Duration>,
+    /// Break the figures down.
+    pub by: Option<By>,
+    /// The format.
+    pub output: Output,
+    /// When to colour.
+    pub colour: Colour,
+    /// Show UTC instead of local time in tables.
+    pub utc: bool,
+}
+
+/// Sums up what happens until something ends it.
+///
+/// # Errors
+/// When this machine can't be traced, or the output not be written.
+pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
+    let live = Live::attach(&options.live)?;
+    for degraded in live.degraded() {
+        eprintln!("tcptrace: {}: {}", degraded.what, degraded.why);
+    }
+    let mut consumer = Stats {
+        view: view(options),
+        // A state of a connection is one that it is in.
+        filter: options.live.filter.clone(),
+        run: Figures::new(options.by),
+        interval: options.interval.map(|every| Interval {
+            every,
+            due: Instant::now() + every,
+            began_ns: 0,
+            figures: Figures::new(options.by),
+            before: None,
+        }),
+        began_ns: 0,
+        before: None,
+        ranges: FxHashMap::default(),
+        lines: Lines::new(options.count),
+    };
+    let outcome = live.run(&options.live, &mut consumer).await?;
+    consumer.lines.stop_waiting();
+    consumer.view.end(&outcome.end)?;
+    consumer.view.flush()?;
+    lines::report(&outcome.end);
+    Ok(outcome)
+}
+
+fn view(options: &StatsOptions) -> Box<dyn StatsView> {
+    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match options.output {
+        Output::Json => Box::new(StatsJson::new(out)),
+        Output::Csv => Box::new(StatsCsv::new(out)),
+        Output::Table => {
+            let palette = Palette::stdout(options.colour);
+            let ascii = !terminal::speaks_unicode();
+            let columns = terminal::columns;
+            Box::new(StatsTable::new(out, palette, ascii, options.utc, columns))
+        }
+    }
+}
+
+struct Stats {
+    view: Box<dyn StatsView>,
+    filter: Filter,
+    /// All that is not in the present interval.
+    run: Figures,
+    interval: Option<Interval>,
+    began_ns: u64,
+    before: Option<Census>,
+    /// Ports of network namespaces, as they were when they were first seen.
+    ranges: FxHashMap<u32, Option<PortRange>>,
+    lines: Lines,
+}
+
+/// The interval that goes on.
+struct Interval {
+    every: Duration,
+    due: Instant,
+    began_ns: u64,
+    figures: Figures,
+    before: Option<Census>,
+}
+
+impl Stats {
+    /// Counts what there is. `None` after losses: what nobody told of is not known to have ended.
+    fn census(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> Option<Census> {
+        if self.run.lost > 0 || self.interval.as_ref().is_some_and(|it| it.figures.lost > 0) {
+            return None;
+        }
+        self.read_ranges(known);
+        Some(Census::of(
+            known,
+            self.run.by,
+            |it| self.filter.matches_connection(it, around.cgroups),
+            |netns| self.ranges.get(&netns)?.as_ref(),
+        ))
+    }
+
+    /// Reads the ports of the network namespaces that were not there before.
+    fn read_ranges(&mut self, known: &Tracker) {
+        let mut namespaces = None;
+        for it in known.connections() {
+            let netns = it.tuple.netns;
+            if it.state == State::Listen || self.ranges.contains_key(&netns) {
+                continue;
+            }
+            let range = namespaces
+                .get_or_insert_with(Namespaces::read)
+                .all(Some(netns))
+                .next()
+                .and_then(|namespace| namespace.port_range().ok());
+            self.ranges.insert(netns, range);
+        }
+    }
+
+    /// Shows the interval, and begins the next.
+    fn end_interval(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<()> {
+        let census = self.census(known, around);
+        let by = self.run.by;
+        let Some(interval) = &mut self.interval else {
+            return Ok(());
+        };
+        let figures = std::mem::replace(&mut interval.figures, Figures::new(by));
+        self.lines.stop_waiting();
+        self.view.report(
+            &Period {
+                span: Span::Interval,
+                from_ns: interval.began_ns,
+                to_ns: now,
+                figures: &figures,
+                before: interval.before.as_ref(),
+                now: census.as_ref(),
+                ranges: &self.ranges,
+            },
+            around,
+        )?;
+        self.view.flush()?;
+        interval.began_ns = now;
+        interval.before = census;
+        // A machine that was suspended, or too busy, leaves intervals out.
+        while interval.due <= Instant::now() {
+            interval.due += interval.every;
+        }
+        self.run.absorb(figures);
+        Ok(())
+    }
+}
+
+impl Consumer for Stats {
+    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
+        self.view.start(start, clock)?;
+        self.view.flush()?;
+        self.lines.wait_for(match self.interval {
+            Some(_) => "the first interval to end",
+            None => "the end of the run, to show what happened",
+        });
+        Ok(())
+    }
+
+    fn transition(
+        &mut self,
+        it: &Transition,
+        _: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        match &mut self.interval {
+            Some(interval) => interval.figures.take(it),
+            None => self.run.take(it),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn lost(&mut self, events: u64) -> io::Result<()> {
+        match &mut self.interval {
+            Some(interval) => interval.figures.lost += events,
+            None => self.run.lost += events,
+        }
+        self.lines.stop_waiting();
+        self.view.lost(events)?;
+        if !self.view.tells_losses() {
+            lines::report_loss(events);
+        }
+        self.view.flush()
+    }
+
+    fn review_due(&self) -> Option<Instant> {
+        self.interval.as_ref().map(|interval| interval.due)
+    }
+
+    fn review(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        if self.began_ns == 0 {
+            self.began_ns = now;
+            self.before = self.census(known, around);
+            if let Some(interval) = &mut self.interval {
+                interval.began_ns = now;
+                interval.due = Instant::now() + interval.every;
+                interval.before.clone_from(&self.before);
+            }
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.end_interval(known, now, around)?;
+        Ok(self.lines.one_more())
+    }
+
+    fn finish(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
+        self.lines.stop_waiting();
+        let now = monotonic_now();
+        let census = self.census(known, around);
+        if let Some(interval) = self.interval.take() {
+            self.run.absorb(interval.figures);
+        }
+        self.view.report(
+            &Period {
+                span: Span::Run,
+                from_ns: self.began_ns,
+                to_ns: now,
+                figures: &self.run,
+                before: self.before.as_ref(),
+                now: census.as_ref(),
+                ranges: &self.ranges,
+            },
+            around,
+        )
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shown(&self) -> u64 {
+        let interval = self
+            .interval
+            .as_ref()
+            .map_or(0, |it| it.figures.transitions);
+        self.run.transitions + interval
+    }
+}

@@ -1,0 +1,33 @@
+//! Sums up what happened: how long states last, how connections end, who makes the TIME_WAITs,
+//! and how near a destination is to running out of ports. Pure, like the state machine before it:
+//! time is that of the transitions, and what it is told.
+//!
+//! Everything is bounded: [`Bounded`] tables sum up what finds no room, and say so.
+
+mod bounded;
+mod census;
+mod ends;
+mod figures;
+mod group;
+mod held;
+mod listeners;
+mod makers;
+mod period;
+mod ports;
+mod services;
+mod states;
+
+pub use self::{
+    bounded::Bounded,
+    census::{Census, Waiting},
+    ends::{Ends, FailedHandshakes, Failure},
+    figures::Figures,
+    group::{By, Group, GroupFigures},
+    held::Held,
+    listeners::{HalfOpen, Listener},
+    makers::{Made, Maker},
+    period::{Period, RoutePorts, Span},
+    ports::{Outlook, PortRange, Route, Taken},
+    services::{Lengths, Service},
+    states::{StateFigures, States},
+};

@@ -1,0 +1,175 @@
+//! The ports that connections of this side take, and when they run out.
+
+use std::net::IpAddr;
+
+use crate::decode::Tuple;
+
+/// TCP_TIMEWAIT_LEN, and the timer's granularity on top (2 s at HZ=250): s.
+const TIME_WAIT_S: f64 = 61.0;
+
+/// Where one local port serves one connection at a time: an address of this side, and the peer's
+/// address and port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Route {
+    /// Inode number of the network namespace.
+    pub netns: u32,
+    /// This side's address.
+    pub local: IpAddr,
+    /// The peer's address.
+    pub remote: IpAddr,
+    /// The peer's port.
+    pub port: u16,
+}
+
+impl Route {
+    /// The route of a connection.
+    #[must_use]
+    pub fn of(tuple: &Tuple) -> Self {
+        Self {
+            netns: tuple.netns,
+            local: tuple.local.addr,
+            remote: tuple.remote.addr,
+            port: tuple.remote.port_or_zero(),
+        }
+    }
+}
+
+/// Ports of a route that are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// All of them.
+    pub ports: u64,
+    /// Those that a TIME_WAIT has.
+    pub time_waits: u64,
+}
+
+/// The ports that connect() chooses from: ip_local_port_range less ip_local_reserved_ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortRange {
+    /// The first.
+    pub first: u16,
+    /// The last.
+    pub last: u16,
+    /// How many of them are not reserved.
+    pub available: u32,
+}
+
+impl PortRange {
+    /// Reads the texts of ip_local_port_range (`32768 60999`) and ip_local_reserved_ports
+    /// (`8080,9000-9099`, or nothing).
+    #[must_use]
+    pub fn parse(range: &str, reserved: &str) -> Option<Self> {
+        let mut ends = range.split_whitespace().map(str::parse);
+        let (first, last): (u16, u16) = (ends.next()?.ok()?, ends.next()?.ok()?);
+        let mut taken_out = 0;
+        for part in reserved.trim().split(',').filter(|part| !part.is_empty()) {
+            let (from, to) = part.split_once('-').unwrap_or((part, part));
+            let (from, to): (u16, u16) = (from.parse().ok()?, to.parse().ok()?);
+            // The kernel shows them in order, each once.
+            let within = from.max(first)..=to.min(last);
+            taken_out += u32::try_from(within.count()).ok()?;
+        }
+        let all = u32::from(last.checked_sub(first)?) + 1;
+        Some(Self {
+            first,
+            last,
+            available: all.checked_sub(taken_out)?,
+        })
+    }
+
+    /// Whether a port is one of them, reserved or not.
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port)
+    }
+}
+
+/// What becomes of the ports of a route if everything goes on as it did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outlook {
+    /// Ports taken more, a second; negative: fewer.
+    pub grows_per_s: f64,
+    /// How many are taken once as many TIME_WAITs end as begin.
+    pub settles_at: f64,
+    /// When none is left, s; `None`: not at this rate.
+    pub exhausted_in_s: Option<f64>,
+}
+
+impl Outlook {
+    /// Looks ahead from a period of so many seconds at whose beginning and end so many ports were
+    /// taken, and in which so many TIME_WAITs were made. `None` for a period of no length.
+    #[must_use]
+    pub fn of(
+        before: Taken,
+        now: Taken,
+        time_waits_made: u64,
+        seconds: f64,
+        available: u32,
+    ) -> Option<Self> {
+        if seconds <= 0.0 {
+            return None;
+        }
+        let available = f64::from(available);
+        let grows_per_s = (now.ports as f64 - before.ports as f64) / seconds;
+        let in_use = now.ports.saturating_sub(now.time_waits) as f64;
+        let settles_at = in_use + time_waits_made as f64 / seconds * TIME_WAIT_S;
+        let left = available - now.ports as f64;
+        let exhausted_in_s = if left <= 0.0 {
+            Some(0.0)
+        } else if grows_per_s > 0.0 && settles_at > available {
+            Some(left / grows_per_s)
+        } else {
+            None
+        };
+        Some(Self {
+            grows_per_s,
+            settles_at,
+            exhausted_in_s,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outlook(before: u64, now: u64, made: u64, seconds: f64) -> Outlook {
+        let taken = |ports| Taken {
+            ports,
+            time_waits: ports,
+        };
+        Outlook::of(taken(before), taken(now), made, seconds, 28_232).unwrap()
+    }
+
+    #[test]
+    fn reserved_ports_are_not_available() {
+        let range = |reserved| PortRange::parse("32768\t60999\n", reserved);
+        assert_eq!(range("\n").unwrap().available, 28_232);
+        assert_eq!(range("80,40000,50000-50009\n").unwrap().available, 28_221);
+        assert_eq!(range("60990-65535\n").unwrap().available, 28_222);
+        assert_eq!(PortRange::parse("", ""), None);
+        assert_eq!(PortRange::parse("5 4", ""), None);
+    }
+
+    #[test]
+    fn five_hundred_a_second_are_too_many_for_the_usual_range() {
+        let it = outlook(0, 5000, 5000, 10.0);
+        assert!((it.settles_at - 30_500.0).abs() < 1.0, "{it:?}");
+        assert!((it.exhausted_in_s.unwrap() - 46.5).abs() < 0.1, "{it:?}");
+    }
+
+    #[test]
+    fn four_hundred_a_second_are_not_though_they_grow_at_first() {
+        let it = outlook(0, 4000, 4000, 10.0);
+        assert!(it.grows_per_s > 0.0);
+        assert_eq!(it.exhausted_in_s, None);
+    }
+
+    #[test]
+    fn what_does_not_grow_does_not_run_out_and_what_is_out_is_out_now() {
+        assert_eq!(outlook(20_000, 20_000, 0, 10.0).exhausted_in_s, None);
+        assert_eq!(outlook(28_232, 28_232, 0, 10.0).exhausted_in_s, Some(0.0));
+        let nothing = Taken::default();
+        assert_eq!(Outlook::of(nothing, nothing, 0, 0.0, 100), None);
+    }
+}
