@@ -17,6 +17,8 @@ pub enum LineType {
     Transition,
     /// A line of `flows`.
     Flow,
+    /// A report of `stats`.
+    Stats,
     /// Events were lost.
     Lost,
     /// Tracing is over.
@@ -48,6 +50,7 @@ impl LineType {
             Self::Start => include_str!("../data/schema/start.json"),
             Self::Transition => include_str!("../data/schema/transition.json"),
             Self::Flow => include_str!("../data/schema/flow.json"),
+            Self::Stats => include_str!("../data/schema/stats.json"),
             Self::Lost => include_str!("../data/schema/lost.json"),
             Self::End => include_str!("../data/schema/end.json"),
             Self::Socket => include_str!("../data/schema/socket.json"),

@@ -102,7 +102,11 @@ fn wrong_usage_is_one_line_that_says_what_would_be_right() {
         (&["--prot", "80"], "--prot", "--port"),
         (&["wach"], "wach", "watch"),
         (&["shema"], "shema", "schema"),
-        (&["schema", "flows"], "flows", "transition, flow, lost"),
+        (
+            &["schema", "flows"],
+            "flows",
+            "transition, flow, stats, lost",
+        ),
     ] {
         let said = refusal(arguments);
         assert!(
@@ -126,7 +130,7 @@ fn the_schema_is_one_document_of_all_types_or_of_one() {
         all["$schema"],
         "https://json-schema.org/draft/2020-12/schema"
     );
-    let types = ["start", "transition", "flow", "lost", "end"];
+    let types = ["start", "transition", "flow", "stats", "lost", "end"];
     for name in types.into_iter().chain(["socket", "count", "doctor"]) {
         let place = serde_json::json!({ "$ref": format!("#/$defs/{name}") });
         assert!(all["oneOf"].as_array().unwrap().contains(&place), "{name}");

@@ -20,13 +20,25 @@ impl fmt::Display for Process<'_> {
         };
         let digits = process.pid.checked_ilog10().unwrap_or(0) as usize + 1;
         let comm = cut(process.comm.as_str(), self.width.saturating_sub(digits + 1));
-        if self.ascii {
-            for character in comm.chars() {
-                f.write_char(if character.is_ascii() { character } else { '?' })?;
-            }
-        } else {
-            f.write_str(comm)?;
+        let ascii = self.ascii;
+        write!(f, "{}/{}", Program { comm, ascii }, process.pid)
+    }
+}
+
+/// The name of a program.
+pub(super) struct Program<'a> {
+    pub comm: &'a str,
+    /// What is not ASCII is shown as `?`.
+    pub ascii: bool,
+}
+
+impl fmt::Display for Program<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.ascii {
+            return f.write_str(self.comm);
         }
-        write!(f, "/{}", process.pid)
+        self.comm
+            .chars()
+            .try_for_each(|it| f.write_char(if it.is_ascii() { it } else { '?' }))
     }
 }

@@ -5,9 +5,10 @@ use std::{env, fs, path::Path};
 
 use tcptrace::{
     explain::{Book, Look, page},
+    stats::{By, Period, Span},
     view::{
         Colour, Counts, FlowTable, FlowView as _, Layout, Palette, ShownFlow, ShownSockets,
-        SocketLayout, Surroundings, Table, View as _, sockets_table,
+        SocketLayout, StatsTable, StatsView as _, Surroundings, Table, View as _, sockets_table,
     },
 };
 
@@ -102,6 +103,36 @@ fn flows() {
         drop(table);
         text(out)
     });
+}
+
+#[test]
+fn stats() {
+    let show = |told: &Period<'_>, width: Option<usize>, ascii: bool, palette: Palette| {
+        let mut out = Vec::new();
+        let mut table = StatsTable::new(&mut out, palette, ascii, true, move || width);
+        let mut around = Surroundings {
+            clock: &data::clock(),
+            cgroups: &mut data::cgroups(),
+        };
+        table.report(told, &mut around).unwrap();
+        drop(table);
+        text(out)
+    };
+    let all = data::stats(None);
+    goldens("stats", |width, ascii, palette| {
+        show(&all.period(Span::Run), width, ascii, palette)
+    });
+    let groups = data::stats(Some(By::Comm));
+    let shown = show(
+        &groups.period(Span::Interval),
+        Some(80),
+        false,
+        Palette::plain(),
+    );
+    golden("stats-by-comm-80", &shown);
+    let mut lossy = data::stats(None);
+    let shown = show(&lossy.after_a_loss(), Some(80), false, Palette::plain());
+    golden("stats-lossy-80", &shown);
 }
 
 #[test]

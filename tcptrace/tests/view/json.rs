@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum as _;
 use serde_json::Value;
 use tcptrace::{
     kernel::Degraded,
+    stats::{By, Span},
     view::{
         Counts, End, FlowJson, FlowView as _, Json, Keepalive, ShownFlow, ShownSockets, Start,
-        Surroundings, View as _, sockets_json,
+        StatsJson, StatsView as _, Surroundings, View as _, sockets_json,
     },
 };
 
@@ -120,6 +122,35 @@ fn flows_are_as_the_schema_says_known_or_not() {
     let known = known.len() + ["idle_candidates", "complete"].len();
     let fields = lines[1].as_object().unwrap().len();
     assert_eq!(unknown(&lines[1]).len(), fields - known, "{}", lines[1]);
+}
+
+#[test]
+fn figures_are_as_the_schema_says_known_or_not() {
+    let mut out = Vec::new();
+    let mut view = StatsJson::new(&mut out);
+    let mut around = Surroundings {
+        clock: &data::clock(),
+        cgroups: &mut data::cgroups(),
+    };
+    for by in [None]
+        .into_iter()
+        .chain(By::value_variants().iter().map(|by| Some(*by)))
+    {
+        let told = data::stats(by);
+        view.report(&told.period(Span::Interval), &mut around)
+            .unwrap();
+    }
+    let mut lossy = data::stats(None);
+    view.report(&lossy.after_a_loss(), &mut around).unwrap();
+    drop(view);
+
+    let lines = read(out);
+    assert_eq!(unknown(&lines[0]), ["by"]);
+    assert!(lines[0]["states"]["TIME_WAIT"]["now"].is_u64());
+    assert_eq!(lines[1]["groups"][0]["value"], "python3");
+    let last = lines.last().unwrap();
+    assert!(last["states"]["TIME_WAIT"]["now"].is_null(), "{last}");
+    assert_eq!(last["ports"], serde_json::json!([]));
 }
 
 #[test]

@@ -213,7 +213,7 @@ pub(super) struct ListenerRow {
 #[derive(Serialize)]
 pub(super) struct GroupRow<'a> {
     pub value: GroupValue,
-    pub pid: Option<u32>,
+    pub comm: Option<&'a str>,
     pub transitions: u64,
     pub states: StateRows<'a>,
     pub ends: Counts<End>,
@@ -248,7 +248,6 @@ pub(super) struct More {
     pub time_wait_makers: usize,
     pub services: usize,
     pub listeners: usize,
-    pub groups: usize,
 }
 
 impl<'a> Report<'a> {
@@ -285,7 +284,6 @@ impl<'a> Report<'a> {
                 time_wait_makers: beside(&figures.makers),
                 services: beside(&figures.services),
                 listeners: listeners.len().saturating_sub(MOST_ROWS),
-                groups: 0,
             },
             listeners: listeners.into_iter().take(MOST_ROWS).collect(),
             by: figures.by.map(|by| by.name()),
@@ -446,8 +444,8 @@ fn groups<'a>(period: &'a Period<'a>, cgroups: &mut Cgroups) -> Vec<GroupRow<'a>
     let rows = table.top(table.len(), |it| it.transitions).into_iter();
     rows.map(|(group, it)| GroupRow {
         value: GroupValue::new(group, cgroups),
-        pid: match group {
-            Group::Pid(process) => process.map(|process| process.pid),
+        comm: match group {
+            Group::Pid(Some(process)) => Some(process.comm.as_str()),
             _ => None,
         },
         transitions: it.transitions,

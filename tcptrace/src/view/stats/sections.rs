@@ -21,6 +21,7 @@ use crate::{
         duration::Human,
         known::Known,
         line::Line,
+        process::Program,
         words::{self, why},
     },
 };
@@ -153,8 +154,9 @@ impl<W: Write> Sections<'_, W> {
         let shown = rows.len();
         for row in rows {
             self.begin();
-            self.line
-                .column(Style::new(), COMM, row.comm.unwrap_or("-"));
+            let ascii = self.look.ascii;
+            let comm = row.comm.map(|comm| Program { comm, ascii });
+            self.line.column(Style::new(), COMM, Known(comm));
             let (addr, to) = match row.opener {
                 Some(Side::Remote) => (row.local_addr, false),
                 _ => (row.remote_addr, true),
@@ -225,7 +227,7 @@ impl<W: Write> Sections<'_, W> {
             "Short connections (a request or two), by service"
         ))?;
         let style = self.look.palette.faint();
-        let address = self.address_width(2 * (COUNT + 1) + 7 + 3 + 11);
+        let address = self.address_width(3 + (COUNT + 1) + 7 + 11 + 12);
         self.begin();
         self.line.column(style, address, "SERVICE");
         self.line.column(style, 2, "");

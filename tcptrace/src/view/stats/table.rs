@@ -70,14 +70,15 @@ impl<W: Write> StatsTable<W> {
             period.figures.transitions
         );
         self.line.column(look.palette.header(), 0, title);
-        if period.figures.lost > 0 {
-            let lost = format_args!(
-                "{} events lost: all counts are too small",
-                period.figures.lost
-            );
+        self.line.write(&mut self.out)?;
+        let events = period.figures.lost;
+        if events > 0 {
+            self.line.clear(look.width);
+            let lost = format_args!("{events} events lost: all counts are too small");
             self.line.column(look.palette.trouble(), 0, lost);
+            self.line.write(&mut self.out)?;
         }
-        self.line.write(&mut self.out)
+        Ok(())
     }
 
     fn all_states(&mut self, period: &Period<'_>, look: Look) -> io::Result<()> {
@@ -121,7 +122,7 @@ impl<W: Write> StatsTable<W> {
             let style = look.palette.header();
             let title = format_args!("{} {value} {comm}", by.name()).to_string();
             self.line.column(style, 0, title.trim_end());
-            let ended = format_args!("{} connections ended", it.ends.count());
+            let ended = format_args!("({} transitions)", it.transitions);
             self.line.column(look.palette.faint(), 0, ended);
             self.line.write(&mut self.out)?;
             for (state, figures) in it.states.iter() {

@@ -4,6 +4,7 @@
 mod flows;
 mod report;
 mod sockets;
+mod stats;
 mod transitions;
 
 use std::{net::IpAddr, num::NonZeroU64};
@@ -17,6 +18,7 @@ pub use self::{
     flows::{flows, known_flow, unknown_flow},
     report::report,
     sockets::{known_sockets, sockets, unknown_socket},
+    stats::stats,
     transitions::{known_transition, transitions, unknown_transition},
 };
 

@@ -7,7 +7,8 @@ use tcptrace::{
 
 use super::{MS, SECOND, by, ends, longest, longest_ipv6, nameless};
 
-fn transition(of: &(Tuple, Owner), from: State, to: State, reason: Reason) -> Transition {
+/// One of which little is known.
+pub fn transition(of: &(Tuple, Owner), from: State, to: State, reason: Reason) -> Transition {
     Transition {
         time_ns: 0,
         cookie: Cookie::new(0x3ea),

@@ -1,0 +1,143 @@
+//! Figures.
+
+use rustc_hash::FxHashMap;
+use tcptrace::{
+    decode::{Cookie, Owner, Tuple},
+    stats::{By, Census, Figures, Period, PortRange, Span},
+    track::{
+        Existing, ExistingKind, Length, Limits, Reason, Side, Sight, State, Tracker, Transition,
+    },
+};
+
+use super::{MS, SECOND, by, ends, longest, longest_ipv6, transitions};
+
+/// All that a period is made of.
+pub struct Told {
+    figures: Figures,
+    before: Census,
+    now: Census,
+    ranges: FxHashMap<u32, Option<PortRange>>,
+}
+
+impl Told {
+    /// The period.
+    pub fn period(&self, span: Span) -> Period<'_> {
+        Period {
+            span,
+            from_ns: SECOND,
+            to_ns: 11 * SECOND,
+            figures: &self.figures,
+            before: Some(&self.before),
+            now: Some(&self.now),
+            ranges: &self.ranges,
+        }
+    }
+
+    /// The same after events were lost.
+    pub fn after_a_loss(&mut self) -> Period<'_> {
+        self.figures.lost = 17;
+        Period {
+            now: None,
+            before: None,
+            ..self.period(Span::Run)
+        }
+    }
+}
+
+/// What `stats` shows.
+pub fn stats(broken_down: Option<By>) -> Told {
+    let mut figures = Figures::new(broken_down);
+    for it in transitions() {
+        figures.take(&it);
+    }
+    for number in 0..40 {
+        for it in a_life(number) {
+            figures.take(&it);
+        }
+    }
+    let range = PortRange::parse("32768 60999", "").unwrap();
+    let census = |sockets: u16| {
+        let tracker = tracker(sockets);
+        Census::of(&tracker, broken_down, |_| true, |_| Some(&range))
+    };
+    let (before, now) = (census(0), census(500));
+    let ranges = [ends(("10.0.0.1", 1), ("10.0.0.2", 1)).netns]
+        .into_iter()
+        .map(|netns| (netns, Some(range.clone())))
+        .collect();
+    Told {
+        figures,
+        before,
+        now,
+        ranges,
+    }
+}
+
+/// One of many connections of the same kind.
+fn a_life(number: u64) -> Vec<Transition> {
+    use Reason as R;
+    use State as S;
+    let port = 40_000 + number as u16;
+    let of = match number {
+        0 => longest(),
+        1 => longest_ipv6(),
+        _ => (
+            ends(("192.0.2.10", port), ("198.51.100.7", 8080)),
+            by("python3", 300),
+        ),
+    };
+    let held = |ns: u64| Some((number + 1) * ns);
+    let steps = [
+        (S::Closed, S::SynSent, R::Connect, None),
+        (
+            S::SynSent,
+            S::Established,
+            R::HandshakeComplete,
+            held(20_000),
+        ),
+        (S::Established, S::FinWait1, R::FinSent, held(MS)),
+        (S::FinWait1, S::FinWait2, R::FinAcked, held(30_000)),
+        (S::FinWait2, S::TimeWait, R::FinReceived, held(3 * MS)),
+    ];
+    steps
+        .map(|(from, to, reason, held_ns)| Transition {
+            held_ns,
+            opener: Some(Side::Local),
+            length: Some(match number % 8 {
+                0 => Length::Long,
+                _ => Length::Short,
+            }),
+            ..super::transitions::transition(&of, from, to, reason)
+        })
+        .to_vec()
+}
+
+/// Knows sockets.
+fn tracker(sockets: u16) -> Tracker {
+    let mut tracker = Tracker::new(Limits::default(), Sight::FULL);
+    let mut seed = |cookie: u64, tuple: Tuple, state: State, kind: ExistingKind, owner: Owner| {
+        tracker.seed(&Existing {
+            cookie: Cookie::new(cookie),
+            tuple,
+            state,
+            kind,
+            owner,
+        });
+    };
+    for number in 0..sockets {
+        let tuple = ends(("192.0.2.10", 33_000 + number), ("198.51.100.7", 8080));
+        let kind = ExistingKind::Minisock;
+        let owner = by("python3", 300);
+        seed(u64::from(number) + 1, tuple, State::TimeWait, kind, owner);
+    }
+    let half_open = ends(("10.0.0.1", 80), ("10.20.30.40", 50_000));
+    let nobody = Owner::default();
+    seed(
+        9000,
+        half_open,
+        State::SynRecv,
+        ExistingKind::Request,
+        nobody,
+    );
+    tracker
+}
