@@ -15,6 +15,7 @@ mod stats;
 mod table;
 pub mod terminal;
 mod time;
+mod typed;
 mod words;
 
 use std::{io, time::Duration};

@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
 use super::{FlowView, ShownFlow, row::FlowRow};
 use crate::{
     kernel::Clock,
@@ -15,13 +13,6 @@ pub struct FlowJson<W: Write> {
     /// What all live commands write alike.
     json: Json<W>,
     time: TimeFormat,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "flow")]
-struct FlowLine<'a> {
-    #[serde(flatten)]
-    row: FlowRow<'a>,
 }
 
 impl<W: Write> FlowJson<W> {
@@ -41,7 +32,7 @@ impl<W: Write> FlowView for FlowJson<W> {
 
     fn flow(&mut self, flow: &ShownFlow<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
         let row = FlowRow::new(flow, around.clock, around.cgroups, &mut self.time);
-        self.json.line(&FlowLine { row })
+        self.json.line("flow", &row)
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     snapshot::Socket,
     track::{ExistingKind, State},
-    view::{Palette, csv::io_error, line::Line},
+    view::{Palette, csv::io_error, line::Line, typed::TypedLines},
 };
 
 /// Counts of one state.
@@ -17,13 +17,6 @@ struct Count {
     sockets: usize,
     orphans: usize,
     minisocks: usize,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "count")]
-struct CountLine {
-    #[serde(flatten)]
-    count: Count,
 }
 
 /// Counts by state.
@@ -58,11 +51,10 @@ impl Counts {
     /// # Errors
     /// Whatever writing fails with; the same below.
     pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
-        for count in &self.0 {
-            serde_json::to_writer(&mut *out, &CountLine { count: *count })?;
-            out.write_all(b"\n")?;
-        }
-        Ok(())
+        let mut lines = TypedLines::new(out);
+        self.0
+            .iter()
+            .try_for_each(|count| lines.write("count", count))
     }
 
     /// Writes CSV, with a header line.

@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
 use super::{StatsView, report::Report};
 use crate::{
     kernel::Clock,
@@ -16,13 +14,6 @@ pub struct StatsJson<W: Write> {
     /// What all live commands write alike.
     json: Json<W>,
     time: TimeFormat,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "stats")]
-struct StatsLine<'a> {
-    #[serde(flatten)]
-    report: Report<'a>,
 }
 
 impl<W: Write> StatsJson<W> {
@@ -42,7 +33,7 @@ impl<W: Write> StatsView for StatsJson<W> {
 
     fn report(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
         let report = Report::new(period, around, &mut self.time);
-        self.json.line(&StatsLine { report })
+        self.json.line("stats", &report)
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
