@@ -1,7 +1,6 @@
 //! Names of control groups.
 
 use std::{
-    collections::HashMap,
     ffi::OsString,
     fs, io,
     os::unix::fs::{DirEntryExt as _, MetadataExt as _},
@@ -10,6 +9,7 @@ use std::{
 };
 
 use procfs::process::Process;
+use rustc_hash::FxHashMap;
 
 /// How long an id that was not found is not looked for again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Cgroups {
     mount: Option<PathBuf>,
-    paths: HashMap<u64, String>,
+    paths: FxHashMap<u64, String>,
     read: Option<Instant>,
 }
 

@@ -57,7 +57,7 @@ impl<W: Write> View for Json<W> {
 
     fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
         let row = Row::new(it, around, &mut self.time);
-        self.lines.write("transition", &row)
+        self.lines.write_by("transition", |line| row.append(line))
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {

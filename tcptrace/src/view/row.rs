@@ -36,7 +36,24 @@ pub(super) struct Row<'a> {
     pub cgroup: Option<&'a str>,
 }
 
+/// Appends fields to a line of JSON. Their names are known to need no escaping, which
+/// `serde_json` looks for in each name of each line: a third of the time that a line took.
+macro_rules! append {
+    ($line:ident, $row:ident: $($field:ident),+) => {
+        $(
+            $line.extend_from_slice(concat!(",\"", stringify!($field), "\":").as_bytes());
+            serde_json::to_writer(&mut *$line, &$row.$field)?;
+        )+
+    };
+}
+
 impl<'a> Row<'a> {
+    /// Appends its fields to a line of JSON, each with a comma before it.
+    pub fn append(&self, line: &mut Vec<u8>) -> serde_json::Result<()> {
+        append!(line, self: time, mono_ns, cookie, netns, family, local_addr, local_port, remote_addr, remote_port, from, to, held_ns, reason, detail, opener, closer, pid, comm, uid, cgroup);
+        Ok(())
+    }
+
     pub fn new(
         it: &'a Transition,
         around: &'a mut Surroundings<'_>,
