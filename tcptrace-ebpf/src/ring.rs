@@ -3,7 +3,7 @@
 use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
     macros::map,
-    maps::{PerCpuArray, RingBuf},
+    maps::{Array, PerCpuArray, RingBuf},
 };
 
 use tcptrace_ebpf::wire::Head;
@@ -17,6 +17,10 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 /// Records that found no room, per CPU.
 #[map]
 static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
+/// 1 while the reader sleeps until it is woken.
+#[map]
+static SLEEPING: Array<u32> = Array::with_max_entries(1, 0);
 
 /// Bytes around `wake_at` in which the reader is woken: several CPUs may step over it at once.
 const WAKE_WINDOW: u64 = 1024;
@@ -44,10 +48,20 @@ pub fn send_head(head: Head) {
     });
 }
 
-/// The reader looks by itself every few milliseconds. It is woken only when the buffer fills
-/// faster than that, and then once, not per event.
+/// The reader looks by itself every few milliseconds, and sleeps when nothing happens. It is woken
+/// from that by the first event, and otherwise when the buffer fills faster than it looks; then
+/// once, not per event.
 #[inline(always)]
 fn wakeup() -> u64 {
+    if let Some(sleeping) = SLEEPING.get_ptr_mut(0) {
+        // SAFETY: the verifier checked the address. Two CPUs at once wake it twice.
+        unsafe {
+            if sleeping.read_volatile() != 0 {
+                sleeping.write_volatile(0);
+                return u64::from(BPF_RB_FORCE_WAKEUP);
+            }
+        }
+    }
     let beyond = EVENTS
         .query(u64::from(BPF_RB_AVAIL_DATA))
         .wrapping_sub(setting!(wake_at));

@@ -1,10 +1,10 @@
 //! Loads and attaches the kernel half.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::os::{fd::AsFd as _, unix::fs::MetadataExt as _};
 
 use aya::{
     Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel,
-    maps::{PerCpuArray, RingBuf},
+    maps::{Array, PerCpuArray, RingBuf},
     programs::BtfTracePoint,
 };
 use aya_log::EbpfLogger;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use tcptrace_ebpf::settings::Settings;
 use zerocopy::IntoBytes as _;
 
-use super::{KernelError, Reader, Symbols, offsets, pushdown};
+use super::{KernelError, Reader, Symbols, misses::Misses, offsets, pushdown};
 use crate::{filter::Filter, track::Sight};
 
 /// The types of the running kernel.
@@ -117,9 +117,11 @@ impl Kernel {
         let missing = || KernelError::Load("the binary holds no such map".to_owned());
         let events = ebpf.take_map("EVENTS").ok_or_else(missing)?;
         let lost = ebpf.take_map("LOST").ok_or_else(missing)?;
-        let reader = Reader::new(
+        let sleeping = ebpf.take_map("SLEEPING").ok_or_else(missing)?;
+        let mut reader = Reader::new(
             RingBuf::try_from(events).map_err(|error| KernelError::Load(error.to_string()))?,
             PerCpuArray::try_from(lost).map_err(|error| KernelError::Load(error.to_string()))?,
+            Array::try_from(sleeping).map_err(|error| KernelError::Load(error.to_string()))?,
         );
 
         let mut kernel = Self {
@@ -134,6 +136,7 @@ impl Kernel {
         // Timers first: a connection that is seen to begin must not lose its TIME_WAIT.
         kernel.attach_timers(&btf);
         kernel.attach("inet_sock_set_state", &btf)?;
+        reader.watch_misses(kernel.misses());
         Ok((kernel, reader))
     }
 
@@ -143,6 +146,13 @@ impl Kernel {
     /// When the programs have no log.
     pub fn logger(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>, aya_log::Error> {
         EbpfLogger::init(&mut self.ebpf)
+    }
+
+    /// Counts how often the program of full sockets was left out. What the others were left out of
+    /// is a timer or a segment of anybody, most likely.
+    fn misses(&self) -> Option<Misses> {
+        let program = self.ebpf.program("inet_sock_set_state")?;
+        Some(Misses::of(program.fd().ok()?.as_fd()))
     }
 
     fn attach_timers(&mut self, btf: &Btf) {

@@ -5,6 +5,7 @@ mod cgroup;
 mod clock;
 mod error;
 mod load;
+mod misses;
 mod offsets;
 mod pushdown;
 mod reader;

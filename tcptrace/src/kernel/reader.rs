@@ -3,9 +3,12 @@
 use std::{
     io,
     os::fd::{AsFd as _, OwnedFd},
+    time::{Duration, Instant},
 };
 
-use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
+
+use super::misses::Misses;
 
 /// What comes out of the ring buffer.
 #[derive(Clone, Copy, Debug)]
@@ -16,20 +19,39 @@ pub enum Drained<'a> {
     Record(&'a [u8]),
 }
 
+/// How often it is looked whether the kernel left a program out: seldom, as a file is read.
+const MISSES: Duration = Duration::from_secs(1);
+
 /// The reader's side of the ring buffer.
 pub struct Reader {
     events: RingBuf<MapData>,
     lost: PerCpuArray<MapData, u64>,
+    sleeping: Array<MapData, u32>,
     lost_before: u64,
+    misses: Option<Misses>,
+    missed_before: u64,
+    look_at_misses: Instant,
 }
 
 impl Reader {
-    pub(super) fn new(events: RingBuf<MapData>, lost: PerCpuArray<MapData, u64>) -> Self {
+    pub(super) fn new(
+        events: RingBuf<MapData>,
+        lost: PerCpuArray<MapData, u64>,
+        sleeping: Array<MapData, u32>,
+    ) -> Self {
         Self {
             events,
             lost,
+            sleeping,
             lost_before: 0,
+            misses: None,
+            missed_before: 0,
+            look_at_misses: Instant::now(),
         }
+    }
+
+    pub(super) fn watch_misses(&mut self, misses: Option<Misses>) {
+        self.misses = misses;
     }
 
     /// Hands over, in their order, records (`most` of them at the most), and before them how many
@@ -54,15 +76,35 @@ impl Reader {
         count
     }
 
-    /// How many records found no room since that was last told.
+    /// How many events were lost since that was last told: records that found no room, and
+    /// events for which the kernel half was not run.
     pub fn newly_lost(&mut self) -> u64 {
-        newly(&self.lost, &mut self.lost_before)
+        self.look_at_misses = Instant::now() + MISSES;
+        let missed = self.misses.as_ref().and_then(Misses::count);
+        let missed = missed.unwrap_or(self.missed_before);
+        let newly_missed = missed - std::mem::replace(&mut self.missed_before, missed);
+        newly(&self.lost, &mut self.lost_before) + newly_missed
     }
 
-    /// How many records found no room so far.
+    /// Whether it is time for [`newly_lost`](Self::newly_lost), which no record may come after.
+    #[must_use]
+    pub fn should_ask_for_losses(&self) -> bool {
+        Instant::now() >= self.look_at_misses
+    }
+
+    /// How many events were lost so far.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost_before
+        self.lost_before + self.missed_before
+    }
+
+    /// Has the first event from now on make the descriptor readable. What came just before does
+    /// not: the buffer must be looked at once more before going to sleep.
+    ///
+    /// # Errors
+    /// When the kernel does not take it.
+    pub fn ask_to_be_woken(&mut self) -> io::Result<()> {
+        self.sleeping.set(0, 1, 0).map_err(io::Error::other)
     }
 
     /// A descriptor that becomes readable when the kernel half wakes its reader.

@@ -203,6 +203,8 @@ fn ports_of_a_destination_are_counted_against_the_range_and_run_out() {
     let net = Namespace::new();
     net.set("ip_local_port_range", "50000 50009");
     net.set("ip_local_reserved_ports", "50009");
+    // Over loopback, connect() would take a TIME_WAIT over after a second.
+    net.set("tcp_tw_reuse", 0);
     // Not one of the range.
     let listener = TcpListener::bind("127.0.0.1:7000").unwrap();
     let trace = start(&net, []);

@@ -71,6 +71,9 @@ impl Live {
         self.emit(consumer, |tracker, sink| {
             tracker.advance(known, &mut |it| sink.take(it));
         })?;
+        if self.reader.should_ask_for_losses() {
+            self.note_losses(consumer)?;
+        }
         if empty {
             consumer.flush()?;
         }
@@ -124,7 +127,7 @@ impl Live {
         sink.finish()
     }
 
-    /// Tells of losses that no record came after.
+    /// Tells of losses that no record came after, and of events that no record was made of.
     pub(super) fn note_losses(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         let lost = self.reader.newly_lost();
         if lost > 0 {

@@ -22,8 +22,8 @@ use crate::{
 /// How often the ring buffer is looked at. The kernel half wakes nobody before it is a quarter
 /// full, and a line should be shown within 100 ms.
 const POLL: Duration = Duration::from_millis(20);
-/// The same while nothing happens, and nothing waits.
-const QUIET_POLL: Duration = Duration::from_millis(40);
+/// How long it sleeps at the most while nothing happens, and nothing waits: the first event wakes.
+const SLEEP: Duration = Duration::from_millis(500);
 /// What the traced command leaves behind is told for so long: the other side's FIN, mostly.
 const SETTLE: Duration = Duration::from_millis(100);
 
@@ -79,6 +79,7 @@ impl Live {
         let mut code = 0;
         let mut signalled = false;
         let mut settling = false;
+        let mut to_be_woken = false;
 
         loop {
             let round = self.round(consumer)?;
@@ -105,10 +106,22 @@ impl Live {
                     _ => break,
                 }
             }
+            // Whatever came has used the wake-up.
+            to_be_woken &= round.quiet;
             let pause = match round {
                 Round { empty: false, .. } => Duration::ZERO,
-                Round { quiet: true, .. } => QUIET_POLL,
-                _ => POLL,
+                Round { quiet: false, .. } => POLL,
+                _ if std::mem::take(&mut to_be_woken) => {
+                    let due = [deadline, consumer.review_due()];
+                    let due = due.into_iter().flatten().min();
+                    due.map_or(SLEEP, |due| SLEEP.min(due.duration_since(Instant::now())))
+                }
+                // Something may have come meanwhile.
+                _ => {
+                    self.reader.ask_to_be_woken()?;
+                    to_be_woken = true;
+                    Duration::ZERO
+                }
             };
             let woken = tokio::select! {
                 biased;
