@@ -6,7 +6,7 @@ use rustc_hash::FxBuildHasher;
 use super::{End, FlowRecord, Stay};
 use crate::{
     decode::{Cookie, Measured},
-    track::{Detail, State, Transition},
+    track::{Detail, Reason, State, Transition},
 };
 
 /// How long a flow is waited for.
@@ -136,6 +136,7 @@ impl FlowRecord {
             end: None,
             time_wait_end: None,
             measured: None,
+            fin_acked: false,
             at_close: None,
             keepalive: None,
         }
@@ -182,7 +183,7 @@ impl FlowRecord {
         self.length = it.length.or(self.length);
         self.keepalive = it.keepalive.or(self.keepalive);
         if let Some(measured) = it.measured {
-            self.measure(measured, it.from);
+            self.measure(measured, it);
         }
         if let Some(stay) = self.path.last_mut().filter(|stay| stay.state == it.from) {
             stay.ns = it.held_ns;
@@ -210,11 +211,17 @@ impl FlowRecord {
         }
     }
 
-    fn measure(&mut self, measured: Measured, from: State) {
-        if from == State::Established {
+    fn measure(&mut self, measured: Measured, it: &Transition) {
+        if it.from == State::Established {
             self.at_close = Some(measured);
         }
         self.measured = Some(measured);
+        self.fin_acked = match it.from {
+            State::FinWait2 => true,
+            State::Closing => it.to == State::TimeWait || it.reason == Reason::Overflow,
+            State::LastAck => it.reason == Reason::FinAcked,
+            _ => false,
+        };
     }
 }
 

@@ -81,6 +81,8 @@ pub struct FlowRecord {
     pub time_wait_end: Option<Reason>,
     /// What it did, as the kernel counts.
     pub measured: Option<Measured>,
+    /// Our FIN is among the bytes acknowledged that `measured` has.
+    pub fin_acked: bool,
     /// What it had done when its first side closed.
     pub at_close: Option<Measured>,
     /// SO_KEEPALIVE is on; `None`: unknown.
@@ -145,15 +147,15 @@ impl FlowRecord {
 
     /// Data sent and acknowledged, bytes.
     ///
-    /// `bytes_acked` counts the SYN of who opened the connection, and the FIN
-    /// (tcp_snd_una_update(), net/ipv4/tcp_input.c).
+    /// `bytes_acked` counts the SYN of who opened the connection, and the FIN once it is
+    /// acknowledged (tcp_snd_una_update(), net/ipv4/tcp_input.c).
     #[must_use]
     pub fn bytes_sent(&self) -> Option<u64> {
         let syn = match self.opener? {
             Side::Local => u64::from(self.went_through(State::Established)),
             Side::Remote => 0,
         };
-        let fin = u64::from(self.our_fin_was_acked());
+        let fin = u64::from(self.fin_acked);
         self.measured
             .map(|measured| measured.bytes_acked.saturating_sub(syn + fin))
     }
@@ -189,12 +191,6 @@ impl FlowRecord {
         let it = self.at_close?;
         let since = |then: u32| it.now.wrapping_sub(then);
         Some(since(it.last_sent).min(since(it.last_received)))
-    }
-
-    fn our_fin_was_acked(&self) -> bool {
-        self.went_through(State::FinWait2)
-            || (self.went_through(State::Closing) && self.went_through(State::TimeWait))
-            || (self.went_through(State::LastAck) && self.end == Some(End::Graceful))
     }
 
     fn sum(&self, in_phase: impl Fn(State) -> bool) -> Option<u64> {

@@ -231,18 +231,19 @@ impl Tracker {
         let Some(flow) = self.flows.peek_mut(&cookie) else {
             return;
         };
+        // What the full socket did until it was closed, in FIN_WAIT2.
+        let mut measured = flow.measured.take().map(|measured| *measured);
         if flow.state == State::FinWait2 && state == MinisockState::TimeWait {
             // Its FIN came at a time that nothing told of.
             flow.since = None;
-            let late = flow.step(Some(cookie), time_ns, State::TimeWait, Reason::FinReceived);
+            let mut late = flow.step(Some(cookie), time_ns, State::TimeWait, Reason::FinReceived);
+            late.measured = measured.take();
             out.tell(&late.with(Some(Detail::SeenLate)));
             flow.since = None;
         }
-        out.tell(
-            &flow
-                .step(Some(cookie), time_ns, State::Closed, reason)
-                .with(detail),
-        );
+        let mut closed = flow.step(Some(cookie), time_ns, State::Closed, reason);
+        closed.measured = measured;
+        out.tell(&closed.with(detail));
         flow.minisock = Minisock::Over;
         self.orphans.remove(&flow.tuple);
         if !flow.socket {

@@ -103,6 +103,8 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
     let to = words.state()?;
     let mut measured = Measured::new_zeroed();
     measured.unacked = words.number("unacked")?.unwrap_or(0) as u32;
+    measured.bytes_acked = words.number("acked")?.unwrap_or(0) as u64;
+    measured.bytes_received = words.number("received")?.unwrap_or(0) as u64;
     measured.linger2 = words.number("linger2")?.unwrap_or(0) as i32;
     let errno = match words.value("err") {
         None => 0,
@@ -354,6 +356,12 @@ pub fn write_flow(to: &mut String, it: &FlowRecord) {
     }
     if let Some(reason) = it.time_wait_end {
         let _ = write!(to, " time_wait_end={reason}");
+    }
+    let data = (it.bytes_sent(), it.bytes_received());
+    if let (Some(sent), Some(received)) = data
+        && data != (Some(0), Some(0))
+    {
+        let _ = write!(to, " sent={sent} received={received}");
     }
     to.push('\n');
 }

@@ -32,6 +32,7 @@ fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<End>) ->
         end,
         time_wait_end: None,
         measured: None,
+        fin_acked: false,
         at_close: None,
         keepalive: None,
     }
@@ -71,6 +72,7 @@ pub fn known_flow() -> Flow {
             closed_ns: Some(8_262 * MS),
             time_wait_end: Some(Reason::Expired),
             measured: measured(1002, 20_480),
+            fin_acked: true,
             keepalive: Some(true),
             ..flow(
                 &(
