@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The tests that need root.
-const REAL_SOCKETS: [&str; 2] = ["live", "list"];
+const REAL_SOCKETS: [&str; 3] = ["live", "list", "servers"];
 
 /// Runs them step by step; the arguments go to each test binary.
 ///

@@ -125,7 +125,7 @@ impl Flows {
             .map(|jiffies| u64::from(jiffies) * self.jiffy_ns);
         let candidates: Vec<_> = idle
             .into_iter()
-            .flat_map(|idle| self.idle_table.explain(idle, record.closer))
+            .flat_map(|idle| self.idle_table.explain(idle, record.opener, record.closer))
             .collect();
         let keepalive = keepalive(
             record,

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::track::Closer;
+use crate::track::{Closer, Side};
 
 /// The table that tcptrace ships.
 const SHIPPED: &str = include_str!("../../data/idle-timeouts.toml");
@@ -30,6 +30,9 @@ pub struct Candidate {
     /// What it does then.
     #[serde(default)]
     pub closes: Manner,
+    /// Whose connections it does so to.
+    #[serde(default)]
+    pub role: Role,
     /// Where that is written.
     pub source: String,
 }
@@ -43,6 +46,32 @@ pub enum Manner {
     Closes,
     /// It forgets the connection: the next segment is dropped or answered by an RST.
     Forgets,
+}
+
+/// Whose idle connections a product ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Any that it has, or that goes through it.
+    #[default]
+    Any,
+    /// Those that others opened to it.
+    Server,
+    /// Those that it opened itself.
+    Client,
+}
+
+impl Role {
+    /// Whether who closed first may be in that role; who does not know, may be.
+    fn fits(self, opener: Option<Side>, closer: Closer) -> bool {
+        let Some(opener) = opener else { return true };
+        let its_own = closer == Closer::from(opener);
+        match self {
+            Self::Any => true,
+            Self::Server => !its_own,
+            Self::Client => its_own,
+        }
+    }
 }
 
 /// A table of idle timeouts.
@@ -123,6 +152,7 @@ impl IdleTable {
     pub fn explain(
         &self,
         idle_ns: u64,
+        opener: Option<Side>,
         closer: Option<Closer>,
     ) -> impl Iterator<Item = &Candidate> {
         let idle = idle_ns as f64 / 1e9;
@@ -130,7 +160,8 @@ impl IdleTable {
             let late = LATE_S.max(it.seconds * LATE_SHARE);
             // Who only forgets a connection closes none.
             it.closes == Manner::Closes
-                && matches!(closer, Some(Closer::Local | Closer::Remote))
+                && closer
+                    .is_some_and(|closer| closer != Closer::Both && it.role.fits(opener, closer))
                 && (it.seconds - EARLY_S..=it.seconds + late).contains(&idle)
         })
     }
@@ -143,7 +174,7 @@ mod tests {
     fn products(idle_s: f64) -> Vec<String> {
         let table = IdleTable::load(None).unwrap();
         table
-            .explain((idle_s * 1e9) as u64, Some(Closer::Remote))
+            .explain((idle_s * 1e9) as u64, None, Some(Closer::Remote))
             .map(|it| it.product.clone())
             .collect()
     }
@@ -180,8 +211,33 @@ mod tests {
     #[test]
     fn nobody_is_named_when_nobody_closed() {
         let table = IdleTable::load(None).unwrap();
-        assert_eq!(table.explain(15_000_000_000, None).count(), 0);
-        assert_eq!(table.explain(15_000_000_000, Some(Closer::Both)).count(), 0);
+        assert_eq!(table.explain(15_000_000_000, None, None).count(), 0);
+        assert_eq!(
+            table
+                .explain(15_000_000_000, None, Some(Closer::Both))
+                .count(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_server_is_not_named_where_the_client_closed() {
+        let table = IdleTable::load(None).unwrap();
+        let named = |idle_s: u64, opener, closer| -> Vec<&str> {
+            let found = table.explain(idle_s * 1_000_000_000, opener, Some(closer));
+            found.map(|it| it.product.as_str()).collect()
+        };
+        let (we, they) = (Some(Side::Local), Some(Side::Remote));
+        let apache = |names: &[&str]| names.iter().any(|name| name.contains("Apache"));
+        assert!(apache(&named(5, we, Closer::Remote)));
+        assert!(apache(&named(5, they, Closer::Local)));
+        assert!(apache(&named(5, None, Closer::Local)), "it may be");
+        assert_eq!(named(5, we, Closer::Local), [""; 0]);
+        assert_eq!(named(5, they, Closer::Remote), [""; 0]);
+        // A load balancer closes the connections to its backends, too.
+        let balancer = |names: &[&str]| names.iter().any(|name| name.contains("Oracle"));
+        assert!(balancer(&named(300, they, Closer::Remote)));
+        assert!(!balancer(&named(300, we, Closer::Remote)));
     }
 
     #[test]
@@ -191,7 +247,9 @@ mod tests {
             "[[timeout]]\nproduct = 'ours'\nsetting = 'idle'\nseconds = 7.0\nsource = 'wiki'\n";
         fs::write(file.path(), row).unwrap();
         let table = IdleTable::load(Some(file.path())).unwrap();
-        let found: Vec<_> = table.explain(7_100_000_000, Some(Closer::Local)).collect();
+        let found: Vec<_> = table
+            .explain(7_100_000_000, None, Some(Closer::Local))
+            .collect();
         assert_eq!(found[0].product, "ours");
         fs::write(file.path(), "[[timeout]]\nproduct = 'ours'\n").unwrap();
         let error = IdleTable::load(Some(file.path())).unwrap_err().to_string();

@@ -7,6 +7,6 @@ mod record;
 
 pub use self::{
     assembler::{Assembler, Patience},
-    idle::{Candidate, IdleTable, IdleTableError, Manner},
+    idle::{Candidate, IdleTable, IdleTableError, Manner, Role},
     record::{End, FlowRecord, Stay},
 };

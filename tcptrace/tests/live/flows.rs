@@ -7,13 +7,12 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
-
 use crate::{
-    Family, in_both_families,
+    Family,
+    flow::{exactly, flow_of, flows, start, start_with, states},
+    in_both_families,
     namespace::Namespace,
     sockets::{end, reset, set_tcp},
-    trace::{End, Raw, Trace},
 };
 
 in_both_families!(
@@ -21,47 +20,6 @@ in_both_families!(
     data_received_after_a_half_close_counts,
     a_reset_names_who_sent_it,
 );
-
-/// For softirq and tcptrace's poll.
-const SETTLED: Duration = Duration::from_millis(300);
-
-fn start(net: &Namespace) -> Raw {
-    Trace::of(net).subcommand("flows").start_raw()
-}
-
-/// All flows that were told.
-fn flows(raw: Raw) -> Vec<Value> {
-    sleep(SETTLED);
-    raw.stop()
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect(line))
-        .filter(|line| line["type"] == "flow")
-        .collect()
-}
-
-/// The only flow of one end.
-fn flow_of(flows: &[Value], end: End) -> &Value {
-    let of_it = |it: &&Value| {
-        it["local_port"] == u64::from(end.local) && it["remote_port"] == u64::from(end.remote)
-    };
-    let mut found = flows.iter().filter(of_it);
-    let first = found
-        .next()
-        .unwrap_or_else(|| panic!("no flow of {end:?} in {flows:#?}"));
-    assert!(
-        found.next().is_none(),
-        "more than one flow of {end:?} in {flows:#?}"
-    );
-    first
-}
-
-/// The names of the states that it went through.
-fn states(flow: &Value) -> Vec<&str> {
-    let path = flow["path"].as_array().expect("a path");
-    path.iter()
-        .map(|stay| stay["state"].as_str().expect("a state"))
-        .collect()
-}
 
 fn receive(stream: &mut TcpStream, bytes: usize) {
     stream.read_exact(&mut vec![0; bytes]).expect("data");
@@ -81,8 +39,7 @@ fn a_close_is_told_with_its_phases_and_bytes_from_both_sides(family: Family) {
     sleep(Duration::from_millis(100));
     drop(server);
 
-    let flows = flows(trace);
-    assert_eq!(flows.len(), 2, "{flows:#?}");
+    let flows = exactly(2, trace);
     let (client, server) = (flow_of(&flows, its), flow_of(&flows, its.peer()));
     for (flow, sent, received, opener, closer) in [
         (client, 1000, 70, "local", "local"),
@@ -152,7 +109,7 @@ fn a_reset_names_who_sent_it(family: Family) {
     reset(client);
     sleep(Duration::from_millis(50));
     drop(server);
-    let flows = flows(trace);
+    let flows = exactly(2, trace);
     let ends = [its, its.peer()].map(|end| flow_of(&flows, end)["end"].clone());
     assert_eq!(ends, ["reset_by_us", "reset_by_peer"]);
     assert_eq!(flow_of(&flows, its)["closer"], "local");
@@ -185,10 +142,7 @@ fn an_idle_close_names_the_timeout_that_explains_it() {
     let own = tempfile::NamedTempFile::new().unwrap();
     let table = "[[timeout]]\nproduct = 'ours'\nsetting = 'idle'\nseconds = 1.0\nsource = 'test'\n";
     std::fs::write(own.path(), table).unwrap();
-    let trace = Trace::of(&net)
-        .subcommand("flows")
-        .with(["--idle-table", own.path().to_str().unwrap()])
-        .start_raw();
+    let trace = start_with(&net, ["--idle-table", own.path().to_str().unwrap()]);
     let (client, server) = net.connect(Family::V4);
     let its = end(&client);
     sleep(Duration::from_millis(1100));
@@ -227,17 +181,13 @@ fn keepalive_is_the_sockets_own_or_else_the_namespaces() {
 #[test]
 fn a_state_filter_takes_flows_that_went_through_it() {
     let net = Namespace::new();
-    let trace = Trace::of(&net)
-        .subcommand("flows")
-        .with(["-s", "close-wait"])
-        .start_raw();
+    let trace = start_with(&net, ["-s", "close-wait"]);
     let (client, server) = net.connect(Family::V4);
     let its = end(&client);
     drop(client);
     sleep(Duration::from_millis(50));
     drop(server);
-    let flows = flows(trace);
-    assert_eq!(flows.len(), 1, "{flows:#?}");
+    let flows = exactly(1, trace);
     flow_of(&flows, its.peer());
 }
 

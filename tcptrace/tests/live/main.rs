@@ -7,6 +7,7 @@
 mod command;
 mod doctor;
 mod filters;
+mod flow;
 mod flows;
 mod handshake;
 mod kills;

@@ -426,6 +426,13 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// The next line; `None` at the end of its output.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.output.read_line(&mut line).expect("a line");
+        (read > 0).then_some(line)
+    }
+
     /// Ends it; returns what it had still to say. JSON must be as its schema says.
     pub fn stop(mut self) -> String {
         kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).expect("a signal");

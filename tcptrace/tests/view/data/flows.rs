@@ -2,7 +2,7 @@
 
 use tcptrace::{
     decode::{Cookie, Measured, Owner, Tuple},
-    flows::{Candidate, End, FlowRecord, Manner, Stay},
+    flows::{Candidate, End, FlowRecord, Manner, Role, Stay},
     track::{Closer, Length, Reason, Side, State},
 };
 use zerocopy::FromZeros as _;
@@ -61,6 +61,7 @@ pub fn known_flow() -> Flow {
         setting: setting.to_owned(),
         seconds,
         closes: Manner::Closes,
+        role: Role::Server,
         source: String::new(),
     };
     Flow {
@@ -87,7 +88,7 @@ pub fn known_flow() -> Flow {
         candidates: vec![
             candidate("Apache httpd 2.2 and 2.4", "KeepAliveTimeout", 5.0),
             candidate("nginx", "lingering_timeout", 5.0),
-            candidate("Node.js http before 26", "server.keepAliveTimeout", 5.0),
+            candidate("Node.js http as documented up to v25", "server.keepAliveTimeout", 5.0),
         ],
     }
 }
