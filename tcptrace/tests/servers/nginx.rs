@@ -22,6 +22,8 @@ pub fn nginx(_: &Namespace, directives: &str) -> Server {
     let folder = folder();
     let path = folder.path().to_str().expect("a name in UTF-8").to_owned();
     let config = folder.path().join("nginx.conf");
+    // At 100 bytes a second, with its headers, about as long as Apache waits for a request.
+    let slow = "slow ".repeat(80);
     let text = format!(
         "daemon off;
          pid {path}/pid;
@@ -41,6 +43,7 @@ pub fn nginx(_: &Namespace, directives: &str) -> Server {
                  listen 127.0.0.1:{PORT};
                  default_type text/html;
                  location / {{ return 200 \"hello from nginx, which tells nothing else\\n\"; }}
+                 location /slow {{ limit_rate 100; return 200 \"{slow}\"; }}
                  location /upload {{ client_max_body_size 1k; root {path}; }}
              }}
          }}\n"
@@ -52,9 +55,9 @@ pub fn nginx(_: &Namespace, directives: &str) -> Server {
 }
 
 #[test]
-fn keepalive_timeout_of_three_seconds_is_told_and_nobodys_default() {
+fn keepalive_timeout_of_seven_seconds_is_told_and_nobodys_default() {
     let net = Namespace::new();
-    let _nginx = nginx(&net, "keepalive_timeout 3s;");
+    let _nginx = nginx(&net, "keepalive_timeout 7s;");
     let trace = start(&net);
     let mut client = Client::connect(PORT);
     assert_eq!(client.get(), 200);
@@ -67,7 +70,7 @@ fn keepalive_timeout_of_three_seconds_is_told_and_nobodys_default() {
     let flows = exactly(2, trace);
     let ends = Ends::of(&flows, end);
     ends.closed_by_server();
-    ends.expect_idle(Duration::from_secs(3), waited);
+    ends.expect_idle(Duration::from_secs(7), waited);
     ends.expect_bytes(sent, received);
     assert_eq!(ends.server["comm"], "nginx");
     assert_eq!(ends.hint(), [""; 0]);
@@ -114,4 +117,25 @@ fn lingering_timeout_of_five_seconds_is_its_default() {
     ends.expect_idle(Duration::from_secs(5), waited);
     let hint = ends.hint();
     assert!(hint.contains(&"nginx lingering_timeout 5 s"), "{hint:?}");
+}
+
+#[test]
+fn a_slow_answer_is_not_idle() {
+    let net = Namespace::new();
+    let _nginx = nginx(&net, "");
+    let trace = start(&net);
+    let mut client = Client::connect(PORT);
+    client.ask("GET /slow HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    assert_eq!(client.answer(), 200);
+    let (waited, end) = (client.until_closed(), client.end());
+    let (sent, received) = (client.sent, client.received);
+    drop(client);
+
+    let flows = exactly(2, trace);
+    let ends = Ends::of(&flows, end);
+    ends.closed_by_server();
+    assert!(waited > Duration::from_secs(4), "it was slow: {waited:?}");
+    ends.expect_idle(Duration::ZERO, Duration::from_secs(2));
+    ends.expect_bytes(sent, received);
+    assert_eq!(ends.hint(), [""; 0]);
 }
