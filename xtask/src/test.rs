@@ -16,8 +16,28 @@ use crate::{
     steps::Steps,
 };
 
-/// The tests that need root.
-const REAL_SOCKETS: [&str; 3] = ["live", "list", "servers"];
+/// Tests that need root.
+struct RealSockets {
+    name: &'static str,
+    /// How many run at once; `None`: as many as there are CPUs.
+    at_once: Option<&'static str>,
+}
+
+const REAL_SOCKETS: [RealSockets; 3] = [
+    RealSockets {
+        name: "live",
+        at_once: None,
+    },
+    RealSockets {
+        name: "list",
+        at_once: None,
+    },
+    // They wait for servers to close, seconds each.
+    RealSockets {
+        name: "servers",
+        at_once: Some("8"),
+    },
+];
 
 /// Runs them step by step; the arguments go to each test binary.
 ///
@@ -66,9 +86,10 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
         }
         // All are run, even if the first fail.
         let mut result = Ok(());
-        for name in REAL_SOCKETS {
+        for RealSockets { name, at_once } in REAL_SOCKETS {
             let tests = real_socket_tests(repository, name)?;
-            let told = say_and_succeed(&mut by_root(repository, &tests, &binary, arguments)?);
+            let mut command = by_root(repository, &tests, at_once, &binary, arguments)?;
+            let told = say_and_succeed(&mut command);
             result = result.and(told);
         }
         result
@@ -87,12 +108,15 @@ fn real_socket_tests(repository: &Repository, name: &str) -> Result<PathBuf> {
 fn by_root(
     repository: &Repository,
     tests: &Path,
+    at_once: Option<&str>,
     binary: &Path,
     arguments: &[OsString],
 ) -> Result<Command> {
     let mut traced_by = OsString::from("TCPTRACE_BIN=");
     traced_by.push(binary);
-    let mut words = vec![traced_by, tests.as_os_str().to_owned()];
+    let mut words = vec![traced_by];
+    words.extend(at_once.map(|count| format!("RUST_TEST_THREADS={count}").into()));
+    words.push(tests.into());
     words.extend_from_slice(arguments);
     let mut command = root::command(Path::new("env"), &words)?;
     // As `cargo test` does.

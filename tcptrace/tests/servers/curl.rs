@@ -46,6 +46,7 @@ fn several_pages_are_one_connection_whose_time_wait_is_curls() {
     };
     ends.closed_by_client();
     ends.expect_programs("curl", "apache2");
+    ends.expect_length("long");
     assert!(
         ends.client["bytes_received"].as_u64() > Some(3 * PAGE.len() as u64),
         "{ends:#?}"
@@ -95,5 +96,6 @@ fn connection_close_is_told_alike_by_both_sides_whoever_is_first() {
             both => assert_eq!(both, "both"),
         }
         ends.expect_programs("curl", "apache2");
+        ends.expect_length("short");
     }
 }

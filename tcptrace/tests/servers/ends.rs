@@ -113,6 +113,12 @@ impl<'a> Ends<'a> {
         assert_eq!(self.server["comm"], server, "{self:#?}");
     }
 
+    /// Fails unless both ends tell that the connection was kept and reused (`long`), or not.
+    pub fn expect_length(&self, length: &str) {
+        assert_eq!(self.client["length"], length, "{self:#?}");
+        assert_eq!(self.server["length"], length, "{self:#?}");
+    }
+
     /// Fails unless both ends count so many bytes.
     pub fn expect_bytes(&self, to_server: u64, to_client: u64) {
         for (flow, sent, received) in [
