@@ -88,7 +88,11 @@ pub fn known_flow() -> Flow {
         candidates: vec![
             candidate("Apache httpd 2.2 and 2.4", "KeepAliveTimeout", 5.0),
             candidate("nginx", "lingering_timeout", 5.0),
-            candidate("Node.js http as documented up to v25", "server.keepAliveTimeout", 5.0),
+            candidate(
+                "Node.js http as documented up to v25",
+                "server.keepAliveTimeout",
+                5.0,
+            ),
         ],
     }
 }
