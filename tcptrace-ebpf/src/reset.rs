@@ -1,10 +1,10 @@
 //! RSTs that this machine sends in answer to a segment.
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
-use tcptrace_ebpf::wire::kind;
+use tcptrace_ebpf::wire::{Head, kind};
 
 use crate::{
-    kernel::{peek, read, setting},
+    kernel::{now, peek, read, setting},
     minisock::Snapshot,
     ring,
 };
@@ -13,9 +13,24 @@ use crate::{
 const CLOSED: u8 = 7;
 const LISTEN: u8 = 10;
 
-/// The source port of the segment that this CPU answered last by an RST, for a listener.
+/// An RST that a listener's segment was answered by.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Answered {
+    /// CLOCK_MONOTONIC, ns.
+    time_ns: u64,
+    netns: u32,
+    /// The source port of the segment.
+    remote_port: u32,
+}
+
+/// The last one of this CPU.
 #[map]
-static ANSWERED: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+static ANSWERED: PerCpuArray<Answered> = PerCpuArray::with_max_entries(1, 0);
+
+/// The request goes in the same softirq, microseconds later; another one with the same port may
+/// have its timer set much later. ns.
+const SAME_SOFTIRQ: u64 = 10_000_000;
 
 /// Notes whom an RST is sent for.
 #[inline(always)]
@@ -40,7 +55,12 @@ pub fn sent(sk: *const u8, skb: *const u8) {
             let head: u64 = read(skb, setting!(offsets.skb_head));
             let transport: u16 = read(skb, setting!(offsets.skb_transport_header));
             let source: u16 = peek(head + u64::from(transport), 0);
-            *answered = u32::from(u16::from_be(source));
+            let net: *const u8 = read(sk, setting!(offsets.sock_common_net));
+            answered.write(Answered {
+                time_ns: now(),
+                netns: read(net, setting!(offsets.net_ns_inum)),
+                remote_port: u32::from(u16::from_be(source)),
+            });
         }
     }
 }
@@ -48,9 +68,12 @@ pub fn sent(sk: *const u8, skb: *const u8) {
 /// Whether the segment that ends a request now was answered by an RST: tcp_check_req() sends it
 /// first, then drops the request.
 #[inline(always)]
-pub fn ends_request(remote_port: u16) -> bool {
+pub fn ends_request(head: &Head) -> bool {
     ANSWERED.get_ptr_mut(0).is_some_and(|answered| {
         // SAFETY: the value of this CPU; the verifier checked the address.
-        unsafe { answered.replace(0) == u32::from(remote_port) }
+        let last = unsafe { answered.read() };
+        last.remote_port == u32::from(head.remote_port)
+            && last.netns == head.netns
+            && now().wrapping_sub(last.time_ns) < SAME_SOFTIRQ
     })
 }

@@ -94,7 +94,7 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
         });
     } else if what == change::CANCELLED && !completes(head.local_port) && early(timer) {
         head.kind = kind::REQUEST_EARLY;
-        if reset::ends_request(head.remote_port) {
+        if reset::ends_request(&head) {
             head.flags |= flag::RST_SENT;
         }
         send_early(ctx, head);

@@ -8,11 +8,13 @@ use crate::decode::{Cookie, Tuple};
 pub(super) const PORT_NS: u64 = 90_000_000;
 /// After this long, a port that no event has told is worth a look at the socket.
 pub(super) const LOOK_NS: u64 = 40_000_000;
-/// A timer that was stopped with time left is armed again by the same call, or not at all:
-/// `mod_timer()` does both under one lock, kernel/time/timer.c.
-pub(super) const REARM_NS: u64 = 20_000_000;
-/// A timer that was stopped without time left is about to expire, in the same softirq.
-pub(super) const EXPIRY_NS: u64 = 80_000_000;
+/// The RST that closed a socket is told by the same softirq.
+pub(super) const VERDICT_NS: u64 = 20_000_000;
+/// A timer that was stopped with time left is armed again by the same call, or not at all
+/// (`mod_timer()` does both under one lock, kernel/time/timer.c); one that was stopped without is
+/// about to expire, in the same softirq. It takes microseconds, unless a virtual machine is not
+/// given its CPU in between.
+pub(super) const TIMER_NS: u64 = 80_000_000;
 
 /// Who waits.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +33,8 @@ pub(super) enum Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     ports: VecDeque<(u64, Waiting)>,
-    rearms: VecDeque<(u64, Waiting)>,
-    expiries: VecDeque<(u64, Waiting)>,
+    verdicts: VecDeque<(u64, Waiting)>,
+    timers: VecDeque<(u64, Waiting)>,
 }
 
 impl Deadlines {
@@ -41,20 +43,21 @@ impl Deadlines {
             .push_back((time_ns + PORT_NS, Waiting::Port(cookie)));
     }
 
-    pub fn await_rearm(&mut self, time_ns: u64, waiting: Waiting) {
-        self.rearms.push_back((time_ns + REARM_NS, waiting));
+    pub fn await_verdict(&mut self, time_ns: u64, cookie: Cookie) {
+        self.verdicts
+            .push_back((time_ns + VERDICT_NS, Waiting::Verdict(cookie)));
     }
 
-    pub fn await_expiry(&mut self, time_ns: u64, waiting: Waiting) {
-        self.expiries.push_back((time_ns + EXPIRY_NS, waiting));
+    pub fn await_timer(&mut self, time_ns: u64, waiting: Waiting) {
+        self.timers.push_back((time_ns + TIMER_NS, waiting));
     }
 
     /// Takes one whose time is over at `now`, with the time at which its waiting began.
     pub fn over(&mut self, now: u64) -> Option<(u64, Waiting)> {
         [
             (&mut self.ports, PORT_NS),
-            (&mut self.rearms, REARM_NS),
-            (&mut self.expiries, EXPIRY_NS),
+            (&mut self.verdicts, VERDICT_NS),
+            (&mut self.timers, TIMER_NS),
         ]
         .into_iter()
         .find_map(|(queue, length)| {
@@ -66,7 +69,7 @@ impl Deadlines {
 
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.ports.is_empty() && self.rearms.is_empty() && self.expiries.is_empty()
+        self.ports.is_empty() && self.verdicts.is_empty() && self.timers.is_empty()
     }
 
     /// Those that have waited for a port long enough for a look at `now`.

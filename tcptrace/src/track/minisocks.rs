@@ -128,7 +128,7 @@ impl Tracker {
         if flow.socket {
             // tcp_time_wait() closes the full socket next; that tells what the connection did.
             self.deadlines
-                .await_rearm(event.time_ns, Waiting::Minisock(cookie));
+                .await_timer(event.time_ns, Waiting::Minisock(cookie));
         } else {
             let measured = flow.measured.take().map(|measured| *measured);
             flow.enter_time_wait(cookie, measured, out);
@@ -163,13 +163,10 @@ impl Tracker {
                 | EarlyCause::Connect
                 | EarlyCause::Segment,
             ) => self.end_stopped(cookie, event.state, stopped, out),
-            None => self
-                .deadlines
-                .await_expiry(event.time_ns, Waiting::Minisock(cookie)),
-            // Armed again if it was a FIN, or an old segment.
+            // About to expire; or armed again, if it was a FIN or an old segment.
             _ => self
                 .deadlines
-                .await_rearm(event.time_ns, Waiting::Minisock(cookie)),
+                .await_timer(event.time_ns, Waiting::Minisock(cookie)),
         }
     }
 

@@ -117,13 +117,10 @@ impl Tracker {
                 | EarlyCause::ResetByUs
                 | EarlyCause::Connect,
             ) => self.end_request(&event.tuple, stopped, out),
-            // Armed again if it was the SYN that came again.
-            Some(EarlyCause::Reset | EarlyCause::Unknown) => {
-                self.deadlines.await_rearm(event.time_ns, waiting);
-            }
-            // About to expire, armed again, or completed by a full socket that is told next.
-            Some(EarlyCause::Completed) | None => {
-                self.deadlines.await_expiry(event.time_ns, waiting);
+            // Armed again if it was the SYN that came again; about to expire; or completed by a
+            // full socket that is told next.
+            Some(EarlyCause::Reset | EarlyCause::Unknown | EarlyCause::Completed) | None => {
+                self.deadlines.await_timer(event.time_ns, waiting);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     Length, Reason, Side, State, Tracker, Transition,
     closing::{self, Seen},
-    deadlines::{LOOK_NS, PORT_NS, Waiting},
+    deadlines::{LOOK_NS, PORT_NS},
     flow::{Flow, HeldBack, Minisock},
     order::Out,
     requests::Request,
@@ -110,8 +110,7 @@ impl Tracker {
                 transition.reason = Reason::Unknown;
             }
             flow.verdict = Some(Box::new(transition));
-            self.deadlines
-                .await_rearm(event.time_ns, Waiting::Verdict(cookie));
+            self.deadlines.await_verdict(event.time_ns, cookie);
             return;
         }
         out.tell(&transition);
