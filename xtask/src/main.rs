@@ -1,8 +1,11 @@
 //! What a developer does more than once: `cargo xtask`.
 
+mod bench;
 mod cargo;
 mod demo;
 mod lint;
+mod load;
+mod namespace;
 mod release;
 mod repository;
 mod root;
@@ -48,6 +51,9 @@ enum Task {
     },
     /// Checks the format and lints both halves.
     Lint,
+    /// Compares tcptrace with its peers on this machine, and writes BENCHMARKS.md; as root
+    /// (through sudo if need be). Peers that are missing are installed from Debian's packages.
+    Bench(bench::Options),
     /// Makes the traffic of `run --demo`; needs root.
     #[command(hide = true)]
     DemoTraffic {
@@ -55,6 +61,12 @@ enum Task {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         rounds: Option<u32>,
     },
+    /// Makes short connections, for `bench`; needs root. Prints one line of JSON.
+    #[command(hide = true)]
+    Load(load::Plan),
+    /// Starts and cancels timers, for `bench`; needs root. Prints one line of JSON.
+    #[command(hide = true)]
+    LoadTimers(load::TimersPlan),
 }
 
 fn main() -> ExitCode {
@@ -72,9 +84,18 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
         Cli::command().print_help()?;
         return Ok(ExitCode::SUCCESS);
     };
-    if let Task::DemoTraffic { rounds } = task {
-        demo::play(rounds)?;
-        return Ok(ExitCode::SUCCESS);
+    // Those that need no repository.
+    let done = match &task {
+        Task::DemoTraffic { rounds } => Some(demo::play(*rounds)),
+        Task::Load(plan) => Some(load::connections(plan)),
+        Task::LoadTimers(plan) => Some(load::timers(plan)),
+        _ => None,
+    };
+    if let Some(done) = done {
+        return done.map(|()| ExitCode::SUCCESS);
+    }
+    if let Task::Bench(options) = &task {
+        return bench::run(options);
     }
     let repository = Repository::open()?;
     match task {
@@ -87,6 +108,8 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
         Task::Run { demo: true, args } => run::with_demo(&release::build(&repository)?, &args),
         Task::Test { args } => test::all(&repository, &args),
         Task::Lint => lint::all(&repository),
-        Task::DemoTraffic { .. } => unreachable!("done above, it needs no repository"),
+        Task::Bench(_) | Task::DemoTraffic { .. } | Task::Load(_) | Task::LoadTimers(_) => {
+            unreachable!("done above")
+        }
     }
 }

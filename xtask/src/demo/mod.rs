@@ -2,11 +2,11 @@
 //! its own.
 
 mod ending;
-mod namespace;
 mod peers;
 mod scenes;
 
 use std::{
+    fs,
     io::{self, IsTerminal as _, Write as _},
     thread,
     time::Duration,
@@ -15,9 +15,15 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use self::scenes::SCENES;
+use crate::namespace;
 
 /// So long nothing happens between two scenes, so that one can read along.
 const PAUSE: Duration = Duration::from_millis(700);
+
+/// How long an orphan waits in FIN_WAIT2, in seconds: 60 is too long to watch.
+const FIN_TIMEOUT: &str = "5";
+/// It shows the value of the network namespace of the task that opens it.
+const FIN_TIMEOUT_PATH: &str = "/proc/sys/net/ipv4/tcp_fin_timeout";
 
 /// Plays all scenes, that many times or until it is ended.
 ///
@@ -26,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(700);
 pub fn play(rounds: Option<u32>) -> Result<()> {
     ending::arrange()?;
     namespace::enter()?;
+    fs::write(FIN_TIMEOUT_PATH, FIN_TIMEOUT)
+        .with_context(|| format!("{FIN_TIMEOUT_PATH} can't be written"))?;
     // tcptrace may have begun a line on the terminal, to say that it waits.
     let clear = if io::stderr().is_terminal() {
         "\r\x1b[K"

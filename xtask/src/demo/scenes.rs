@@ -17,7 +17,7 @@ use super::peers::{
 
 /// A short wait between two steps, so that their order is seen in the times.
 const BEAT: Duration = Duration::from_millis(200);
-/// Longer than an orphan stays in FIN_WAIT2; see `namespace`.
+/// Longer than an orphan stays in FIN_WAIT2; see `FIN_TIMEOUT`.
 const BEYOND_FIN_TIMEOUT: Duration = Duration::from_millis(6_500);
 /// A client that connects and is silent is so for that long.
 const SILENCE: Duration = Duration::from_secs(2);

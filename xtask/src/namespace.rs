@@ -1,6 +1,10 @@
 //! A network namespace of its own, so that nothing of the machine is touched.
 
-use std::{fs, os::fd::AsRawFd as _};
+use std::{
+    fs,
+    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
+    path::PathBuf,
+};
 
 use anyhow::{Context as _, Result, bail};
 use nix::{
@@ -10,11 +14,6 @@ use nix::{
 };
 use socket2::{Domain, Socket, Type};
 
-/// How long an orphan waits in FIN_WAIT2, in seconds: 60 is too long to watch.
-const FIN_TIMEOUT: &str = "5";
-/// It shows the value of the network namespace of the task that opens it.
-const FIN_TIMEOUT_PATH: &str = "/proc/sys/net/ipv4/tcp_fin_timeout";
-
 nix::ioctl_write_ptr_bad!(
     /// Sets the flags of a network device.
     set_device_flags,
@@ -22,7 +21,7 @@ nix::ioctl_write_ptr_bad!(
     libc::ifreq
 );
 
-/// Enters a new one, with this thread and those it will start, and makes it ready.
+/// Enters a new one, with this thread and those it will start, and brings its loopback up.
 ///
 /// # Errors
 /// When the kernel refuses, as it does unless root asks.
@@ -31,22 +30,31 @@ pub fn enter() -> Result<()> {
     match unshare(CloneFlags::CLONE_NEWNET) {
         Ok(()) => {}
         Err(Errno::EPERM) => bail!(
-            "a network namespace needs root: start it as `cargo xtask run --demo`, which uses sudo"
+            "a network namespace needs root: start it as `cargo xtask run --demo` or \
+             `cargo xtask bench`, which use sudo"
         ),
         Err(error) => return Err(error).context("no network namespace can be made"),
     }
     if own()? == before {
         bail!("this is still the machine's network namespace; nothing was changed");
     }
-    bring_up_loopback().context("the device lo can't be brought up")?;
-    fs::write(FIN_TIMEOUT_PATH, FIN_TIMEOUT)
-        .with_context(|| format!("{FIN_TIMEOUT_PATH} can't be written"))
+    bring_up_loopback().context("the device lo can't be brought up")
 }
 
 /// Which network namespace this thread is in, as in `net:[4026531840]`.
-fn own() -> Result<std::path::PathBuf> {
+fn own() -> Result<PathBuf> {
     fs::read_link("/proc/thread-self/ns/net")
         .context("the network namespace can't be told: is /proc mounted?")
+}
+
+/// Inode number of the network namespace that this thread is in.
+///
+/// # Errors
+/// When /proc is not mounted.
+pub fn inode() -> Result<u64> {
+    let own = fs::metadata("/proc/thread-self/ns/net")
+        .context("the network namespace can't be told: is /proc mounted?")?;
+    Ok(own.ino())
 }
 
 /// The kernel then gives it 127.0.0.1 and, unless IPv6 is switched off, ::1.

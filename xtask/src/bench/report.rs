@@ -1,0 +1,326 @@
+//! What was measured, as Markdown that reads well as text, too.
+
+use std::fmt::Write as _;
+
+use super::{
+    CONFIGURATIONS,
+    machine::{self, Checkout},
+    results::{Configuration, Figures, KernelHalf, Losses, Results, RunCost, TracerResults},
+    spread::Spread,
+    targets,
+    tracers::TRANSITIONS,
+};
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Writes the report.
+#[must_use]
+pub fn write(results: &Results, checkout: &Checkout) -> String {
+    let mut parts = vec![head(results, checkout), targets(results)];
+    parts.extend(CONFIGURATIONS.map(|configuration| load(results, configuration)));
+    parts.push(beside(results));
+    parts.push(kernel_half(results));
+    parts.push(tracers(results));
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
+}
+
+fn head(results: &Results, checkout: &Checkout) -> String {
+    let today = jiff::Timestamp::now().to_string();
+    let today = today.split('T').next().unwrap_or_default();
+    let commit = checkout.commit.as_deref().unwrap_or("unknown");
+    format!(
+        "# Benchmarks\n\
+         \n\
+         Made by `{}` on {today}, of tcptrace {} (commit {commit}).\n\
+         \n\
+         {}. A load of short TCP connections over loopback, closed by RST, as fast as the kernel\n\
+         makes them; each thread connects, accepts and closes by itself. {} pairs of runs of {} s, \
+         without\nand with a tracer in turn; figures are medians, with the least and the most in \
+         brackets. Output\ngoes to a file in memory. CPU time is that of the tracer's process; \
+         what its kernel half takes\nis in the slowdown.\n",
+        checkout.command,
+        checkout.version,
+        machine::describe(),
+        results.pairs,
+        results.seconds,
+    )
+}
+
+fn targets(results: &Results) -> String {
+    let rows = targets::judge(results).into_iter().map(|target| {
+        let verdict = match target.reached {
+            Some(true) => "reached",
+            Some(false) => "MISSED",
+            None => "-",
+        };
+        vec![target.wanted, target.found, verdict.to_owned()]
+    });
+    format!(
+        "## Targets\n\n{}",
+        table(&["target", "measured", ""], rows.collect())
+    )
+}
+
+fn load(results: &Results, configuration: Configuration) -> String {
+    let mut rows = Vec::new();
+    let mut failures = 0;
+    for (tracer, figures) in measured(results) {
+        let Some(load) = figures.under(configuration.threads) else {
+            continue;
+        };
+        failures += load.failures;
+        rows.push(vec![
+            shown(tracer),
+            spread(load.base, 0),
+            spread(load.traced, 0),
+            format!(
+                "{:.2} ({})",
+                load.slowdown(),
+                range(load.slowdown_of_pairs, 2)
+            ),
+            format!(
+                "{} -> {}",
+                microseconds(load.base_connect.p50),
+                microseconds(load.traced_connect.p50)
+            ),
+            format!(
+                "{} -> {}",
+                microseconds(load.base_connect.p99),
+                microseconds(load.traced_connect.p99)
+            ),
+            spread(load.cpu_per_million, 2),
+            missing(load.lost),
+            load.lost.said.map_or_else(|| "-".to_owned(), grouped),
+            format!("{:.1}", load.peak_bytes as f64 / MIB),
+        ]);
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("## {}\n\n", configuration.title());
+    text += &table(
+        &[
+            "tracer",
+            "connections/s without",
+            "with",
+            "slowdown",
+            "connect() p50, µs",
+            "p99, µs",
+            "CPU s per million transitions",
+            "lines missing",
+            "says it lost",
+            "peak MiB",
+        ],
+        rows,
+    );
+    if failures > 0 {
+        let _ = writeln!(text, "\n{failures} connect()s failed; lines are not exact.");
+    }
+    text
+}
+
+fn beside(results: &Results) -> String {
+    let rows: Vec<_> = measured(results)
+        .map(|(tracer, figures)| {
+            vec![
+                shown(tracer),
+                spread(figures.ready_ms, 0),
+                format!("{:.3}", figures.idle_percent),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!(
+        "## Without a load\n\n{}",
+        table(
+            &[
+                "tracer",
+                "ms until it traces",
+                &format!("CPU in {} s, percent of one CPU", results.idle_seconds),
+            ],
+            rows
+        )
+    )
+}
+
+fn kernel_half(results: &Results) -> String {
+    let half = match &results.kernel_half {
+        None => return String::new(),
+        Some(Err(why)) => {
+            return format!("## The programs in the kernel\n\nNot measured: {why}\n");
+        }
+        Some(Ok(half)) => half,
+    };
+    let rows = half
+        .programs
+        .iter()
+        .map(|program| {
+            let mut row = vec![program.tracepoint.clone()];
+            row.extend(run(Some(program.connections)));
+            row.extend(run(program.timers));
+            row
+        })
+        .collect();
+    format!(
+        "## The programs in the kernel\n\n{}\n{}",
+        table(
+            &[
+                "tracepoint",
+                "runs per connection",
+                "ns per run",
+                "empty program",
+                "runs per other timer",
+                "ns per run",
+                "empty program",
+            ],
+            rows
+        ),
+        remarks(half)
+    )
+}
+
+fn remarks(half: &KernelHalf) -> String {
+    format!(
+        "As the kernel counts them, which costs time itself: hence the program that returns at \
+         once, on the\nsame tracepoint. A connection takes {:.0} ns in all programs, and {:.0} ns \
+         in empty ones. It makes\n{:.2} transitions (expected: {TRANSITIONS}). The other timers are a \
+         keepalive timer, started and\ncancelled {} times a second.\n",
+        half.ns_per_connection,
+        half.empty_ns_per_connection,
+        half.transitions_per_connection,
+        grouped(half.timers_per_second as u64),
+    )
+}
+
+fn run(cost: Option<RunCost>) -> [String; 3] {
+    match cost {
+        None => ["-", "-", "-"].map(str::to_owned),
+        Some(cost) => [
+            format!("{:.2}", cost.runs),
+            format!("{:.0}", cost.ns),
+            format!("{:.0}", cost.empty_ns),
+        ],
+    }
+}
+
+fn tracers(results: &Results) -> String {
+    let mut text = "## Tracers\n\n".to_owned();
+    for tracer in &results.tracers {
+        let _ = write!(text, "- `{}`", tracer.command);
+        if let Some(version) = &tracer.version {
+            let _ = write!(text, ", Debian's {version}");
+        }
+        if let Err(why) = &tracer.figures {
+            let _ = write!(text, ": can't be measured here: {why}");
+        }
+        text.push('\n');
+    }
+    text + "\ntcptrace's `transition` lines are counted in the load's network namespace, other \
+            lines by its addresses;\nperf's samples are those of the whole machine, so that there \
+            may be more. SCRIPT writes what\ntcpstates does.\n"
+}
+
+fn measured(results: &Results) -> impl Iterator<Item = (&TracerResults, &Figures)> {
+    results
+        .tracers
+        .iter()
+        .filter_map(|tracer| Some((tracer, tracer.figures.as_ref().ok()?)))
+}
+
+fn shown(tracer: &TracerResults) -> String {
+    format!(
+        "{} `{}`",
+        if tracer.command.starts_with("tcptrace") {
+            "**tcptrace**"
+        } else {
+            "peer"
+        },
+        tracer.name
+    )
+}
+
+/// How many lines are not there, of how many.
+fn missing(lost: Losses) -> String {
+    let Some(lines) = lost.lines else {
+        return "-".to_owned();
+    };
+    if lines > lost.expected {
+        return format!("0 (+{})", grouped(lines - lost.expected));
+    }
+    let missing = lost.expected - lines;
+    if missing == 0 {
+        return format!("0 of {}", grouped(lost.expected));
+    }
+    format!(
+        "{} ({:.2} %)",
+        grouped(missing),
+        100.0 * missing as f64 / lost.expected as f64
+    )
+}
+
+fn spread(spread: Spread, digits: usize) -> String {
+    format!(
+        "{} ({})",
+        number(spread.median, digits),
+        range(spread, digits)
+    )
+}
+
+fn range(spread: Spread, digits: usize) -> String {
+    format!(
+        "{} to {}",
+        number(spread.min, digits),
+        number(spread.max, digits)
+    )
+}
+
+fn number(value: f64, digits: usize) -> String {
+    if digits == 0 {
+        grouped(value.round() as u64)
+    } else {
+        format!("{value:.digits$}")
+    }
+}
+
+fn microseconds(ns: u64) -> String {
+    format!("{:.1}", ns as f64 / 1e3)
+}
+
+/// With a comma before each three digits.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A table whose columns stand below each other in plain text.
+fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+    let head: Vec<String> = head.iter().map(|&word| word.to_owned()).collect();
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| {
+            std::iter::once(&head)
+                .chain(&rows)
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or_default()
+        })
+        .collect();
+    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    let mut text = String::new();
+    for row in [&head, &rule].into_iter().chain(&rows) {
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(text, "| {cell:width$} ");
+        }
+        text += "|\n";
+    }
+    text
+}

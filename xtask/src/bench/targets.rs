@@ -1,0 +1,161 @@
+//! What tcptrace is to reach, and whether it does.
+
+use super::results::{Figures, LoadFigures, Results};
+
+/// Slowdown of connections at full speed, one load thread.
+const SLOWDOWN_OF_ONE: f64 = 1.15;
+/// The same, two load threads.
+const SLOWDOWN_OF_TWO: f64 = 1.35;
+/// s of CPU time per million transitions.
+const WATCH_CPU: f64 = 0.6;
+/// The same of `stats`.
+const STATS_CPU: f64 = 0.25;
+/// ns over a program that returns at once.
+const TIMER_NS: f64 = 30.0;
+/// From the start until it traces, ms.
+const READY_MS: f64 = 300.0;
+/// Resident memory.
+const PEAK_MIB: f64 = 48.0;
+/// CPU time without a load, percent.
+const IDLE_PERCENT: f64 = 0.1;
+
+/// A target, and what was measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What is to be reached.
+    pub wanted: String,
+    /// What was found.
+    pub found: String,
+    /// Whether that reaches it; `None`: not measured.
+    pub reached: Option<bool>,
+}
+
+/// All targets.
+#[must_use]
+pub fn judge(results: &Results) -> Vec<Target> {
+    let watch = results.of("watch");
+    let slowdown =
+        |figures: Option<&Figures>, threads| figures?.under(threads).map(LoadFigures::slowdown);
+    let one = slowdown(watch, 1);
+    let perf = slowdown(results.of("perf"), 1);
+    let most_cpu = |figures: Option<&Figures>| most(figures?, |load| load.cpu_per_million.median);
+    let timer = results
+        .kernel_half
+        .as_ref()
+        .and_then(|measured| measured.as_ref().ok())
+        .and_then(|half| {
+            half.programs
+                .iter()
+                .filter_map(|program| program.timers.map(|cost| cost.own_ns()))
+                .reduce(f64::max)
+        });
+    let peak = watch.and_then(|figures| most(figures, |load| load.peak_bytes as f64 / MIB));
+    vec![
+        at_most(
+            "`watch`, one load thread: slowdown",
+            one,
+            SLOWDOWN_OF_ONE,
+            |it| format!("{it:.2}"),
+        ),
+        Target {
+            wanted: "`watch`, one load thread: slowdown not above `perf record`'s".to_owned(),
+            found: match (one, perf) {
+                (Some(one), Some(perf)) => format!("{one:.2} against {perf:.2}"),
+                _ => NOT_MEASURED.to_owned(),
+            },
+            // As it is shown: a difference that isn't seen is none.
+            reached: one
+                .zip(perf)
+                .map(|(one, perf)| (one * 100.0).round() <= (perf * 100.0).round()),
+        },
+        at_most(
+            "`watch`, two load threads: slowdown",
+            slowdown(watch, 2),
+            SLOWDOWN_OF_TWO,
+            |it| format!("{it:.2}"),
+        ),
+        nothing_lost(watch),
+        at_most(
+            "`watch`: CPU seconds per million transitions",
+            most_cpu(watch),
+            WATCH_CPU,
+            |it| format!("{it:.2}"),
+        ),
+        at_most(
+            "`stats`: CPU seconds per million transitions",
+            most_cpu(results.of("stats")),
+            STATS_CPU,
+            |it| format!("{it:.2}"),
+        ),
+        at_most(
+            "a timer that is no TCP state's: ns over an empty program",
+            timer,
+            TIMER_NS,
+            |it| format!("{it:.0}"),
+        ),
+        at_most(
+            "`watch`: ms until it traces",
+            watch.map(|figures| figures.ready_ms.median),
+            READY_MS,
+            |it| format!("{it:.0}"),
+        ),
+        below("`watch`: peak memory, MiB", peak, PEAK_MIB, |it| {
+            format!("{it:.1}")
+        }),
+        below(
+            "`watch`: CPU without a load, percent of one CPU",
+            watch.map(|figures| figures.idle_percent),
+            IDLE_PERCENT,
+            |it| format!("{it:.3}"),
+        ),
+    ]
+}
+
+const MIB: f64 = 1024.0 * 1024.0;
+const NOT_MEASURED: &str = "not measured";
+
+/// The worst of all loads.
+fn most(figures: &Figures, of: impl Fn(&LoadFigures) -> f64) -> Option<f64> {
+    figures.loads.iter().map(of).reduce(f64::max)
+}
+
+fn at_most(what: &str, found: Option<f64>, limit: f64, shown: fn(f64) -> String) -> Target {
+    compared(what, "at most", found, limit, |it| it <= limit, shown)
+}
+
+fn below(what: &str, found: Option<f64>, limit: f64, shown: fn(f64) -> String) -> Target {
+    compared(what, "less than", found, limit, |it| it < limit, shown)
+}
+
+fn compared(
+    what: &str,
+    relation: &str,
+    found: Option<f64>,
+    limit: f64,
+    reached: impl Fn(f64) -> bool,
+    shown: fn(f64) -> String,
+) -> Target {
+    Target {
+        wanted: format!("{what}: {relation} {limit}"),
+        found: found.map_or_else(|| NOT_MEASURED.to_owned(), shown),
+        reached: found.map(reached),
+    }
+}
+
+fn nothing_lost(watch: Option<&Figures>) -> Target {
+    let lost = watch.map(|figures| {
+        figures.loads.iter().fold((0, 0), |(said, missing), load| {
+            let lost = load.lost;
+            let away = lost.lines.map_or(0, |lines| lost.expected.abs_diff(lines));
+            (said + lost.said.unwrap_or(0), missing + away)
+        })
+    });
+    Target {
+        wanted: "`watch`: nothing lost with the default buffer, every transition a line".to_owned(),
+        found: lost.map_or_else(
+            || NOT_MEASURED.to_owned(),
+            |(said, away)| format!("{said} lost, {away} lines too few or too many"),
+        ),
+        reached: lost.map(|lost| lost == (0, 0)),
+    }
+}
