@@ -1,10 +1,6 @@
 //! A network namespace of its own, so that nothing of the machine is touched.
 
-use std::{
-    fs,
-    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
-    path::PathBuf,
-};
+use std::{fs, os::fd::AsRawFd as _, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::{
@@ -45,16 +41,6 @@ pub fn enter() -> Result<()> {
 fn own() -> Result<PathBuf> {
     fs::read_link("/proc/thread-self/ns/net")
         .context("the network namespace can't be told: is /proc mounted?")
-}
-
-/// Inode number of the network namespace that this thread is in.
-///
-/// # Errors
-/// When /proc is not mounted.
-pub fn inode() -> Result<u64> {
-    let own = fs::metadata("/proc/thread-self/ns/net")
-        .context("the network namespace can't be told: is /proc mounted?")?;
-    Ok(own.ino())
 }
 
 /// The kernel then gives it 127.0.0.1 and, unless IPv6 is switched off, ::1.

@@ -52,6 +52,8 @@ pub struct Attached {
     pub ready_after: Duration,
     output: File,
     complaints: File,
+    /// perf ends when these are closed.
+    control: Option<Control>,
 }
 
 /// A tracer that has ended.
@@ -117,8 +119,9 @@ impl Attached {
             ready_after: Duration::ZERO,
             output,
             complaints,
+            control,
         };
-        ready::wait(tracer.output, &mut attached, control)?;
+        ready::wait(tracer.output, &mut attached)?;
         attached.ready_after = began.elapsed();
         Ok(attached)
     }
@@ -132,6 +135,16 @@ impl Attached {
         let read = self.output.read_at(&mut bytes, 0)?;
         bytes.truncate(read);
         Ok(bytes)
+    }
+
+    /// The pipes to perf.
+    ///
+    /// # Errors
+    /// When it is no perf.
+    pub fn control(&self) -> io::Result<&Control> {
+        self.control
+            .as_ref()
+            .ok_or_else(|| io::Error::other("it has no control pipes"))
     }
 
     /// Fails if it has ended.

@@ -29,6 +29,7 @@ pub fn measure(options: &Options, tracer: &Tracer) -> TracerResults {
     });
     TracerResults {
         name: tracer.name.to_owned(),
+        of: tracer.of.to_owned(),
         command: tracer.shown(),
         version: tracer.version(),
         figures,

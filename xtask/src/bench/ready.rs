@@ -14,10 +14,7 @@ use nix::{
     unistd::{read, write},
 };
 
-use super::{
-    attached::{Attached, Control},
-    tracers::Output,
-};
+use super::{attached::Attached, tracers::Output};
 use crate::{
     load::{Close, Connection, Targets},
     namespace,
@@ -36,14 +33,14 @@ const PAUSE: Duration = Duration::from_millis(4);
 ///
 /// # Errors
 /// When it ends before, or does not begin.
-pub fn wait(output: Output, tracer: &mut Attached, control: Option<Control>) -> Result<()> {
-    match (output, control) {
-        (Output::Json(_), _) => until(tracer, |tracer| {
+pub fn wait(output: Output, tracer: &mut Attached) -> Result<()> {
+    match output {
+        Output::Json(_) => until(tracer, |tracer| {
             let beginning = tracer.beginning(4096)?;
             Ok(beginning.starts_with(b"{\"type\":\"start\"") && beginning.contains(&b'\n'))
         }),
-        (Output::Perf, Some(control)) => enable(tracer, &control),
-        (Output::Perf | Output::Text { .. }, _) => shows_probes(tracer),
+        Output::Perf => enable(tracer),
+        Output::Text { .. } => shows_probes(tracer),
     }
 }
 
@@ -65,14 +62,15 @@ fn until(
 }
 
 /// perf says itself that its event is enabled.
-fn enable(tracer: &mut Attached, control: &Control) -> Result<()> {
-    write(&control.commands, b"enable\n").context("perf takes no command")?;
-    until(tracer, |_| {
-        let mut waiting = [PollFd::new(control.answers.as_fd(), PollFlags::POLLIN)];
+fn enable(tracer: &mut Attached) -> Result<()> {
+    write(&tracer.control()?.commands, b"enable\n").context("perf takes no command")?;
+    until(tracer, |tracer| {
+        let answers = &tracer.control()?.answers;
+        let mut waiting = [PollFd::new(answers.as_fd(), PollFlags::POLLIN)];
         if poll(&mut waiting, PollTimeout::ZERO)? == 0 {
             return Ok(false);
         }
-        Ok(read(&control.answers, &mut [0; 16])? > 0)
+        Ok(read(answers, &mut [0; 16])? > 0)
     })
 }
 

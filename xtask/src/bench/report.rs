@@ -32,13 +32,14 @@ fn head(results: &Results, checkout: &Checkout) -> String {
     format!(
         "# Benchmarks\n\
          \n\
-         Made by `{}` on {today}, of tcptrace {} (commit {commit}).\n\
+         Made by `{}` on {today}, of tcptrace {} (commit {commit}), on\n\
+         {}.\n\
          \n\
-         {}. A load of short TCP connections over loopback, closed by RST, as fast as the kernel\n\
-         makes them; each thread connects, accepts and closes by itself. {} pairs of runs of {} s, \
-         without\nand with a tracer in turn; figures are medians, with the least and the most in \
-         brackets. Output\ngoes to a file in memory. CPU time is that of the tracer's process; \
-         what its kernel half takes\nis in the slowdown.\n",
+         The load is short TCP connections over loopback, closed by RST, as fast as the kernel \
+         makes them; each\nthread connects, accepts and closes by itself. {} pairs of runs of {} \
+         s, without and with a tracer in\nturn. Figures are medians, with the least and the most \
+         in brackets. Output goes to a file in memory.\nCPU time is that of the tracer's process; \
+         what its kernel half takes is in the slowdown.\n",
         checkout.command,
         checkout.version,
         machine::describe(),
@@ -218,9 +219,8 @@ fn tracers(results: &Results) -> String {
         }
         text.push('\n');
     }
-    text + "\ntcptrace's `transition` lines are counted in the load's network namespace, other \
-            lines by its addresses;\nperf's samples are those of the whole machine, so that there \
-            may be more. SCRIPT writes what\ntcpstates does.\n"
+    text + "\nLines are counted that have an address of the load. perf's samples are those of the \
+            whole machine: there\nmay be more than expected. SCRIPT writes what tcpstates does.\n"
 }
 
 fn measured(results: &Results) -> impl Iterator<Item = (&TracerResults, &Figures)> {
@@ -231,15 +231,11 @@ fn measured(results: &Results) -> impl Iterator<Item = (&TracerResults, &Figures
 }
 
 fn shown(tracer: &TracerResults) -> String {
-    format!(
-        "{} `{}`",
-        if tracer.command.starts_with("tcptrace") {
-            "**tcptrace**"
-        } else {
-            "peer"
-        },
-        tracer.name
-    )
+    if tracer.of == tracer.name {
+        tracer.name.clone()
+    } else {
+        format!("**{} {}**", tracer.of, tracer.name)
+    }
 }
 
 /// How many lines are not there, of how many.
@@ -323,4 +319,40 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
         text += "|\n";
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Losses, grouped, missing, table};
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn what_is_missing_is_never_hidden() {
+        let lost = |expected, lines| {
+            missing(Losses {
+                expected,
+                lines,
+                said: None,
+            })
+        };
+        assert_eq!(lost(6_000, Some(6_000)), "0 of 6,000");
+        assert_eq!(lost(6_000, Some(4_500)), "1,500 (25.00 %)");
+        assert_eq!(lost(6_000, Some(6_002)), "0 (+2)");
+        assert_eq!(lost(0, None), "-");
+    }
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let rows = vec![vec!["a".to_owned(), "p50, \u{b5}s".to_owned()]];
+        assert_eq!(
+            table(&["long", "x"], rows),
+            "| long | x       |\n| ---- | ------- |\n| a    | p50, \u{b5}s |\n"
+        );
+    }
 }

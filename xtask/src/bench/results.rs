@@ -53,6 +53,8 @@ impl Results {
 pub struct TracerResults {
     /// By which it is asked for.
     pub name: String,
+    /// The project that it belongs to.
+    pub of: String,
     /// What was run, as one types it.
     pub command: String,
     /// The version of its package; `None` if it isn't known.

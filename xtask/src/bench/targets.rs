@@ -159,3 +159,105 @@ fn nothing_lost(watch: Option<&Figures>) -> Target {
         reached: lost.map(|lost| lost == (0, 0)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use crate::{
+        bench::{
+            results::{Configuration, Figures, LoadFigures, Losses, Results, TracerResults},
+            spread::Spread,
+        },
+        load::Latency,
+    };
+
+    const fn exactly(value: f64) -> Spread {
+        Spread {
+            median: value,
+            min: value,
+            max: value,
+        }
+    }
+
+    /// A tracer under one load thread.
+    fn tracer(name: &str, traced: f64, lost: Losses) -> TracerResults {
+        TracerResults {
+            name: name.to_owned(),
+            of: name.to_owned(),
+            command: name.to_owned(),
+            version: None,
+            figures: Ok(Figures {
+                ready_ms: exactly(300.0),
+                idle_percent: 0.1,
+                loads: vec![LoadFigures {
+                    configuration: Configuration { threads: 1 },
+                    base: exactly(1_000.0),
+                    traced: exactly(traced),
+                    slowdown_of_pairs: exactly(1_000.0 / traced),
+                    base_connect: Latency::default(),
+                    traced_connect: Latency::default(),
+                    cpu_per_million: exactly(0.61),
+                    peak_bytes: 47 << 20,
+                    connections: 10,
+                    failures: 0,
+                    lost,
+                }],
+            }),
+        }
+    }
+
+    fn verdicts(tracers: Vec<TracerResults>) -> Vec<Option<bool>> {
+        let results = Results {
+            pairs: 1,
+            seconds: 1,
+            idle_seconds: 1,
+            kernel_half: None,
+            tracers,
+        };
+        judge(&results).iter().map(|it| it.reached).collect()
+    }
+
+    #[test]
+    fn a_missed_target_is_missed_and_one_not_measured_is_neither() {
+        let all_there = Losses {
+            expected: 60,
+            lines: Some(60),
+            said: Some(0),
+        };
+        assert_eq!(
+            verdicts(vec![
+                tracer("watch", 900.0, all_there),
+                tracer("perf", 950.0, all_there),
+            ]),
+            [
+                Some(true),
+                Some(false),
+                None,
+                Some(true),
+                Some(false),
+                None,
+                None,
+                Some(true),
+                Some(true),
+                Some(false),
+            ]
+        );
+        assert!(verdicts(Vec::new()).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_line_too_few_or_too_many_is_a_loss() {
+        for (lines, said) in [(59, 0), (61, 0), (60, 1)] {
+            let lost = Losses {
+                expected: 60,
+                lines: Some(lines),
+                said: Some(said),
+            };
+            assert_eq!(
+                verdicts(vec![tracer("watch", 900.0, lost)])[3],
+                Some(false),
+                "{lost:?}"
+            );
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::{
 use anyhow::Result;
 
 use super::peers;
+use crate::load::Made;
 
 /// What a tracer's kernel half hooks.
 const TRACEPOINT: &str = "sock:inet_sock_set_state";
@@ -157,19 +158,19 @@ impl Tracer {
         matches!(self.program, Program::Packaged { .. })
     }
 
-    /// How many lines it should have about so many connections, made by so many threads; 0 where
-    /// lines are not of connections.
+    /// How many lines it should have about those connections; 0 where lines are not of connections.
     #[must_use]
-    pub fn expected(&self, connections: u64, threads: u16) -> u64 {
-        let listeners = LISTENERS_TRANSITIONS * u64::from(threads);
+    pub fn expected(&self, made: &Made) -> u64 {
+        let connections = made.connections_in_all;
         match self.output {
-            Output::Json(Lines::Transitions) | Output::Perf => {
-                TRANSITIONS * connections + listeners
-            }
+            Output::Json(Lines::Transitions) => TRANSITIONS * connections,
             Output::Json(Lines::Flows) => 2 * connections,
             Output::Json(Lines::Summary) => 0,
-            // Listeners have no address that tells them.
             Output::Text { per_connection } => per_connection * connections,
+            // It can't tell listeners from others.
+            Output::Perf => {
+                TRANSITIONS * connections + LISTENERS_TRANSITIONS * u64::from(made.threads)
+            }
         }
     }
 }
@@ -183,18 +184,25 @@ mod tests {
     use std::path::Path;
 
     use super::all;
+    use crate::load::Made;
 
     #[test]
     fn what_is_expected_goes_with_what_is_written() {
+        let made = Made {
+            threads: 2,
+            connections: 8,
+            connections_in_all: 10,
+            ..Made::default()
+        };
         let tracers = all(Path::new("tcptrace"));
         let expected: Vec<_> = tracers
             .iter()
-            .map(|tracer| (tracer.name, tracer.expected(10, 2)))
+            .map(|tracer| (tracer.name, tracer.expected(&made)))
             .collect();
         assert_eq!(
             expected,
             [
-                ("watch", 64),
+                ("watch", 60),
                 ("flows", 20),
                 ("stats", 0),
                 ("perf", 64),

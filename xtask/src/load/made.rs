@@ -3,10 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// What became of the connections.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Made {
-    /// Inode number of the network namespace that they were in.
-    pub netns: u64,
     /// Threads, each with a listener.
     pub threads: u16,
     /// Connections that were made and closed after the warm-up.

@@ -106,16 +106,8 @@ fn make(plan: &Plan) -> Result<Made> {
 
     let mut latencies = Latencies::new()?;
     let mut made = Made {
-        netns: namespace::inode()?,
         threads,
-        connections: 0,
-        failures: 0,
-        seconds: 0.0,
-        per_second: 0.0,
-        connect_ns: Latency::default(),
-        connections_in_all: 0,
-        failures_in_all: 0,
-        failure: None,
+        ..Made::default()
     };
     for tally in tallies {
         made.connections += tally.connections;
