@@ -52,7 +52,8 @@ enum Task {
     /// Checks the format and lints both halves.
     Lint,
     /// Compares tcptrace with its peers on this machine, and writes BENCHMARKS.md; as root
-    /// (through sudo if need be). Peers that are missing are installed from Debian's packages.
+    /// (through sudo if need be). Peers that are missing are installed from Debian's packages. It
+    /// takes about 20 minutes, in which the machine should do nothing else.
     Bench(bench::Options),
     /// Makes the traffic of `run --demo`; needs root.
     #[command(hide = true)]

@@ -1,0 +1,144 @@
+//! What an event costs in userspace, step by step: decoder, state machine, JSON. Needs no root:
+//! `cargo bench --package tcptrace --bench per_event`.
+//!
+//! The events are those of real connections: 100 that were closed by FIN and 100 by RST, both
+//! sides of each, as `examples/capture.rs` wrote them down.
+
+use std::{hint::black_box, io};
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use tcptrace::{
+    decode::{Event, decode},
+    kernel::{Cgroups, Clock, Symbols},
+    track::{Limits, Sight, Tracker, Transition},
+    view::{Json, Surroundings, View as _},
+};
+
+/// Each record behind its length.
+const CAPTURED: &[u8] = include_bytes!("connections.records");
+
+criterion_group!(benches, decoder, state_machine, json, all_of_it);
+criterion_main!(benches);
+
+fn decoder(criterion: &mut Criterion) {
+    let (records, symbols) = (records(), Symbols::default());
+    let mut group = criterion.benchmark_group("decode");
+    group.throughput(Throughput::Elements(records.len() as u64));
+    group.bench_function("records", |bencher| {
+        bencher.iter(|| {
+            for record in &records {
+                let _ = black_box(decode(black_box(record), &symbols));
+            }
+        });
+    });
+    group.finish();
+}
+
+fn state_machine(criterion: &mut Criterion) {
+    let events = events();
+    let mut group = criterion.benchmark_group("track");
+    group.throughput(Throughput::Elements(events.len() as u64));
+    group.bench_function("events", |bencher| {
+        bencher.iter_batched_ref(
+            tracker,
+            |tracker| {
+                for event in &events {
+                    tracker.apply(black_box(event), &mut |transition| {
+                        black_box(transition);
+                    });
+                }
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+fn json(criterion: &mut Criterion) {
+    let transitions = transitions();
+    let (clock, mut cgroups) = (Clock::new(), Cgroups::default());
+    let mut group = criterion.benchmark_group("json");
+    group.throughput(Throughput::Elements(transitions.len() as u64));
+    group.bench_function("transitions", |bencher| {
+        let mut view = Json::new(io::sink());
+        let mut around = Surroundings {
+            clock: &clock,
+            cgroups: &mut cgroups,
+        };
+        bencher.iter(|| {
+            for transition in &transitions {
+                // Nothing is refused by a sink.
+                let _ = view.transition(black_box(transition), &mut around);
+            }
+        });
+    });
+    group.finish();
+}
+
+/// From the bytes of records to lines of JSON.
+fn all_of_it(criterion: &mut Criterion) {
+    let (records, symbols) = (records(), Symbols::default());
+    let (clock, mut cgroups) = (Clock::new(), Cgroups::default());
+    let mut group = criterion.benchmark_group("watch");
+    group.throughput(Throughput::Elements(records.len() as u64));
+    group.bench_function("records", |bencher| {
+        let mut view = Json::new(io::sink());
+        let mut around = Surroundings {
+            clock: &clock,
+            cgroups: &mut cgroups,
+        };
+        bencher.iter_batched_ref(
+            tracker,
+            |tracker| {
+                for record in &records {
+                    let Ok(event) = decode(black_box(record), &symbols) else {
+                        continue;
+                    };
+                    tracker.apply(&event, &mut |transition| {
+                        let _ = view.transition(transition, &mut around);
+                    });
+                }
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+fn tracker() -> Tracker {
+    Tracker::new(Limits::default(), Sight::FULL)
+}
+
+fn records() -> Vec<&'static [u8]> {
+    let mut records = Vec::new();
+    let mut rest = CAPTURED;
+    while let Some((length, behind)) = rest.split_first_chunk() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let (record, behind) = behind.split_at(length);
+        records.push(record);
+        rest = behind;
+    }
+    records
+}
+
+fn events() -> Vec<Event> {
+    let symbols = Symbols::default();
+    records()
+        .into_iter()
+        .map(|record| decode(record, &symbols).expect("the capture is made anew: see capture.rs"))
+        .collect()
+}
+
+fn transitions() -> Vec<Transition> {
+    let mut tracker = tracker();
+    let mut transitions = Vec::new();
+    for event in &events() {
+        tracker.apply(event, &mut |transition| transitions.push(*transition));
+    }
+    tracker.finish(&mut |transition| transitions.push(*transition));
+    assert!(
+        transitions.len() >= 200 * 6,
+        "a connection has at least six transitions"
+    );
+    transitions
+}

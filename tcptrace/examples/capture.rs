@@ -1,0 +1,78 @@
+//! Writes what the kernel half sends while a command runs to a file, for `benches/per_event.rs`:
+//! records in their order, each behind its length (u32, little-endian).
+//!
+//! ```text
+//! cargo build --release --package tcptrace --example capture && cargo build --release --package xtask
+//! sudo target/release/examples/capture tcptrace/benches/connections.records 127.71.0.0/16 \
+//!     sh -c 'target/release/xtask load --connections 100 --close fin &
+//!            target/release/xtask load --connections 100 --close rst; wait'
+//! ```
+
+use std::{
+    env,
+    fs::File,
+    io::{BufWriter, Write as _},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use tcptrace::{
+    filter::Filter,
+    kernel::{Drained, Kernel, Options},
+};
+
+/// Room for all of it: nothing is read before the command ends.
+const BUFFER: u32 = 16 << 20;
+
+fn main() -> ExitCode {
+    match capture() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("capture: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn capture() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [path, network, command, arguments @ ..] = arguments.as_slice() else {
+        anyhow::bail!("it takes FILE NETWORK COMMAND [ARGUMENT…]");
+    };
+    let filter = Filter {
+        addrs: vec![network.parse().context("NETWORK is as in 127.71.0.0/16")?],
+        ..Filter::default()
+    };
+    let (_attached, mut reader) = Kernel::load(&Options {
+        filter: &filter,
+        buffer_bytes: BUFFER,
+        follow: false,
+        log: false,
+    })?;
+    let status = Command::new(command)
+        .args(arguments)
+        .status()
+        .with_context(|| format!("{command} can't be started"))?;
+    ensure!(status.success(), "{command} failed: {status}");
+
+    let mut lost = 0;
+    let mut bytes = Vec::new();
+    let records = reader.drain(usize::MAX, |drained| match drained {
+        Drained::Lost(events) => lost += events,
+        Drained::Record(record) => {
+            // No record is longer than 200 bytes.
+            bytes.extend_from_slice(&(record.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(record);
+        }
+    });
+    ensure!(
+        lost + reader.newly_lost() == 0,
+        "events were lost: let the command do less"
+    );
+    let mut file =
+        BufWriter::new(File::create(path).with_context(|| format!("{path} can't be made"))?);
+    file.write_all(&bytes)?;
+    file.flush()?;
+    eprintln!("capture: {records} records in {path}");
+    Ok(())
+}
