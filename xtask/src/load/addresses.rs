@@ -2,8 +2,10 @@
 //! out while TIME_WAITs hold them.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     os::fd::AsRawFd as _,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -17,6 +19,8 @@ const BACKLOG: i32 = 64;
 /// What the text of each IPv4 address begins with, by which the load's lines are told from those
 /// of others. All of 127.0.0.0/8 is the loopback device's.
 pub const MARK: &str = "127.71.0.";
+/// No address takes longer to be usable.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Of a range for private use (RFC 4193).
 const NETWORK_V6: [u16; 7] = [0xfd71, 0, 0, 0, 0, 0, 0];
 
@@ -111,6 +115,19 @@ pub fn add(ipv6: bool) -> Result<()> {
         // outlives the call.
         unsafe { add_ipv6_address(socket.as_raw_fd(), &raw const request) }
             .with_context(|| format!("the device lo can't have {address}"))?;
+    }
+    (1..=ADDRESSES).try_for_each(|last| usable(address(true, last)))
+}
+
+/// Waits until an address can be used: the kernel makes it so a little later
+/// (`addrconf_dad_work()`, net/ipv6/addrconf.c), and drops what is sent to it before.
+fn usable(address: IpAddr) -> Result<()> {
+    let began = Instant::now();
+    while let Err(error) = UdpSocket::bind((address, 0)) {
+        if began.elapsed() > PATIENCE {
+            return Err(error).with_context(|| format!("{address} can't be used"));
+        }
+        thread::sleep(Duration::from_millis(1));
     }
     Ok(())
 }
