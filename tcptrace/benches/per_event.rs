@@ -17,11 +17,17 @@ use tcptrace::{
 /// Each record behind its length.
 const CAPTURED: &[u8] = include_bytes!("connections.records");
 
+/// Why a record can't be read, and what helps.
+const STALE: &str = "connections.records was made by a kernel half with other records: make it \
+                     anew, as examples/capture.rs says";
+
 criterion_group!(benches, decoder, state_machine, json, all_of_it);
 criterion_main!(benches);
 
 fn decoder(criterion: &mut Criterion) {
     let (records, symbols) = (records(), Symbols::default());
+    // Or errors would be measured.
+    assert_eq!(events().len(), records.len());
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Elements(records.len() as u64));
     group.bench_function("records", |bencher| {
@@ -125,7 +131,7 @@ fn events() -> Vec<Event> {
     let symbols = Symbols::default();
     records()
         .into_iter()
-        .map(|record| decode(record, &symbols).expect("the capture is made anew: see capture.rs"))
+        .map(|record| decode(record, &symbols).expect(STALE))
         .collect()
 }
 
