@@ -1,8 +1,9 @@
 //! Where the fields of kernel structs are, from BTF of the running kernel.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs::File, io::Write as _, os::fd::AsRawFd as _};
 
-use btf_rs::{Btf, Type};
+use btf_rs::{Backend, Btf, Type};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use tcptrace_ebpf::settings::{MINISOCK_BYTES, Offsets};
 
 use super::KernelError;
@@ -15,7 +16,7 @@ const DEPTH: usize = 8;
 /// # Errors
 /// [`KernelError::NoBtf`] and [`KernelError::NoField`].
 pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
-    let btf = Btf::from_bytes(btf).map_err(|error| KernelError::NoBtf(error.to_string()))?;
+    let btf = open(btf).map_err(|error| KernelError::NoBtf(error.to_string()))?;
     let mut structs = Structs {
         btf,
         ids: HashMap::new(),
@@ -102,6 +103,15 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         });
     }
     Ok(offsets)
+}
+
+/// Opens types without parsing them all: that takes a third of a second and 30 MiB, for a dozen
+/// structs. btf-rs does so only of a file that it can map, which the kernel's is since 6.16.
+fn open(btf: &[u8]) -> anyhow::Result<Btf> {
+    let mut file = File::from(memfd_create(c"btf", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(btf)?;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(Btf::from_file_with_backend(path, Backend::Mmap)?)
 }
 
 struct Structs {
