@@ -6,6 +6,7 @@ mod list;
 mod schema;
 mod sockets;
 mod stats;
+mod stuck;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -16,7 +17,7 @@ use clap::{
 use tcptrace::{
     commands::{
         DoctorOptions, ExplainOptions, FlowsOptions, Limit, ListOptions, LiveOptions, Output,
-        StatsOptions, WatchOptions,
+        StatsOptions, StuckOptions, WatchOptions,
     },
     filter::Filter,
     schema::LineType,
@@ -26,7 +27,7 @@ use tcptrace::{
 
 use self::{
     doctor::DoctorArgs, explain::ExplainArgs, list::ListArgs, schema::SchemaArgs,
-    sockets::SocketArgs, stats::StatsArgs,
+    sockets::SocketArgs, stats::StatsArgs, stuck::StuckArgs,
 };
 
 /// Shows every TCP connection of this machine going through its states, live, and tells why.
@@ -53,6 +54,8 @@ enum Command {
     Flows(Flows),
     /// What happened, summed up: time in each state, ends, who makes the TIME_WAITs, ports left.
     Stats(StatsArgs),
+    /// Connections that stay too long in a state: why, whose they are, what to do.
+    Stuck(StuckArgs),
     /// The sockets that there are now, with their timers, queues and owners. Loads no eBPF.
     List(ListArgs),
     /// What a state, a reason or a setting means, in plain words.
@@ -71,6 +74,8 @@ pub enum Invocation {
     Flows(FlowsOptions),
     /// `tcptrace stats`.
     Stats(StatsOptions),
+    /// `tcptrace stuck`.
+    Stuck(StuckOptions),
     /// `tcptrace list`.
     List(ListOptions),
     /// `tcptrace explain`.
@@ -152,6 +157,7 @@ impl Cli {
             Some(Command::Watch(watch)) => watch.live.verbose,
             Some(Command::Flows(flows)) => flows.watch.live.verbose,
             Some(Command::Stats(stats)) => stats.watch.live.verbose,
+            Some(Command::Stuck(stuck)) => stuck.live.verbose,
             // They have nothing to log.
             Some(
                 Command::List(_) | Command::Explain(_) | Command::Doctor(_) | Command::Schema(_),
@@ -166,6 +172,7 @@ impl Cli {
             Some(Command::Watch(watch)) => Invocation::Watch(watch.into_options()),
             Some(Command::Flows(flows)) => Invocation::Flows(flows.into_options()),
             Some(Command::Stats(stats)) => Invocation::Stats(stats.into_options()),
+            Some(Command::Stuck(stuck)) => Invocation::Stuck(stuck.into_options()),
             Some(Command::List(list)) => Invocation::List(list.into_options()),
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
             Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
@@ -258,7 +265,7 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         && !word.starts_with(['-', '['])
     {
         line.push_str(
-            "; the commands are watch, flows, stats, list, explain, doctor, schema and help, and a program to trace goes behind --",
+            "; the commands are watch, flows, stats, stuck, list, explain, doctor, schema and help, and a program to trace goes behind --",
         );
     }
     eprintln!("tcptrace: {line} (tcptrace --help tells more)");

@@ -10,6 +10,7 @@
 //! * [`flows`] makes one record a connection of them,
 //! * [`stats`] sums them up,
 //! * [`filter`] drops those that nobody asked for,
+//! * [`stuck`] tells who is to blame for those that don't go on,
 //! * [`explain`] has words for what is seen,
 //! * [`doctor`] tells whether it can be, and how TCP is set up,
 //! * [`view`] writes the others,
@@ -26,5 +27,6 @@ pub mod kernel;
 pub mod schema;
 pub mod snapshot;
 pub mod stats;
+pub mod stuck;
 pub mod track;
 pub mod view;

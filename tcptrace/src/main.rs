@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             Invocation::Watch(options) => commands::watch(&options).await.map(|it| it.code),
             Invocation::Flows(options) => commands::flows(&options).await.map(|it| it.code),
             Invocation::Stats(options) => commands::stats(&options).await.map(|it| it.code),
+            Invocation::Stuck(options) => commands::stuck(&options).await.map(|it| it.code),
             Invocation::List(options) => commands::list(&options).map(|()| 0),
             Invocation::Explain(options) => commands::explain(&options).map(|()| 0),
             Invocation::Doctor(options) => commands::doctor(&options),

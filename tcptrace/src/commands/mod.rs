@@ -9,6 +9,7 @@ mod list;
 mod live;
 mod schema;
 mod stats;
+mod stuck;
 mod watch;
 
 pub use self::{
@@ -19,5 +20,6 @@ pub use self::{
     live::{Limit, Live, LiveOptions, Outcome},
     schema::schema,
     stats::{StatsOptions, stats},
+    stuck::{StuckOptions, stuck},
     watch::{Output, WatchOptions, watch},
 };

@@ -12,7 +12,8 @@ use netlink_packet_sock_diag::{
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 
-use super::{found::Found, reply};
+use super::{found::Found, reply, tcp_info::TcpInfo};
+use crate::track::State;
 
 /// All states; the kernel takes SYN_RECV for requests, too (`inet_diag_dump_icsk()`).
 pub const ALL_STATES: StateFlags = StateFlags::all();
@@ -21,6 +22,25 @@ pub const ALL_AND_BOUND: StateFlags =
     StateFlags::from_bits_retain(StateFlags::all().bits() | 1 << 13);
 /// Those whose addresses an event may not have told.
 pub const OPENING: StateFlags = StateFlags::SYN_SENT.union(StateFlags::SYN_RECV);
+
+/// The kernel's flags for these states.
+pub fn flags(of: &[State]) -> StateFlags {
+    of.iter()
+        .map(|state| match state {
+            State::Closed => StateFlags::CLOSE,
+            State::Listen => StateFlags::LISTEN,
+            State::SynSent => StateFlags::SYN_SENT,
+            State::SynRecv => StateFlags::SYN_RECV,
+            State::Established => StateFlags::ESTABLISHED,
+            State::FinWait1 => StateFlags::FIN_WAIT1,
+            State::FinWait2 => StateFlags::FIN_WAIT2,
+            State::TimeWait => StateFlags::TIME_WAIT,
+            State::CloseWait => StateFlags::CLOSE_WAIT,
+            State::LastAck => StateFlags::LAST_ACK,
+            State::Closing => StateFlags::CLOSING,
+        })
+        .fold(StateFlags::empty(), StateFlags::union)
+}
 
 /// Big enough for what the kernel sends at once (`netlink_dump()`: 32 KiB at the most).
 const BUFFER: usize = 1 << 15;
@@ -31,21 +51,46 @@ const BUFFER: usize = 1 << 15;
 /// [`io::ErrorKind::Unsupported`] when the kernel has no sock_diag for TCP; or netlink fails.
 pub fn dump(netns: u32, states: &StateFlags) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
+    let plain = ExtensionFlags::empty();
+    both_families(states, plain, &mut |bytes| {
+        found.extend(reply::read(netns, bytes));
+    })?;
+    Ok(found)
+}
+
+/// The same with what the kernel tells of the progress of full sockets.
+///
+/// # Errors
+/// As [`dump`].
+pub fn inspect(netns: u32, states: &StateFlags) -> io::Result<Vec<(Found, Option<TcpInfo>)>> {
+    let mut found = Vec::new();
+    both_families(states, ExtensionFlags::INFO, &mut |bytes| {
+        found.extend(reply::read(netns, bytes).map(|it| (it, reply::tcp_info(bytes))));
+    })?;
+    Ok(found)
+}
+
+/// Hands each answer to `take`.
+fn both_families(
+    states: &StateFlags,
+    extensions: ExtensionFlags,
+    take: &mut impl FnMut(&[u8]),
+) -> io::Result<()> {
     for (family, id) in [
         (AF_INET, SocketId::new_v4()),
         (AF_INET6, SocketId::new_v6()),
     ] {
-        dump_family(netns, states, family, id, &mut found)?;
+        one_family(states, extensions.clone(), family, id, take)?;
     }
-    Ok(found)
+    Ok(())
 }
 
-fn dump_family(
-    netns: u32,
+fn one_family(
     states: &StateFlags,
+    extensions: ExtensionFlags,
     family: u8,
     socket_id: SocketId,
-    found: &mut Vec<Found>,
+    take: &mut impl FnMut(&[u8]),
 ) -> io::Result<()> {
     let mut socket = Socket::new(NETLINK_SOCK_DIAG).map_err(known)?;
     socket.bind_auto()?;
@@ -58,7 +103,7 @@ fn dump_family(
         SockDiagMessage::InetRequest(InetRequest {
             family,
             protocol: IPPROTO_TCP,
-            extensions: ExtensionFlags::empty(),
+            extensions,
             states: states.clone(),
             socket_id,
         })
@@ -85,9 +130,7 @@ fn dump_family(
                 }
                 NetlinkPayload::Done(_) => return Ok(()),
                 NetlinkPayload::Error(error) => return Err(known(error.to_io())),
-                NetlinkPayload::InnerMessage(Payload(bytes)) => {
-                    found.extend(reply::read(netns, &bytes));
-                }
+                NetlinkPayload::InnerMessage(Payload(bytes)) => take(&bytes),
                 _ => {}
             }
             // Messages are aligned to four bytes.

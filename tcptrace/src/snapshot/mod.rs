@@ -3,18 +3,24 @@
 
 mod dump;
 mod found;
+mod inspection;
 mod listing;
 mod namespaces;
 mod owners;
 mod reply;
+mod settings;
+mod tcp_info;
 
 use crate::track::{Existing, ExistingKind, State};
 
-use self::owners::Owners;
 pub use self::{
     found::{Found, Timer, TimerKind},
+    inspection::{Inspected, Inspection, Listening},
     listing::{Listing, Scope, Socket, Unable, list},
-    namespaces::{KeepaliveSettings, Namespaces, inode_of, own},
+    namespaces::{Namespace, Namespaces, inode_of, own},
+    owners::Owners,
+    settings::{KeepaliveSettings, WaitSettings},
+    tcp_info::TcpInfo,
 };
 
 /// What a snapshot gave.

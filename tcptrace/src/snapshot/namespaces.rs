@@ -11,11 +11,16 @@ use std::{
 use netlink_packet_sock_diag::inet::StateFlags;
 use nix::sched::{CloneFlags, setns};
 
-use super::{dump, found::Found};
+use super::{
+    dump,
+    found::Found,
+    inspection::Inspection,
+    settings::{KeepaliveSettings, WaitSettings},
+};
 use crate::{
     decode::{Cookie, Tuple},
     stats::PortRange,
-    track::ExistingKind,
+    track::{ExistingKind, State},
 };
 
 /// Where `ip netns` and Docker keep namespaces that no process may live in.
@@ -39,25 +44,28 @@ impl Namespace {
         self.within(move || dump::dump(inode, &states))
     }
 
+    /// Looks at the sockets in these states, at its listeners, and at the settings that govern how
+    /// long they stay there.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump).
+    pub fn inspect(&self, states: &[State]) -> io::Result<Inspection> {
+        let inode = self.inode;
+        let states = dump::flags(states) | StateFlags::LISTEN;
+        self.within(move || {
+            Ok(Inspection::new(
+                dump::inspect(inode, &states)?,
+                WaitSettings::read(),
+            ))
+        })
+    }
+
     /// Reads how keepalive is set where a socket does not say so itself.
     ///
     /// # Errors
     /// As [`dump`](Self::dump).
     pub fn keepalive(&self) -> io::Result<KeepaliveSettings> {
-        self.within(|| {
-            // /proc/sys/net shows the namespace of the thread that opens it.
-            let read = |name: &str| {
-                fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"))?
-                    .trim()
-                    .parse()
-                    .map_err(io::Error::other)
-            };
-            Ok(KeepaliveSettings {
-                time_s: read("tcp_keepalive_time")?,
-                interval_s: read("tcp_keepalive_intvl")?,
-                probes: read("tcp_keepalive_probes")?,
-            })
-        })
+        self.within(KeepaliveSettings::read)
     }
 
     /// Reads the ports that connect() chooses from.
@@ -91,17 +99,6 @@ impl Namespace {
         .join()
         .map_err(|_| io::Error::other("the thread that looks into it failed"))?
     }
-}
-
-/// How keepalive is set in a namespace (net.ipv4.tcp_keepalive_*).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeepaliveSettings {
-    /// tcp_keepalive_time, s.
-    pub time_s: u32,
-    /// tcp_keepalive_intvl, s.
-    pub interval_s: u32,
-    /// tcp_keepalive_probes.
-    pub probes: u32,
 }
 
 /// The network namespaces of this machine.

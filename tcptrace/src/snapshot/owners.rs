@@ -6,52 +6,91 @@ use crate::decode::{Cgroup, Comm, Owner, Process};
 
 /// Owners by the inode of the socket.
 #[derive(Debug, Default)]
-pub(super) struct Owners(HashMap<u32, Owner>);
+pub struct Owners(HashMap<u32, Holder>);
+
+/// A process that has a socket.
+#[derive(Clone, Copy, Debug)]
+struct Holder {
+    owner: Owner,
+    /// By which descriptor; the lowest of several.
+    descriptor: u32,
+}
 
 impl Owners {
     /// Walks the descriptors of all processes. Of several that share a socket, the one with the
     /// lowest id is taken: most often it made it.
+    #[must_use]
     pub fn read(inodes: impl Iterator<Item = u32>) -> Self {
-        let mut wanted: HashMap<u32, Option<Owner>> = inodes
+        Self::read_near(inodes, &[])
+    }
+
+    /// The same, where these processes are asked first: only if one of the sockets is not theirs
+    /// are all others asked, which takes its time on a busy machine.
+    #[must_use]
+    pub fn read_near(inodes: impl Iterator<Item = u32>, near: &[u32]) -> Self {
+        let mut wanted: HashMap<u32, Option<Holder>> = inodes
             .filter(|inode| *inode != 0)
             .map(|inode| (inode, None))
             .collect();
-        if wanted.is_empty() {
-            return Self::default();
-        }
-        let mut pids: Vec<u32> = fs::read_dir("/proc")
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .collect();
-        pids.sort_unstable();
-        for pid in pids {
-            // A process that is gone by now, or may not be looked at, has no descriptors to see.
-            let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-                continue;
-            };
-            let mut this = None;
-            for descriptor in descriptors.flatten() {
-                if let Some(inode) = socket_of(&descriptor.path())
-                    && let Some(owner @ None) = wanted.get_mut(&inode)
-                {
-                    *owner = *this.get_or_insert_with(|| read_owner(pid));
-                }
-            }
+        walk(near, &mut wanted);
+        if wanted.values().any(Option::is_none) {
+            let mut pids: Vec<u32> = fs::read_dir("/proc")
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+                .collect();
+            pids.sort_unstable();
+            walk(&pids, &mut wanted);
         }
         Self(
             wanted
                 .into_iter()
-                .filter_map(|(inode, owner)| Some((inode, owner?)))
+                .filter_map(|(inode, holder)| Some((inode, holder?)))
                 .collect(),
         )
     }
 
     /// The owner of a socket, nothing known if there is none.
+    #[must_use]
     pub fn of(&self, inode: u32) -> Owner {
-        self.0.get(&inode).copied().unwrap_or_default()
+        self.0.get(&inode).map(|it| it.owner).unwrap_or_default()
     }
+
+    /// The descriptor by which the owner has it.
+    #[must_use]
+    pub fn descriptor(&self, inode: u32) -> Option<u32> {
+        self.0.get(&inode).map(|it| it.descriptor)
+    }
+}
+
+/// Looks for the sockets among the descriptors of processes.
+fn walk(pids: &[u32], wanted: &mut HashMap<u32, Option<Holder>>) {
+    for pid in pids.iter().copied() {
+        // A process that is gone by now, or may not be looked at, has no descriptors to see.
+        let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+            continue;
+        };
+        let mut this = None;
+        for descriptor in descriptors.flatten() {
+            if let Some(inode) = socket_of(&descriptor.path())
+                && let Some(holder @ None) = wanted.get_mut(&inode)
+                && let Some(number) = number_of(&descriptor.path())
+            {
+                *holder = this
+                    .get_or_insert_with(|| read_owner(pid))
+                    .map(|owner| Holder {
+                        owner,
+                        descriptor: number,
+                    });
+            }
+        }
+    }
+}
+
+/// The number of a descriptor: the name of its link.
+fn number_of(link: &Path) -> Option<u32> {
+    link.file_name()?.to_str()?.parse().ok()
 }
 
 /// The inode of the socket that a link in /proc/PID/fd leads to: `socket:[123]`.

@@ -11,14 +11,18 @@ use netlink_packet_core::NlasIterator;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6};
 use zerocopy::FromBytes;
 
-use super::found::{Found, Timer, TimerKind};
+use super::{
+    found::{Found, Timer, TimerKind},
+    tcp_info::TcpInfo,
+};
 use crate::{
     decode::{Cgroup, Cookie, Endpoint, Tuple},
     track::{ExistingKind, State},
 };
 
-/// The attribute with the id of the cgroup (Linux 5.7).
+const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_SHUTDOWN: u16 = 8;
+/// The attribute with the id of the cgroup (Linux 5.7).
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
 /// `struct inet_diag_msg`. Ports and addresses are in network order.
@@ -73,6 +77,15 @@ pub(super) fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
         send_queue: header.send_queue,
         cgroup: cgroup(attributes),
     })
+}
+
+/// Reads what an answer tells of the progress of a full socket; minisocks and requests make none.
+pub(super) fn tcp_info(bytes: &[u8]) -> Option<TcpInfo> {
+    let (_, attributes) = Header::read_from_prefix(bytes).ok()?;
+    NlasIterator::new(attributes)
+        .map_while(Result::ok)
+        .find(|attribute| attribute.kind() == INET_DIAG_INFO)
+        .and_then(|attribute| TcpInfo::read(attribute.value()))
 }
 
 fn timer(header: &Header, state: State) -> Option<Timer> {

@@ -12,6 +12,7 @@ mod process;
 mod row;
 mod sockets;
 mod stats;
+mod stuck;
 mod table;
 pub mod terminal;
 mod time;
@@ -30,6 +31,7 @@ pub use self::{
     json::Json,
     sockets::{Counts, ShownSockets, SocketLayout, sockets_csv, sockets_json, sockets_table},
     stats::{StatsCsv, StatsJson, StatsTable, StatsView},
+    stuck::{ShownStuck, StuckCsv, StuckJson, StuckTable, StuckView},
     table::{Layout, Table},
     time::TimeFormat,
 };

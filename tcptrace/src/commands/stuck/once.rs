@@ -1,0 +1,125 @@
+//! One look at what is there, which loads nothing into the kernel.
+
+use std::{io, time::Instant};
+
+use anyhow::Result;
+
+use super::look::{Found, Looks, connection};
+use crate::{
+    commands::{Outcome, lines::Lines},
+    kernel::{self, Cgroups, Clock, monotonic_now},
+    snapshot::{self, Namespace, Namespaces, Unable},
+    stuck::{Held, Suspect, Thresholds, evidence},
+    view::{End, ShownStuck, Start, StuckView, Surroundings},
+};
+
+/// Shows those that have been in their state for too long, as far as the kernel tells, and those
+/// of which it tells nothing.
+pub(super) fn look(
+    mut looks: Looks,
+    thresholds: &Thresholds,
+    view: &mut dyn StuckView,
+    lines: &mut Lines,
+) -> Result<Outcome> {
+    let began = Instant::now();
+    let clock = Clock::new();
+    let mut cgroups = Cgroups::new();
+    let now = monotonic_now();
+    let namespaces = namespaces(&looks)?;
+    let start = Start {
+        version: env!("CARGO_PKG_VERSION"),
+        kernel: kernel::release(),
+        netns: snapshot::own(),
+        mono_ns: now,
+        degraded: Vec::new(),
+    };
+    view.start(&start, &clock)?;
+    let states = looks.states().to_vec();
+    for namespace in namespaces {
+        let inspection = match namespace.inspect(&states) {
+            Ok(inspection) => inspection,
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                return Err(Unable::NoSockDiag(error).into());
+            }
+            Err(error)
+                if looks.only().is_some() && error.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                return Err(Unable::NotPermitted(namespace.inode).into());
+            }
+            Err(error) => {
+                looks.tell(namespace.inode, &error);
+                continue;
+            }
+        };
+        let found = inspection
+            .sockets
+            .iter()
+            .filter_map(|socket| {
+                let threshold = thresholds.of(socket.found.state)?;
+                let connection = connection(socket);
+                let listening = inspection.listening(&connection.tuple);
+                let suspect = Suspect::new(socket, listening, inspection.settings);
+                let evidence = evidence(&suspect);
+                let held = Held {
+                    ns: evidence
+                        .held
+                        .and_then(|held| u64::try_from(held.as_nanos()).ok()),
+                    at_least: true,
+                };
+                evidence
+                    .longest()
+                    .is_none_or(|longest| longest >= threshold)
+                    .then_some(Found {
+                        connection,
+                        held,
+                        suspect,
+                        inode: socket.found.inode,
+                    })
+            })
+            .collect();
+        let mut shown = looks.diagnose(found, now, &mut cgroups);
+        shown.sort_by_key(order);
+        for it in &shown {
+            if lines.are_enough() {
+                break;
+            }
+            let around = &mut Surroundings {
+                clock: &clock,
+                cgroups: &mut cgroups,
+            };
+            view.stuck(it, around)?;
+            let _ = lines.one_more();
+        }
+    }
+    let end = End {
+        transitions: lines.shown(),
+        lost: 0,
+        forgotten: 0,
+        duration: began.elapsed(),
+    };
+    view.end(&end)?;
+    view.flush()?;
+    Ok(Outcome { code: 0, end })
+}
+
+/// By state, the longest first.
+fn order(it: &ShownStuck) -> (crate::track::State, std::cmp::Reverse<Option<u64>>) {
+    (it.connection.state, std::cmp::Reverse(it.held.ns))
+}
+
+/// All, or the one that is asked for.
+fn namespaces(looks: &Looks) -> Result<Vec<Namespace>> {
+    let all = Namespaces::read();
+    let namespaces: Vec<Namespace> = all.all(looks.only()).collect();
+    match (looks.only(), &namespaces[..]) {
+        // Namespaces of others are not to be seen without root.
+        (Some(inode), []) if !nix::unistd::geteuid().is_root() => {
+            Err(Unable::NotPermitted(inode).into())
+        }
+        (Some(inode), []) => {
+            anyhow::bail!("no process lives in network namespace {inode}, and it has no name")
+        }
+        (None, []) => Err(Unable::NoProc.into()),
+        _ => Ok(namespaces),
+    }
+}

@@ -1,0 +1,83 @@
+//! `struct tcp_info` (include/uapi/linux/tcp.h), as far as it tells why a connection does not go
+//! on. It grows at its end from kernel to kernel: what is not there is unknown.
+
+use std::time::Duration;
+
+/// What the kernel tells of the progress of a full socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpInfo {
+    /// Retransmissions since the last acknowledgement that told something new.
+    pub retransmits: u8,
+    /// Window and keepalive probes since the last answer.
+    pub probes: u8,
+    /// How often the retransmission timeout, or the pause between window probes, was doubled.
+    pub backoff: u8,
+    /// The retransmission timeout, doubled as often as there were retransmissions.
+    pub rto: Duration,
+    /// Since the last ACK came; every segment after a SYN has one.
+    pub last_ack: Duration,
+    /// Bytes that were not sent yet, a FIN being one (Linux 4.6).
+    pub unsent: Option<u32>,
+    /// The peer's window, in bytes (Linux 5.4).
+    pub window: Option<u32>,
+}
+
+impl TcpInfo {
+    /// Reads it; `None` if it is cut off before the times.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let word = |at: usize| -> Option<u32> {
+            let word = bytes.get(at..at + 4)?;
+            Some(u32::from_ne_bytes(word.try_into().ok()?))
+        };
+        Some(Self {
+            retransmits: *bytes.get(2)?,
+            probes: *bytes.get(3)?,
+            backoff: *bytes.get(4)?,
+            rto: Duration::from_micros(word(8)?.into()),
+            last_ack: Duration::from_millis(word(56)?.into()),
+            unsent: word(144),
+            window: word(228),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes() -> Vec<u8> {
+        let mut bytes = vec![0; 248];
+        bytes[2..5].copy_from_slice(&[3, 1, 2]);
+        for (at, value) in [(8, 816_000), (56, 1234), (144, 991), (228, 60_000)] {
+            bytes[at..at + 4].copy_from_slice(&u32::to_ne_bytes(value));
+        }
+        bytes
+    }
+
+    #[test]
+    fn retransmissions_times_and_window_are_read() {
+        assert_eq!(
+            TcpInfo::read(&bytes()),
+            Some(TcpInfo {
+                retransmits: 3,
+                probes: 1,
+                backoff: 2,
+                rto: Duration::from_millis(816),
+                last_ack: Duration::from_millis(1234),
+                unsent: Some(991),
+                window: Some(60_000),
+            })
+        );
+    }
+
+    #[test]
+    fn an_older_kernel_does_not_know_the_window() {
+        let info = TcpInfo::read(&bytes()[..228]).unwrap();
+        assert_eq!((info.unsent, info.window), (Some(991), None));
+        let info = TcpInfo::read(&bytes()[..104]).unwrap();
+        assert_eq!((info.unsent, info.window), (None, None));
+        for length in 0..60 {
+            assert_eq!(TcpInfo::read(&bytes()[..length]), None, "{length}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Connections that stay too long in a state, and who is to blame. No I/O, no clock: a
+//! [`Suspect`] is what is known of a connection, a [`Diagnosis`] what is to be said of it.
+
+mod age;
+mod diagnosis;
+mod schedule;
+mod suspect;
+mod thresholds;
+mod verdict;
+mod watchlist;
+mod words;
+
+pub use self::{
+    age::{Evidence, Held, evidence},
+    diagnosis::{Diagnosis, Limit, Queues, diagnose},
+    suspect::Suspect,
+    thresholds::Thresholds,
+    verdict::Verdict,
+    watchlist::Watchlist,
+};

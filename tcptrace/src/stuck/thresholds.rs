@@ -1,0 +1,86 @@
+//! How long is too long.
+
+use std::time::Duration;
+
+use crate::track::State;
+
+/// The states in which a connection can be stuck, in the order of its life, and how long is usual
+/// there at the most.
+///
+/// Each state but two lasts a round trip when all is well. Three seconds without an answer to a
+/// SYN or SYN+ACK are two of them lost; five seconds for a FIN are more retransmissions than a
+/// network loses by accident. FIN_WAIT2 and CLOSE_WAIT last as long as a program takes to notice
+/// that the other has closed, which may be some seconds on a busy machine.
+const USUAL: [(State, Duration); 7] = [
+    (State::SynSent, Duration::from_secs(3)),
+    (State::SynRecv, Duration::from_secs(3)),
+    (State::FinWait1, Duration::from_secs(5)),
+    (State::FinWait2, Duration::from_secs(10)),
+    (State::CloseWait, Duration::from_secs(10)),
+    (State::LastAck, Duration::from_secs(5)),
+    (State::Closing, Duration::from_secs(5)),
+];
+
+/// How long a connection may stay in a state before it counts as stuck.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thresholds(Vec<(State, Duration)>);
+
+impl Thresholds {
+    /// The usual ones, or one for all states; of some states alone, if any are named.
+    #[must_use]
+    pub fn new(for_all: Option<Duration>, states: &[State]) -> Self {
+        Self(
+            USUAL
+                .into_iter()
+                .filter(|(state, _)| states.is_empty() || states.contains(state))
+                .map(|(state, usual)| (state, for_all.unwrap_or(usual)))
+                .collect(),
+        )
+    }
+
+    /// The threshold of a state; `None` if nothing is stuck there.
+    #[must_use]
+    pub fn of(&self, state: State) -> Option<Duration> {
+        self.0
+            .iter()
+            .find(|(watched, _)| *watched == state)
+            .map(|(_, threshold)| *threshold)
+    }
+
+    /// The states that are watched.
+    #[must_use]
+    pub fn states(&self) -> Vec<State> {
+        self.0.iter().map(|(state, _)| *state).collect()
+    }
+
+    /// The shortest; `None` if no state is watched.
+    #[must_use]
+    pub fn shortest(&self) -> Option<Duration> {
+        self.0.iter().map(|(_, threshold)| *threshold).min()
+    }
+
+    /// Whether a connection can be stuck in a state at all.
+    #[must_use]
+    pub fn is_watchable(state: State) -> bool {
+        USUAL.iter().any(|(watched, _)| *watched == state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_time_is_for_all_states_and_named_states_are_the_only_ones() {
+        let usual = Thresholds::new(None, &[]);
+        assert_eq!(usual.of(State::SynSent), Some(Duration::from_secs(3)));
+        assert_eq!(usual.of(State::CloseWait), Some(Duration::from_secs(10)));
+        assert_eq!(usual.of(State::Established), None);
+        assert_eq!(usual.shortest(), Some(Duration::from_secs(3)));
+        let one = Duration::from_secs(30);
+        let given = Thresholds::new(Some(one), &[State::LastAck]);
+        assert_eq!(given.of(State::LastAck), Some(one));
+        assert_eq!(given.of(State::SynSent), None);
+        assert_eq!(given.states(), [State::LastAck]);
+    }
+}

@@ -1,0 +1,244 @@
+//! Verdicts in words: what is seen, and what to do. Plain sentences, for one connection; what a
+//! verdict means in general is in the texts of `tcptrace explain`.
+
+use super::{Limit, Queues, Suspect, Verdict};
+use crate::{
+    snapshot::TimerKind,
+    track::{ExistingKind, State},
+};
+
+/// What is seen.
+pub(super) fn text(
+    suspect: &Suspect,
+    verdict: Verdict,
+    queues: &Queues,
+    setting: Option<Limit>,
+) -> String {
+    match verdict {
+        Verdict::NoAnswer => "The peer does not answer the SYN.".to_owned(),
+        Verdict::HalfOpen => half_open(suspect),
+        Verdict::AcceptQueueFull => accept_queue_full(suspect),
+        Verdict::DataAwaited => "The client is connected and has sent no data; the listener wants \
+                                 data before it accepts (TCP_DEFER_ACCEPT)."
+            .to_owned(),
+        Verdict::NotAcked => not_acked(suspect, queues),
+        Verdict::ZeroWindow => format!(
+            "The peer has closed its window: its program does not read, and {} and the FIN wait \
+             here.",
+            waiting(queues)
+        ),
+        Verdict::StillSending => format!(
+            "{} still go out in front of the FIN, and the peer acknowledges them.",
+            capital(&waiting(queues))
+        ),
+        Verdict::FinAwaited => fin_awaited(setting),
+        Verdict::HalfClosed => half_closed(suspect, queues),
+        Verdict::NotClosed => format!(
+            "The peer has closed. This process has read everything, up to the peer's FIN, and has \
+             not closed{}.",
+            unsent_too(queues)
+        ),
+        Verdict::NotRead => format!(
+            "The peer has closed, and this process does not notice: it has not read {}{}.",
+            match queues.unread {
+                Some(0) => "the end of the stream".to_owned(),
+                Some(unread) => format!("{} and the end of the stream", bytes(unread)),
+                None => "all that came".to_owned(),
+            },
+            unsent_too(queues)
+        ),
+        Verdict::NotAccepted => not_accepted(suspect),
+    }
+}
+
+/// What to do.
+pub(super) fn advice(suspect: &Suspect, verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::NoAnswer => {
+            "Is the peer up, is the address right, and does a firewall drop the SYNs? The program \
+             may give up sooner: a timeout of its own for connect(), or TCP_SYNCNT."
+        }
+        Verdict::HalfOpen => {
+            "Does the SYN+ACK find its way back (routes, firewalls)? Many of them from all over \
+             are a SYN flood: tcp_syncookies = 1 lets real clients in."
+        }
+        Verdict::AcceptQueueFull | Verdict::NotAccepted => {
+            "The program that listens must call accept() faster, or is it stopped? A larger \
+             backlog in listen(), and somaxconn, help against bursts only."
+        }
+        Verdict::DataAwaited => {
+            "A client that waits for the server to speak first waits in vain: take \
+             TCP_DEFER_ACCEPT off that listener. Otherwise leave it alone."
+        }
+        Verdict::NotAcked => match suspect.state {
+            State::LastAck => {
+                "The peer, or a firewall in between, has forgotten the connection, mostly as this \
+                 side closed so late: look how long it was in CLOSE_WAIT before."
+            }
+            State::Closing => {
+                "Is the peer still there? Both sides closed at the same moment: the same timeout \
+                 on both is often the cause, give them different ones."
+            }
+            _ => {
+                "Is the peer still there, and does a firewall in between still know the \
+                 connection? It ends by itself; nothing here holds it."
+            }
+        },
+        Verdict::ZeroWindow => {
+            "Look at the program at the other end: it hangs, or reads too slowly. To throw the \
+             rest away: SO_LINGER {1, 0} before close()."
+        }
+        Verdict::StillSending => "Nothing is wrong: the network or the peer is slow. Wait.",
+        Verdict::FinAwaited => {
+            "The program at the other end has not closed: look for CLOSE_WAIT there. This one \
+             ends by itself."
+        }
+        Verdict::HalfClosed => {
+            "shutdown() alone leaves it so for ever if the peer does not close: this program must \
+             close(), or have a timeout. tcp_fin_timeout does nothing about it."
+        }
+        Verdict::NotClosed => {
+            "A bug in this program: it must close() when read() gives 0. No setting ends it. \
+             `ss -K` or the program's end does."
+        }
+        Verdict::NotRead => {
+            "This program hangs, or has forgotten the connection: it must read() to the end, and \
+             close(). No setting ends it."
+        }
+    }
+}
+
+fn half_open(suspect: &Suspect) -> String {
+    if suspect.kind != ExistingKind::Request {
+        return "Both sides sent a SYN, and the ACK of ours does not come.".to_owned();
+    }
+    let mut text = "The client does not complete the handshake: no ACK for our SYN+ACK".to_owned();
+    if let Some(listening) = suspect.listening {
+        text += &format!(
+            ". {} half open at this port, {} of {} wait for accept()",
+            listening.half_open, listening.queue, listening.backlog
+        );
+    }
+    if let Some(cookies) = suspect.settings.syncookies {
+        text += &format!("; tcp_syncookies = {cookies}");
+    }
+    text + "."
+}
+
+fn accept_queue_full(suspect: &Suspect) -> String {
+    let (queue, backlog) = suspect
+        .listening
+        .map_or((0, 0), |listening| (listening.queue, listening.backlog));
+    format!(
+        "The accept queue is full: {queue} wait, for a backlog of {backlog}. The program does not \
+         accept(), and the client's ACK is dropped."
+    )
+}
+
+fn not_accepted(suspect: &Suspect) -> String {
+    let mut text =
+        "The peer has connected and closed, and no process has accepted it yet".to_owned();
+    if let Some(listening) = suspect.listening {
+        text += &format!(
+            ": {} wait in the accept queue, for a backlog of {}",
+            listening.queue, listening.backlog
+        );
+    }
+    text + "."
+}
+
+fn not_acked(suspect: &Suspect, queues: &Queues) -> String {
+    let what = match (queues.unacked, queues.unsent) {
+        (Some(0) | None, Some(0) | None) => "our FIN".to_owned(),
+        _ => format!("{} in front of our FIN", waiting(queues)),
+    };
+    let closed = match suspect.state {
+        State::Closing => "Both sides closed at once, and the peer does not acknowledge",
+        State::LastAck => "The peer closed first, and does not acknowledge",
+        _ => "The peer does not acknowledge",
+    };
+    let window = match queues.zero_window {
+        Some(true) => "; its window is closed, and it answers no probes",
+        _ => "",
+    };
+    format!("{closed} {what}{window}.")
+}
+
+fn fin_awaited(setting: Option<Limit>) -> String {
+    let mut text =
+        "This side has closed and the peer knows; the peer has not closed yet".to_owned();
+    match setting {
+        Some(Limit {
+            name: "TCP_LINGER2",
+            ..
+        }) => {
+            text += ". Its timer runs longer than tcp_fin_timeout says: TCP_LINGER2 of that \
+                     socket, or the setting was another when it closed";
+        }
+        Some(Limit {
+            value: Some(timeout @ 61..),
+            ..
+        }) => {
+            let half = timeout - 60;
+            text += &format!(
+                ". tcp_fin_timeout = {timeout} is really 2 x ({timeout} - 60) = {} s",
+                u64::from(half) * 2
+            );
+        }
+        _ => {}
+    }
+    text + "."
+}
+
+fn half_closed(suspect: &Suspect, queues: &Queues) -> String {
+    let unread = match queues.unread {
+        Some(unread @ 1..) => format!("; {} are unread", bytes(unread)),
+        _ => String::new(),
+    };
+    let timer = match suspect.timer.map(|timer| timer.kind) {
+        Some(TimerKind::Keepalive) => "Only keepalive's timer runs",
+        _ => "No timer runs",
+    };
+    format!(
+        "This process has called shutdown() and not close(), and the peer has not closed{unread}. \
+         {timer}."
+    )
+}
+
+/// What waits to be sent or acknowledged.
+fn waiting(queues: &Queues) -> String {
+    match (queues.unacked, queues.unsent) {
+        (Some(unacked @ 1..), Some(unsent @ 1..)) => {
+            format!(
+                "{} unacknowledged and {} unsent",
+                bytes(unacked),
+                bytes(unsent)
+            )
+        }
+        (Some(unacked @ 1..), _) => format!("{} unacknowledged", bytes(unacked)),
+        (_, Some(unsent @ 1..)) => format!("{} unsent", bytes(unsent)),
+        _ => "data".to_owned(),
+    }
+}
+
+fn unsent_too(queues: &Queues) -> String {
+    match (queues.unacked, queues.unsent) {
+        (Some(0) | None, Some(0) | None) => String::new(),
+        _ => format!("; {}", waiting(queues)),
+    }
+}
+
+fn bytes(count: u32) -> String {
+    match count {
+        1 => "1 byte".to_owned(),
+        count => format!("{count} bytes"),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}

@@ -1,0 +1,62 @@
+//! Connections that are stuck as JSON: one object a line.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{ShownStuck, StuckView, row::StuckRow};
+use crate::{
+    kernel::Clock,
+    view::{End, Json, Start, Surroundings, TimeFormat, View as _},
+};
+
+/// Writes JSON lines.
+pub struct StuckJson<W: Write> {
+    /// What all live commands write alike.
+    json: Json<W>,
+    time: TimeFormat,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "stuck")]
+struct StuckLine<'a> {
+    #[serde(flatten)]
+    row: StuckRow<'a>,
+}
+
+impl<W: Write> StuckJson<W> {
+    /// Writes to `out`, which should be buffered.
+    pub fn new(out: W) -> Self {
+        Self {
+            json: Json::new(out),
+            time: TimeFormat::rfc3339(),
+        }
+    }
+}
+
+impl<W: Write> StuckView for StuckJson<W> {
+    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
+        self.json.start(start, clock)
+    }
+
+    fn stuck(&mut self, it: &ShownStuck, around: &mut Surroundings<'_>) -> io::Result<()> {
+        let row = StuckRow::new(it, around, &mut self.time);
+        self.json.line(&StuckLine { row })
+    }
+
+    fn lost(&mut self, events: u64) -> io::Result<()> {
+        self.json.lost(events)
+    }
+
+    fn tells_losses(&self) -> bool {
+        true
+    }
+
+    fn end(&mut self, end: &End) -> io::Result<()> {
+        self.json.end(end)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.json.flush()
+    }
+}

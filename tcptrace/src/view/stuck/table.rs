@@ -1,0 +1,263 @@
+//! Connections that are stuck as a table for people: one line a connection, and below it why, how
+//! long still, and what to do.
+
+use std::{
+    fmt::{self, Write as _},
+    io::{self, Write},
+};
+
+use anstyle::Style;
+
+use super::{ShownStuck, StuckView};
+use crate::{
+    kernel::Clock,
+    stuck::{Diagnosis, Held, Limit, Verdict},
+    view::{
+        Palette, Start, Surroundings,
+        address::{Address, IPV4, IPV6},
+        duration::Human,
+        line::Line,
+        process::Process,
+    },
+};
+
+/// The longest name of a state that is watched.
+const STATE: usize = 10;
+/// A duration, with `>=` before it.
+const HELD: usize = 8;
+const DESCRIPTOR: usize = 4;
+/// Text is not wider than that, however wide the terminal is: it would be hard to read.
+const WIDEST_TEXT: usize = 100;
+const INDENT: &str = "  ";
+
+/// Which columns there are, and how wide, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Layout {
+    address: usize,
+    process: usize,
+    descriptor: bool,
+    /// Lines are cut there.
+    width: usize,
+}
+
+impl Layout {
+    /// For a terminal of so many columns, or a file (`None`), where nothing is cut.
+    fn new(columns: Option<usize>) -> Self {
+        let mut layout = Self {
+            address: IPV4,
+            process: 15,
+            descriptor: true,
+            width: columns.unwrap_or(usize::MAX),
+        };
+        let Some(width) = columns else {
+            return layout;
+        };
+        layout.process = 11;
+        if layout.needs() > width {
+            layout.descriptor = false;
+        }
+        let mut room = width.saturating_sub(layout.needs());
+        let more = room.min(23 - layout.process);
+        layout.process += more;
+        room -= more;
+        layout.address += (room / 2).min(IPV6 - IPV4);
+        layout
+    }
+
+    fn needs(&self) -> usize {
+        let descriptor = if self.descriptor { DESCRIPTOR + 1 } else { 0 };
+        STATE + 1 + HELD + 2 * (1 + self.address) + 1 + self.process + descriptor
+    }
+
+    fn text_width(&self) -> usize {
+        self.width.clamp(20, WIDEST_TEXT)
+    }
+}
+
+/// Writes a table.
+pub struct StuckTable<W: Write> {
+    out: W,
+    palette: Palette,
+    ascii: bool,
+    columns: Box<dyn FnMut() -> Option<usize>>,
+    layout: Layout,
+    line: Line,
+    header_due: bool,
+}
+
+impl<W: Write> StuckTable<W> {
+    /// Writes to `out`, which should be buffered. `columns` tells the width of the terminal,
+    /// whenever asked.
+    pub fn new(
+        out: W,
+        palette: Palette,
+        ascii: bool,
+        mut columns: impl FnMut() -> Option<usize> + 'static,
+    ) -> Self {
+        let layout = Layout::new(columns());
+        Self {
+            out,
+            palette,
+            ascii,
+            columns: Box::new(columns),
+            layout,
+            line: Line::default(),
+            header_due: true,
+        }
+    }
+
+    fn header(&mut self) -> io::Result<()> {
+        let (layout, line, style) = (self.layout, &mut self.line, self.palette.header());
+        line.clear(layout.width);
+        line.column(style, STATE, "STATE");
+        line.right(style, HELD, "HELD");
+        line.column(style, layout.address, "LOCAL");
+        line.column(style, layout.address, "REMOTE");
+        line.column(style, layout.process, "PROCESS");
+        if layout.descriptor {
+            line.right(style, DESCRIPTOR, "FD");
+        }
+        line.write(&mut self.out)
+    }
+
+    fn connection(&mut self, shown: &ShownStuck) -> io::Result<()> {
+        let (layout, palette, ascii) = (self.layout, self.palette, self.ascii);
+        let (it, line, plain) = (&shown.connection, &mut self.line, Style::new());
+        line.clear(layout.width);
+        line.column(palette.state(it.state), STATE, it.state);
+        let held = HeldFor {
+            held: shown.held,
+            ascii,
+        };
+        line.right(plain, HELD, held);
+        let width = if layout.width == usize::MAX {
+            IPV6
+        } else {
+            layout.address
+        };
+        for end in [it.tuple.local, it.tuple.remote] {
+            line.column(plain, layout.address, Address { end, width, ascii });
+        }
+        let process = Process {
+            owner: &it.owner,
+            width: layout.process,
+        };
+        line.column(plain, layout.process, process);
+        if layout.descriptor {
+            match shown.descriptor {
+                Some(descriptor) => line.right(plain, DESCRIPTOR, descriptor),
+                None => line.right(palette.faint(), DESCRIPTOR, "-"),
+            }
+        }
+        line.write(&mut self.out)
+    }
+
+    /// Fills lines with a text.
+    fn paragraph(&mut self, style: Style, text: &str, hanging: &str) -> io::Result<()> {
+        let text = if self.ascii {
+            text.replace('→', "->").replace('µ', "u")
+        } else {
+            text.to_owned()
+        };
+        let options = textwrap::Options::new(self.layout.text_width())
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .initial_indent(INDENT)
+            .subsequent_indent(hanging);
+        for line in textwrap::wrap(&text, options) {
+            writeln!(self.out, "{style}{line}{style:#}")?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> StuckView for StuckTable<W> {
+    fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn stuck(&mut self, it: &ShownStuck, _: &mut Surroundings<'_>) -> io::Result<()> {
+        if std::mem::take(&mut self.header_due) {
+            self.header()?;
+        }
+        self.connection(it)?;
+        let why = &it.diagnosis;
+        let text = format!("{}: {}", why.verdict, why.text);
+        self.paragraph(Style::new(), &text, INDENT)?;
+        if let Some(text) = limit(why, self.ascii) {
+            self.paragraph(Style::new(), &text, INDENT)?;
+        }
+        let advice = format!("→ {}", why.advice);
+        self.paragraph(self.palette.faint(), &advice, "    ")
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let layout = Layout::new((self.columns)());
+        if layout != self.layout {
+            self.layout = layout;
+            self.header_due = true;
+        }
+        self.out.flush()
+    }
+}
+
+/// What limits it, and how long still.
+fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
+    let mut parts = Vec::new();
+    if let Some(Limit { name, value }) = why.setting {
+        let mut part = name.to_owned();
+        if let Some(value) = value {
+            // Writing to a string does not fail.
+            let _ = write!(part, " = {value}{}", unit(name));
+            if (name, value) == ("tcp_orphan_retries", 0) {
+                part.push_str(" (which means 8)");
+            }
+        }
+        parts.push(part);
+    }
+    match (why.retries, why.most_retries) {
+        (Some(so_far), Some(most)) => parts.push(format!("sent again {so_far} of {most} times")),
+        (Some(so_far), None) => parts.push(format!("sent again {so_far} times")),
+        _ => {}
+    }
+    if let Some(left) = why.remaining {
+        let ns = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+        parts.push(format!("over in about {}", Human { ns, ascii }));
+    }
+    if parts.is_empty() {
+        return match why.verdict {
+            Verdict::StillSending => None,
+            Verdict::ZeroWindow => Some("No setting limits it while the peer answers.".to_owned()),
+            _ => Some("No setting limits it.".to_owned()),
+        };
+    }
+    Some(parts.join("; ") + ".")
+}
+
+fn unit(setting: &str) -> &'static str {
+    match setting {
+        "tcp_fin_timeout" => " s",
+        _ => "",
+    }
+}
+
+/// How long, with `≥` where it may be longer.
+struct HeldFor {
+    held: Held,
+    ascii: bool,
+}
+
+impl fmt::Display for HeldFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(ns) = self.held.ns else {
+            return f.write_str("-");
+        };
+        if self.held.at_least {
+            f.write_str(if self.ascii { ">=" } else { "≥" })?;
+        }
+        let human = Human {
+            ns,
+            ascii: self.ascii,
+        };
+        human.fmt(f)
+    }
+}
