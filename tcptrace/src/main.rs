@@ -6,7 +6,9 @@ use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 use cli::Invocation;
-use tcptrace::{commands, explain::UnknownWord, kernel::KernelError, snapshot::Unable};
+use tcptrace::{
+    commands, explain::UnknownWord, kernel::KernelError, snapshot::Unable, stuck::NotWatched,
+};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -60,7 +62,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("tcptrace: {error:#}");
     ExitCode::from(if error.is::<KernelError>() || error.is::<Unable>() {
         UNABLE
-    } else if error.is::<UnknownWord>() {
+    } else if error.is::<UnknownWord>() || error.is::<NotWatched>() {
         USAGE
     } else {
         FAILED

@@ -30,6 +30,7 @@ fn help_tells_of_every_option_and_exit_status() {
     let help = stdout(&["--help"]);
     for word in [
         "watch",
+        "stuck",
         "explain",
         "doctor",
         "schema",
@@ -99,6 +100,12 @@ fn wrong_usage_is_one_line_that_says_what_would_be_right() {
         ),
         (&["list", "-s", "listen"], "listen", "list"),
         (&["list", "--state", "up"], "'up' is no TCP state", "LISTEN"),
+        (
+            &["stuck", "-d", "0", "-s", "time-wait"],
+            "stuck in TIME_WAIT",
+            "CLOSE_WAIT",
+        ),
+        (&["stuck", "--for", "long"], "long", "10s"),
         (&["--prot", "80"], "--prot", "--port"),
         (&["wach"], "wach", "watch"),
         (&["shema"], "shema", "schema"),

@@ -65,6 +65,8 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
             "--test",
             "scenarios",
             "--test",
+            "verdicts",
+            "--test",
             "properties",
             "--test",
             "cli",

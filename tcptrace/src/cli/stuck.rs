@@ -10,6 +10,8 @@ use super::{LiveArgs, duration};
 /// Options of `tcptrace stuck`.
 #[derive(Args, Debug)]
 #[command(
+    mut_arg("state", |it| it.help("Only these states: close-wait, FIN_WAIT2, …")),
+    mut_arg("duration", |it| it.help("Stop after that long: 10s, 5m, 1h30m; 0 looks once")),
     after_help = "Too long is, where --for does not say otherwise: 3 s in SYN_SENT and SYN_RECV, 5 s \
                   in FIN_WAIT1, LAST_ACK and CLOSING, 10 s in FIN_WAIT2 and CLOSE_WAIT. What began \
                   before the trace has been there \"at least\" (>=) so long; -d 0 looks once, loads \

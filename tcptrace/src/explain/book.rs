@@ -13,6 +13,8 @@ pub enum Kind {
     Reason,
     /// More than the reason.
     Detail,
+    /// Why a connection does not go on.
+    Verdict,
     /// A sysctl, a socket option, or a constant of the kernel.
     Setting,
     /// A counter of /proc/net/netstat.
@@ -21,11 +23,12 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order in which they are listed.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Topic,
         Self::State,
         Self::Reason,
         Self::Detail,
+        Self::Verdict,
         Self::Setting,
         Self::Counter,
     ];
@@ -38,6 +41,7 @@ impl Kind {
             Self::State => "States",
             Self::Reason => "Reasons",
             Self::Detail => "Details of a reason",
+            Self::Verdict => "Verdicts on connections that are stuck",
             Self::Setting => "Settings",
             Self::Counter => "Counters",
         }
@@ -51,6 +55,7 @@ impl Kind {
             Self::State => "state",
             Self::Reason => "reason",
             Self::Detail => "detail of a reason",
+            Self::Verdict => "verdict",
             Self::Setting => "setting",
             Self::Counter => "counter",
         }
@@ -62,6 +67,7 @@ impl Kind {
             Self::State => include_str!("texts/states.toml"),
             Self::Reason => include_str!("texts/reasons.toml"),
             Self::Detail => include_str!("texts/details.toml"),
+            Self::Verdict => include_str!("texts/verdicts.toml"),
             Self::Setting => include_str!("texts/settings.toml"),
             Self::Counter => include_str!("texts/counters.toml"),
         }
@@ -83,7 +89,7 @@ pub struct Entry {
     pub line: String,
     /// What it is or means.
     pub what: String,
-    /// Who is in a state, and why.
+    /// Who is in a state, and why; of a verdict, who is to blame.
     pub who: Option<String>,
     /// How one gets out of a state.
     pub ends: Option<String>,
@@ -179,7 +185,10 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::track::{Detail, Reason, State};
+    use crate::{
+        stuck::Verdict,
+        track::{Detail, Reason, State},
+    };
 
     fn names(kind: Kind) -> Vec<String> {
         let book = Book::read().unwrap();
@@ -187,10 +196,19 @@ mod tests {
     }
 
     #[test]
-    fn every_state_reason_and_detail_is_explained_and_nothing_else() {
+    fn every_state_reason_detail_and_verdict_is_explained_and_nothing_else() {
         assert_eq!(names(Kind::State), State::ALL.map(State::name));
         assert_eq!(names(Kind::Reason), Reason::ALL.map(Reason::name));
         assert_eq!(names(Kind::Detail), Detail::ALL.map(Detail::name));
+        assert_eq!(names(Kind::Verdict), Verdict::ALL.map(Verdict::name));
+    }
+
+    #[test]
+    fn a_verdict_tells_who_is_to_blame_and_what_to_do() {
+        for entry in Book::read().unwrap().of(Kind::Verdict) {
+            assert!(entry.who.is_some(), "{}", entry.name);
+            assert!(entry.many.is_some(), "{}", entry.name);
+        }
     }
 
     #[test]

@@ -56,11 +56,12 @@ pub fn page(entry: &Entry, look: Look) -> String {
 }
 
 fn parts(entry: &Entry) -> Vec<(&'static str, String)> {
-    let (what, many) = match entry.kind() {
-        Kind::State => ("What it is", "When there are many"),
-        Kind::Setting => ("What it does", "When there are many"),
-        Kind::Topic => ("How it goes", "When there are many"),
-        _ => ("What it means", "When it comes often"),
+    let (what, who, many) = match entry.kind() {
+        Kind::State => ("What it is", "Who is in it", "When there are many"),
+        Kind::Setting => ("What it does", "Who is in it", "When there are many"),
+        Kind::Topic => ("How it goes", "Who is in it", "When there are many"),
+        Kind::Verdict => ("What it means", "Who is to blame", "What to do"),
+        _ => ("What it means", "Who is in it", "When it comes often"),
     };
     let usual = entry.default.as_ref().map(|value| match &entry.unit {
         Some(unit) => format!("{value} {unit}"),
@@ -68,7 +69,7 @@ fn parts(entry: &Entry) -> Vec<(&'static str, String)> {
     });
     [
         (what, Some(entry.what.clone())),
-        ("Who is in it", entry.who.clone()),
+        (who, entry.who.clone()),
         ("How it ends", entry.ends.clone()),
         ("How long", entry.lasts.clone()),
         (many, entry.many.clone()),

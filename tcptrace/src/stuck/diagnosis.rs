@@ -8,7 +8,7 @@ use super::{
     words,
 };
 use crate::{
-    snapshot::{TcpInfo, TimerKind},
+    snapshot::{TcpInfo, Timer, TimerKind},
     track::{ExistingKind, State},
 };
 
@@ -140,14 +140,15 @@ fn of_request(suspect: &Suspect) -> Verdict {
     match suspect.timer {
         // Its timer ran out, and yet the SYN+ACK was not sent again: the third ACK has come
         // (`syn_ack_recalc()`, net/ipv4/inet_connection_sock.c).
-        Some(timer)
-            if timer.retries == 0
-                && schedule::request_timeouts(0, timer.remaining.saturating_sub(JIFFIES)) > 0 =>
-        {
-            Verdict::DataAwaited
-        }
+        Some(timer) if timeouts(timer) > timer.retries.into() => Verdict::DataAwaited,
         _ => Verdict::HalfOpen,
     }
+}
+
+/// How often the timer of a half-open connection has run out.
+fn timeouts(timer: Timer) -> u32 {
+    let left = timer.remaining.saturating_sub(JIFFIES);
+    schedule::request_timeouts(timer.retries.into(), left)
 }
 
 fn of_fin(suspect: &Suspect, queues: &Queues) -> Verdict {
@@ -187,6 +188,12 @@ fn course(suspect: &Suspect, verdict: Verdict) -> Course {
                 outlook,
             )
         }
+        // SYNs that crossed: `tcp_write_timeout()` counts them as SYNs.
+        Verdict::HalfOpen if suspect.kind != ExistingKind::Request => Course::of(
+            limit("tcp_syn_retries", settings.syn_retries),
+            suspect.info.map(|info| info.retransmits.into()),
+            None,
+        ),
         Verdict::HalfOpen | Verdict::AcceptQueueFull => {
             let retries = timer.map(|timer| u32::from(timer.retries));
             let outlook =

@@ -14,7 +14,7 @@ pub use self::{
     age::{Evidence, Held, evidence},
     diagnosis::{Diagnosis, Limit, Queues, diagnose},
     suspect::Suspect,
-    thresholds::Thresholds,
+    thresholds::{NotWatched, Thresholds},
     verdict::Verdict,
     watchlist::Watchlist,
 };

@@ -132,8 +132,9 @@ pub(super) fn request(
 ) -> Option<Outlook> {
     let retries = settings.synack_retries?;
     let most = longest(settings);
+    let timeouts = request_timeouts(retransmits, until_next);
     let remaining = until_next
-        + (retransmits + 1..=retries.min(ENDLESS))
+        + (timeouts + 1..=retries.min(ENDLESS))
             .map(|times| doubled(INITIAL, times, most))
             .sum::<Duration>();
     Some(Outlook {
@@ -244,7 +245,7 @@ pub(super) fn probes(
         if (!alive && backoff >= retries) || sent >= retries || made >= ENDLESS {
             return Some(Outlook {
                 remaining,
-                most: made,
+                most: if answers { made } else { sent },
             });
         }
         made += 1;

@@ -21,21 +21,32 @@ const USUAL: [(State, Duration); 7] = [
     (State::Closing, Duration::from_secs(5)),
 ];
 
+/// Nothing gets stuck in that state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nothing gets stuck in {0}; the states to watch are {names}", names = USUAL.map(|(state, _)| state.name()).join(" "))]
+pub struct NotWatched(State);
+
 /// How long a connection may stay in a state before it counts as stuck.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thresholds(Vec<(State, Duration)>);
 
 impl Thresholds {
     /// The usual ones, or one for all states; of some states alone, if any are named.
-    #[must_use]
-    pub fn new(for_all: Option<Duration>, states: &[State]) -> Self {
-        Self(
+    ///
+    /// # Errors
+    /// When a state is named in which nothing gets stuck.
+    pub fn new(for_all: Option<Duration>, states: &[State]) -> Result<Self, NotWatched> {
+        let watched = |state: &State| USUAL.iter().any(|(watched, _)| watched == state);
+        if let Some(state) = states.iter().find(|state| !watched(state)) {
+            return Err(NotWatched(*state));
+        }
+        Ok(Self(
             USUAL
                 .into_iter()
                 .filter(|(state, _)| states.is_empty() || states.contains(state))
                 .map(|(state, usual)| (state, for_all.unwrap_or(usual)))
                 .collect(),
-        )
+        ))
     }
 
     /// The threshold of a state; `None` if nothing is stuck there.
@@ -58,12 +69,6 @@ impl Thresholds {
     pub fn shortest(&self) -> Option<Duration> {
         self.0.iter().map(|(_, threshold)| *threshold).min()
     }
-
-    /// Whether a connection can be stuck in a state at all.
-    #[must_use]
-    pub fn is_watchable(state: State) -> bool {
-        USUAL.iter().any(|(watched, _)| *watched == state)
-    }
 }
 
 #[cfg(test)]
@@ -72,15 +77,17 @@ mod tests {
 
     #[test]
     fn one_time_is_for_all_states_and_named_states_are_the_only_ones() {
-        let usual = Thresholds::new(None, &[]);
+        let usual = Thresholds::new(None, &[]).unwrap();
         assert_eq!(usual.of(State::SynSent), Some(Duration::from_secs(3)));
         assert_eq!(usual.of(State::CloseWait), Some(Duration::from_secs(10)));
         assert_eq!(usual.of(State::Established), None);
         assert_eq!(usual.shortest(), Some(Duration::from_secs(3)));
         let one = Duration::from_secs(30);
-        let given = Thresholds::new(Some(one), &[State::LastAck]);
+        let given = Thresholds::new(Some(one), &[State::LastAck]).unwrap();
         assert_eq!(given.of(State::LastAck), Some(one));
         assert_eq!(given.of(State::SynSent), None);
         assert_eq!(given.states(), [State::LastAck]);
+        let wrong = Thresholds::new(None, &[State::LastAck, State::TimeWait]).unwrap_err();
+        assert!(wrong.to_string().contains("stuck in TIME_WAIT"), "{wrong}");
     }
 }

@@ -190,7 +190,8 @@ mod tests {
     }
 
     fn list() -> Watchlist {
-        Watchlist::new(Thresholds::new(Some(Duration::from_secs(10)), &[]))
+        let ten = Duration::from_secs(10);
+        Watchlist::new(Thresholds::new(Some(ten), &[]).unwrap())
     }
 
     fn held(seconds: u64) -> Evidence {

@@ -58,6 +58,10 @@ pub(super) fn advice(suspect: &Suspect, verdict: Verdict) -> &'static str {
             "Is the peer up, is the address right, and does a firewall drop the SYNs? The program \
              may give up sooner: a timeout of its own for connect(), or TCP_SYNCNT."
         }
+        // Both sides opened: there is no listener, nor a flood.
+        Verdict::HalfOpen if suspect.kind != ExistingKind::Request => {
+            "Is the peer still there, and does a firewall drop what it sends?"
+        }
         Verdict::HalfOpen => {
             "Does the SYN+ACK find its way back (routes, firewalls)? Many of them from all over \
              are a SYN flood: tcp_syncookies = 1 lets real clients in."
@@ -150,7 +154,7 @@ fn not_accepted(suspect: &Suspect) -> String {
 fn not_acked(suspect: &Suspect, queues: &Queues) -> String {
     let what = match (queues.unacked, queues.unsent) {
         (Some(0) | None, Some(0) | None) => "our FIN".to_owned(),
-        _ => format!("{} in front of our FIN", waiting(queues)),
+        _ => format!("what was sent: {} in front of our FIN", waiting(queues)),
     };
     let closed = match suspect.state {
         State::Closing => "Both sides closed at once, and the peer does not acknowledge",

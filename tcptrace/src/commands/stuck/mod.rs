@@ -41,15 +41,17 @@ pub struct StuckOptions {
 /// Shows the connections that are stuck, and those that get stuck, until something ends it.
 ///
 /// # Errors
-/// When this machine can't be traced, or the output not be written.
+/// When a state is asked for in which nothing gets stuck, this machine can't be traced, or the
+/// output not be written.
 pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     let filter = &options.live.filter;
-    let thresholds = Thresholds::new(options.held_for, &filter.states);
+    let thresholds = Thresholds::new(options.held_for, &filter.states)?;
     let looks = Looks::new(filter.clone(), thresholds.states());
     let mut view = view(options);
     let mut lines = Lines::new(options.count);
     if options.live.limit.duration.is_some_and(|it| it.is_zero()) {
-        return once::look(looks, &thresholds, &mut *view, &mut lines);
+        let for_people = options.output == Output::Table;
+        return once::look(looks, &thresholds, &mut *view, &mut lines, for_people);
     }
     let mut live_options = options.live.clone();
     // Who has a connection, and in which state it is, changes while it is watched.

@@ -14,13 +14,15 @@ use crate::{
 };
 
 /// Shows those that have been in their state for too long, as far as the kernel tells, and those
-/// of which it tells nothing.
+/// of which it tells nothing. `for_people`: says so if there is none.
 pub(super) fn look(
     mut looks: Looks,
     thresholds: &Thresholds,
     view: &mut dyn StuckView,
     lines: &mut Lines,
+    for_people: bool,
 ) -> Result<Outcome> {
+    let mut passing = 0_usize;
     let began = Instant::now();
     let clock = Clock::new();
     let mut cgroups = Cgroups::new();
@@ -66,15 +68,16 @@ pub(super) fn look(
                         .and_then(|held| u64::try_from(held.as_nanos()).ok()),
                     at_least: true,
                 };
-                evidence
-                    .longest()
-                    .is_none_or(|longest| longest >= threshold)
-                    .then_some(Found {
-                        connection,
-                        held,
-                        suspect,
-                        inode: socket.found.inode,
-                    })
+                if evidence.longest().is_some_and(|it| it < threshold) {
+                    passing += 1;
+                    return None;
+                }
+                Some(Found {
+                    connection,
+                    held,
+                    suspect,
+                    inode: socket.found.inode,
+                })
             })
             .collect();
         let mut shown = looks.diagnose(found, now, &mut cgroups);
@@ -99,7 +102,21 @@ pub(super) fn look(
     };
     view.end(&end)?;
     view.flush()?;
+    if for_people && lines.shown() == 0 {
+        eprintln!("tcptrace: nothing is stuck{}", among(passing));
+    }
     Ok(Outcome { code: 0, end })
+}
+
+/// Those that are in such a state, and not for long.
+fn among(passing: usize) -> String {
+    match passing {
+        0 => String::new(),
+        1 => ": one connection is in a state that should be short, and not for long".to_owned(),
+        many => {
+            format!(": {many} connections are in states that should be short, and not for long")
+        }
+    }
 }
 
 /// By state, the longest first.

@@ -208,9 +208,12 @@ fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
         if let Some(value) = value {
             // Writing to a string does not fail.
             let _ = write!(part, " = {value}{}", unit(name));
-            if (name, value) == ("tcp_orphan_retries", 0) {
-                part.push_str(" (which means 8)");
-            }
+            part.push_str(match (name, value) {
+                ("tcp_orphan_retries", 0) => " (which means 8)",
+                // Nothing tells whether that socket has set it.
+                ("tcp_fin_timeout", _) => " (or TCP_LINGER2)",
+                _ => "",
+            });
         }
         parts.push(part);
     }
@@ -222,6 +225,10 @@ fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
     if let Some(left) = why.remaining {
         let ns = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
         parts.push(format!("over in about {}", Human { ns, ascii }));
+    }
+    if why.verdict == Verdict::DataAwaited {
+        // Its text says all there is.
+        return None;
     }
     if parts.is_empty() {
         return match why.verdict {
