@@ -21,6 +21,7 @@ mod resets;
 mod schema;
 mod sockets;
 mod stats;
+mod stuck;
 mod teardown;
 mod time_wait;
 mod timeouts;

@@ -459,6 +459,17 @@ impl Raw {
         rest
     }
 
+    /// Waits until it ends by itself; returns what it had still to say.
+    pub fn ended(mut self) -> String {
+        let mut rest = String::new();
+        self.output
+            .read_to_string(&mut rest)
+            .expect("the rest of the output");
+        let status = wait(&mut self.child, Instant::now() + START_LIMIT);
+        assert!(status.is_some_and(|status| status.success()), "{status:?}");
+        rest
+    }
+
     /// Nobody reads any more; the process is given back.
     pub fn hang_up(self) -> Child {
         self.child

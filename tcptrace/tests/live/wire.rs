@@ -31,6 +31,7 @@ pub const ACK: u8 = 16;
 /// How long a segment of the kernel's is waited for: two retransmissions of a SYN.
 const LIMIT: Duration = Duration::from_secs(5);
 const DEVICE: &str = "wire";
+const WINDOW: u16 = 60_000;
 const TCP: u8 = 6;
 
 /// A wire to peers that say nothing by themselves.
@@ -62,6 +63,8 @@ pub struct Peer<'w> {
     pub seq: u32,
     /// The next that the peer wants.
     pub ack: u32,
+    /// How much the peer takes.
+    pub window: u16,
 }
 
 impl Wire {
@@ -139,6 +142,7 @@ impl Wire {
                 host: syn.from,
                 seq: 1000,
                 ack,
+                window: WINDOW,
             },
             syn,
         )
@@ -166,6 +170,7 @@ impl Wire {
             host,
             seq: 1000,
             ack: 0,
+            window: WINDOW,
         };
         peer.send_data(SYN, data);
         let answer = peer.receive(SYN | ACK);
@@ -249,7 +254,7 @@ impl Peer<'_> {
         segment.extend(self.seq.to_be_bytes());
         segment.extend(if flags & ACK == 0 { 0 } else { self.ack }.to_be_bytes());
         segment.extend([5 << 4, flags]);
-        segment.extend(60_000_u16.to_be_bytes());
+        segment.extend(self.window.to_be_bytes());
         segment.extend([0; 4]);
         segment.extend_from_slice(data);
         self.wire.send(TCP, &mut segment, 16);

@@ -23,6 +23,7 @@ pub(super) fn look(
     for_people: bool,
 ) -> Result<Outcome> {
     let mut passing = 0_usize;
+    let mut unknown_owners = 0_usize;
     let began = Instant::now();
     let clock = Clock::new();
     let mut cgroups = Cgroups::new();
@@ -82,6 +83,10 @@ pub(super) fn look(
             .collect();
         let mut shown = looks.diagnose(found, now, &mut cgroups);
         shown.sort_by_key(order);
+        unknown_owners += shown
+            .iter()
+            .filter(|it| it.suspect.owned && it.connection.owner.process.is_none())
+            .count();
         for it in &shown {
             if lines.are_enough() {
                 break;
@@ -102,6 +107,12 @@ pub(super) fn look(
     };
     view.end(&end)?;
     view.flush()?;
+    if unknown_owners > 0 && !nix::unistd::geteuid().is_root() {
+        eprintln!(
+            "tcptrace: whose {unknown_owners} of them are is not to be seen: that takes root, or \
+             CAP_SYS_PTRACE"
+        );
+    }
     if for_people && lines.shown() == 0 {
         eprintln!("tcptrace: nothing is stuck{}", among(passing));
     }

@@ -23,8 +23,8 @@ use crate::{
 
 /// The longest name of a state that is watched.
 const STATE: usize = 10;
-/// A duration, with `>=` before it.
-const HELD: usize = 8;
+/// A duration.
+const DURATION: usize = 6;
 const DESCRIPTOR: usize = 4;
 /// Text is not wider than that, however wide the terminal is: it would be hard to read.
 const WIDEST_TEXT: usize = 100;
@@ -33,6 +33,8 @@ const INDENT: &str = "  ";
 /// Which columns there are, and how wide, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Layout {
+    /// A duration, with `≥` or `>=` before it.
+    held: usize,
     address: usize,
     process: usize,
     descriptor: bool,
@@ -42,8 +44,9 @@ struct Layout {
 
 impl Layout {
     /// For a terminal of so many columns, or a file (`None`), where nothing is cut.
-    fn new(columns: Option<usize>) -> Self {
+    fn new(columns: Option<usize>, ascii: bool) -> Self {
         let mut layout = Self {
+            held: DURATION + at_least(ascii).chars().count(),
             address: IPV4,
             process: 15,
             descriptor: true,
@@ -52,7 +55,7 @@ impl Layout {
         let Some(width) = columns else {
             return layout;
         };
-        layout.process = 11;
+        layout.process = 13 - at_least(ascii).chars().count();
         if layout.needs() > width {
             layout.descriptor = false;
         }
@@ -66,7 +69,7 @@ impl Layout {
 
     fn needs(&self) -> usize {
         let descriptor = if self.descriptor { DESCRIPTOR + 1 } else { 0 };
-        STATE + 1 + HELD + 2 * (1 + self.address) + 1 + self.process + descriptor
+        STATE + 1 + self.held + 2 * (1 + self.address) + 1 + self.process + descriptor
     }
 
     fn text_width(&self) -> usize {
@@ -94,7 +97,7 @@ impl<W: Write> StuckTable<W> {
         ascii: bool,
         mut columns: impl FnMut() -> Option<usize> + 'static,
     ) -> Self {
-        let layout = Layout::new(columns());
+        let layout = Layout::new(columns(), ascii);
         Self {
             out,
             palette,
@@ -110,7 +113,7 @@ impl<W: Write> StuckTable<W> {
         let (layout, line, style) = (self.layout, &mut self.line, self.palette.header());
         line.clear(layout.width);
         line.column(style, STATE, "STATE");
-        line.right(style, HELD, "HELD");
+        line.right(style, layout.held, "HELD");
         line.column(style, layout.address, "LOCAL");
         line.column(style, layout.address, "REMOTE");
         line.column(style, layout.process, "PROCESS");
@@ -129,7 +132,7 @@ impl<W: Write> StuckTable<W> {
             held: shown.held,
             ascii,
         };
-        line.right(plain, HELD, held);
+        line.right(plain, layout.held, held);
         let width = if layout.width == usize::MAX {
             IPV6
         } else {
@@ -191,7 +194,7 @@ impl<W: Write> StuckView for StuckTable<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let layout = Layout::new((self.columns)());
+        let layout = Layout::new((self.columns)(), self.ascii);
         if layout != self.layout {
             self.layout = layout;
             self.header_due = true;
@@ -247,6 +250,10 @@ fn unit(setting: &str) -> &'static str {
     }
 }
 
+fn at_least(ascii: bool) -> &'static str {
+    if ascii { ">=" } else { "≥" }
+}
+
 /// How long, with `≥` where it may be longer.
 struct HeldFor {
     held: Held,
@@ -259,12 +266,153 @@ impl fmt::Display for HeldFor {
             return f.write_str("-");
         };
         if self.held.at_least {
-            f.write_str(if self.ascii { ">=" } else { "≥" })?;
+            f.write_str(at_least(self.ascii))?;
         }
         let human = Human {
             ns,
             ascii: self.ascii,
         };
         human.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, time::Duration};
+
+    use super::*;
+    use crate::{
+        decode::{Comm, Cookie, Endpoint, Owner, Process as Task, Tuple},
+        kernel::Cgroups,
+        snapshot::{TcpInfo, Timer, TimerKind, WaitSettings},
+        stuck::{Suspect, diagnose},
+        track::{Connection, ExistingKind, State},
+    };
+
+    fn longest(addr: IpAddr) -> ShownStuck {
+        let end = Endpoint::new(addr, 65_535);
+        let suspect = Suspect {
+            state: State::FinWait1,
+            kind: ExistingKind::Socket,
+            owned: false,
+            timer: Some(Timer {
+                kind: TimerKind::Retransmit,
+                remaining: Duration::from_secs(3),
+                retries: 4,
+            }),
+            recv_queue: 0,
+            send_queue: 1,
+            info: Some(TcpInfo {
+                retransmits: 4,
+                backoff: 4,
+                rto: Duration::from_millis(3264),
+                ..TcpInfo::default()
+            }),
+            listening: None,
+            settings: WaitSettings {
+                orphan_retries: Some(0),
+                ..WaitSettings::default()
+            },
+        };
+        ShownStuck {
+            mono_ns: 0,
+            connection: Connection {
+                cookie: Cookie::new(1),
+                tuple: Tuple {
+                    netns: 1,
+                    local: end,
+                    remote: end,
+                },
+                state: State::CloseWait,
+                since: None,
+                kind: ExistingKind::Socket,
+                owner: Owner {
+                    process: Some(Task {
+                        pid: 4_194_304,
+                        comm: Comm::new(b"chromium-browse"),
+                    }),
+                    ..Owner::default()
+                },
+                opener: None,
+                followed: false,
+            },
+            descriptor: Some(1023),
+            held: Held {
+                ns: Some(125_000_000_000),
+                at_least: true,
+            },
+            diagnosis: diagnose(&suspect),
+            suspect,
+        }
+    }
+
+    fn lines(columns: Option<usize>, ascii: bool, it: &ShownStuck) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut table = StuckTable::new(&mut out, Palette::plain(), ascii, move || columns);
+        let clock = Clock::new();
+        let mut around = Surroundings {
+            clock: &clock,
+            cgroups: &mut Cgroups::default(),
+        };
+        table.stuck(it, &mut around).unwrap();
+        drop(table);
+        String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn eighty_columns_show_addresses_process_and_descriptor() {
+        let lines = lines(Some(80), false, &longest([255, 255, 255, 255].into()));
+        assert_eq!(
+            lines[1],
+            "CLOSE_WAIT  ≥2m05s 255.255.255.255:65535 255.255.255.255:65535 chro/4194304 1023"
+        );
+        let words = lines[2..].join(" ");
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let words = words.join(" ");
+        assert!(words.contains("not_acked: The peer"), "{words}");
+        assert!(
+            words.contains("tcp_orphan_retries = 0 (which means 8); sent again 4 of 8 times;"),
+            "{words}"
+        );
+        assert!(words.contains("→ Is the peer still there"), "{words}");
+    }
+
+    #[test]
+    fn no_width_makes_a_line_wrap() {
+        let ipv6: IpAddr = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap();
+        for addr in [ipv6, [255, 255, 255, 255].into()] {
+            for columns in 20..200 {
+                for line in lines(Some(columns), false, &longest(addr)) {
+                    assert!(line.chars().count() <= columns, "{columns}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_ascii_terminal_gets_ascii() {
+        for line in lines(Some(80), true, &longest([10, 0, 0, 1].into())) {
+            assert!(line.is_ascii(), "{line}");
+        }
+        let lines = lines(Some(80), true, &longest([10, 0, 0, 1].into()));
+        assert!(lines[1].contains(">=2m05s"), "{}", lines[1]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_told() {
+        let mut it = longest([10, 0, 0, 1].into());
+        it.held.ns = None;
+        it.descriptor = None;
+        let lines = lines(Some(120), false, &it);
+        assert!(
+            lines[1].starts_with("CLOSE_WAIT       - 10.0.0.1"),
+            "{}",
+            lines[1]
+        );
+        assert!(lines[1].ends_with(" -"), "{}", lines[1]);
     }
 }
