@@ -19,6 +19,8 @@ pub enum LineType {
     Flow,
     /// A report of `stats`.
     Stats,
+    /// A line of `stuck`.
+    Stuck,
     /// Events were lost.
     Lost,
     /// Tracing is over.
@@ -51,6 +53,7 @@ impl LineType {
             Self::Transition => include_str!("../data/schema/transition.json"),
             Self::Flow => include_str!("../data/schema/flow.json"),
             Self::Stats => include_str!("../data/schema/stats.json"),
+            Self::Stuck => include_str!("../data/schema/stuck.json"),
             Self::Lost => include_str!("../data/schema/lost.json"),
             Self::End => include_str!("../data/schema/end.json"),
             Self::Socket => include_str!("../data/schema/socket.json"),
@@ -144,6 +147,7 @@ mod tests {
         doctor::Status,
         filter::Family,
         snapshot::TimerKind,
+        stuck::Verdict,
         track::{Closer, Detail, Length, Reason, Side, State},
     };
 
@@ -187,6 +191,16 @@ mod tests {
                 [names(Length::ALL), null.to_vec()].concat(),
             ),
             ("timer", timer, names(TimerKind::ALL)),
+            (
+                "timer of a stuck one",
+                &definition("stuck")["properties"]["timer"],
+                [names(TimerKind::ALL), null.to_vec()].concat(),
+            ),
+            (
+                "verdict",
+                &definition("stuck")["properties"]["verdict"],
+                names(Verdict::ALL),
+            ),
             ("status", check, names(Status::ALL)),
         ] {
             assert_eq!(schema["enum"], Value::from(words), "{name}");

@@ -137,7 +137,15 @@ fn the_schema_is_one_document_of_all_types_or_of_one() {
         all["$schema"],
         "https://json-schema.org/draft/2020-12/schema"
     );
-    let types = ["start", "transition", "flow", "stats", "lost", "end"];
+    let types = [
+        "start",
+        "transition",
+        "flow",
+        "stats",
+        "stuck",
+        "lost",
+        "end",
+    ];
     for name in types.into_iter().chain(["socket", "count", "doctor"]) {
         let place = serde_json::json!({ "$ref": format!("#/$defs/{name}") });
         assert!(all["oneOf"].as_array().unwrap().contains(&place), "{name}");

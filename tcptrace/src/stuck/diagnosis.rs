@@ -127,6 +127,7 @@ fn verdict(suspect: &Suspect, queues: &Queues) -> Verdict {
         State::CloseWait if !suspect.owned => Verdict::NotAccepted,
         // The peer's FIN is counted until read() comes to it.
         State::CloseWait if suspect.recv_queue > 0 => Verdict::NotRead,
+        State::CloseWait if still_sends(suspect, queues) => Verdict::StillSending,
         State::CloseWait => Verdict::NotClosed,
         State::FinWait1 | State::LastAck | State::Closing => of_fin(suspect, queues),
         _ => Verdict::NoAnswer,
@@ -160,16 +161,23 @@ fn of_fin(suspect: &Suspect, queues: &Queues) -> Verdict {
     if queues.zero_window == Some(true) && !silent {
         return Verdict::ZeroWindow;
     }
-    let waits = queues.unsent.unwrap_or_default() > 0 || queues.unacked.unwrap_or_default() > 0;
-    if waits && !silent && answers(&info) {
+    if still_sends(suspect, queues) {
         return Verdict::StillSending;
     }
     Verdict::NotAcked
 }
 
+/// Data waits to be sent or acknowledged, and the peer answers.
+fn still_sends(suspect: &Suspect, queues: &Queues) -> bool {
+    let waits = queues.unsent.unwrap_or_default() > 0 || queues.unacked.unwrap_or_default() > 0;
+    waits && suspect.info.is_some_and(|info| answers(&info))
+}
+
 /// An ACK came within the time in which one is expected.
 fn answers(info: &TcpInfo) -> bool {
-    info.last_ack <= (info.rto * 2).max(Duration::from_secs(1))
+    info.retransmits <= 1
+        && info.probes <= 1
+        && info.last_ack <= (info.rto * 2).max(Duration::from_secs(1))
 }
 
 fn course(suspect: &Suspect, verdict: Verdict) -> Course {
@@ -208,6 +216,12 @@ fn course(suspect: &Suspect, verdict: Verdict) -> Course {
         Verdict::NotAcked => not_acked(suspect),
         Verdict::ZeroWindow => closed_window(suspect),
         Verdict::FinAwaited => fin_awaited(suspect),
+        // What it sent last is not acknowledged: that ends it, whatever the process does.
+        Verdict::NotClosed | Verdict::NotRead
+            if suspect.info.is_some_and(|info| info.retransmits > 1) =>
+        {
+            not_acked(suspect)
+        }
         Verdict::StillSending
         | Verdict::HalfClosed
         | Verdict::NotClosed

@@ -20,7 +20,8 @@ pub enum Verdict {
     NotAcked,
     /// FIN_WAIT1, LAST_ACK, CLOSING: the peer's window is closed, its program does not read.
     ZeroWindow,
-    /// FIN_WAIT1, LAST_ACK, CLOSING: data in front of the FIN is still on its way.
+    /// FIN_WAIT1, LAST_ACK, CLOSING: data in front of the FIN is still on its way. CLOSE_WAIT: the
+    /// process still sends, and the peer reads.
     StillSending,
     /// FIN_WAIT2 of an orphan: the peer has not closed.
     FinAwaited,

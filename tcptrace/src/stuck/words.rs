@@ -27,6 +27,10 @@ pub(super) fn text(
              here.",
             waiting(queues)
         ),
+        Verdict::StillSending if suspect.state == State::CloseWait => format!(
+            "The peer has closed its side, and still takes what this process sends: {}.",
+            waiting(queues)
+        ),
         Verdict::StillSending => format!(
             "{} still go out in front of the FIN, and the peer acknowledges them.",
             capital(&waiting(queues))
@@ -83,6 +87,10 @@ pub(super) fn advice(suspect: &Suspect, verdict: Verdict) -> &'static str {
                 "Is the peer still there? Both sides closed at the same moment: the same timeout \
                  on both is often the cause, give them different ones."
             }
+            State::FinWait1 if suspect.owned => {
+                "Is the peer still there? close() makes an orphan of it, which is given up sooner: \
+                 tcp_orphan_retries."
+            }
             _ => {
                 "Is the peer still there, and does a firewall in between still know the \
                  connection? It ends by itself; nothing here holds it."
@@ -91,6 +99,9 @@ pub(super) fn advice(suspect: &Suspect, verdict: Verdict) -> &'static str {
         Verdict::ZeroWindow => {
             "Look at the program at the other end: it hangs, or reads too slowly. To throw the \
              rest away: SO_LINGER {1, 0} before close()."
+        }
+        Verdict::StillSending if suspect.state == State::CloseWait => {
+            "Nothing is wrong as long as this program has something to send; then it must close()."
         }
         Verdict::StillSending => "Nothing is wrong: the network or the peer is slow. Wait.",
         Verdict::FinAwaited => {
@@ -102,12 +113,12 @@ pub(super) fn advice(suspect: &Suspect, verdict: Verdict) -> &'static str {
              close(), or have a timeout. tcp_fin_timeout does nothing about it."
         }
         Verdict::NotClosed => {
-            "A bug in this program: it must close() when read() gives 0. No setting ends it. \
-             `ss -K` or the program's end does."
+            "A bug in this program: it must close() when read() gives 0. `ss -K`, or the program's \
+             end, closes it, too."
         }
         Verdict::NotRead => {
             "This program hangs, or has forgotten the connection: it must read() to the end, and \
-             close(). No setting ends it."
+             close()."
         }
     }
 }

@@ -8,7 +8,8 @@ use tcptrace::{
     stats::{By, Period, Span},
     view::{
         Colour, Counts, FlowTable, FlowView as _, Layout, Palette, ShownFlow, ShownSockets,
-        SocketLayout, StatsTable, StatsView as _, Surroundings, Table, View as _, sockets_table,
+        SocketLayout, StatsTable, StatsView as _, StuckTable, StuckView as _, Surroundings, Table,
+        View as _, sockets_table,
     },
 };
 
@@ -133,6 +134,23 @@ fn stats() {
     let mut lossy = data::stats(None);
     let shown = show(&lossy.after_a_loss(), Some(80), false, Palette::plain());
     golden("stats-lossy-80", &shown);
+}
+
+#[test]
+fn stuck() {
+    goldens("stuck", |width, ascii, palette| {
+        let mut out = Vec::new();
+        let mut table = StuckTable::new(&mut out, palette, ascii, move || width);
+        let mut around = Surroundings {
+            clock: &data::clock(),
+            cgroups: &mut data::cgroups(),
+        };
+        for it in data::stuck() {
+            table.stuck(&it, &mut around).unwrap();
+        }
+        drop(table);
+        text(out)
+    });
 }
 
 #[test]

@@ -9,7 +9,8 @@ use tcptrace::{
     stats::{By, Span},
     view::{
         Counts, End, FlowJson, FlowView as _, Json, Keepalive, ShownFlow, ShownSockets, Start,
-        StatsJson, StatsView as _, Surroundings, View as _, sockets_json,
+        StatsJson, StatsView as _, StuckJson, StuckView as _, Surroundings, View as _,
+        sockets_json,
     },
 };
 
@@ -186,6 +187,46 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
             "timer",
             "keepalive",
         ]
+    );
+}
+
+#[test]
+fn stuck_connections_are_as_the_schema_says_known_or_not() {
+    let mut out = Vec::new();
+    let mut view = StuckJson::new(&mut out);
+    let mut around = Surroundings {
+        clock: &data::clock(),
+        cgroups: &mut data::cgroups(),
+    };
+    for it in data::stuck() {
+        view.stuck(&it, &mut around).unwrap();
+    }
+    drop(view);
+
+    let lines = read(out);
+    assert_eq!(lines.len(), 6);
+    assert_eq!(unknown(&lines[3]), Vec::<&str>::new());
+    let known = [
+        "type",
+        "time",
+        "mono_ns",
+        "netns",
+        "family",
+        "local_addr",
+        "state",
+        "held_at_least",
+        "verdict",
+        "verdict_text",
+        "orphan",
+        "setting",
+        "advice",
+    ];
+    let fields = lines[5].as_object().unwrap().len();
+    assert_eq!(
+        unknown(&lines[5]).len(),
+        fields - known.len(),
+        "{}",
+        lines[5]
     );
 }
 

@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
 use super::{ShownStuck, StuckView, row::StuckRow};
 use crate::{
     kernel::Clock,
@@ -15,13 +13,6 @@ pub struct StuckJson<W: Write> {
     /// What all live commands write alike.
     json: Json<W>,
     time: TimeFormat,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "stuck")]
-struct StuckLine<'a> {
-    #[serde(flatten)]
-    row: StuckRow<'a>,
 }
 
 impl<W: Write> StuckJson<W> {
@@ -41,7 +32,7 @@ impl<W: Write> StuckView for StuckJson<W> {
 
     fn stuck(&mut self, it: &ShownStuck, around: &mut Surroundings<'_>) -> io::Result<()> {
         let row = StuckRow::new(it, around, &mut self.time);
-        self.json.line(&StuckLine { row })
+        self.json.line("stuck", &row)
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {

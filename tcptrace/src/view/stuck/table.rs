@@ -28,6 +28,8 @@ const DURATION: usize = 6;
 const DESCRIPTOR: usize = 4;
 /// Text is not wider than that, however wide the terminal is: it would be hard to read.
 const WIDEST_TEXT: usize = 100;
+/// Below that, there is no room to indent text.
+const NARROW: usize = 20;
 const INDENT: &str = "  ";
 
 /// Which columns there are, and how wide, in characters.
@@ -72,8 +74,12 @@ impl Layout {
         STATE + 1 + self.held + 2 * (1 + self.address) + 1 + self.process + descriptor
     }
 
-    fn text_width(&self) -> usize {
-        self.width.clamp(20, WIDEST_TEXT)
+    /// The width of text, and how far its first line and the others are indented.
+    fn text(&self, hanging: &'static str) -> (usize, &'static str, &'static str) {
+        match self.width {
+            narrow @ ..NARROW => (narrow.max(1), "", ""),
+            width => (width.min(WIDEST_TEXT), INDENT, hanging),
+        }
     }
 }
 
@@ -144,6 +150,7 @@ impl<W: Write> StuckTable<W> {
         let process = Process {
             owner: &it.owner,
             width: layout.process,
+            ascii,
         };
         line.column(plain, layout.process, process);
         if layout.descriptor {
@@ -156,16 +163,17 @@ impl<W: Write> StuckTable<W> {
     }
 
     /// Fills lines with a text.
-    fn paragraph(&mut self, style: Style, text: &str, hanging: &str) -> io::Result<()> {
+    fn paragraph(&mut self, style: Style, text: &str, hanging: &'static str) -> io::Result<()> {
         let text = if self.ascii {
             text.replace('→', "->").replace('µ', "u")
         } else {
             text.to_owned()
         };
-        let options = textwrap::Options::new(self.layout.text_width())
+        let (width, first, others) = self.layout.text(hanging);
+        let options = textwrap::Options::new(width)
             .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .initial_indent(INDENT)
-            .subsequent_indent(hanging);
+            .initial_indent(first)
+            .subsequent_indent(others);
         for line in textwrap::wrap(&text, options) {
             writeln!(self.out, "{style}{line}{style:#}")?;
         }
@@ -217,6 +225,8 @@ fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
                 ("tcp_fin_timeout", _) => " (or TCP_LINGER2)",
                 _ => "",
             });
+        } else {
+            part.push_str(" governs it");
         }
         parts.push(part);
     }
@@ -273,146 +283,5 @@ impl fmt::Display for HeldFor {
             ascii: self.ascii,
         };
         human.fmt(f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{net::IpAddr, time::Duration};
-
-    use super::*;
-    use crate::{
-        decode::{Comm, Cookie, Endpoint, Owner, Process as Task, Tuple},
-        kernel::Cgroups,
-        snapshot::{TcpInfo, Timer, TimerKind, WaitSettings},
-        stuck::{Suspect, diagnose},
-        track::{Connection, ExistingKind, State},
-    };
-
-    fn longest(addr: IpAddr) -> ShownStuck {
-        let end = Endpoint::new(addr, 65_535);
-        let suspect = Suspect {
-            state: State::FinWait1,
-            kind: ExistingKind::Socket,
-            owned: false,
-            timer: Some(Timer {
-                kind: TimerKind::Retransmit,
-                remaining: Duration::from_secs(3),
-                retries: 4,
-            }),
-            recv_queue: 0,
-            send_queue: 1,
-            info: Some(TcpInfo {
-                retransmits: 4,
-                backoff: 4,
-                rto: Duration::from_millis(3264),
-                ..TcpInfo::default()
-            }),
-            listening: None,
-            settings: WaitSettings {
-                orphan_retries: Some(0),
-                ..WaitSettings::default()
-            },
-        };
-        ShownStuck {
-            mono_ns: 0,
-            connection: Connection {
-                cookie: Cookie::new(1),
-                tuple: Tuple {
-                    netns: 1,
-                    local: end,
-                    remote: end,
-                },
-                state: State::CloseWait,
-                since: None,
-                kind: ExistingKind::Socket,
-                owner: Owner {
-                    process: Some(Task {
-                        pid: 4_194_304,
-                        comm: Comm::new(b"chromium-browse"),
-                    }),
-                    ..Owner::default()
-                },
-                opener: None,
-                followed: false,
-            },
-            descriptor: Some(1023),
-            held: Held {
-                ns: Some(125_000_000_000),
-                at_least: true,
-            },
-            diagnosis: diagnose(&suspect),
-            suspect,
-        }
-    }
-
-    fn lines(columns: Option<usize>, ascii: bool, it: &ShownStuck) -> Vec<String> {
-        let mut out = Vec::new();
-        let mut table = StuckTable::new(&mut out, Palette::plain(), ascii, move || columns);
-        let clock = Clock::new();
-        let mut around = Surroundings {
-            clock: &clock,
-            cgroups: &mut Cgroups::default(),
-        };
-        table.stuck(it, &mut around).unwrap();
-        drop(table);
-        String::from_utf8(out)
-            .unwrap()
-            .lines()
-            .map(str::to_owned)
-            .collect()
-    }
-
-    #[test]
-    fn eighty_columns_show_addresses_process_and_descriptor() {
-        let lines = lines(Some(80), false, &longest([255, 255, 255, 255].into()));
-        assert_eq!(
-            lines[1],
-            "CLOSE_WAIT  ≥2m05s 255.255.255.255:65535 255.255.255.255:65535 chro/4194304 1023"
-        );
-        let words = lines[2..].join(" ");
-        let words: Vec<&str> = words.split_whitespace().collect();
-        let words = words.join(" ");
-        assert!(words.contains("not_acked: The peer"), "{words}");
-        assert!(
-            words.contains("tcp_orphan_retries = 0 (which means 8); sent again 4 of 8 times;"),
-            "{words}"
-        );
-        assert!(words.contains("→ Is the peer still there"), "{words}");
-    }
-
-    #[test]
-    fn no_width_makes_a_line_wrap() {
-        let ipv6: IpAddr = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap();
-        for addr in [ipv6, [255, 255, 255, 255].into()] {
-            for columns in 20..200 {
-                for line in lines(Some(columns), false, &longest(addr)) {
-                    assert!(line.chars().count() <= columns, "{columns}: {line}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_ascii_terminal_gets_ascii() {
-        for line in lines(Some(80), true, &longest([10, 0, 0, 1].into())) {
-            assert!(line.is_ascii(), "{line}");
-        }
-        let lines = lines(Some(80), true, &longest([10, 0, 0, 1].into()));
-        assert!(lines[1].contains(">=2m05s"), "{}", lines[1]);
-    }
-
-    #[test]
-    fn what_is_not_known_is_not_told() {
-        let mut it = longest([10, 0, 0, 1].into());
-        it.held.ns = None;
-        it.descriptor = None;
-        let lines = lines(Some(120), false, &it);
-        assert!(
-            lines[1].starts_with("CLOSE_WAIT       - 10.0.0.1"),
-            "{}",
-            lines[1]
-        );
-        assert!(lines[1].ends_with(" -"), "{}", lines[1]);
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     namespace::Namespace,
+    schema,
     trace::{End, Raw, Trace},
 };
 
@@ -122,7 +123,7 @@ fn lines(output: &str) -> Vec<Line> {
     let (mut lines, mut end) = (Vec::new(), None);
     for text in output.lines() {
         assert!(end.is_none(), "a line behind the last: {text}");
-        let value: serde_json::Value = serde_json::from_str(text).expect(text);
+        let value = schema::read(text).unwrap_or_else(|error| panic!("{error}"));
         match value["type"].as_str() {
             Some("stuck") => lines
                 .push(serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))),

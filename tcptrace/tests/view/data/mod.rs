@@ -5,6 +5,7 @@ mod flows;
 mod report;
 mod sockets;
 mod stats;
+mod stuck;
 mod transitions;
 
 use std::{net::IpAddr, num::NonZeroU64};
@@ -19,6 +20,7 @@ pub use self::{
     report::report,
     sockets::{known_sockets, sockets, unknown_socket},
     stats::stats,
+    stuck::stuck,
     transitions::{known_transition, transitions, unknown_transition},
 };
 
