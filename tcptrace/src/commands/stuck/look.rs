@@ -93,8 +93,16 @@ impl Looks {
 
     /// Says that a namespace can't be looked into.
     pub fn tell(&mut self, netns: u32, error: &io::Error) {
+        // A container that ended may leave its last connections for a while.
+        let level = match error.kind() {
+            io::ErrorKind::NotFound => log::Level::Info,
+            _ => log::Level::Warn,
+        };
         if self.failed.insert(netns) {
-            log::warn!("sockets of network namespace {netns} can't be looked at: {error}");
+            log::log!(
+                level,
+                "sockets of network namespace {netns} can't be looked at: {error}"
+            );
         }
     }
 
