@@ -112,7 +112,7 @@ fn wrong_usage_is_one_line_that_says_what_would_be_right() {
         (
             &["schema", "flows"],
             "flows",
-            "transition, flow, stats, lost",
+            "transition, flow, stats, stuck, lost",
         ),
     ] {
         let said = refusal(arguments);
