@@ -65,17 +65,23 @@ impl Kernel {
     /// Whatever of [`KernelError`] keeps this machine from being traced at all. What only takes
     /// something away is in [`Kernel::degraded`].
     pub fn load(options: &Options<'_>) -> Result<(Self, Reader), KernelError> {
-        // Files of megabytes: the kernel makes one up while it is read, the other is parsed twice.
+        // Files of megabytes: the kernel makes one up while it is read, the other is parsed.
         let no_btf = |error: String| KernelError::NoBtf(error);
         let types = std::fs::read(BTF).map_err(|error| no_btf(error.to_string()))?;
-        let (symbols, offsets, btf) = std::thread::scope(|scope| {
+        let (symbols, offsets, parsed) = std::thread::scope(|scope| {
             let symbols = scope.spawn(Symbols::read);
-            let btf = scope.spawn(|| Btf::parse(&types, Endianness::default()));
+            let parsed = scope.spawn(|| {
+                // A loader parses all types as it is made. They are for relocations, of which
+                // there are none: they go before they are parsed for the tracepoints.
+                let mut loader = EbpfLoader::new();
+                loader.btf(None);
+                Btf::parse(&types, Endianness::default()).map(|btf| (loader, btf))
+            });
             let offsets = offsets::look_up(&types);
-            (symbols.join().unwrap_or_default(), offsets, btf.join())
+            (symbols.join().unwrap_or_default(), offsets, parsed.join())
         });
         drop(types);
-        let btf = btf
+        let (mut loader, btf) = parsed
             .map_err(|_| no_btf("it can't be parsed".to_owned()))?
             .map_err(|error| no_btf(error.to_string()))?;
         let mut settings = Settings {
@@ -99,8 +105,7 @@ impl Kernel {
             settings.pid_namespace_inode = namespace.ino();
         }
 
-        let mut ebpf = EbpfLoader::new()
-            .btf(Some(&btf))
+        let mut ebpf = loader
             .verifier_log_level(VerifierLogLevel::DEBUG)
             .override_global("SETTINGS", settings.as_bytes(), true)
             .override_global(
