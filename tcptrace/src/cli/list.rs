@@ -18,7 +18,8 @@ use super::sockets::SocketArgs;
                   its backlog. NOTE: a minisock (TIME_WAIT, or FIN_WAIT2 after close), a request \
                   (half open), an orphan (closed, its FIN not yet answered) and what is queued \
                   (not accepted yet) have no owner. AGE is known for TIME_WAIT. Keepalive shows \
-                  by its timer; what a socket set for itself, the kernel does not tell. Exit \
+                  by its timer; what a socket set for itself, only the socket tells (--keepalive). \
+                  Exit \
                   status: 0 done; 1 failed; 2 wrong usage; 3 this machine can't tell (the message \
                   says what is missing)."
 )]
@@ -37,6 +38,10 @@ pub struct ListArgs {
     )]
     state: Vec<State>,
 
+    /// Ask each connection for its keepalive, by a copy of its process's descriptor; NOTE shows
+    /// after how long a dead peer is found.
+    #[arg(long)]
+    keepalive: bool,
     /// Only count them, by state.
     #[arg(short = 's', long)]
     summary: bool,
@@ -62,6 +67,7 @@ impl ListArgs {
                 (false, None) => Scope::Own,
             },
             filter,
+            keepalive: self.keepalive,
             summary: self.summary,
             output: self.output,
             colour: self.color,

@@ -22,6 +22,8 @@ pub struct ListOptions {
     pub filter: Filter,
     /// Which network namespaces are looked into.
     pub scope: Scope,
+    /// Ask each for its keepalive.
+    pub keepalive: bool,
     /// Only count them, by state.
     pub summary: bool,
     /// The format.
@@ -51,6 +53,15 @@ pub fn list(options: &ListOptions) -> Result<()> {
     listing
         .sockets
         .retain(|socket| options.filter.matches_socket(socket, &mut cgroups));
+    if options.keepalive {
+        let silent = listing.ask_for_keepalive();
+        if silent > 0 {
+            eprintln!(
+                "tcptrace: {silent} of the sockets can't be asked for their keepalive: that takes \
+                 root, or CAP_SYS_PTRACE, and Linux 5.6"
+            );
+        }
+    }
     let sockets = &listing.sockets[..];
     let palette = Palette::stdout(options.colour);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());

@@ -7,8 +7,9 @@ use std::{
 };
 
 use super::{
-    Found, Namespaces, Timer, TimerKind,
+    Found, Keepalive, Namespaces, Timer, TimerKind,
     dump::ALL_AND_BOUND,
+    keepalive,
     namespaces::{Namespace, own},
     owners::Owners,
 };
@@ -52,6 +53,12 @@ pub struct Socket {
     pub send_queue: u32,
     /// A process had it, and none has it any more.
     pub orphan: bool,
+    /// Its inode; 0 if no process has it.
+    pub inode: u32,
+    /// The descriptor by which its owner has it.
+    pub descriptor: Option<u32>,
+    /// What it said when it was asked for its keepalive.
+    pub asked: Option<Keepalive>,
 }
 
 impl Socket {
@@ -72,9 +79,13 @@ impl Socket {
         }
     }
 
-    /// Whether keepalive is on, which its timer shows; `None` while another timer hides that.
+    /// Whether keepalive is on, as it was told or its timer shows; `None` while another timer
+    /// hides that.
     #[must_use]
     pub fn keepalive(&self) -> Option<bool> {
+        if let Some(asked) = self.asked {
+            return Some(asked != Keepalive::Off);
+        }
         let connected = self.kind == ExistingKind::Socket
             && !matches!(
                 self.state,
@@ -116,6 +127,9 @@ impl Socket {
             recv_queue: found.recv_queue,
             send_queue: found.send_queue,
             orphan,
+            inode: found.inode,
+            descriptor: owners.descriptor(found.inode),
+            asked: None,
         }
     }
 }
@@ -130,6 +144,24 @@ pub struct Listing {
     /// Sockets that some process has, which could not be told: its descriptors may not be looked
     /// at.
     pub unknown_owners: usize,
+}
+
+impl Listing {
+    /// Asks each connection that a process has for its keepalive. Returns of how many that can't
+    /// be had.
+    pub fn ask_for_keepalive(&mut self) -> usize {
+        let connected = |it: &&mut Socket| {
+            it.kind == ExistingKind::Socket && !matches!(it.state, State::Closed | State::Listen)
+        };
+        let mut silent = 0;
+        for socket in self.sockets.iter_mut().filter(connected) {
+            if let (Some(process), Some(descriptor)) = (socket.owner.process, socket.descriptor) {
+                socket.asked = keepalive::ask(process.pid, descriptor, socket.inode).ok();
+                silent += usize::from(socket.asked.is_none());
+            }
+        }
+        silent
+    }
 }
 
 /// This machine can't list sockets.

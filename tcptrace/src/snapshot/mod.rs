@@ -4,6 +4,7 @@
 mod dump;
 mod found;
 mod inspection;
+mod keepalive;
 mod listing;
 mod namespaces;
 mod owners;
@@ -16,6 +17,7 @@ use crate::track::{Existing, ExistingKind, State};
 pub use self::{
     found::{Found, Timer, TimerKind},
     inspection::{Inspected, Inspection, Listening},
+    keepalive::Keepalive,
     listing::{Listing, Scope, Socket, Unable, list},
     namespaces::{Namespace, Namespaces, inode_of, own},
     owners::Owners,

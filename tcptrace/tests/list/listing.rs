@@ -70,6 +70,8 @@ pub struct Keepalive {
     pub interval_s: Option<u32>,
     #[serde(deserialize_with = "Option::deserialize")]
     pub probes: Option<u32>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub dead_peer_s: Option<u64>,
 }
 
 impl Line {

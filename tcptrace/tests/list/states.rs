@@ -11,7 +11,8 @@ use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::{
     listing::{
-        begin_connect, connect, defer_accept, listener, ports, sockets, wait_for, wait_for_state,
+        begin_connect, connect, defer_accept, listener, output, ports, sockets, wait_for,
+        wait_for_state,
     },
     namespace::Namespace,
 };
@@ -203,6 +204,34 @@ fn keepalive_is_on_where_its_timer_runs() {
     );
     let other = wait_for_state(ports(&server), "ESTABLISHED");
     assert!(other.keepalive.is_none() && other.timer.is_none());
+}
+
+#[test]
+fn a_socket_that_is_asked_tells_its_keepalive() {
+    let net = Namespace::of_process();
+    net.set("tcp_keepalive_probes", 4);
+    let (client, server) = connect(&net);
+    let settings = TcpKeepalive::new()
+        .with_time(Duration::from_secs(500))
+        .with_interval(Duration::from_secs(7));
+    SockRef::from(&client).set_tcp_keepalive(&settings).unwrap();
+    wait_for(ports(&client), |line| line.keepalive.is_some());
+
+    let all = sockets(&["--keepalive"]);
+    let of = |ports| {
+        let found = all.iter().find(|line| line.ports() == ports);
+        found.expect("the socket").keepalive.clone()
+    };
+    let keepalive = of(ports(&client)).expect("it is on");
+    assert_eq!(keepalive.time_s, Some(500));
+    assert_eq!(keepalive.interval_s, Some(7));
+    assert_eq!(keepalive.probes, Some(4), "the namespace's");
+    assert_eq!(keepalive.dead_peer_s, Some(528));
+    assert_eq!(of(ports(&server)), None, "it is off");
+
+    let table = output(&["--keepalive"]);
+    let shown = table.lines().find(|line| line.contains("ka 8m48s"));
+    assert!(shown.is_some(), "{table}");
 }
 
 #[test]

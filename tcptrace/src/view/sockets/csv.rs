@@ -11,7 +11,7 @@ use crate::{
     view::{TimeFormat, csv::io_error},
 };
 
-const HEADER: [&str; 25] = [
+const HEADER: [&str; 26] = [
     "time",
     "cookie",
     "netns",
@@ -35,6 +35,7 @@ const HEADER: [&str; 25] = [
     "keepalive_time_s",
     "keepalive_interval_s",
     "keepalive_probes",
+    "keepalive_dead_peer_s",
     "recv_queue",
     "send_queue",
 ];
@@ -52,6 +53,7 @@ struct Rest {
     keepalive_time_s: Option<u32>,
     keepalive_interval_s: Option<u32>,
     keepalive_probes: Option<u32>,
+    keepalive_dead_peer_s: Option<u64>,
     recv_queue: u32,
     send_queue: u32,
 }
@@ -91,6 +93,7 @@ pub fn write(out: &mut impl Write, shown: &mut ShownSockets<'_>) -> io::Result<(
             keepalive_time_s: row.keepalive.and_then(|it| it.time_s),
             keepalive_interval_s: row.keepalive.and_then(|it| it.interval_s),
             keepalive_probes: row.keepalive.and_then(|it| it.probes),
+            keepalive_dead_peer_s: row.keepalive.and_then(|it| it.dead_peer_s),
             recv_queue: row.recv_queue,
             send_queue: row.send_queue,
         };

@@ -8,7 +8,7 @@ use crate::{
     decode::{Cookie, Endpoint},
     filter::Family,
     kernel::Cgroups,
-    snapshot::{Socket, TimerKind},
+    snapshot::{Keepalive, KeepaliveSettings, Socket, TimerKind},
     track::{ExistingKind, State},
 };
 
@@ -45,13 +45,29 @@ pub(super) struct TimerRow {
     pub retries: u8,
 }
 
-/// Keepalive of a socket that has it on. What a socket set for itself sock_diag does not tell, so
-/// nothing is known, whatever the namespace's settings are.
+/// Keepalive of a socket that has it on. What a socket set for itself sock_diag does not tell: as
+/// long as it is not asked, nothing is known, whatever the namespace's settings are.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct KeepaliveRow {
     pub time_s: Option<u32>,
     pub interval_s: Option<u32>,
     pub probes: Option<u32>,
+    pub dead_peer_s: Option<u64>,
+}
+
+impl KeepaliveRow {
+    fn new(it: &Socket) -> Option<Self> {
+        let on = match it.asked {
+            Some(Keepalive::On(settings)) => Some(settings),
+            _ => None,
+        };
+        it.keepalive().filter(|on| *on).map(|_| Self {
+            time_s: on.map(|it| it.time_s),
+            interval_s: on.map(|it| it.interval_s),
+            probes: on.map(|it| it.probes),
+            dead_peer_s: on.map(KeepaliveSettings::dead_peer_s),
+        })
+    }
 }
 
 impl<'a> SocketRow<'a> {
@@ -80,11 +96,7 @@ impl<'a> SocketRow<'a> {
             }),
             orphan: it.orphan,
             minisock: it.kind == ExistingKind::Minisock,
-            keepalive: it.keepalive().filter(|on| *on).map(|_| KeepaliveRow {
-                time_s: None,
-                interval_s: None,
-                probes: None,
-            }),
+            keepalive: KeepaliveRow::new(it),
             recv_queue: it.recv_queue,
             send_queue: it.send_queue,
         }

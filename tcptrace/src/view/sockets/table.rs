@@ -13,7 +13,7 @@ use super::{
     row::nanoseconds,
 };
 use crate::{
-    snapshot::{Socket, Timer},
+    snapshot::{Keepalive, Socket, Timer},
     track::{ExistingKind, State},
     view::{Palette, address::Address, duration::Human, line::Line, process::Process},
 };
@@ -122,24 +122,42 @@ fn one(line: &mut Line, socket: &Socket, palette: Palette, layout: SocketLayout)
     };
     line.column(plain, layout.process, process);
     if layout.note {
-        line.column(faint, NOTE, note(socket));
+        line.column(faint, NOTE, Note { socket, ascii });
     }
 }
 
-/// What it is, where it is not a socket that a process has.
-fn note(socket: &Socket) -> &'static str {
-    match socket.kind {
-        ExistingKind::Minisock => "minisock",
-        ExistingKind::Request => "request",
-        ExistingKind::Socket if socket.orphan => "orphan",
-        // It has a user as soon as it is accepted.
-        ExistingKind::Socket
-            if socket.owner.uid.is_none()
-                && matches!(socket.state, State::Established | State::CloseWait) =>
-        {
-            "queued"
-        }
-        ExistingKind::Socket => "",
+/// What it is, where it is not a socket that a process has; otherwise how long a dead peer stays
+/// unnoticed, if the socket was asked.
+struct Note<'a> {
+    socket: &'a Socket,
+    ascii: bool,
+}
+
+impl fmt::Display for Note<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let socket = self.socket;
+        f.write_str(match socket.kind {
+            ExistingKind::Minisock => "minisock",
+            ExistingKind::Request => "request",
+            ExistingKind::Socket if socket.orphan => "orphan",
+            // It has a user as soon as it is accepted.
+            ExistingKind::Socket
+                if socket.owner.uid.is_none()
+                    && matches!(socket.state, State::Established | State::CloseWait) =>
+            {
+                "queued"
+            }
+            ExistingKind::Socket => {
+                return match socket.asked {
+                    Some(Keepalive::On(settings)) => {
+                        let ns = settings.dead_peer_s().saturating_mul(1_000_000_000);
+                        let ascii = self.ascii;
+                        write!(f, "ka {}", Human { ns, ascii })
+                    }
+                    Some(Keepalive::Off) | None => Ok(()),
+                };
+            }
+        })
     }
 }
 
@@ -210,6 +228,9 @@ mod tests {
             recv_queue: u32::MAX,
             send_queue: 999_999,
             orphan: false,
+            inode: 0,
+            descriptor: None,
+            asked: None,
         }
     }
 

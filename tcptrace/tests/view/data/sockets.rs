@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tcptrace::{
     decode::{Cookie, Owner, Tuple},
-    snapshot::{Socket, Timer, TimerKind},
+    snapshot::{Keepalive, KeepaliveSettings, Socket, Timer, TimerKind},
     track::{ExistingKind, State},
 };
 
@@ -21,6 +21,9 @@ fn socket(of: &(Tuple, Owner), state: State, kind: ExistingKind) -> Socket {
         recv_queue: 0,
         send_queue: 0,
         orphan: false,
+        inode: 0,
+        descriptor: None,
+        asked: None,
     }
 }
 
@@ -40,6 +43,11 @@ pub fn known_sockets() -> [Socket; 2] {
             timer: timer(TimerKind::Keepalive, 7_199_000, 2),
             recv_queue: u32::MAX,
             send_queue: 999_999,
+            asked: Some(Keepalive::On(KeepaliveSettings {
+                time_s: 7200,
+                interval_s: 75,
+                probes: 9,
+            })),
             ..socket(&longest(), State::Established, ExistingKind::Socket)
         },
         Socket {
