@@ -36,21 +36,51 @@ pub(super) struct Row<'a> {
     pub cgroup: Option<&'a str>,
 }
 
-/// Appends fields to a line of JSON. Their names are known to need no escaping, which
-/// `serde_json` looks for in each name of each line: a third of the time that a line took.
+/// Appends fields to a line of JSON, each with a comma before it: values as `serde_json` writes
+/// them, words as they are. `serde_json` looks for what must be escaped in each name and each word
+/// of each line, which took half of the time of a line; in names and words there is nothing.
 macro_rules! append {
-    ($line:ident, $row:ident: $($field:ident),+) => {
+    ($line:ident, $($kind:ident $field:ident = $value:expr;)+) => {
         $(
             $line.extend_from_slice(concat!(",\"", stringify!($field), "\":").as_bytes());
-            serde_json::to_writer(&mut *$line, &$row.$field)?;
+            append!(@$kind $line, $value);
         )+
+    };
+    (@value $line:ident, $value:expr) => {
+        serde_json::to_writer(&mut *$line, &$value)?
+    };
+    (@word $line:ident, $word:expr) => {
+        $line.push(b'"');
+        $line.extend_from_slice($word.as_bytes());
+        $line.push(b'"');
     };
 }
 
 impl<'a> Row<'a> {
     /// Appends its fields to a line of JSON, each with a comma before it.
     pub fn append(&self, line: &mut Vec<u8>) -> serde_json::Result<()> {
-        append!(line, self: time, mono_ns, cookie, netns, family, local_addr, local_port, remote_addr, remote_port, from, to, held_ns, reason, detail, opener, closer, pid, comm, uid, cgroup);
+        append! { line,
+            word time = self.time;
+            value mono_ns = self.mono_ns;
+            value cookie = self.cookie;
+            value netns = self.netns;
+            word family = self.family;
+            value local_addr = self.local_addr;
+            value local_port = self.local_port;
+            value remote_addr = self.remote_addr;
+            value remote_port = self.remote_port;
+            word from = self.from.name();
+            word to = self.to.name();
+            value held_ns = self.held_ns;
+            word reason = self.reason.name();
+            value detail = self.detail;
+            value opener = self.opener;
+            value closer = self.closer;
+            value pid = self.pid;
+            value comm = self.comm;
+            value uid = self.uid;
+            value cgroup = self.cgroup;
+        }
         Ok(())
     }
 
