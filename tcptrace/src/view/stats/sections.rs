@@ -84,7 +84,7 @@ impl<W: Write> Sections<'_, W> {
         if ends.count() == 0 && ends.time_waits.is_empty() {
             return Ok(());
         }
-        self.heading(format_args!("{} connections ended", ends.count()))?;
+        self.heading(format_args!("{} ended", Many(ends.count(), "connection")))?;
         for (end, count) in &ends.connections {
             let (style, text) = match end {
                 End::Graceful => (Style::new(), "FIN of each side"),
@@ -115,7 +115,7 @@ impl<W: Write> Sections<'_, W> {
             return Ok(());
         }
         let all: u64 = failures.values().sum();
-        self.heading(format_args!("{all} handshakes failed"))?;
+        self.heading(format_args!("{} failed", Many(all, "handshake")))?;
         for (failure, count) in failures {
             self.begin();
             self.line.right(Style::new(), COUNT, count);
@@ -135,7 +135,7 @@ impl<W: Write> Sections<'_, W> {
             return Ok(());
         }
         let all: u64 = period.figures.time_waits_made();
-        self.heading(format_args!("{all} TIME_WAITs made, by"))?;
+        self.heading(format_args!("{} made, by", Many(all, "TIME_WAIT")))?;
         let style = self.look.palette.faint();
         let address = self.address_width(COMM + 3 * (NUMBER + 1) + RATE + 5);
         self.begin();
@@ -308,5 +308,16 @@ impl<W: Write> Sections<'_, W> {
         };
         let address = Address { end, width, ascii };
         self.line.column(Style::new(), column, address);
+    }
+}
+
+/// So many of something: `1 connection`, `2 connections`.
+struct Many(u64, &'static str);
+
+impl fmt::Display for Many {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, what) = self;
+        let plural = if *count == 1 { "" } else { "s" };
+        write!(f, "{count} {what}{plural}")
     }
 }
