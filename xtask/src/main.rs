@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod kernels;
 mod lint;
 mod load;
 mod namespace;
@@ -45,6 +46,10 @@ enum Task {
     },
     /// Runs all tests; those with real sockets as root (through sudo if need be).
     Test {
+        /// Run the real-socket tests on Debian's kernels instead, in QEMU: all, or those whose
+        /// version begins so (6.1,7).
+        #[arg(long, value_name = "VERSION,…", value_delimiter = ',', num_args = 0..=1)]
+        kernels: Option<Vec<String>>,
         /// Arguments of the test binaries.
         #[arg(last = true)]
         args: Vec<OsString>,
@@ -107,7 +112,14 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
         }
         Task::Run { demo: false, args } => run::alone(&release::build(&repository)?, &args),
         Task::Run { demo: true, args } => run::with_demo(&release::build(&repository)?, &args),
-        Task::Test { args } => test::all(&repository, &args),
+        Task::Test {
+            kernels: None,
+            args,
+        } => test::all(&repository, &args),
+        Task::Test {
+            kernels: Some(asked),
+            args,
+        } => kernels::test(&repository, &asked, &args),
         Task::Lint => lint::all(&repository),
         Task::Bench(_) | Task::DemoTraffic { .. } | Task::Load(_) | Task::LoadTimers(_) => {
             unreachable!("done above")

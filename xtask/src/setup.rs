@@ -80,6 +80,29 @@ pub fn prepare(repository: &Repository, more: &[Component]) -> Result<()> {
     install_bpf_linker(repository)
 }
 
+/// The same for another target than this machine: the library of Rust for it.
+///
+/// # Errors
+/// When something is missing and can't be installed; says what to type.
+pub fn prepare_target(repository: &Repository, target: &str) -> Result<()> {
+    prepare(repository, &[])?;
+    let sysroot = sysroot(repository).context("the toolchain was there just now")?;
+    if sysroot
+        .join("lib/rustlib")
+        .join(target)
+        .join("lib")
+        .exists()
+    {
+        return Ok(());
+    }
+    eprintln!("set-up: installing the library of {target}");
+    let typed = format!(
+        "rustup target add --toolchain {} {target}",
+        repository.channel
+    );
+    install(&typed, &mut words(&typed))
+}
+
 /// Where the pinned toolchain is, if it is installed.
 fn sysroot(repository: &Repository) -> Option<PathBuf> {
     let output = tool(repository, "rustc")

@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use socket2::{Domain, Socket, Type};
 
-use crate::{namespace::Namespace, schema};
+use crate::{namespace::Namespace, patience::patient, schema};
 
 /// How long a state is waited for: two retransmissions of a SYN, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -146,7 +146,7 @@ pub fn sockets(arguments: &[&str]) -> Vec<Line> {
 
 /// Waits until the socket with these ports is as wanted.
 pub fn wait_for(ports: (u16, u16), wanted: impl Fn(&Line) -> bool) -> Line {
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Instant::now() + patient(LIMIT);
     loop {
         let all = sockets(&[]);
         if let Some(line) = all

@@ -9,6 +9,8 @@ mod listing;
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod namespace;
 mod output;
+#[path = "../live/patience.rs"]
+mod patience;
 #[path = "../view/schema.rs"]
 mod schema;
 mod states;

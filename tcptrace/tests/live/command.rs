@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
+    patience::patient,
     sockets::end,
     trace::{Seen, Trace},
 };
@@ -115,7 +116,7 @@ fn a_listener_of_a_command_shows_the_connections_it_gets(family: Family) {
     let client = loop {
         match std::net::TcpStream::connect(addr) {
             Ok(client) => break client,
-            Err(error) => assert!(began.elapsed() < Duration::from_secs(5), "{error}"),
+            Err(error) => assert!(began.elapsed() < patient(Duration::from_secs(5)), "{error}"),
         }
         std::thread::sleep(Duration::from_millis(20));
     };
@@ -195,5 +196,5 @@ fn a_duration_ends_the_command_too() {
         .start();
     let seen = trace.ended();
     assert_eq!(seen.status.code(), Some(143));
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(began.elapsed() < patient(Duration::from_secs(20)));
 }

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    sockets::{begin_connect, end, listening},
+    sockets::{begin_connect, close_in_turn, end, listening},
     trace::{End, Trace},
     wire::Wire,
 };
@@ -44,8 +44,7 @@ fn listen(family: Family, port: u16) -> TcpListener {
 fn come_and_go(net: &Namespace, listener: &TcpListener) -> End {
     let (client, server) = net.connect_to(listener);
     let end = end(&client);
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     end
 }
 
@@ -96,8 +95,7 @@ fn a_local_port_that_was_bound_shows_the_connect_too(family: Family) {
     let listener = listen(family, 80);
     come_and_go(&net, &listener);
     let (client, server) = net.connect_from((family.loopback(), 4000).into(), &listener);
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     trace.expect(
         End {
             local: 4000,

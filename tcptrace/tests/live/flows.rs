@@ -12,7 +12,7 @@ use crate::{
     flow::{exactly, flow_of, flows, start, start_with, states},
     in_both_families,
     namespace::Namespace,
-    sockets::{end, reset, set_tcp},
+    sockets::{close_in_turn, end, reset, set_tcp},
 };
 
 in_both_families!(
@@ -168,8 +168,7 @@ fn keepalive_is_the_sockets_own_or_else_the_namespaces() {
     let its = end(&client);
     socket2::SockRef::from(&client).set_keepalive(true).unwrap();
     set_tcp(&client, libc::TCP_KEEPINTVL, 7);
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     let flows = flows(trace);
     let keepalive = &flow_of(&flows, its)["keepalive"];
     assert_eq!(keepalive["time_s"], 600);

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    sockets::{connect_fast, end, listening, set_tcp},
+    sockets::{close_in_turn, connect_fast, end, listening, set_tcp},
     trace::{End, Trace},
     wire::{ACK, FIN, Peer, RST, SYN, Wire},
 };
@@ -259,8 +259,7 @@ fn a_syn_cookie_makes_no_second_syn_recv(family: Family) {
         path[1].held() < Some(Duration::from_millis(100)),
         "{path:?}"
     );
-    drop(server);
-    drop(client);
+    close_in_turn(server, client);
     trace.expect(
         end,
         "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
@@ -281,8 +280,7 @@ fn a_fast_open_makes_no_second_syn_recv(family: Family) {
     let mut told = [0; 5];
     server.read_exact(&mut told).unwrap();
     let end = end(&client);
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     trace.expect(
         end,
         "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED -fin_sent-> FIN_WAIT1
@@ -481,8 +479,7 @@ fn an_ipv4_client_of_an_ipv6_listener_is_shown_as_ipv4(family: Family) {
     let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let (server, _) = listener.accept().unwrap();
     let end = end(&client);
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     let path = trace.expect(
         end.peer(),
         "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED

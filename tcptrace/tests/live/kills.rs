@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    sockets::{end, listening},
+    sockets::{close_in_turn, end, listening},
     trace::{Trace, Transition},
     wire::{RST, Wire},
 };
@@ -72,8 +72,7 @@ fn a_time_wait_that_ss_kills_keeps_its_owner(family: Family) {
     let mut trace = Trace::of(&net).start();
     let (client, server) = net.connect(family);
     let end = end(&client);
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     let before =
         format!("{OPENED} -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT");
     trace.expect(end, &before);

@@ -2,7 +2,8 @@
 //!
 //! Every test has a network namespace of its own, and a tcptrace of its own that looks at nothing
 //! else. They need root; without it each of them fails and says so. `TCPTRACE_BIN` names another
-//! binary to test; `TCPTRACE_TEST_LOG=1` shows on stderr each record that the kernel half sends.
+//! binary to test; `TCPTRACE_TEST_LOG=1` shows on stderr each record that the kernel half sends;
+//! `TCPTRACE_TEST_PATIENCE=4` waits four times as long for what is to come.
 
 mod command;
 mod doctor;
@@ -15,6 +16,7 @@ mod loss;
 mod namespace;
 mod older;
 mod output;
+mod patience;
 mod refusals;
 mod resets;
 #[path = "../view/schema.rs"]

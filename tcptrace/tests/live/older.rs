@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    sockets::{cookie, end, listening},
+    sockets::{close_in_turn, cookie, end, listening},
     trace::{Trace, Transition},
     wire::{ACK, FIN, RST, SYN, Wire},
 };
@@ -50,8 +50,7 @@ fn an_older_connection_is_known_with_its_owner_when_it_closes(family: Family) {
     let (client, server) = net.connect(family);
     let (end, ours, theirs) = (end(&client), cookie(&client), cookie(&server));
     let mut trace = Trace::of(&net).start();
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     let path = trace.expect(
         end,
         "ESTABLISHED -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT",
@@ -145,8 +144,7 @@ fn an_older_time_wait_is_known_when_a_syn_takes_its_place(family: Family) {
     let from: SocketAddr = (family.loopback(), 4000).into();
     let (client, server) = net.connect_from(from, &listener);
     let (end, known) = (end(&server), cookie(&server));
-    drop(server);
-    drop(client);
+    close_in_turn(server, client);
     sleep(Duration::from_millis(50));
     let mut trace = Trace::of(&net).start();
     let (_client, _server) = net.connect_from(from, &listener);

@@ -4,7 +4,13 @@ use std::{thread::sleep, time::Duration};
 
 use nix::sys::signal::Signal;
 
-use crate::{Family, namespace::Namespace, sockets::end, trace::Trace};
+use crate::{
+    Family,
+    namespace::Namespace,
+    patience::patient,
+    sockets::{close_in_turn, end},
+    trace::Trace,
+};
 
 /// The fields of a transition, in the order of CSV.
 const FIELDS: [&str; 20] = [
@@ -97,7 +103,7 @@ fn a_reader_that_goes_away_ends_it_in_good_order() {
             trace.start_raw()
         };
         let mut child = raw.hang_up();
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + patient(Duration::from_secs(10));
         let status = loop {
             drop(net.connect(Family::V4));
             if let Some(status) = child.try_wait().unwrap() {
@@ -121,8 +127,7 @@ fn csv_has_the_fields_and_values_of_json() {
     let header = csv.first.clone();
     for family in [Family::V4, Family::V6] {
         let (client, server) = net.connect(family);
-        drop(client);
-        drop(server);
+        close_in_turn(client, server);
     }
     sleep(Duration::from_millis(300));
     let json_lines: Vec<serde_json::Value> = json

@@ -1,14 +1,15 @@
 //! Sockets, and what is asked and told of them.
 
 use std::{
-    io,
+    io::{self, Read as _},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::{AsRawFd, FromRawFd as _, OwnedFd},
+    time::Duration,
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::{Family, namespace::Namespace, trace::End};
+use crate::{Family, namespace::Namespace, patience::patient, trace::End};
 
 impl Namespace {
     /// A listener on loopback, at a port that the kernel chooses.
@@ -83,10 +84,20 @@ pub fn disconnect(socket: &impl AsRawFd) {
     assert_eq!(told, 0, "disconnect: {}", io::Error::last_os_error());
 }
 
+/// Closes one end, and the other once it has the FIN: where the kernel is slow to deliver it, both
+/// would close first.
+pub fn close_in_turn(first: TcpStream, mut second: TcpStream) {
+    drop(first);
+    second
+        .set_read_timeout(Some(patient(Duration::from_secs(5))))
+        .unwrap();
+    while second.read(&mut [0; 64]).expect("the peer's FIN") > 0 {}
+}
+
 /// Closes by RST.
 pub fn reset(stream: TcpStream) {
     Socket::from(stream)
-        .set_linger(Some(std::time::Duration::ZERO))
+        .set_linger(Some(Duration::ZERO))
         .unwrap();
 }
 

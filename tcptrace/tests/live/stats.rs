@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    sockets::{end, reset},
+    sockets::{close_in_turn, end, reset},
     trace::{Raw, Trace},
     wire::{ACK, Wire},
 };
@@ -55,8 +55,7 @@ fn short_connection(listener: &TcpListener) -> u16 {
     let (mut server, _) = listener.accept().unwrap();
     exchange(&mut client, &mut server);
     let port = client.local_addr().unwrap().port();
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     port
 }
 
@@ -149,8 +148,7 @@ fn a_kept_connection_is_no_short_one() {
     for _ in 0..5 {
         exchange(&mut client, &mut server);
     }
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     let told = report(trace);
     for service in told["services"].as_array().unwrap() {
         assert_eq!(

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    sockets::{cookie, end, listening},
+    sockets::{close_in_turn, cookie, end, listening},
     trace::Trace,
     wire::{ACK, FIN, Wire},
 };
@@ -33,8 +33,7 @@ fn a_closed_sockets_time_wait_is_seen_and_names_its_process(family: Family) {
     let mut trace = Trace::of(&net).start();
     let (client, server) = net.connect(family);
     let end = end(&client);
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
 
     let ours = trace.expect(
         end,

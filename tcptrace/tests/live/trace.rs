@@ -15,6 +15,7 @@ use std::{
 pub use crate::told::{End, Transition};
 use crate::{
     namespace::Namespace,
+    patience::patient,
     schema,
     told::{Line, label, normal, render},
 };
@@ -80,7 +81,7 @@ impl Trace {
     /// Starts it, and returns at its `start` line.
     pub fn start(self) -> Tracing {
         let mut tracing = self.spawn();
-        match tracing.receive(Instant::now() + START_LIMIT) {
+        match tracing.receive(Instant::now() + patient(START_LIMIT)) {
             Some(Line::Start {}) => tracing,
             other => tracing.fail(&format!("the first line was to be `start`, not {other:?}")),
         }
@@ -243,7 +244,7 @@ impl Tracing {
     pub fn expect_within(&mut self, limit: Duration, end: End, path: &str) -> Vec<Transition> {
         let path = normal(path);
         let count = path.matches("->").count();
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::now() + patient(limit);
         while self.path(end).len() < count {
             if self.next(deadline).is_none() {
                 self.fail(&format!(
@@ -260,7 +261,7 @@ impl Tracing {
 
     /// Waits for a transition of any end.
     pub fn until(&mut self, wanted: impl Fn(&Transition) -> bool) -> Transition {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + patient(LIMIT);
         let mut looked = 0;
         loop {
             if let Some(index) = self.transitions[looked..].iter().position(&wanted) {
@@ -297,7 +298,7 @@ impl Tracing {
 
     /// Waits until it ends by itself, or by what was done to it before.
     pub fn ended(mut self) -> Seen {
-        let deadline = Instant::now() + START_LIMIT;
+        let deadline = Instant::now() + patient(START_LIMIT);
         while self.next(deadline).is_some() {}
         let Some(end) = self.end else {
             self.fail("there was no `end` line")
@@ -440,7 +441,7 @@ impl Raw {
         self.output
             .read_to_string(&mut rest)
             .expect("the rest of the output");
-        let status = wait(&mut self.child, Instant::now() + START_LIMIT);
+        let status = wait(&mut self.child, Instant::now() + patient(START_LIMIT));
         assert!(status.is_some_and(|status| status.success()), "{status:?}");
         if self.json {
             for line in self.first.lines().chain(rest.lines()) {

@@ -18,6 +18,7 @@ use socket2::Socket;
 use crate::{
     Family,
     namespace::{self, Namespace},
+    patience::patient,
     sockets::begin_connect,
     trace::End,
 };
@@ -97,7 +98,7 @@ impl Wire {
 
     /// In IPv6 the kernel takes its time, even without duplicate address detection.
     fn wait_for_address(&self) {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + patient(LIMIT);
         while let Err(error) = UdpSocket::bind((self.host(), 0)) {
             assert!(Instant::now() < deadline, "{}: {error}", self.host());
             std::thread::sleep(Duration::from_millis(5));
@@ -180,7 +181,7 @@ impl Wire {
 
     /// Waits for a segment of the kernel's.
     fn receive(&self, wanted: impl Fn(&Segment) -> bool) -> Segment {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + patient(LIMIT);
         let mut others = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

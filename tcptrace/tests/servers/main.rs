@@ -16,6 +16,8 @@ mod haproxy;
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod namespace;
 mod nginx;
+#[path = "../live/patience.rs"]
+mod patience;
 mod race;
 #[path = "../view/schema.rs"]
 mod schema;

@@ -1,0 +1,123 @@
+//! The programs for the guest: static, so that they run on any kernel without anything else.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::not_run::NOT_RUN;
+use crate::{
+    cargo::{cargo, executable, shown, succeed},
+    repository::Repository,
+    setup,
+};
+
+/// Static, with musl.
+const TARGET: &str = "x86_64-unknown-linux-musl";
+/// The tests that are run. Those with real servers have their servers on this machine only.
+const SUITES: [&str; 2] = ["live", "list"];
+
+/// What the guest runs.
+#[derive(Debug)]
+pub struct Binaries {
+    /// tcptrace itself.
+    pub tcptrace: PathBuf,
+    /// The tests.
+    pub suites: Vec<Suite>,
+}
+
+/// A test binary.
+#[derive(Debug)]
+pub struct Suite {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many tests are to be run, with the given arguments.
+    pub tests: usize,
+    /// How many more were asked for, and are not run in a guest.
+    pub not_run: usize,
+}
+
+/// Builds them; the arguments say which tests are wanted. Without debug information, which would
+/// be most of the guest's memory, they are put into that directory.
+///
+/// # Errors
+/// When something can't be built.
+pub fn build(
+    repository: &Repository,
+    arguments: &[OsString],
+    directory: &Path,
+) -> Result<Binaries> {
+    setup::prepare_target(repository, TARGET)?;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("{} can't be made", directory.display()))?;
+    let mut command = cargo(repository);
+    command.args([
+        "build",
+        "--release",
+        "--package",
+        "tcptrace",
+        "--target",
+        TARGET,
+    ]);
+    let built = executable(&mut command, "bin", "tcptrace")?;
+    let tcptrace = stripped(&built, &directory.join("tcptrace"))?;
+    let mut suites = Vec::new();
+    for name in SUITES {
+        let mut command = cargo(repository);
+        command.args(["test", "--package", "tcptrace", "--target", TARGET]);
+        command.args(["--test", name, "--no-run"]);
+        let built = executable(&mut command, "test", name)?;
+        let path = stripped(&built, &directory.join(name))?;
+        let tests = count(&path, arguments.iter().cloned().chain(skipped()))?;
+        let not_run = count(&path, arguments.iter().cloned())? - tests;
+        suites.push(Suite {
+            name,
+            path,
+            tests,
+            not_run,
+        });
+    }
+    ensure!(
+        suites.iter().any(|suite| suite.tests > 0),
+        "no test of {} matches `{}`",
+        SUITES.join(" and "),
+        arguments.join(" ".as_ref()).display()
+    );
+    Ok(Binaries { tcptrace, suites })
+}
+
+/// Arguments of a test binary that leave out what is not run in a guest.
+pub fn skipped() -> impl Iterator<Item = OsString> {
+    NOT_RUN
+        .iter()
+        .flat_map(|not_run| ["--skip".into(), not_run.test.into()])
+}
+
+/// How many tests a binary has that match: it runs here, too.
+fn count(binary: &Path, arguments: impl Iterator<Item = OsString>) -> Result<usize> {
+    let mut command = Command::new(binary);
+    command.arg("--list").args(arguments);
+    let output = command
+        .output()
+        .with_context(|| format!("`{}` can't be started", shown(&command)))?;
+    ensure!(
+        output.status.success(),
+        "`{}` failed: {}",
+        shown(&command),
+        String::from_utf8_lossy(&output.stderr).trim_end()
+    );
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().filter(|line| line.ends_with(": test")).count())
+}
+
+fn stripped(from: &Path, to: &Path) -> Result<PathBuf> {
+    succeed(Command::new("strip").arg("-o").arg(to).arg(from))
+        .context("`strip` comes with the C compiler, in binutils")?;
+    Ok(to.to_owned())
+}

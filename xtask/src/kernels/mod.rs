@@ -1,0 +1,224 @@
+//! The real-socket tests on other kernels: Debian's, in QEMU. One static binary of tcptrace and of
+//! each test runs on all of them.
+
+mod binaries;
+mod choice;
+mod guest;
+mod image;
+mod initramfs;
+mod mirror;
+mod modules;
+mod not_run;
+mod table;
+mod verdict;
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+
+use self::{
+    binaries::{Binaries, Suite},
+    choice::{Expected, Kernel},
+    image::Image,
+    initramfs::Initramfs,
+    mirror::Mirror,
+    table::Row,
+    verdict::Verdict,
+};
+use crate::repository::Repository;
+
+/// How long a guest may take. On a machine that does nothing else it takes a third of that.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Emulation is slow, by as much as limits of tests must be longer.
+const PATIENCE: u32 = 4;
+/// Most tests wait most of the time, but tcptrace's start is hard work for an emulated CPU.
+const AT_ONCE: u32 = 4;
+/// Where busybox-static comes from.
+const BUSYBOX_SUITE: &str = "bookworm";
+/// The status of a machine that can't be traced, and what is said where the kernel is too old.
+const TOO_OLD: (i32, &str) = (3, "this kernel is too old");
+
+/// Runs the tests on the kernels that are asked for, one after another. The arguments go to each
+/// test binary.
+///
+/// # Errors
+/// When a program can't be built, or one that is needed is missing. What comes of a kernel is told
+/// by a table and the status: 1 where tests failed, 125 where nothing is known of them.
+pub fn test(repository: &Repository, asked: &[String], arguments: &[OsString]) -> Result<ExitCode> {
+    let kernels = choice::chosen(asked)?;
+    guest::need_qemu()?;
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| repository.root.join("target"), PathBuf::from)
+        .join("kernels");
+    let downloads = repository.tools().join("kernels");
+    let logs = target.join("logs");
+    fs::create_dir_all(&logs).with_context(|| format!("{} can't be made", logs.display()))?;
+    let binaries = binaries::build(repository, arguments, &target.join("binaries"))?;
+    let not_run = binaries.suites.iter().map(|suite| suite.not_run).sum();
+    let mut rows = Vec::new();
+    for kernel in kernels {
+        let began = Instant::now();
+        let mut row = Row {
+            release: kernel.series.to_owned(),
+            hz: None,
+            counts: None,
+            not_run,
+            took: Duration::ZERO,
+            verdict: Verdict::Passed(String::new()),
+        };
+        let job = Job {
+            kernel,
+            binaries: &binaries,
+            arguments,
+            downloads: &downloads,
+            logs: &logs,
+        };
+        if let Err(error) = job.run(&mut row) {
+            row.verdict = Verdict::Unknown(format!("{error:#}"));
+        }
+        row.took = began.elapsed();
+        eprint!("{}", table::table(std::slice::from_ref(&row)));
+        rows.push(row);
+    }
+    println!("\n{}", table::table(&rows));
+    for not_run in not_run::NOT_RUN {
+        println!("not run: {}: {}", not_run.test, not_run.reason);
+    }
+    println!("logs: {}", logs.display());
+    Ok(table::status(&rows))
+}
+
+/// One kernel.
+struct Job<'a> {
+    kernel: &'a Kernel,
+    binaries: &'a Binaries,
+    arguments: &'a [OsString],
+    downloads: &'a Path,
+    logs: &'a Path,
+}
+
+impl Job<'_> {
+    fn run(&self, row: &mut Row) -> Result<()> {
+        let busybox = busybox(self.downloads)?;
+        let image = Image::of(self.kernel, self.downloads)?;
+        row.release.clone_from(&image.release);
+        row.hz = image.hz;
+        let suites: Vec<_> = self
+            .binaries
+            .suites
+            .iter()
+            .filter(|it| it.tests > 0)
+            .collect();
+        let script = match self.kernel.expected {
+            Expected::Passes => tests(&suites, self.arguments),
+            Expected::TooOld => refusals(),
+        };
+        let mut initramfs = Initramfs::new(&busybox, self.binaries)?;
+        initramfs.modules(modules::to_load(&image.modules)?);
+        initramfs.run(&script);
+        let archive = self.logs.with_file_name("initramfs");
+        initramfs.write(&archive)?;
+        let log = self.logs.join(format!("{}.log", self.kernel.series));
+        eprintln!("\n==> {}: console in {}", image.release, log.display());
+        let run = guest::run(&image.vmlinuz, &archive, &log, LIMIT)?;
+        row.verdict = match self.kernel.expected {
+            Expected::Passes => {
+                let suites: Vec<_> = suites.iter().map(|it| (it.name, it.tests)).collect();
+                let (counts, verdict) = verdict::of_tests(&run, &suites);
+                row.counts = Some(counts);
+                verdict
+            }
+            Expected::TooOld => verdict::of_refusal(&run, TOO_OLD.0, TOO_OLD.1),
+        };
+        Ok(())
+    }
+}
+
+/// The shell of the guest.
+fn busybox(downloads: &Path) -> Result<PathBuf> {
+    let home = downloads.join("busybox");
+    if !home.exists() {
+        let mirror = Mirror::open(&downloads.join("apt"), BUSYBOX_SUITE)?;
+        mirror.unpack(&["busybox-static".to_owned()], &home)?;
+    }
+    ["usr/bin/busybox", "bin/busybox"]
+        .map(|place| home.join(place))
+        .into_iter()
+        .find(|place| place.exists())
+        .with_context(|| format!("{} holds no busybox: remove it", home.display()))
+}
+
+/// What a guest runs where tests are to pass.
+fn tests(suites: &[&Suite], arguments: &[OsString]) -> String {
+    let words: Vec<_> = arguments
+        .iter()
+        .cloned()
+        .chain(binaries::skipped())
+        .map(|word| quoted(&word.to_string_lossy()))
+        .collect();
+    let mut script = format!(
+        "export TCPTRACE_BIN=/tcptrace TCPTRACE_TEST_PATIENCE={PATIENCE}\n\
+         export RUST_TEST_THREADS={AT_ONCE}\n"
+    );
+    for Suite { name, .. } in suites {
+        script += &step(
+            name,
+            &format!("/tests/{name} --color never {}", words.join(" ")),
+        );
+    }
+    script
+}
+
+/// What a guest runs where tcptrace can't trace.
+fn refusals() -> String {
+    ["watch", "flows", "stats"]
+        .map(|command| {
+            step(
+                &format!("tcptrace {command}"),
+                &format!("/tcptrace {command}"),
+            )
+        })
+        .concat()
+}
+
+/// A program between the lines that verdict.rs reads.
+fn step(name: &str, line: &str) -> String {
+    format!("say run {name}\n{line} </dev/null 2>&1\nsay status $?\n")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsString, path::PathBuf};
+
+    use super::{binaries::Suite, tests};
+
+    #[test]
+    fn arguments_arrive_as_they_were_given() {
+        let live = Suite {
+            name: "live",
+            path: PathBuf::new(),
+            tests: 1,
+            not_run: 0,
+        };
+        let arguments = ["--exact", "it's one"].map(OsString::from);
+        let script = tests(&[&live], &arguments);
+        assert!(
+            script.contains(
+                "say run live\n/tests/live --color never '--exact' 'it'\\''s one' </dev/null"
+            ),
+            "{script}"
+        );
+    }
+}
