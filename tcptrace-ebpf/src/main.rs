@@ -9,6 +9,7 @@
 mod follow;
 mod kernel;
 mod minisock;
+mod nested;
 mod reset;
 mod ring;
 mod segment;
@@ -26,13 +27,25 @@ use tcptrace_ebpf::wire::change;
 /// `inet_sk_state_store()`, net/ipv4/af_inet.c.
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    nested::first(|| changed(&ctx));
+    0
+}
+
+/// The same where the program above is at work already. Attached behind it.
+#[btf_tracepoint(function = "inet_sock_set_state")]
+fn nested_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    nested::second(|| changed(&ctx));
+    0
+}
+
+#[inline(always)]
+fn changed(ctx: &BtfTracePointContext) {
     sock::changed(
-        &ctx,
+        ctx,
         ctx.arg(0),
         ctx.arg::<u64>(1) as u8,
         ctx.arg::<u64>(2) as u8,
     );
-    0
 }
 
 /// A timer is armed.

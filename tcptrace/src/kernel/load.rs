@@ -141,6 +141,7 @@ impl Kernel {
         // Timers first: a connection that is seen to begin must not lose its TIME_WAIT.
         kernel.attach_timers(&btf);
         kernel.attach("inet_sock_set_state", &btf)?;
+        kernel.attach_to("nested_sock_set_state", "inet_sock_set_state", &btf)?;
         reader.watch_misses(kernel.misses());
         Ok((kernel, reader))
     }
@@ -153,11 +154,12 @@ impl Kernel {
         EbpfLogger::init(&mut self.ebpf)
     }
 
-    /// Counts how often the program of full sockets was left out. What the others were left out of
-    /// is a timer or a segment of anybody, most likely.
-    fn misses(&self) -> Option<Misses> {
+    /// Counts the transitions of full sockets that no program was run for. What the others were
+    /// left out of is a timer or a segment of anybody, most likely.
+    fn misses(&mut self) -> Option<Misses> {
+        let stood_in = PerCpuArray::try_from(self.ebpf.take_map("STOOD_IN")?).ok()?;
         let program = self.ebpf.program("inet_sock_set_state")?;
-        Some(Misses::of(program.fd().ok()?.as_fd()))
+        Some(Misses::of(program.fd().ok()?.as_fd(), stood_in))
     }
 
     fn attach_timers(&mut self, btf: &Btf) {

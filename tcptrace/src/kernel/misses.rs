@@ -6,25 +6,32 @@ use std::{
     path::PathBuf,
 };
 
-/// Counts runs of a program that the kernel left out: it does not run a program within itself, so
-/// an interrupt that comes while it runs, and makes an event of the same kind, is not told
-/// (`bpf_prog_get_recursion_context()` in `__bpf_trace_run()`, kernel/trace/bpf_trace.c).
-#[derive(Debug)]
+use aya::maps::{MapData, PerCpuArray};
+
+/// Counts events that neither a program nor the one that stands in for it was run for: the kernel
+/// does not run a program within itself, so an interrupt that comes while it runs, and makes an
+/// event of the same kind, is not told by it (`bpf_prog_get_recursion_context()` in
+/// `__bpf_trace_run()`, kernel/trace/bpf_trace.c).
 pub(super) struct Misses {
     /// The kernel tells them there since 5.12 (`bpf_prog_show_fdinfo()`, kernel/bpf/syscall.c).
     fdinfo: PathBuf,
+    /// How often the other one told an event in its place, per CPU.
+    stood_in: PerCpuArray<MapData, u64>,
 }
 
 impl Misses {
     /// Of the program that a descriptor of this process stands for, as long as it is open.
-    pub fn of(program: BorrowedFd<'_>) -> Self {
+    pub fn of(program: BorrowedFd<'_>, stood_in: PerCpuArray<MapData, u64>) -> Self {
         let fdinfo = format!("/proc/self/fdinfo/{}", program.as_raw_fd()).into();
-        Self { fdinfo }
+        Self { fdinfo, stood_in }
     }
 
     /// How many so far; `None` where the kernel does not tell.
     pub fn count(&self) -> Option<u64> {
-        parse(&fs::read_to_string(&self.fdinfo).ok()?)
+        // In this order: what is left out just now is not told by the other one yet.
+        let left_out = parse(&fs::read_to_string(&self.fdinfo).ok()?)?;
+        let stood_in: u64 = self.stood_in.get(&0, 0).ok()?.iter().sum();
+        Some(left_out.saturating_sub(stood_in))
     }
 }
 

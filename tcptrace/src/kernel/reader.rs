@@ -81,7 +81,8 @@ impl Reader {
     pub fn newly_lost(&mut self) -> u64 {
         self.look_at_misses = Instant::now() + MISSES;
         let missed = self.misses.as_ref().and_then(Misses::count);
-        let missed = missed.unwrap_or(self.missed_before);
+        // What was left out once stays so.
+        let missed = missed.unwrap_or_default().max(self.missed_before);
         let newly_missed = missed - std::mem::replace(&mut self.missed_before, missed);
         newly(&self.lost, &mut self.lost_before) + newly_missed
     }
