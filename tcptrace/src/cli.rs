@@ -17,9 +17,10 @@ use clap::{
 use tcptrace::{
     commands::{
         DoctorOptions, ExplainOptions, FlowsOptions, Limit, ListOptions, LiveOptions, Output,
-        StatsOptions, StuckOptions, WatchOptions,
+        StatsOptions, StuckOptions, WatchOptions, duration,
     },
     filter::Filter,
+    kernel::buffer_size,
     schema::LineType,
     track::State,
     view::Colour,
@@ -289,31 +290,4 @@ pub fn start_logging(verbosity: u8) {
             writeln!(to, "tcptrace: {}", record.args())
         })
         .init();
-}
-
-fn duration(given: &str) -> Result<Duration, String> {
-    let wrong = "it takes a time, as in 10s, 5m or 1h30m";
-    let parsed = match given.parse::<u32>() {
-        // A number alone is seconds, as to sleep(1).
-        Ok(seconds) => Duration::from_secs(seconds.into()),
-        Err(_) => given
-            .parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|duration| Duration::try_from(duration).ok())
-            .ok_or(wrong)?,
-    };
-    // Beyond that, deadlines would overflow; ten years are for ever.
-    Ok(parsed.min(Duration::from_secs(10 * 365 * 86_400)))
-}
-
-fn buffer_size(given: &str) -> Result<u32, String> {
-    const RANGE: std::ops::RangeInclusive<u64> = 1 << 14..=1 << 30;
-    let wrong = "it takes a size from 16K to 1G, as in 512K, 8M or 1G";
-    parse_size::Config::new()
-        .with_binary()
-        .parse_size(given)
-        .ok()
-        .filter(|size| RANGE.contains(size))
-        .and_then(|size| u32::try_from(size.next_power_of_two()).ok())
-        .ok_or_else(|| wrong.to_owned())
 }

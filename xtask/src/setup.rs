@@ -1,7 +1,6 @@
 //! Set-up: what is missing is installed, what can't be is named.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,14 +9,18 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     cargo::{cargo, succeed, tool},
-    repository::{Repository, toml_of},
+    pinned::Pinned,
+    repository::Repository,
     search_path,
 };
 
-/// Links the kernel half. Its LLVM has to be at least that of the pinned toolchain.
-const BPF_LINKER: &str = "bpf-linker";
-/// Pinned together with rust-toolchain.toml.
-const BPF_LINKER_VERSION: &str = "0.10.4";
+/// Links the kernel half. Its LLVM has to be at least that of the pinned toolchain, and so it is
+/// pinned together with rust-toolchain.toml.
+const BPF_LINKER: Pinned = Pinned {
+    name: "bpf-linker",
+    version: "0.10.4",
+    environment: &[],
+};
 
 /// A component of the toolchain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +80,7 @@ pub fn prepare(repository: &Repository, more: &[Component]) -> Result<()> {
     };
     let needed = [&[Component::RustSrc], more].concat();
     install_components(repository, &sysroot, &needed)?;
-    install_bpf_linker(repository)
+    BPF_LINKER.install(repository)
 }
 
 /// The same for another target than this machine: the library of Rust for it.
@@ -152,69 +155,11 @@ fn install_components(repository: &Repository, sysroot: &Path, needed: &[Compone
     install(&typed, &mut words(&typed))
 }
 
-fn install_bpf_linker(repository: &Repository) -> Result<()> {
-    let tools = repository.tools();
-    if is_installed(&tools) {
-        return Ok(());
-    }
-    eprintln!(
-        "set-up: installing {BPF_LINKER} {BPF_LINKER_VERSION} into {} (once; takes some minutes)",
-        tools.display()
-    );
-    let arguments = [
-        "install",
-        BPF_LINKER,
-        "--version",
-        BPF_LINKER_VERSION,
-        "--locked",
-        "--root",
-    ];
-    let mut command = cargo(repository);
-    command.args(arguments).arg(&tools);
-    if tools.join("bin").join(BPF_LINKER).exists() {
-        // Another version, or one that cargo does not know of.
-        command.arg("--force");
-    }
-    // Meant for what is developed, not for a tool that runs on this machine.
-    for unwanted in [
-        "CARGO_ENCODED_RUSTFLAGS",
-        "RUSTFLAGS",
-        "RUSTC_BOOTSTRAP",
-        "CARGO_BUILD_TARGET",
-    ] {
-        command.env_remove(unwanted);
-    }
-    // Or cargo advises to put it there, which is not needed.
-    let mut path = env::var_os("PATH").unwrap_or_default();
-    path.push(":");
-    path.push(tools.join("bin"));
-    command.env("PATH", path);
-    let typed = format!(
-        "cargo +{} {} {} --force",
-        repository.channel,
-        arguments.join(" "),
-        tools.display()
-    );
-    install(&typed, &mut command)
-}
-
-/// Whether the pinned bpf-linker is there, without starting anything.
-fn is_installed(tools: &Path) -> bool {
-    tools.join("bin").join(BPF_LINKER).is_file()
-        && toml_of(&tools.join(".crates.toml")).is_ok_and(|record| is_recorded(&record))
-}
-
-/// Whether what cargo keeps of its installations names the pinned bpf-linker.
-fn is_recorded(record: &toml::Table) -> bool {
-    let wanted = format!("{BPF_LINKER} {BPF_LINKER_VERSION} ");
-    record
-        .get("v1")
-        .and_then(toml::Value::as_table)
-        .is_some_and(|crates| crates.keys().any(|key| key.starts_with(&wanted)))
-}
-
 /// Installs; what fails is named with what to type once its cause is mended.
-fn install(typed: &str, command: &mut Command) -> Result<()> {
+///
+/// # Errors
+/// When it fails.
+pub fn install(typed: &str, command: &mut Command) -> Result<()> {
     succeed(command).with_context(|| {
         format!("set-up failed; see above why (no network?), then type:\n  {typed}\nBecause")
     })
@@ -225,29 +170,4 @@ fn words(typed: &str) -> Command {
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words);
     command
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_recorded;
-
-    fn recorded(text: &str) -> bool {
-        is_recorded(&text.parse().expect("TOML"))
-    }
-
-    #[test]
-    fn only_the_pinned_version_counts() {
-        let from = "(registry+https://github.com/rust-lang/crates.io-index)";
-        assert!(recorded(&format!(
-            "[v1]\n\"bpf-linker 0.10.4 {from}\" = [\"bpf-linker\"]"
-        )));
-        assert!(!recorded(&format!(
-            "[v1]\n\"bpf-linker 0.10.40 {from}\" = [\"bpf-linker\"]"
-        )));
-        assert!(!recorded(&format!(
-            "[v1]\n\"bpf-linker 0.9.15 {from}\" = [\"bpf-linker\"]"
-        )));
-        assert!(!recorded("[v1]"));
-        assert!(!recorded(""));
-    }
 }

@@ -1,11 +1,11 @@
 //! Which sockets are asked for: options that all commands about sockets have.
 
-use std::{net::IpAddr, path::Path};
+use std::path::Path;
 
 use clap::Args;
 use ipnet::IpNet;
 use tcptrace::{
-    filter::{Family, Filter, PortSet},
+    filter::{Family, Filter, PortSet, network},
     kernel::Cgroups,
     snapshot,
 };
@@ -29,13 +29,13 @@ pub struct SocketArgs {
     #[arg(short = 'P', long, value_name = "PORTS", help_heading = "Filters")]
     port: Option<PortSet>,
     /// Addresses of either side: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32.
-    #[arg(short = 'a', long, value_name = "CIDR", value_delimiter = ',', value_parser = cidr, help_heading = "Filters")]
+    #[arg(short = 'a', long, value_name = "CIDR", value_delimiter = ',', value_parser = network, help_heading = "Filters")]
     addr: Vec<IpNet>,
     /// Local addresses.
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = cidr, help_heading = "Filters")]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network, help_heading = "Filters")]
     local_addr: Vec<IpNet>,
     /// Remote addresses.
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = cidr, help_heading = "Filters")]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network, help_heading = "Filters")]
     remote_addr: Vec<IpNet>,
     /// Process ids.
     #[arg(short = 'p', long, value_name = "PID", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..), help_heading = "Filters")]
@@ -85,23 +85,6 @@ impl SocketArgs {
             followed: false,
         }
     }
-}
-
-fn cidr(given: &str) -> Result<IpNet, String> {
-    let net: IpNet = given
-        .parse()
-        .or_else(|_| given.parse::<IpAddr>().map(IpNet::from))
-        .map_err(
-            |_| "it takes an address or a prefix, as in 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32",
-        )?;
-    // IPv4-mapped addresses are shown as IPv4, and so are asked for.
-    if let IpNet::V6(v6) = net
-        && v6.prefix_len() >= 96
-        && let Some(v4) = v6.addr().to_ipv4_mapped()
-    {
-        return IpNet::new(v4.into(), v6.prefix_len() - 96).map_err(|error| error.to_string());
-    }
-    Ok(net.trunc())
 }
 
 fn uid(given: &str) -> Result<u32, String> {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use tcptrace::{
-    commands::{StatsOptions, WatchOptions},
+    commands::{StatsOptions, WatchOptions, duration},
     stats::By,
 };
 
-use super::{Watch, duration};
+use super::Watch;
 
 /// Options of `tcptrace stats`.
 #[derive(Args, Debug)]
@@ -49,10 +49,9 @@ impl StatsArgs {
 const SHORTEST: Duration = Duration::from_millis(100);
 
 fn interval(given: &str) -> Result<Duration, String> {
-    duration(given).and_then(|interval| {
-        if interval < SHORTEST {
-            return Err("it takes 100ms at least".to_owned());
-        }
-        Ok(interval)
-    })
+    let interval = duration(given).map_err(|error| error.to_string())?;
+    if interval < SHORTEST {
+        return Err("it takes 100ms at least".to_owned());
+    }
+    Ok(interval)
 }

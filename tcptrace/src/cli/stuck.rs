@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use tcptrace::commands::StuckOptions;
+use tcptrace::commands::{StuckOptions, duration};
 
-use super::{LiveArgs, duration};
+use super::LiveArgs;
 
 /// Options of `tcptrace stuck`.
 #[derive(Args, Debug)]

@@ -2,6 +2,7 @@
 
 mod child;
 mod doctor;
+mod duration;
 mod explain;
 mod flows;
 mod lines;
@@ -14,6 +15,7 @@ mod watch;
 
 pub use self::{
     doctor::{DoctorOptions, ReportFormat, doctor},
+    duration::{DurationError, duration},
     explain::{ExplainOptions, explain},
     flows::{FlowsOptions, flows},
     list::{ListOptions, list},

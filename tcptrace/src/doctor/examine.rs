@@ -31,8 +31,6 @@ const BTF_MAGIC: u16 = 0xeb9f;
 /// # Errors
 /// When a text or table of the binary is not of the form: a mistake in the program.
 pub fn examine() -> anyhow::Result<Report> {
-    let book = Book::read()?;
-    let products = IdleTable::load(None)?;
     let mut checks = vec![
         Check::new("kernel", Status::Ok, Some(release())),
         btf(),
@@ -43,21 +41,36 @@ pub fn examine() -> anyhow::Result<Report> {
     let listing = snapshot::list(Scope::Own);
     checks.push(sock_diag(&listing));
 
-    let read = |file: &str| fs::read_to_string(file).ok();
-    let values = Values::read(&book, read);
+    let listeners = listing.as_ref().map(listeners).unwrap_or_default();
+    let (book, products) = (Book::read()?, IdleTable::load(None)?);
+    Ok(judge(&book, &products, checks, listeners, |file| {
+        fs::read_to_string(file).ok()
+    }))
+}
+
+/// Judges what files of /proc say, which `read` gives, and puts it beside what was found out
+/// already. Pure, and of any texts.
+pub fn judge(
+    book: &Book,
+    products: &IdleTable,
+    checks: Vec<Check>,
+    listeners: Vec<Listener>,
+    read: impl Fn(&str) -> Option<String>,
+) -> Report {
+    let values = Values::read(book, &read);
     let netstat = read("/proc/net/netstat").unwrap_or_default();
     let sockstat = read("/proc/net/sockstat").unwrap_or_default();
     let present = Present {
         time_waits: proc::sockstat(&sockstat, "tw"),
-        listeners: listing.as_ref().map(listeners).unwrap_or_default(),
+        listeners,
         products: products.rows(),
     };
-    Ok(Report {
-        settings: settings(&book, &values),
-        counters: counters(&book, &proc::netstat(&netstat)),
+    Report {
+        settings: settings(book, &values),
+        counters: counters(book, &proc::netstat(&netstat)),
         warnings: warnings(&values, &present),
         checks,
-    })
+    }
 }
 
 fn btf() -> Check {

@@ -8,7 +8,7 @@ mod counters;
 mod examine;
 mod hooks;
 mod meaning;
-mod proc;
+pub mod proc;
 mod report;
 mod settings;
 mod traps;
@@ -16,8 +16,8 @@ mod traps;
 pub use self::{
     check::{Check, Status},
     counters::Counter,
-    examine::examine,
+    examine::{examine, judge},
     report::Report,
     settings::{Setting, Value},
-    traps::Warning,
+    traps::{Listener, Warning},
 };

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::Value;
 
 /// Parses what a sysctl's file shows: one number or several.
-pub(super) fn value(text: &str) -> Option<Value> {
+#[must_use]
+pub fn value(text: &str) -> Option<Value> {
     let numbers: Vec<i64> = text
         .split_whitespace()
         .map(|word| word.parse().ok())
@@ -15,7 +16,8 @@ pub(super) fn value(text: &str) -> Option<Value> {
 
 /// Parses /proc/net/netstat: pairs of lines, one with the names and one with the numbers, each
 /// behind the name of its group. Gives the numbers of `TcpExt`.
-pub(super) fn netstat(text: &str) -> BTreeMap<&str, u64> {
+#[must_use]
+pub fn netstat(text: &str) -> BTreeMap<&str, u64> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt:"));
     let (Some(names), Some(numbers)) = (lines.next(), lines.next()) else {
         return BTreeMap::new();
@@ -28,7 +30,8 @@ pub(super) fn netstat(text: &str) -> BTreeMap<&str, u64> {
 }
 
 /// Parses a number of the line `TCP:` of /proc/net/sockstat, by its name: `tw`, `orphan`.
-pub(super) fn sockstat(text: &str, name: &str) -> Option<u64> {
+#[must_use]
+pub fn sockstat(text: &str, name: &str) -> Option<u64> {
     let mut words = text
         .lines()
         .find_map(|line| line.strip_prefix("TCP:"))?

@@ -26,13 +26,13 @@ pub struct Warning {
 
 /// A listener, as it is now.
 #[derive(Clone, Debug)]
-pub(super) struct Listener {
+pub struct Listener {
     /// Its address and port.
-    pub(super) name: String,
+    pub name: String,
     /// Connections that wait for accept().
-    pub(super) waiting: u32,
+    pub waiting: u32,
     /// How many may wait.
-    pub(super) backlog: u32,
+    pub backlog: u32,
 }
 
 /// What the machine's present state adds to its settings.

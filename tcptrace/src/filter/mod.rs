@@ -1,12 +1,16 @@
 //! Which transitions are asked for.
 
+mod network;
 mod ports;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-pub use self::ports::{PortError, PortSet};
+pub use self::{
+    network::{NetworkError, network},
+    ports::{PortError, PortSet},
+};
 use crate::{
     decode::{Owner, Tuple},
     flows::FlowRecord,

@@ -128,7 +128,11 @@ impl IdleTable {
         &self.timeout
     }
 
-    fn parse(path: &str, text: &str) -> Result<Self, IdleTableError> {
+    /// Reads the text of a table; `path` is for the message.
+    ///
+    /// # Errors
+    /// When it is not TOML, or not of the form.
+    pub fn parse(path: &str, text: &str) -> Result<Self, IdleTableError> {
         let form = |why: String| IdleTableError::Form {
             path: path.to_owned(),
             why,

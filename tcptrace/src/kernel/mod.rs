@@ -1,18 +1,20 @@
 //! Where the data begins: loads the kernel half, and reads what it sends.
 
 mod boot;
+mod buffer;
 mod cgroup;
 mod clock;
 mod error;
 mod load;
 mod misses;
-mod offsets;
+pub mod offsets;
 mod pushdown;
 mod reader;
 mod symbols;
 
 pub use self::{
     boot::release,
+    buffer::{BufferSizeError, buffer_size},
     cgroup::Cgroups,
     clock::{Clock, jiffies_per_second, monotonic_now},
     error::KernelError,

@@ -42,7 +42,9 @@ impl Symbols {
     }
 
     /// Parses lines of `address type name [module]`, sorted by address as the kernel's own are.
-    fn parse(mut lines: impl std::io::BufRead) -> Self {
+    /// What is not of that form is passed over.
+    #[must_use]
+    pub fn parse(mut lines: impl std::io::BufRead) -> Self {
         let mut symbols = Self::default();
         let mut found: Vec<(usize, Range<u64>)> = Vec::new();
         // The function found last ends where the next symbol begins.

@@ -1,10 +1,8 @@
 //! The TCP sockets of one network namespace, by sock_diag.
 
-use std::{convert::Infallible, io};
+use std::io;
 
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage};
 use netlink_packet_sock_diag::{
     SockDiagMessage,
     constants::{AF_INET, AF_INET6, IPPROTO_TCP},
@@ -12,7 +10,12 @@ use netlink_packet_sock_diag::{
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 
-use super::{found::Found, reply, tcp_info::TcpInfo};
+use super::{
+    found::Found,
+    netlink::{datagram, known},
+    reply,
+    tcp_info::TcpInfo,
+};
 use crate::track::State;
 
 /// All states; the kernel takes SYN_RECV for requests, too (`inet_diag_dump_icsk()`).
@@ -117,66 +120,8 @@ fn one_family(
     let mut buffer = vec![0; BUFFER];
     loop {
         let size = socket.recv(&mut &mut buffer[..], 0)?;
-        let mut rest = &buffer[..size];
-        while !rest.is_empty() {
-            let message = NetlinkMessage::<Payload>::deserialize(rest)
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-            match message.payload {
-                // What stops a dump comes in either.
-                NetlinkPayload::Done(done) if done.code < 0 => {
-                    return Err(known(io::Error::from_raw_os_error(
-                        done.code.saturating_neg(),
-                    )));
-                }
-                NetlinkPayload::Done(_) => return Ok(()),
-                NetlinkPayload::Error(error) => return Err(known(error.to_io())),
-                NetlinkPayload::InnerMessage(Payload(bytes)) => take(&bytes),
-                _ => {}
-            }
-            // Messages are aligned to four bytes.
-            let length = (message.header.length as usize).next_multiple_of(4).max(4);
-            rest = rest.get(length..).unwrap_or_default();
+        if datagram(&buffer[..size], &mut *take)?.is_break() {
+            return Ok(());
         }
-    }
-}
-
-/// A message as it came.
-struct Payload(Vec<u8>);
-
-impl NetlinkDeserializable for Payload {
-    type Error = Infallible;
-
-    fn deserialize(_: &NetlinkHeader, payload: &[u8]) -> Result<Self, Infallible> {
-        Ok(Self(payload.to_owned()))
-    }
-}
-
-/// Tells a kernel that has no sock_diag, or none for TCP, from whatever else may fail.
-fn known(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(libc::ENOENT | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT | libc::EOPNOTSUPP) => {
-            io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!(
-                    "this kernel does not tell of TCP sockets ({error}): modprobe tcp_diag, or a \
-                     kernel built with CONFIG_INET_TCP_DIAG"
-                ),
-            )
-        }
-        _ => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kernel_without_sock_diag_is_told_from_other_failures() {
-        let missing = known(io::Error::from_raw_os_error(libc::ENOENT));
-        assert_eq!(missing.kind(), io::ErrorKind::Unsupported);
-        assert!(missing.to_string().contains("modprobe tcp_diag"));
-        let other = known(io::Error::from_raw_os_error(libc::ENOMEM));
-        assert_eq!(other.raw_os_error(), Some(libc::ENOMEM));
     }
 }

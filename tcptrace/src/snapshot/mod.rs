@@ -7,8 +7,9 @@ mod inspection;
 mod keepalive;
 mod listing;
 mod namespaces;
+pub mod netlink;
 mod owners;
-mod reply;
+pub mod reply;
 mod settings;
 mod tcp_info;
 

@@ -47,7 +47,7 @@ struct Header {
 }
 
 /// Reads the answer for one socket; `None` if it is none, or of a kind that this doesn't know.
-pub(super) fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
+pub fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
     let (header, attributes) = Header::read_from_prefix(bytes).ok()?;
     let state = State::from_kernel(header.state)?;
     let local = address(header.family, header.local)?;
@@ -80,7 +80,7 @@ pub(super) fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
 }
 
 /// Reads what an answer tells of the progress of a full socket; minisocks and requests make none.
-pub(super) fn tcp_info(bytes: &[u8]) -> Option<TcpInfo> {
+pub fn tcp_info(bytes: &[u8]) -> Option<TcpInfo> {
     let (_, attributes) = Header::read_from_prefix(bytes).ok()?;
     NlasIterator::new(attributes)
         .map_while(Result::ok)
