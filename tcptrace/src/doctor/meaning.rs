@@ -21,9 +21,11 @@ pub(super) fn meaning(name: &str, values: &Values) -> Option<String> {
             orphan_s(value)
         ),
         "tcp_keepalive_time" | "tcp_keepalive_probes" | "tcp_keepalive_intvl" => {
-            let probes_s =
-                values.first("tcp_keepalive_probes")? * values.first("tcp_keepalive_intvl")?;
-            let all_s = u64::try_from(values.first("tcp_keepalive_time")? + probes_s).ok()?;
+            let probes_s = values
+                .first("tcp_keepalive_probes")?
+                .saturating_mul(values.first("tcp_keepalive_intvl")?);
+            let all_s = values.first("tcp_keepalive_time")?.saturating_add(probes_s);
+            let all_s = u64::try_from(all_s).ok()?;
             format!(
                 "with SO_KEEPALIVE, a dead peer is found after {}",
                 span(all_s.saturating_mul(1000))
@@ -73,7 +75,11 @@ pub(super) fn meaning(name: &str, values: &Values) -> Option<String> {
             let linear = u64::try_from(linear).unwrap_or_default();
             format!(
                 "connect() gives up after {}",
-                span(linear * SYN_PAUSE_MS + pauses_ms(SYN_PAUSE_MS, count))
+                span(
+                    linear
+                        .saturating_mul(SYN_PAUSE_MS)
+                        .saturating_add(pauses_ms(SYN_PAUSE_MS, count))
+                )
             )
         }
         "tcp_syn_linear_timeouts" => format!("{value} SYNs more, 1 s apart"),
@@ -123,7 +129,7 @@ pub(super) fn meaning(name: &str, values: &Values) -> Option<String> {
 /// for what is above it (`tcp_close()`, `tcp_keepalive_timer()`).
 pub(super) fn orphan_s(fin_timeout_s: i64) -> i64 {
     if fin_timeout_s > TIME_WAIT_S {
-        2 * (fin_timeout_s - TIME_WAIT_S)
+        (fin_timeout_s - TIME_WAIT_S).saturating_mul(2)
     } else {
         fin_timeout_s
     }
@@ -132,7 +138,7 @@ pub(super) fn orphan_s(fin_timeout_s: i64) -> i64 {
 /// How many local ports connect() has to choose from.
 pub(super) fn ports(values: &Values) -> Option<i64> {
     match values.numbers("ip_local_port_range")? {
-        [low, high] if low <= high => Some(high - low + 1),
+        [low, high] if low <= high => Some(high.saturating_sub(*low).saturating_add(1)),
         _ => None,
     }
 }
@@ -219,5 +225,21 @@ mod tests {
     fn absurd_values_do_no_harm() {
         let absurd = "tcp_retries2 = 9223372036854775807";
         assert!(says("tcp_retries2", absurd).contains("h"));
+        let most = i64::MAX;
+        let absurd = format!(
+            "tcp_keepalive_time = {most}\ntcp_keepalive_probes = {most}\n\
+             tcp_keepalive_intvl = {most}\ntcp_syn_retries = {most}\n\
+             tcp_syn_linear_timeouts = {most}\ntcp_fin_timeout = {most}\n\
+             ip_local_port_range = {} {most}\n",
+            i64::MIN
+        );
+        for name in [
+            "tcp_keepalive_time",
+            "tcp_syn_retries",
+            "tcp_fin_timeout",
+            "ip_local_port_range",
+        ] {
+            assert!(!says(name, &absurd).is_empty());
+        }
     }
 }

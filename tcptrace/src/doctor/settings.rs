@@ -99,7 +99,7 @@ impl Values {
     /// (`tcp_set_hashinfo()`, `tcp_init()` in net/ipv4).
     fn default_of(&self, name: &str, said: Option<&str>) -> Option<Value> {
         // A namespace that shares the machine's hash shows it as a negative number.
-        let buckets = self.first("tcp_ehash_entries").map(i64::abs);
+        let buckets = self.first("tcp_ehash_entries").map(i64::saturating_abs);
         match name {
             "tcp_max_tw_buckets" | "tcp_max_orphans" => Value::new(vec![buckets? / 2]),
             "tcp_max_syn_backlog" => Value::new(vec![(buckets? / 128).max(128)]),
@@ -182,7 +182,11 @@ mod tests {
 
     #[test]
     fn defaults_that_depend_on_the_machine_follow_from_its_hash() {
-        for (buckets, tw, backlog) in [("262144", 131_072, 2048), ("-4096", 2048, 128)] {
+        for (buckets, tw, backlog) in [
+            ("262144", 131_072, 2048),
+            ("-4096", 2048, 128),
+            ("-9223372036854775808", i64::MAX / 2, i64::MAX / 128),
+        ] {
             let files = [("/tcp_ehash_entries", buckets)];
             let default = |name| shown(&files, name).default.map(|value| value.first());
             assert_eq!(default("tcp_max_tw_buckets"), Some(tw));

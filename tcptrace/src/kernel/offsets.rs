@@ -171,7 +171,7 @@ impl Structs {
             } else {
                 self.walk(&self.target(member)?, rest, depth + 1)?
             };
-            Some(member.bit_offset() + inner)
+            member.bit_offset().checked_add(inner)
         })
     }
 

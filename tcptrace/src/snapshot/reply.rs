@@ -60,7 +60,8 @@ pub fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
         State::SynRecv if header.inode == 0 && !has_shutdown(attributes) => ExistingKind::Request,
         _ => ExistingKind::Socket,
     };
-    let end = |addr, port| Endpoint::new(canonical(addr, remote), u16::from_be(port));
+    let (local, remote) = canonical(local, remote);
+    let end = |addr, port| Endpoint::new(addr, u16::from_be(port));
     Some(Found {
         cookie: Cookie::new(u64::from_ne_bytes(header.cookie)),
         tuple: Tuple {
@@ -130,16 +131,19 @@ fn address(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {
     }
 }
 
-/// An address as the kernel half tells it: IPv4 where the peer's is IPv4-mapped.
-fn canonical(addr: IpAddr, peer: IpAddr) -> IpAddr {
+/// Addresses as the kernel half tells them: IPv4 where the peer's is IPv4-mapped. Never one of
+/// each family.
+fn canonical(local: IpAddr, remote: IpAddr) -> (IpAddr, IpAddr) {
     let mapped = |addr: IpAddr| match addr {
         IpAddr::V6(addr) => addr.to_ipv4_mapped(),
         IpAddr::V4(_) => None,
     };
-    match (mapped(addr), mapped(peer), addr) {
-        (Some(addr), Some(_), _) => IpAddr::V4(addr),
-        (None, Some(_), IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => IpAddr::V4([0, 0, 0, 0].into()),
-        (_, _, addr) => addr,
+    match (mapped(local), mapped(remote)) {
+        (Some(local), Some(remote)) => (local.into(), remote.into()),
+        (None, Some(remote)) if local.is_unspecified() => {
+            (Ipv4Addr::UNSPECIFIED.into(), remote.into())
+        }
+        _ => (local, remote),
     }
 }
 
@@ -281,6 +285,11 @@ mod tests {
         let tuple = answer.read().tuple;
         assert_eq!(format!("{:?}", tuple.local), "10.0.0.1:80");
         assert_eq!(format!("{:?}", tuple.remote), "10.0.0.2:4000");
+        answer.addrs[0] = [0; 16];
+        assert_eq!(format!("{:?}", answer.read().tuple.local), "0.0.0.0:80");
+        // No connection has one address of each family, whatever is answered.
+        answer.addrs[0] = Ipv6Addr::LOCALHOST.octets();
+        assert!(answer.read().tuple.remote.addr.is_ipv6());
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! TIME_WAIT, and FIN_WAIT2 of orphans.
 
 use super::{
-    Detail, Reason, State, Tracker, Transition,
+    Closer, Detail, Reason, State, Tracker, Transition,
     deadlines::Waiting,
     flow::{Flow, Minisock, Stopped},
     order::Out,
 };
 use crate::decode::{
-    Cookie, EarlyCause, FinDroppedEvent, MinisockEvent, MinisockState, TimerChange,
+    Cookie, EarlyCause, FinDroppedEvent, MinisockEvent, MinisockState, TimerChange, Tuple,
 };
 
 impl Tracker {
@@ -38,6 +38,16 @@ impl Tracker {
             }
             flow.minisock = Minisock::Alive(event.state);
             self.keep(cookie, flow, out);
+        }
+        if let Some(flow) = self.flows.peek_mut(&cookie)
+            && flow.verdict.take().is_some()
+        {
+            // The full socket's close was not the end: that a minisock took over was lost.
+            flow.state = event.state.into();
+            flow.since = None;
+            flow.closer = flow.closer.filter(|closer| *closer != Closer::Remote);
+            flow.socket = false;
+            flow.minisock = Minisock::Alive(event.state);
         }
         match event.change {
             TimerChange::Started => self.minisock_goes_on(cookie, event, out),
@@ -94,6 +104,17 @@ impl Tracker {
         }
     }
 
+    /// An orphan in FIN_WAIT2, by its addresses.
+    pub(super) fn remember_orphan(&mut self, tuple: Tuple, cookie: Cookie) {
+        self.orphans.insert(tuple, cookie);
+        if self.orphans.len() > self.flows.len() {
+            // Some went in a way that nothing told of.
+            let flows = &self.flows;
+            self.orphans
+                .retain(|tuple, cookie| flows.peek(cookie).is_some_and(|it| it.tuple == *tuple));
+        }
+    }
+
     /// It begins, or its timer is armed again, or its state is another than before.
     fn minisock_goes_on(
         &mut self,
@@ -108,8 +129,12 @@ impl Tracker {
         flow.minisock = Minisock::Alive(event.state);
         flow.epoch = epoch;
         if event.state == MinisockState::FinWait2 && !self.sight.fins {
-            self.orphans.insert(event.tuple, cookie);
+            flow.tuple = event.tuple;
+            self.remember_orphan(event.tuple, cookie);
         }
+        let Some(flow) = self.flows.peek_mut(&cookie) else {
+            return;
+        };
         if flow.tuple.local.port.is_none() {
             flow.tuple = event.tuple;
         }

@@ -151,6 +151,10 @@ impl Tracker {
         let Some(request) = self.requests.remove(tuple) else {
             return;
         };
+        if stopped.epoch != self.epoch && stopped.cause.is_none() && !stopped.expired {
+            // What it was stopped for was lost: most become a full socket.
+            return;
+        }
         let listening = request
             .listener
             .and_then(|cookie| self.flows.peek(&cookie))

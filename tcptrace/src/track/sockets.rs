@@ -33,7 +33,7 @@ impl Tracker {
         if self.flows.get(&cookie).is_none() {
             let flow = match event.from {
                 State::SynRecv => self.child(event, cookie, out),
-                from => Flow::new(event.tuple, from),
+                from => self.seen_first_in(from, event),
             };
             self.keep(cookie, flow, out);
         }
@@ -201,6 +201,23 @@ impl Tracker {
         match made {
             Some(child) => self.without_request(child.time_ns, event.tuple, Some(cookie), out),
             None => Flow::new(event.tuple, State::SynRecv),
+        }
+    }
+
+    /// A connection whose first events were lost, or came before the trace. If it was half-open,
+    /// it is not so any more.
+    fn seen_first_in(&mut self, state: State, event: &SocketEvent) -> Flow {
+        if matches!(state, State::Closed | State::Listen | State::SynSent) {
+            return Flow::new(event.tuple, state);
+        }
+        match self.requests.remove(&event.tuple) {
+            Some(request) => {
+                let mut flow = request.flow(event.tuple);
+                flow.state = state;
+                flow.since = None;
+                flow
+            }
+            None => Flow::new(event.tuple, state),
         }
     }
 

@@ -143,9 +143,6 @@ impl Tracker {
                 if kind == ExistingKind::Minisock {
                     flow.socket = false;
                     let waits = existing.state == State::FinWait2;
-                    if waits && !self.sight.fins {
-                        self.orphans.insert(existing.tuple, cookie);
-                    }
                     flow.minisock = Minisock::Alive(match waits {
                         true => MinisockState::FinWait2,
                         false => MinisockState::TimeWait,
@@ -155,7 +152,11 @@ impl Tracker {
                     self.listeners.add(cookie, existing.tuple);
                 }
                 let sink = &mut |_: &Transition| {};
+                let orphan = flow.minisock == Minisock::Alive(MinisockState::FinWait2);
                 self.keep(cookie, flow, &mut Out::new(&mut Order::default(), sink));
+                if orphan && !self.sight.fins {
+                    self.remember_orphan(existing.tuple, cookie);
+                }
             }
         }
     }
@@ -255,7 +256,7 @@ impl Tracker {
     /// How many connections and half-open connections are remembered.
     #[must_use]
     pub fn remembered(&self) -> (usize, usize) {
-        debug_assert!(self.orphans.len() <= self.flows.len());
+        debug_assert!(self.orphans.len() <= self.limits.flows);
         (self.flows.len(), self.requests.len())
     }
 

@@ -1,0 +1,59 @@
+//! Texts of /proc, whatever the kernel writes there: understood, or unknown. The texts of several
+//! files, with a NUL between two; and a table of idle timeouts, which is a user's.
+
+#![no_main]
+
+use std::{io, sync::LazyLock};
+
+use libfuzzer_sys::fuzz_target;
+use tcptrace::{
+    doctor::{Listener, judge, proc},
+    explain::{Book, Look},
+    flows::IdleTable,
+    kernel::Symbols,
+    stats::PortRange,
+    view::Palette,
+};
+
+static BOOK: LazyLock<Book> = LazyLock::new(|| Book::read().expect("the book that is shipped"));
+static PRODUCTS: LazyLock<IdleTable> =
+    LazyLock::new(|| IdleTable::load(None).expect("the table that is shipped"));
+
+fuzz_target!(|given: &str| {
+    let texts: Vec<&str> = given.split('\0').collect();
+    for text in &texts {
+        let _ = proc::value(text);
+        for (name, _) in proc::netstat(text) {
+            assert!(!name.contains(char::is_whitespace));
+        }
+        let _ = proc::sockstat(text, "tw");
+        let symbols = Symbols::parse(text.as_bytes());
+        let _ = symbols.early_cause(&[symbols.tw_timer_handler, 1]);
+        let _ = IdleTable::parse("it", text);
+    }
+    if let [range, reserved, ..] = texts[..]
+        && let Some(ports) = PortRange::parse(range, reserved)
+    {
+        assert!(ports.first <= ports.last);
+        assert!(ports.available <= u32::from(ports.last - ports.first) + 1);
+    }
+
+    // Each file has one of the texts: which one is told by its name.
+    let read = |file: &str| {
+        let name: usize = file.bytes().map(usize::from).sum();
+        Some(texts[name % texts.len()].to_owned())
+    };
+    let listener = Listener {
+        name: "0.0.0.0:80".to_owned(),
+        waiting: given.len() as u32,
+        backlog: 8,
+    };
+    let report = judge(&BOOK, &PRODUCTS, Vec::new(), vec![listener], read);
+    let look = Look {
+        width: 80,
+        ascii: false,
+        palette: Palette::plain(),
+    };
+    report.table(&mut io::sink(), look).expect("a sink takes all");
+    report.json(&mut io::sink()).expect("a sink takes all");
+});
