@@ -262,6 +262,10 @@ impl Tracker {
             late.measured = measured.take();
             out.tell(&late.with(Some(Detail::SeenLate)));
             flow.since = None;
+        } else if flow.state != State::from(state) {
+            // What led here was lost.
+            flow.state = state.into();
+            flow.since = None;
         }
         let mut closed = flow.step(Some(cookie), time_ns, State::Closed, reason);
         closed.measured = measured;

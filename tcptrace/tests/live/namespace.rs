@@ -104,7 +104,7 @@ impl Drop for Namespace {
     }
 }
 
-fn need_root() {
+pub fn need_root() {
     assert!(
         nix::unistd::geteuid().is_root(),
         "root is needed: this test makes a network namespace and loads eBPF programs"
