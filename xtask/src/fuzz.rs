@@ -89,7 +89,7 @@ fn build(repository: &Repository) -> Result<PathBuf> {
     let all_targets = repository.root.join("target").join("fuzz");
     let mut command = cargo(repository);
     command
-        .args(["build", "--release", "--locked", "--manifest-path"])
+        .args(["build", "--release", "--manifest-path"])
         .arg("tcptrace/fuzz/Cargo.toml")
         // With a target given, build scripts are built without the flags.
         .args(["--target", &host, "--target-dir"])
@@ -123,7 +123,9 @@ fn run(repository: &Repository, folder: &Path, target: &str, plan: &Plan) -> Res
     )?;
     if plan.keep {
         let mut command = Command::new(&binary);
-        command.args(["-merge=1", "-verbosity=0"]).args([&corpus, &found]);
+        command
+            .args(["-merge=1", "-verbosity=0"])
+            .args([&corpus, &found]);
         say_and_succeed(&mut command)?;
     }
     Ok(())

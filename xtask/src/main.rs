@@ -3,10 +3,13 @@
 mod bench;
 mod cargo;
 mod demo;
+mod dependencies;
+mod fuzz;
 mod kernels;
 mod lint;
 mod load;
 mod namespace;
+mod pinned;
 mod release;
 mod repository;
 mod root;
@@ -50,12 +53,20 @@ enum Task {
         /// version begins so (6.1,7).
         #[arg(long, value_name = "VERSION,…", value_delimiter = ',', num_args = 0..=1)]
         kernels: Option<Vec<String>>,
+        /// Only those under load, one after another: a million connections, floods, and so on. All
+        /// of them take half an hour, and `small` a twentieth of the load two minutes.
+        #[arg(long, value_name = "SIZE", num_args = 0..=1, default_missing_value = "full", conflicts_with = "kernels")]
+        load: Option<test::Load>,
         /// Arguments of the test binaries.
         #[arg(last = true)]
         args: Vec<OsString>,
     },
-    /// Checks the format and lints both halves.
+    /// Checks the format, lints both halves, and checks the crates that others wrote.
     Lint,
+    /// Checks licences, sources and known holes of the crates that others wrote.
+    Audit,
+    /// Feeds what reads bytes with bytes that nobody would send.
+    Fuzz(fuzz::Plan),
     /// Compares tcptrace with its peers on this machine, and writes BENCHMARKS.md; as root
     /// (through sudo if need be). Peers that are missing are installed from Debian's packages. It
     /// takes about 20 minutes, in which the machine should do nothing else.
@@ -113,14 +124,19 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
         Task::Run { demo: false, args } => run::alone(&release::build(&repository)?, &args),
         Task::Run { demo: true, args } => run::with_demo(&release::build(&repository)?, &args),
         Task::Test {
-            kernels: None,
-            args,
-        } => test::all(&repository, &args),
-        Task::Test {
             kernels: Some(asked),
             args,
+            ..
         } => kernels::test(&repository, &asked, &args),
+        Task::Test {
+            load: Some(load),
+            args,
+            ..
+        } => test::load(&repository, load, &args),
+        Task::Test { args, .. } => test::all(&repository, &args),
         Task::Lint => lint::all(&repository),
+        Task::Audit => dependencies::all(&repository),
+        Task::Fuzz(plan) => fuzz::all(&repository, &plan),
         Task::Bench(_) | Task::DemoTraffic { .. } | Task::Load(_) | Task::LoadTimers(_) => {
             unreachable!("done above")
         }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    cargo::{cargo, succeed, tool},
+    cargo::{succeed, tool},
     pinned::Pinned,
     repository::Repository,
     search_path,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum;
 
 use crate::{
     cargo::{cargo, executable, say_and_succeed},
@@ -19,23 +20,23 @@ use crate::{
 /// Tests that need root.
 struct RealSockets {
     name: &'static str,
-    /// How many run at once; `None`: as many as there are CPUs.
-    at_once: Option<&'static str>,
+    /// What is added to their environment.
+    environment: &'static [&'static str],
 }
 
 const REAL_SOCKETS: [RealSockets; 3] = [
     RealSockets {
         name: "live",
-        at_once: None,
+        environment: &[],
     },
     RealSockets {
         name: "list",
-        at_once: None,
+        environment: &[],
     },
     // They wait for servers to close, seconds each.
     RealSockets {
         name: "servers",
-        at_once: Some("8"),
+        environment: &["RUST_TEST_THREADS=8"],
     },
 ];
 
@@ -83,18 +84,54 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
     let binary = steps.step("release binary", || release::build_prepared(repository));
     steps.step("real-socket tests", || {
         let binary = binary.context("they trace by the release binary, which was not built")?;
-        if !root::is_root() {
-            eprintln!("the real-socket tests need root: sudo asks for it");
-        }
         // All are run, even if the first fail.
         let mut result = Ok(());
-        for RealSockets { name, at_once } in REAL_SOCKETS {
-            let tests = real_socket_tests(repository, name)?;
-            let mut command = by_root(repository, &tests, at_once, &binary, arguments)?;
+        for tests in REAL_SOCKETS {
+            let mut command = by_root(repository, &tests, &binary, arguments)?;
             let told = say_and_succeed(&mut command);
             result = result.and(told);
         }
         result
+    });
+    Ok(steps.finish())
+}
+
+/// How much load the load tests make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Load {
+    /// A million connections, and so on.
+    Full,
+    /// A twentieth of it.
+    Small,
+}
+
+impl Load {
+    fn tests(self) -> RealSockets {
+        RealSockets {
+            name: "load",
+            // They would be in each other's way.
+            environment: match self {
+                Self::Full => &["RUST_TEST_THREADS=1", "TCPTRACE_LOAD=full"],
+                Self::Small => &["RUST_TEST_THREADS=1", "TCPTRACE_LOAD=small"],
+            },
+        }
+    }
+}
+
+/// Runs the load tests; the arguments go to their binary.
+///
+/// # Errors
+/// When set-up fails. A test that fails is told by the status.
+pub fn load(repository: &Repository, load: Load, arguments: &[OsString]) -> Result<ExitCode> {
+    setup::prepare(repository, &[])?;
+    let mut steps = Steps::default();
+    let binary = steps.step("release binary", || release::build_prepared(repository));
+    steps.step("load tests", || {
+        let binary = binary.context("they trace by the release binary, which was not built")?;
+        // What they measured is for whoever looks.
+        let arguments = [&["--nocapture".into()], arguments].concat();
+        let mut command = by_root(repository, &load.tests(), &binary, &arguments)?;
+        say_and_succeed(&mut command)
     });
     Ok(steps.finish())
 }
@@ -109,16 +146,19 @@ fn real_socket_tests(repository: &Repository, name: &str) -> Result<PathBuf> {
 /// Real-socket tests, run by root. sudo drops the environment, hence env(1).
 fn by_root(
     repository: &Repository,
-    tests: &Path,
-    at_once: Option<&str>,
+    tests: &RealSockets,
     binary: &Path,
     arguments: &[OsString],
 ) -> Result<Command> {
+    if !root::is_root() {
+        eprintln!("the {} tests need root: sudo asks for it", tests.name);
+    }
+    let program = real_socket_tests(repository, tests.name)?;
     let mut traced_by = OsString::from("TCPTRACE_BIN=");
     traced_by.push(binary);
     let mut words = vec![traced_by];
-    words.extend(at_once.map(|count| format!("RUST_TEST_THREADS={count}").into()));
-    words.push(tests.into());
+    words.extend(tests.environment.iter().map(OsString::from));
+    words.push(program.into());
     words.extend_from_slice(arguments);
     let mut command = root::command(Path::new("env"), &words)?;
     // As `cargo test` does.

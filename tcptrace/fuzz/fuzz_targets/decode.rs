@@ -10,7 +10,8 @@ use tcptrace::{decode::decode, kernel::Symbols};
 /// Functions as close together as a fuzzer's numbers are.
 static SYMBOLS: LazyLock<Symbols> = LazyLock::new(|| {
     Symbols::parse(
-        &b"10 T tcp_abort\n20 t x\n30 T tcp_check_req\n40 T tcp_v4_rcv\n50 T tcp_req_err\n60 t y\n"[..],
+        &b"10 T tcp_abort\n20 t x\n30 T tcp_check_req\n40 T tcp_v4_rcv\n50 T tcp_req_err\n60 t y\n"
+            [..],
     )
 });
 

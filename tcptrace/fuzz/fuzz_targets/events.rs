@@ -105,7 +105,11 @@ impl Record {
             remote_port: self.place.remote(),
             kind,
             family: self.place.family(),
-            from: if timer { self.from % 4 + 1 } else { self.from % 13 + 1 },
+            from: if timer {
+                self.from % 4 + 1
+            } else {
+                self.from % 13 + 1
+            },
             to: match kind {
                 4 | 5 => self.to % 2 + 5,
                 6..=8 => self.to % 3,
@@ -151,10 +155,7 @@ fuzz_target!(|run: Run| {
     let mut out = |it: &Transition| told.push(*it);
     for step in &run.steps {
         match step {
-            Step::Event(record)
-            | Step::More(record)
-            | Step::And(record)
-            | Step::Also(record) => {
+            Step::Event(record) | Step::More(record) | Step::And(record) | Step::Also(record) => {
                 now += u64::from(record.pause_ns % 40_000_000);
                 times.push(now);
                 if let Ok(event) = decode(&record.bytes(now), &symbols) {
@@ -221,7 +222,8 @@ fuzz_target!(|run: Run| {
     };
     let mut figures = Figures::new(Some(By::Port));
     for it in &told {
-        json.transition(it, &mut around).expect("a vector takes all");
+        json.transition(it, &mut around)
+            .expect("a vector takes all");
         figures.take(it);
     }
     json.flush().expect("a vector takes all");

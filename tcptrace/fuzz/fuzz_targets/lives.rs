@@ -291,12 +291,16 @@ fn run(choices: &mut Unstructured<'_>) -> Result<()> {
     let mut lost: Vec<u16> = Vec::new();
     let mut out = |it: &tcptrace::track::Transition| {
         // Of what was lost, the port may be.
-        let port = it.cookie.map_or(it.tuple.local.port_or_zero(), |cookie| cookie.0.get() as u16);
+        let port = it.cookie.map_or(it.tuple.local.port_or_zero(), |cookie| {
+            cookie.0.get() as u16
+        });
         told.entry(port).or_default().push((it.from, it.to));
         times.entry(port).or_default().push(it.time_ns);
     };
-    let mut waiting: Vec<_> =
-        lives.iter().map(|life| (life.port, life.events.iter())).collect();
+    let mut waiting: Vec<_> = lives
+        .iter()
+        .map(|life| (life.port, life.events.iter()))
+        .collect();
     let mut now = 1_000_000;
     let mut loss = false;
     while !waiting.is_empty() {

@@ -54,6 +54,8 @@ fuzz_target!(|given: &str| {
         ascii: false,
         palette: Palette::plain(),
     };
-    report.table(&mut io::sink(), look).expect("a sink takes all");
+    report
+        .table(&mut io::sink(), look)
+        .expect("a sink takes all");
     report.json(&mut io::sink()).expect("a sink takes all");
 });
