@@ -1,8 +1,8 @@
 //! tcptrace under load: as many connections, half-open connections, TIME_WAITs and network
 //! namespaces as a busy server has. Counts must be exact, and memory bounded.
 //!
-//! They are run one after another by `cargo xtask test --load`, as root, and take minutes; with
-//! `TCPTRACE_LOAD=small`, as for every change, a twentieth of it. Every test has a network
+//! They are run one after another by `cargo xtask test --load`, as root, and take
+//! minutes; with `TCPTRACE_LOAD=small`, as for every change, it is a twentieth of it. Every test has a network
 //! namespace of its own. `TCPTRACE_BIN` names another binary to test.
 
 mod connections;
