@@ -53,8 +53,8 @@ enum Task {
         /// version begins so (6.1,7).
         #[arg(long, value_name = "VERSION,…", value_delimiter = ',', num_args = 0..=1)]
         kernels: Option<Vec<String>>,
-        /// Only those under load, one after another: a million connections, floods, and so on. All
-        /// of them take half an hour, and `small` a twentieth of the load two minutes.
+        /// Only those under load, one after another: a million connections, floods, and so on, in
+        /// six minutes; or a twentieth of it (`small`) in less than one.
         #[arg(long, value_name = "SIZE", num_args = 0..=1, default_missing_value = "full", conflicts_with = "kernels")]
         load: Option<test::Load>,
         /// Arguments of the test binaries.
