@@ -23,7 +23,7 @@ use tcptrace::{
     kernel::buffer_size,
     schema::LineType,
     track::State,
-    view::Colour,
+    view::{Colour, say},
 };
 
 use self::{
@@ -269,7 +269,7 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
             "; the commands are watch, flows, stats, stuck, list, explain, doctor, schema and help, and a program to trace goes behind --",
         );
     }
-    eprintln!("tcptrace: {line} (tcptrace --help tells more)");
+    say(format_args!("{line} (tcptrace --help tells more)"));
     ExitCode::from(2)
 }
 

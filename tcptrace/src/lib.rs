@@ -14,6 +14,7 @@
 //! * [`explain`] has words for what is seen,
 //! * [`doctor`] tells whether it can be, and how TCP is set up,
 //! * [`view`] writes the others,
+//! * [`privileges`] are given up as soon as they are not needed,
 //! * [`schema`] tells what is written for programs,
 //! * [`commands`] put these together.
 
@@ -24,6 +25,7 @@ pub mod explain;
 pub mod filter;
 pub mod flows;
 pub mod kernel;
+pub mod privileges;
 pub mod schema;
 pub mod snapshot;
 pub mod stats;

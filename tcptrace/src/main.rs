@@ -8,6 +8,7 @@ use clap::Parser as _;
 use cli::Invocation;
 use tcptrace::{
     commands, explain::UnknownWord, kernel::KernelError, snapshot::Unable, stuck::NotWatched,
+    view::say,
 };
 
 /// Failed.
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("tcptrace: cannot start: {error}");
+            say(format_args!("cannot start: {error}"));
             return ExitCode::from(FAILED);
         }
     };
@@ -59,7 +60,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
         // The reader has what it wanted.
         return ExitCode::SUCCESS;
     }
-    eprintln!("tcptrace: {error:#}");
+    say(format_args!("{error:#}"));
     ExitCode::from(if error.is::<KernelError>() || error.is::<Unable>() {
         UNABLE
     } else if error.is::<UnknownWord>() || error.is::<NotWatched>() {

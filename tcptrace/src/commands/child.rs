@@ -1,12 +1,64 @@
 //! The command that is traced, after `--`.
 
-use std::{ffi::OsString, io, os::unix::process::ExitStatusExt as _, process::ExitStatus};
+use std::{
+    ffi::OsString,
+    io,
+    os::unix::process::ExitStatusExt as _,
+    process::ExitStatus,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, Command},
+    runtime::Handle,
+};
+
+/// A thread that will start the traced command: with the privileges that tcptrace was started
+/// with, as capabilities belong to threads. Whoever is traced must not notice.
+pub struct Launcher {
+    /// Dropped without a word, it ends the thread.
+    go: mpsc::Sender<()>,
+    thread: JoinHandle<Option<io::Result<Child>>>,
+}
+
+impl Launcher {
+    /// Makes ready for it, within a tokio runtime; privileges may be given up then.
+    ///
+    /// # Errors
+    /// When there can't be another thread.
+    pub fn new(command: &[OsString]) -> io::Result<Self> {
+        let (program, arguments) = command
+            .split_first()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
+        let mut command = Command::new(program);
+        command.args(arguments);
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let (go, told) = mpsc::channel();
+        let thread = thread::Builder::new().spawn(move || {
+            let _within = runtime.enter();
+            told.recv().ok().map(|()| command.spawn())
+        })?;
+        Ok(Self { go, thread })
+    }
+
+    /// Starts the command.
+    ///
+    /// # Errors
+    /// When there is no such program, or it can't be run.
+    pub fn start(self) -> io::Result<Traced> {
+        let _ = self.go.send(());
+        let started = self.thread.join().ok().flatten();
+        let failed = || io::Error::other("the thread that starts it failed");
+        Ok(Traced {
+            child: started.ok_or_else(failed)??,
+        })
+    }
+}
 
 /// The traced command, running.
 pub struct Traced {
@@ -14,19 +66,6 @@ pub struct Traced {
 }
 
 impl Traced {
-    /// Starts it.
-    ///
-    /// # Errors
-    /// When there is no such program, or it can't be run.
-    pub fn start(command: &[OsString]) -> io::Result<Self> {
-        let (program, arguments) = command
-            .split_first()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
-        Ok(Self {
-            child: Command::new(program).args(arguments).spawn()?,
-        })
-    }
-
     /// Waits for its end.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::{
     doctor,
     explain::Look,
+    privileges,
     view::{Colour, Palette, terminal},
 };
 
@@ -37,6 +38,7 @@ pub struct DoctorOptions {
 /// # Errors
 /// When the output can't be written.
 pub fn doctor(options: &DoctorOptions) -> Result<u8> {
+    privileges::keep(privileges::LOAD | privileges::ELSEWHERE);
     let report = doctor::examine()?;
     let mut out = BufWriter::new(io::stdout().lock());
     match options.output {

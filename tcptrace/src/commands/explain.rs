@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::{
     explain::{Book, Look, contents, page},
+    privileges::{self, CapabilitySet},
     view::{Colour, Palette, terminal},
 };
 
@@ -24,6 +25,7 @@ pub struct ExplainOptions {
 /// [`UnknownWord`](crate::explain::UnknownWord) when nothing is known of it, or when the output
 /// can't be written.
 pub fn explain(options: &ExplainOptions) -> Result<()> {
+    privileges::keep(CapabilitySet::empty());
     let look = Look::new(
         terminal::columns(),
         !terminal::speaks_unicode(),

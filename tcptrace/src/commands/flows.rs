@@ -22,7 +22,7 @@ use crate::{
     track::{Tracker, Transition},
     view::{
         Colour, End, FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, Palette, ShownFlow, Start,
-        Surroundings, terminal,
+        Surroundings, say, terminal,
     },
 };
 
@@ -58,7 +58,7 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
     live_options.filter = options.live.filter.of_connections();
     let live = Live::attach(&live_options)?;
     for degraded in live.degraded() {
-        eprintln!("tcptrace: {}: {}", degraded.what, degraded.why);
+        say(format_args!("{}: {}", degraded.what, degraded.why));
     }
     let patience = match options.time_wait {
         true => Patience::UntilTimeWaitEnds,
@@ -206,6 +206,10 @@ impl Consumer for Flows {
             lines::report_loss(events);
         }
         self.view.flush()
+    }
+
+    fn asks_for_owners(&self) -> bool {
+        false
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use crate::view::End;
+use crate::view::{End, say};
 
 /// Counts lines, up to a limit.
 #[derive(Debug)]
@@ -32,16 +32,18 @@ impl Lines {
     pub fn wait_for(&mut self, what: &str) {
         if io::stderr().is_terminal() {
             self.waiting = true;
-            eprint!("tcptrace: waiting for {what} (Ctrl-C ends)");
-            let _ = io::stderr().flush();
+            let mut stderr = io::stderr();
+            let _ = write!(stderr, "tcptrace: waiting for {what} (Ctrl-C ends)");
+            let _ = stderr.flush();
         }
     }
 
     /// Takes the message back; to be called before anything is written.
     pub fn stop_waiting(&mut self) {
         if std::mem::take(&mut self.waiting) {
-            eprint!("\r\x1b[K");
-            let _ = io::stderr().flush();
+            let mut stderr = io::stderr();
+            let _ = write!(stderr, "\r\x1b[K");
+            let _ = stderr.flush();
         }
     }
 
@@ -69,26 +71,26 @@ impl Lines {
 
 /// Says on stderr that events were lost just now.
 pub(super) fn report_loss(events: u64) {
-    eprintln!(
-        "tcptrace: {events} events lost: they came faster than they were read (a larger \
-         --buffer-size or a narrower filter helps)"
-    );
+    say(format_args!(
+        "{events} events lost: they came faster than they were read (a larger --buffer-size or a \
+         narrower filter helps)"
+    ));
 }
 
 /// Says on stderr what a reader of the output must know at the end.
 pub(super) fn report(end: &End) {
     if end.lost > 0 {
-        eprintln!(
-            "tcptrace: {} events were lost in all; what is shown of their connections is \
+        say(format_args!(
+            "{} events were lost in all; what is shown of their connections is \
              incomplete",
             end.lost
-        );
+        ));
     }
     if end.forgotten > 0 {
-        eprintln!(
-            "tcptrace: {} connections were forgotten, as too many were open at once; what is \
+        say(format_args!(
+            "{} connections were forgotten, as too many were open at once; what is \
              shown of them is incomplete",
             end.forgotten
-        );
+        ));
     }
 }

@@ -8,9 +8,10 @@ use super::watch::Output;
 use crate::{
     filter::Filter,
     kernel::{Cgroups, Clock, monotonic_now},
+    privileges,
     snapshot::{self, Scope},
     view::{
-        Colour, Counts, Palette, ShownSockets, SocketLayout, sockets_csv, sockets_json,
+        Colour, Counts, Palette, ShownSockets, SocketLayout, say, sockets_csv, sockets_json,
         sockets_table, terminal,
     },
 };
@@ -37,17 +38,24 @@ pub struct ListOptions {
 /// # Errors
 /// [`snapshot::Unable`] when this machine can't tell, or when the output can't be written.
 pub fn list(options: &ListOptions) -> Result<()> {
+    privileges::keep(match options.scope {
+        Scope::Own => privileges::OWNERS,
+        Scope::One(_) | Scope::All => privileges::ELSEWHERE,
+    });
     let mut listing = snapshot::list(options.scope)?;
     let wall_ns = Clock::new().wall(monotonic_now());
     for failure in &listing.failures {
-        eprintln!("tcptrace: {failure}");
+        say(failure);
     }
-    if listing.unknown_owners > 0 && !nix::unistd::geteuid().is_root() {
-        eprintln!(
-            "tcptrace: whose {} of the sockets are is not to be seen: that takes root, or \
-             CAP_SYS_PTRACE",
-            listing.unknown_owners
-        );
+    let missing: Vec<_> = privileges::missing(privileges::OWNERS)
+        .map(|it| it.name)
+        .collect();
+    if listing.unknown_owners > 0 && !missing.is_empty() {
+        say(format_args!(
+            "whose {} of the sockets are is not to be seen: run it as root, or with {}",
+            listing.unknown_owners,
+            missing.join(" and ")
+        ));
     }
     let mut cgroups = Cgroups::new();
     listing

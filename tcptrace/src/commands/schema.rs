@@ -4,13 +4,17 @@ use std::io::{self, Write as _};
 
 use anyhow::Result;
 
-use crate::schema::{LineType, document};
+use crate::{
+    privileges::{self, CapabilitySet},
+    schema::{LineType, document},
+};
 
 /// Prints the schema of one type of line, or of all.
 ///
 /// # Errors
 /// When the output can't be written.
 pub fn schema(what: Option<LineType>) -> Result<()> {
+    privileges::keep(CapabilitySet::empty());
     let mut text = serde_json::to_string_pretty(&document(what)?)?;
     text.push('\n');
     let mut out = io::stdout().lock();

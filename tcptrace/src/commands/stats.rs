@@ -21,7 +21,8 @@ use crate::{
     stats::{By, Census, Figures, Period, PortRange, Span},
     track::{State, Tracker, Transition},
     view::{
-        Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, StatsView, Surroundings, terminal,
+        Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, StatsView, Surroundings, say,
+        terminal,
     },
 };
 
@@ -51,7 +52,7 @@ pub struct StatsOptions {
 pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
     let live = Live::attach(&options.live)?;
     for degraded in live.degraded() {
-        eprintln!("tcptrace: {}: {}", degraded.what, degraded.why);
+        say(format_args!("{}: {}", degraded.what, degraded.why));
     }
     let mut consumer = Stats {
         view: view(options),
@@ -263,6 +264,10 @@ impl Consumer for Stats {
             },
             around,
         )
+    }
+
+    fn asks_for_owners(&self) -> bool {
+        false
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     kernel::Clock,
     track::Transition,
-    view::{Colour, Csv, Json, Layout, Palette, Start, Surroundings, Table, View, terminal},
+    view::{Colour, Csv, Json, Layout, Palette, Start, Surroundings, Table, View, say, terminal},
 };
 
 /// Formats of the output.
@@ -51,7 +51,7 @@ pub struct WatchOptions {
 pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
     let live = Live::attach(&options.live)?;
     for degraded in live.degraded() {
-        eprintln!("tcptrace: {}: {}", degraded.what, degraded.why);
+        say(format_args!("{}: {}", degraded.what, degraded.why));
     }
     let mut consumer = Watch {
         view: view(options),
@@ -113,6 +113,10 @@ impl Consumer for Watch {
             lines::report_loss(events);
         }
         self.view.flush()
+    }
+
+    fn asks_for_owners(&self) -> bool {
+        false
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU64};
 
 use serde::{Serialize, Serializer};
 
-use super::Tuple;
+use super::{Tuple, text::is_harmless};
 use crate::track::State;
 
 /// The kernel's identity of a socket, never used again: `ss -e` prints it behind `sk:`.
@@ -52,7 +52,7 @@ impl Comm {
         let raw = raw.split(|byte| *byte == 0).next().unwrap_or_default();
         let raw = &raw[..raw.len().min(15)];
         let mut bytes = [0; 16];
-        let clean = std::str::from_utf8(raw).is_ok_and(|text| !text.contains(char::is_control));
+        let clean = std::str::from_utf8(raw).is_ok_and(|text| text.chars().all(is_harmless));
         for (to, from) in bytes.iter_mut().zip(raw) {
             *to = if clean || (b' '..0x7f).contains(from) {
                 *from

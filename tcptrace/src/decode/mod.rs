@@ -4,6 +4,7 @@
 mod address;
 mod event;
 mod record;
+mod text;
 
 pub use self::{
     address::{Endpoint, Tuple},
@@ -12,4 +13,5 @@ pub use self::{
         MinisockEvent, MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange,
     },
     record::{DecodeError, decode},
+    text::printable,
 };

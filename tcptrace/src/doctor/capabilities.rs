@@ -1,44 +1,25 @@
 //! What this process may do.
 
 use super::{Check, Status};
+use crate::privileges::{CAPABILITIES, CapabilitySet};
 
-/// CAP_SYS_ADMIN, which includes CAP_BPF and CAP_PERFMON (include/uapi/linux/capability.h).
-const SYS_ADMIN: u32 = 21;
+/// Nothing can be traced without them.
+const LOAD_AT_ALL: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::PERFMON);
 
-/// Name, bit, and what needs it.
-const NEEDED: [(&str, u32, &str); 5] = [
-    ("CAP_BPF", 39, "loading the kernel half takes it"),
-    ("CAP_PERFMON", 38, "attaching the kernel half takes it"),
-    (
-        "CAP_SYSLOG",
-        34,
-        "the addresses in /proc/kallsyms, for TIME_WAIT and SYN_RECV, take it",
-    ),
-    (
-        "CAP_SYS_ADMIN",
-        SYS_ADMIN,
-        "the sockets that other network namespaces have already can't be seen",
-    ),
-    (
-        "CAP_SYS_PTRACE",
-        19,
-        "whose sockets there are already can't be seen of other users' processes",
-    ),
-];
-
-/// Judges the effective capabilities of a process, as a set of bits; `None` if they can't be told.
-pub(super) fn checks(effective: Option<u64>) -> Vec<Check> {
-    NEEDED
+/// Judges the effective capabilities of a process; `None` if they can't be told.
+pub(super) fn checks(effective: Option<CapabilitySet>) -> Vec<Check> {
+    CAPABILITIES
         .iter()
-        .map(|(name, bit, without)| {
-            let Some(effective) = effective else {
-                return Check::new(name, Status::Unknown, None);
-            };
-            let has = |bit: u32| effective >> bit & 1 == 1;
-            if has(*bit) || (*bit >= 38 && has(SYS_ADMIN)) {
-                Check::ok(name)
-            } else {
-                Check::new(name, Status::Degraded, Some((*without).to_owned()))
+        .map(|it| match effective {
+            None => Check::new(it.name, Status::Unknown, None),
+            Some(held) if it.is_among(held) => Check::ok(it.name),
+            Some(_) => {
+                let status = match LOAD_AT_ALL.contains(it.flag) {
+                    true => Status::Failed,
+                    false => Status::Degraded,
+                };
+                let why = format!("{}: run it as root, or with {}", it.without, it.name);
+                Check::new(it.name, status, Some(why))
             }
         })
         .collect()
@@ -48,24 +29,27 @@ pub(super) fn checks(effective: Option<u64>) -> Vec<Check> {
 mod tests {
     use super::*;
 
-    fn missing(effective: u64) -> Vec<String> {
+    fn missing(effective: CapabilitySet) -> Vec<(String, Status)> {
         checks(Some(effective))
             .into_iter()
             .filter(|check| check.status != Status::Ok)
-            .map(|check| check.name)
+            .map(|check| (check.name, check.status))
             .collect()
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        assert!(missing(0x1ff_ffff_ffff).is_empty());
-        assert_eq!(missing(0).len(), 5);
+        assert!(missing(CapabilitySet::all()).is_empty());
+        assert_eq!(missing(CapabilitySet::empty()).len(), 6);
         assert_eq!(
-            missing(1 << 39 | 1 << 38),
-            ["CAP_SYSLOG", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"]
+            missing(CapabilitySet::BPF | CapabilitySet::SYS_PTRACE),
+            [
+                ("CAP_PERFMON".to_owned(), Status::Failed),
+                ("CAP_SYSLOG".to_owned(), Status::Degraded),
+                ("CAP_SYS_ADMIN".to_owned(), Status::Degraded),
+                ("CAP_DAC_READ_SEARCH".to_owned(), Status::Degraded),
+            ]
         );
-        // The old way to be allowed everything of BPF.
-        assert_eq!(missing(1 << 21), ["CAP_SYSLOG", "CAP_SYS_PTRACE"]);
     }
 
     #[test]

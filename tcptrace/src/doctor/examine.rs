@@ -16,6 +16,7 @@ use crate::{
     filter::Filter,
     flows::IdleTable,
     kernel::{Kernel, KernelError, Options, Symbols, release},
+    privileges,
     snapshot::{self, Listing, Scope},
     track::State,
 };
@@ -36,7 +37,7 @@ pub fn examine() -> anyhow::Result<Report> {
         btf(),
         kallsyms(),
     ];
-    checks.extend(capabilities::checks(effective_capabilities()));
+    checks.extend(capabilities::checks(privileges::effective()));
     checks.extend(hooks::checks(&load()));
     let listing = snapshot::list(Scope::Own);
     checks.push(sock_diag(&listing));
@@ -92,12 +93,6 @@ fn kallsyms() -> Check {
     let why = "no kernel addresses in it: set kernel.kptr_restrict to 0 or 1, and run as root or \
                with CAP_SYSLOG";
     Check::new(NAME, Status::Degraded, Some(why.to_owned()))
-}
-
-/// `None` without /proc.
-fn effective_capabilities() -> Option<u64> {
-    let status = procfs::process::Process::myself().ok()?.status().ok()?;
-    Some(status.capeff)
 }
 
 /// Attaches everything; without what only following a command needs, if that is what fails.

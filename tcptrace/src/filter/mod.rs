@@ -12,7 +12,7 @@ pub use self::{
     ports::{PortError, PortSet},
 };
 use crate::{
-    decode::{Owner, Tuple},
+    decode::{Comm, Owner, Tuple},
     flows::FlowRecord,
     kernel::Cgroups,
     snapshot::Socket,
@@ -171,7 +171,7 @@ impl Filter {
                 || owner.process.is_some_and(|process| {
                     self.comms
                         .iter()
-                        .any(|comm| truncated(comm) == process.comm.as_str())
+                        .any(|comm| Comm::new(comm.as_bytes()) == process.comm)
                 }))
             && (self.uids.is_empty() || owner.uid.is_some_and(|uid| self.uids.contains(&uid)))
     }
@@ -191,14 +191,6 @@ fn has(nets: &[IpNet], addr: IpAddr) -> bool {
     nets.iter().any(|net| net.contains(&addr))
 }
 
-/// The part of a name that the kernel keeps (TASK_COMM_LEN less its zero byte).
-fn truncated(comm: &str) -> &str {
-    let end = (0..=comm.len().min(15))
-        .rev()
-        .find(|end| comm.is_char_boundary(*end));
-    &comm[..end.unwrap_or(0)]
-}
-
 fn is_below(path: &str, above: &str) -> bool {
     let above = above.trim_end_matches('/');
     path.strip_prefix(above)
@@ -208,6 +200,7 @@ fn is_below(path: &str, above: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Process;
 
     #[test]
     fn a_cgroup_takes_those_below_it_in() {
@@ -218,9 +211,28 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_as_far_as_the_kernel_keeps_them() {
-        assert_eq!(truncated("kubelet"), "kubelet");
-        assert_eq!(truncated("a-very-long-process-name"), "a-very-long-pro");
-        assert_eq!(truncated("ääääääääää"), "äääääää");
+    fn names_are_compared_as_far_as_the_kernel_keeps_them_and_as_they_are_shown() {
+        let matches = |wanted: &str, comm: &[u8]| {
+            let filter = Filter {
+                comms: vec![wanted.to_owned()],
+                ..Filter::default()
+            };
+            let owner = Owner {
+                process: Some(Process {
+                    pid: 1,
+                    comm: Comm::new(comm),
+                }),
+                ..Owner::default()
+            };
+            filter.matches_owner(&owner, false)
+        };
+        assert!(matches("kubelet", b"kubelet"));
+        assert!(!matches("kube", b"kubelet"));
+        assert!(matches("a-very-long-process-name", b"a-very-long-pro"));
+        // The kernel cuts through a character.
+        let long = "ääääääääää";
+        assert!(matches(long, &long.as_bytes()[..15]));
+        // One that is shown with ? is found by that.
+        assert!(matches("a?b", b"a\x1bb"));
     }
 }

@@ -1,11 +1,18 @@
 //! Idle timeouts that people meet: which of them explains that a connection was closed after it
 //! was idle for so long.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::track::{Closer, Side};
+use crate::{
+    decode::printable,
+    track::{Closer, Side},
+};
 
 /// The table that tcptrace ships.
 const SHIPPED: &str = include_str!("../../data/idle-timeouts.toml");
@@ -16,6 +23,11 @@ const EARLY_S: f64 = 0.1;
 const LATE_S: f64 = 0.75;
 /// For long timeouts, as a share of it.
 const LATE_SHARE: f64 = 0.01;
+
+/// Larger than any table that people write, bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+/// The longest name of a product, a setting or a source, in characters.
+const LONGEST_NAME: usize = 200;
 
 /// A product that closes idle connections after a time.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -113,7 +125,7 @@ impl IdleTable {
         let shipped = Self::parse("the shipped table", SHIPPED)?;
         let Some(path) = own else { return Ok(shipped) };
         let name = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|source| IdleTableError::Read {
+        let text = read(path).map_err(|source| IdleTableError::Read {
             path: name.clone(),
             source,
         })?;
@@ -137,8 +149,13 @@ impl IdleTable {
             path: path.to_owned(),
             why,
         };
-        let table: Self = toml::from_str(text)
+        let mut table: Self = toml::from_str(text)
             .map_err(|error| form(error.message().lines().collect::<Vec<_>>().join("; ")))?;
+        for it in &mut table.timeout {
+            for name in [&mut it.product, &mut it.setting, &mut it.source] {
+                *name = printable(name.as_bytes(), LONGEST_NAME);
+            }
+        }
         match table
             .timeout
             .iter()
@@ -171,8 +188,22 @@ impl IdleTable {
     }
 }
 
+/// Reads a file that a user names: it may be a device that never ends.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(LARGEST_FILE + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > LARGEST_FILE {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn products(idle_s: f64) -> Vec<String> {

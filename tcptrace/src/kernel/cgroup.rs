@@ -1,9 +1,12 @@
 //! Names of control groups.
 
 use std::{
-    ffi::OsString,
+    ffi::OsStr,
     fs, io,
-    os::unix::fs::{DirEntryExt as _, MetadataExt as _},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{DirEntryExt as _, MetadataExt as _},
+    },
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -11,10 +14,17 @@ use std::{
 use procfs::process::Process;
 use rustc_hash::FxHashMap;
 
+use crate::decode::printable;
+
 /// How long an id that was not found is not looked for again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Paths of cgroups (v2) by id. The id of a cgroup is the inode number of its directory.
+/// How many paths are kept of cgroups that may be gone: services and containers come and go.
+const MOST: usize = 1 << 16;
+/// The longest path, in characters: whoever may make cgroups chooses their names, and how deep.
+const LONGEST: usize = 1024;
+
+/// Paths of cgroups (v2) by id, printable. The id of a cgroup is the inode number of its directory.
 #[derive(Debug, Default)]
 pub struct Cgroups {
     mount: Option<PathBuf>,
@@ -42,7 +52,10 @@ impl Cgroups {
         if !self.paths.contains_key(&id) && self.read.is_none_or(|read| read.elapsed() > RETRY) {
             self.read = Some(Instant::now());
             if let Some(mount) = self.mount.clone() {
-                self.walk(&mount, "/");
+                if self.paths.len() > MOST {
+                    self.paths.clear();
+                }
+                self.walk(&mount);
             }
         }
         self.paths.get(&id).map(String::as_str)
@@ -64,22 +77,25 @@ impl Cgroups {
         if !fs::metadata(mount.join(below))?.is_dir() {
             return Err(io::Error::from(io::ErrorKind::NotADirectory));
         }
-        Ok(format!("/{}", below.display()))
+        Ok(printable_path(&Path::new("/").join(below)))
     }
 
-    fn walk(&mut self, directory: &Path, name: &str) {
-        let Ok(metadata) = fs::metadata(directory) else {
+    fn walk(&mut self, mount: &Path) {
+        let Ok(metadata) = fs::metadata(mount) else {
             return;
         };
-        self.paths.insert(metadata.ino(), name.to_owned());
+        self.paths.insert(metadata.ino(), "/".to_owned());
         // Deep trees are read without recursion: the depth is the users' choice.
-        let mut open = vec![(directory.to_owned(), name.trim_end_matches('/').to_owned())];
-        while let Some((directory, name)) = open.pop() {
+        let mut open = vec![mount.to_owned()];
+        while let Some(directory) = open.pop() {
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    let name = format!("{name}/{}", lossy(entry.file_name()));
-                    self.paths.insert(entry.ino(), name.clone());
-                    open.push((entry.path(), name));
+                    let path = entry.path();
+                    if let Ok(below) = path.strip_prefix(mount) {
+                        let name = printable_path(&Path::new("/").join(below));
+                        self.paths.insert(entry.ino(), name);
+                    }
+                    open.push(path);
                 }
             }
         }
@@ -96,6 +112,6 @@ impl FromIterator<(u64, String)> for Cgroups {
     }
 }
 
-fn lossy(name: OsString) -> String {
-    name.to_string_lossy().into_owned()
+fn printable_path(path: &Path) -> String {
+    printable(AsRef::<OsStr>::as_ref(path).as_bytes(), LONGEST)
 }

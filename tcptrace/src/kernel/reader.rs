@@ -99,6 +99,12 @@ impl Reader {
         self.lost_before + self.missed_before
     }
 
+    /// Whether the kernel lets this thread look into its maps.
+    #[must_use]
+    pub fn counts_losses(&self) -> bool {
+        self.lost.get(&0, 0).is_ok()
+    }
+
     /// Has the first event from now on make the descriptor readable. What came just before does
     /// not: the buffer must be looked at once more before going to sleep.
     ///

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     decode::{Cookie, Owner, Tuple},
+    privileges,
     track::{ExistingKind, State},
 };
 
@@ -201,8 +202,7 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
         None => Namespaces::read().all(None).collect(),
     };
     if let (Some(inode), []) = (only, &namespaces[..]) {
-        // Namespaces of others are not to be seen without root.
-        if !nix::unistd::geteuid().is_root() {
+        if privileges::missing(privileges::ELSEWHERE).count() > 0 {
             return Err(Unable::NotPermitted(inode).into());
         }
         anyhow::bail!("no process lives in network namespace {inode}, and it has no name");

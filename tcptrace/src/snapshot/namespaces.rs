@@ -156,6 +156,10 @@ impl Namespaces {
     /// Finds a namespace by its inode number. `pid`: a process that may live in it.
     #[must_use]
     pub fn find(netns: u32, pid: Option<u32>) -> Option<Namespace> {
+        if own() == Some(netns) {
+            let path = PathBuf::from("/proc/thread-self/ns/net");
+            return Some(Namespace { inode: netns, path });
+        }
         let near = pid
             .map(|pid| PathBuf::from(format!("/proc/{pid}/ns/net")))
             .filter(|path| inode_of(path) == Some(netns))

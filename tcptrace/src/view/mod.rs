@@ -8,6 +8,7 @@ mod flows;
 mod json;
 mod known;
 mod line;
+mod message;
 mod process;
 mod row;
 mod sockets;
@@ -29,6 +30,7 @@ pub use self::{
     csv::Csv,
     flows::{FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, ShownFlow},
     json::Json,
+    message::say,
     sockets::{Counts, ShownSockets, SocketLayout, sockets_csv, sockets_json, sockets_table},
     stats::{StatsCsv, StatsJson, StatsTable, StatsView},
     stuck::{ShownStuck, StuckCsv, StuckJson, StuckTable, StuckView},

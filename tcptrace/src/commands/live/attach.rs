@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Live, LiveOptions};
+use super::{super::child::Launcher, Live, LiveOptions, signals::Signals};
 use crate::{
     decode::{Event, decode},
-    kernel::{Cgroups, Clock, Drained, Kernel, Options},
+    kernel::{Cgroups, Clock, Degraded, Drained, Kernel, Options},
+    privileges::{self, CapabilitySet},
     snapshot,
     track::{Limits, Tracker},
 };
@@ -24,9 +24,13 @@ impl Live {
     /// # Errors
     /// [`KernelError`](crate::kernel::KernelError) when this machine can't be traced.
     pub fn attach(options: &LiveOptions) -> Result<Self> {
-        let interrupted = signal(SignalKind::interrupt())?;
-        let terminated = signal(SignalKind::terminate())?;
-        let (kernel, mut reader) = Kernel::load(&Options {
+        let signals = Signals::new()?;
+        let launcher = match options.command.as_slice() {
+            [] => None,
+            command => Some(Launcher::new(command)?),
+        };
+        privileges::keep(privileges::LOAD | privileges::ELSEWHERE | privileges::SIGNAL);
+        let (mut kernel, mut reader) = Kernel::load(&Options {
             filter: &options.filter,
             buffer_bytes: options.buffer_bytes,
             follow: !options.command.is_empty(),
@@ -35,6 +39,7 @@ impl Live {
         let mut tracker = Tracker::new(Limits::default(), kernel.sight);
 
         let netns = options.filter.netns;
+        kernel.degraded.extend(blind(netns));
         let looking = std::thread::spawn(move || snapshot::take(netns));
         let mut early: Vec<Event> = Vec::new();
         let mut lost_early = 0;
@@ -50,8 +55,11 @@ impl Live {
             std::thread::sleep(Duration::from_millis(1));
         }
         let snapshot = looking.join().unwrap_or_default();
-        for failure in &snapshot.failures {
-            log::warn!("the sockets that are there already are not all known: {failure}");
+        // Otherwise it was told what is missing.
+        if privileges::missing(CapabilitySet::SYS_ADMIN).count() == 0 {
+            for failure in &snapshot.failures {
+                log::warn!("the sockets that are there already are not all known: {failure}");
+            }
         }
         for existing in &snapshot.sockets {
             tracker.seed(existing);
@@ -75,8 +83,8 @@ impl Live {
             enough: false,
             lost_early,
             broken_records,
-            interrupted,
-            terminated,
+            signals,
+            launcher,
         };
         if lost_early > 0 {
             live.tracker.note_loss();
@@ -92,4 +100,17 @@ impl Live {
             self.tracker.apply(event, &mut |_| {});
         }
     }
+}
+
+/// What can't be seen of the sockets that are there already, for want of a capability.
+fn blind(netns: Option<u32>) -> impl Iterator<Item = Degraded> {
+    // Who traces the own namespace alone need not enter another.
+    let wanted = match netns {
+        Some(inode) if snapshot::own() == Some(inode) => privileges::OWNERS,
+        _ => privileges::ELSEWHERE,
+    };
+    privileges::missing(wanted).map(|it| Degraded {
+        what: it.name,
+        why: format!("{}: run it as root, or with {}", it.without, it.name),
+    })
 }

@@ -3,6 +3,7 @@
 mod attach;
 mod round;
 mod run;
+mod signals;
 mod sink;
 
 use std::{
@@ -12,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::signal::unix::Signal as Signals;
-
+use self::signals::Signals;
+use super::child::Launcher;
 use crate::{
     filter::Filter,
     kernel::{self, Cgroups, Clock, Kernel, Reader},
@@ -92,6 +93,8 @@ pub trait Consumer {
     ) -> io::Result<ControlFlow<()>> {
         Ok(ControlFlow::Continue(()))
     }
+    /// Whether it asks later, too, which processes have sockets: privileges are kept for it.
+    fn asks_for_owners(&self) -> bool;
     /// All that happened so far was told.
     ///
     /// # Errors
@@ -128,8 +131,9 @@ pub struct Live {
     /// Records that could not be read.
     broken_records: u64,
     /// Made before anything else, so that no signal is missed.
-    interrupted: Signals,
-    terminated: Signals,
+    signals: Signals,
+    /// Starts the command that is traced.
+    launcher: Option<Launcher>,
 }
 
 impl Live {

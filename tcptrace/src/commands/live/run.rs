@@ -15,8 +15,10 @@ use super::{
     round::Round,
 };
 use crate::{
-    kernel, snapshot,
-    view::{End, Start, Surroundings},
+    kernel,
+    privileges::{self, CapabilitySet},
+    snapshot,
+    view::{End, Start, Surroundings, say},
 };
 
 /// How often the ring buffer is looked at. The kernel half wakes nobody before it is a quarter
@@ -55,18 +57,23 @@ impl Live {
             false => None,
         };
 
+        self.give_up_privileges(options, consumer);
         let began = Instant::now();
         consumer.start(&self.start(), &self.clock)?;
         if self.lost_early > 0 {
             consumer.lost(self.lost_early)?;
         }
         self.review(consumer)?;
-        let mut traced = match options.command.as_slice() {
-            [] => None,
-            command => match Traced::start(command) {
+        let mut traced = match self.launcher.take() {
+            None => None,
+            Some(launcher) => match launcher.start() {
                 Ok(traced) => Some(traced),
                 Err(error) => {
-                    eprintln!("tcptrace: cannot run {}: {error}", command[0].display());
+                    let program = options.command.first().map(|it| it.display().to_string());
+                    say(format_args!(
+                        "cannot run {}: {error}",
+                        program.unwrap_or_default()
+                    ));
                     let end = self.end(began, consumer);
                     return Ok(Outcome {
                         code: child::code_of_failure(&error),
@@ -125,8 +132,7 @@ impl Live {
             };
             let woken = tokio::select! {
                 biased;
-                _ = self.interrupted.recv() => Woken::Signal(Signal::SIGINT),
-                _ = self.terminated.recv() => Woken::Signal(Signal::SIGTERM),
+                signal = self.signals.next() => Woken::Signal(signal),
                 status = ended(&mut traced), if traced.is_some() && !settling => {
                     Woken::Ended(status.map_or(1, child::code))
                 }
@@ -174,6 +180,24 @@ impl Live {
             code = 1;
         }
         Ok(Outcome { code, end })
+    }
+
+    /// Keeps what is needed to look into namespaces later, to find out owners, and to pass on
+    /// signals. Map look-ups take CAP_BPF where kernel.unprivileged_bpf_disabled is set, but not
+    /// since Linux 5.19 (`__sys_bpf()`, kernel/bpf/syscall.c): that is tried.
+    fn give_up_privileges(&self, options: &LiveOptions, consumer: &impl Consumer) {
+        let mut wanted = CapabilitySet::empty();
+        let netns = options.filter.netns;
+        if netns.is_none() || netns != snapshot::own() {
+            wanted |= privileges::ELSEWHERE;
+        }
+        if consumer.asks_for_owners() {
+            wanted |= privileges::OWNERS;
+        }
+        if !options.command.is_empty() {
+            wanted |= privileges::SIGNAL;
+        }
+        privileges::keep_or_spare(wanted, CapabilitySet::BPF, || self.reader.counts_losses());
     }
 
     /// Lets the consumer look at all connections.

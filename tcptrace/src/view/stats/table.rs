@@ -11,7 +11,9 @@ use super::{
 use crate::{
     kernel::Clock,
     stats::{Period, Span},
-    view::{Palette, Start, Surroundings, TimeFormat, duration::Human, line::Line},
+    view::{
+        Palette, Start, Surroundings, TimeFormat, duration::Human, line::Line, process::Program,
+    },
 };
 
 /// So many groups are shown.
@@ -121,6 +123,11 @@ impl<W: Write> StatsTable<W> {
             self.line.clear(look.width);
             let style = look.palette.header();
             let title = format_args!("{} {value} {comm}", by.name()).to_string();
+            let title = Program {
+                comm: &title,
+                ascii: look.ascii,
+            }
+            .to_string();
             self.line.column(style, 0, title.trim_end());
             let ended = format_args!("({} transitions)", it.transitions);
             self.line.column(look.palette.faint(), 0, ended);
