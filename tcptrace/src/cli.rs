@@ -8,7 +8,7 @@ mod sockets;
 mod stats;
 mod stuck;
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
+use std::{ffi::OsString, io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{
     ArgAction, Args, Parser, Subcommand,
@@ -236,9 +236,14 @@ impl LiveArgs {
 /// Prints help and the version, and otherwise one line that says what is wrong.
 pub fn refuse(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        // A closed pipe has seen enough of it.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        return match error.print() {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                say(format_args!("cannot write to standard output: {error}"));
+                ExitCode::FAILURE
+            }
+            // A closed pipe has seen enough of it.
+            _ => ExitCode::SUCCESS,
+        };
     }
     let rendered = error.render().to_string();
     let mut lines = rendered

@@ -7,7 +7,8 @@ use std::{io, process::ExitCode};
 use clap::Parser as _;
 use cli::Invocation;
 use tcptrace::{
-    commands, explain::UnknownWord, kernel::KernelError, snapshot::Unable, stuck::NotWatched,
+    commands, explain::UnknownWord, flows::IdleTableError, kernel::KernelError, snapshot::Unable,
+    stuck::NotWatched,
     view::say,
 };
 
@@ -63,7 +64,10 @@ fn report(error: &anyhow::Error) -> ExitCode {
     say(format_args!("{error:#}"));
     ExitCode::from(if error.is::<KernelError>() || error.is::<Unable>() {
         UNABLE
-    } else if error.is::<UnknownWord>() || error.is::<NotWatched>() {
+    } else if error.is::<UnknownWord>()
+        || error.is::<NotWatched>()
+        || error.is::<IdleTableError>()
+    {
         USAGE
     } else {
         FAILED

@@ -1,8 +1,8 @@
 //! Which sockets are asked for: options that all commands about sockets have.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use ipnet::IpNet;
 use tcptrace::{
     filter::{Family, Filter, PortSet, network},
@@ -45,6 +45,7 @@ pub struct SocketArgs {
         short = 'c',
         long,
         value_name = "NAME",
+        value_parser = NonEmptyStringValueParser::new(),
         value_delimiter = ',',
         help_heading = "Filters"
     )]
@@ -111,11 +112,14 @@ fn netns(given: &str) -> Result<u32, String> {
     } else {
         named.as_path()
     };
-    snapshot::inode_of(path).ok_or_else(|| {
+    snapshot::namespace_at(path).map_err(|error| {
+        let wrong = match error.kind() {
+            ErrorKind::NotFound => format!("there is no {}", path.display()),
+            _ => format!("{}: {error}", path.display()),
+        };
         format!(
-            "there is no {}; it takes a path as in /proc/123/ns/net, a name of `ip netns`, an \
-             inode number, or self",
-            path.display()
+            "{wrong}; it takes a path as in /proc/123/ns/net, a name of `ip netns`, an inode \
+             number, or self"
         )
     })
 }

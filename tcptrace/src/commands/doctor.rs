@@ -1,6 +1,6 @@
 //! `tcptrace doctor`: can this machine be traced, and how is TCP set up on it.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::{
     doctor,
     explain::Look,
     privileges,
-    view::{Colour, Palette, terminal},
+    view::{Colour, Palette, Stdout, terminal},
 };
 
 /// The status of a machine that can't be traced.
@@ -40,7 +40,7 @@ pub struct DoctorOptions {
 pub fn doctor(options: &DoctorOptions) -> Result<u8> {
     privileges::keep(privileges::LOAD | privileges::ELSEWHERE);
     let report = doctor::examine()?;
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(Stdout::lock());
     match options.output {
         ReportFormat::Json => report.json(&mut out)?,
         ReportFormat::Table => {

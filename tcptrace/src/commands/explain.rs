@@ -1,13 +1,13 @@
 //! `tcptrace explain`: what a state, a reason or a setting means.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use anyhow::Result;
 
 use crate::{
     explain::{Book, Look, contents, page},
     privileges::{self, CapabilitySet},
-    view::{Colour, Palette, terminal},
+    view::{Colour, Palette, Stdout, terminal},
 };
 
 /// What `explain` is told.
@@ -43,7 +43,7 @@ pub fn explain(options: &ExplainOptions) -> Result<()> {
             pages.join("\n")
         }
     };
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }

@@ -22,7 +22,7 @@ use crate::{
     track::{Tracker, Transition},
     view::{
         Colour, End, FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, Palette, ShownFlow, Start,
-        Surroundings, say, terminal,
+        Stdout, Surroundings, say, terminal,
     },
 };
 
@@ -87,7 +87,7 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
 }
 
 fn view(options: &FlowsOptions) -> Box<dyn FlowView> {
-    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let out = BufWriter::with_capacity(1 << 16, Stdout::lock());
     match options.output {
         Output::Json => Box::new(FlowJson::new(out)),
         Output::Csv => Box::new(FlowCsv::new(out)),

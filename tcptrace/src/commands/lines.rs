@@ -2,11 +2,11 @@
 //! the first.
 
 use std::{
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     ops::ControlFlow,
 };
 
-use crate::view::{End, say};
+use crate::view::{End, cut, say, terminal};
 
 /// Counts lines, up to a limit.
 #[derive(Debug)]
@@ -30,10 +30,12 @@ impl Lines {
     /// Says what is waited for, if somebody sits at the terminal: a quiet machine must not look
     /// broken.
     pub fn wait_for(&mut self, what: &str) {
-        if io::stderr().is_terminal() {
+        if let Some(columns) = terminal::message_columns() {
             self.waiting = true;
             let mut stderr = io::stderr();
-            let _ = write!(stderr, "tcptrace: waiting for {what} (Ctrl-C ends)");
+            let text = format!("tcptrace: waiting for {what} (Ctrl-C ends)");
+            // What has wrapped could not be taken back. The last column wraps on some terminals.
+            let _ = write!(stderr, "{}", cut(&text, columns.saturating_sub(1)));
             let _ = stderr.flush();
         }
     }

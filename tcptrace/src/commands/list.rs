@@ -1,6 +1,6 @@
 //! `tcptrace list`: the sockets that there are now. It loads nothing into the kernel.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 
 use anyhow::Result;
 
@@ -11,8 +11,8 @@ use crate::{
     privileges,
     snapshot::{self, Scope},
     view::{
-        Colour, Counts, Palette, ShownSockets, SocketLayout, say, sockets_csv, sockets_json,
-        sockets_table, terminal,
+        Colour, Counts, Palette, ShownSockets, SocketLayout, Stdout, say, sockets_csv,
+        sockets_json, sockets_table, terminal,
     },
 };
 
@@ -72,7 +72,7 @@ pub fn list(options: &ListOptions) -> Result<()> {
     }
     let sockets = &listing.sockets[..];
     let palette = Palette::stdout(options.colour);
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut out = BufWriter::with_capacity(1 << 16, Stdout::lock());
     if options.summary {
         let counts = Counts::of(sockets, &options.filter.states);
         match options.output {

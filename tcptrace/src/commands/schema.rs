@@ -1,12 +1,13 @@
 //! `tcptrace schema`: what `-o json` writes, as a JSON schema.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use anyhow::Result;
 
 use crate::{
     privileges::{self, CapabilitySet},
     schema::{LineType, document},
+    view::Stdout,
 };
 
 /// Prints the schema of one type of line, or of all.
@@ -17,7 +18,7 @@ pub fn schema(what: Option<LineType>) -> Result<()> {
     privileges::keep(CapabilitySet::empty());
     let mut text = serde_json::to_string_pretty(&document(what)?)?;
     text.push('\n');
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }

@@ -21,8 +21,8 @@ use crate::{
     stats::{By, Census, Figures, Period, PortRange, Span},
     track::{State, Tracker, Transition},
     view::{
-        Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, StatsView, Surroundings, say,
-        terminal,
+        Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, StatsView, Stdout, Surroundings,
+        say, terminal,
     },
 };
 
@@ -80,7 +80,7 @@ pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
 }
 
 fn view(options: &StatsOptions) -> Box<dyn StatsView> {
-    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let out = BufWriter::with_capacity(1 << 16, Stdout::lock());
     match options.output {
         Output::Json => Box::new(StatsJson::new(out)),
         Output::Csv => Box::new(StatsCsv::new(out)),

@@ -14,7 +14,9 @@ use super::{
 use crate::{
     kernel::Clock,
     track::Transition,
-    view::{Colour, Csv, Json, Layout, Palette, Start, Surroundings, Table, View, say, terminal},
+    view::{
+        Colour, Csv, Json, Layout, Palette, Start, Stdout, Surroundings, Table, View, say, terminal,
+    },
 };
 
 /// Formats of the output.
@@ -66,7 +68,7 @@ pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
 }
 
 fn view(options: &WatchOptions) -> Box<dyn View> {
-    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let out = BufWriter::with_capacity(1 << 16, Stdout::lock());
     match options.output {
         Output::Json => Box::new(Json::new(out)),
         Output::Csv => Box::new(Csv::new(out)),

@@ -132,7 +132,7 @@ fn unsaid() -> Kind {
 
 /// A text of the binary is not of the form.
 #[derive(Debug, thiserror::Error)]
-#[error("the texts of {about}s are not of the form: {source}")]
+#[error("the texts of {about}s are not of the form")]
 pub struct BookError {
     about: &'static str,
     source: Box<toml::de::Error>,

@@ -97,12 +97,12 @@ pub struct IdleTable {
 #[derive(Debug, thiserror::Error)]
 pub enum IdleTableError {
     /// The file can't be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {why}")]
     Read {
         /// The file.
         path: String,
         /// Why not.
-        source: io::Error,
+        why: io::Error,
     },
     /// It is not of the form.
     #[error(
@@ -125,9 +125,9 @@ impl IdleTable {
         let shipped = Self::parse("the shipped table", SHIPPED)?;
         let Some(path) = own else { return Ok(shipped) };
         let name = path.display().to_string();
-        let text = read(path).map_err(|source| IdleTableError::Read {
+        let text = read(path).map_err(|why| IdleTableError::Read {
             path: name.clone(),
-            source,
+            why,
         })?;
         let mut table = Self::parse(&name, &text)?;
         table.timeout.extend(shipped.timeout);

@@ -7,7 +7,7 @@ use std::{
         ffi::OsStrExt as _,
         fs::{DirEntryExt as _, MetadataExt as _},
     },
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -74,10 +74,19 @@ impl Cgroups {
             .strip_prefix(mount)
             .or_else(|_| given.strip_prefix("/"))
             .unwrap_or(given);
+        if given.as_os_str().is_empty() || below.components().any(|it| it == Component::ParentDir) {
+            return Err(io::Error::other(
+                "it takes a path below the root of all cgroups, as in /system.slice",
+            ));
+        }
         if !fs::metadata(mount.join(below))?.is_dir() {
             return Err(io::Error::from(io::ErrorKind::NotADirectory));
         }
-        Ok(printable_path(&Path::new("/").join(below)))
+        let names: PathBuf = below
+            .components()
+            .filter(|it| *it != Component::CurDir)
+            .collect();
+        Ok(printable_path(&Path::new("/").join(names)))
     }
 
     fn walk(&mut self, mount: &Path) {

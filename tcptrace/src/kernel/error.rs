@@ -34,13 +34,16 @@ pub enum KernelError {
     )]
     TooOld,
     /// The ring buffer could not be made.
-    #[error("cannot make a ring buffer of {bytes} bytes ({source}): try a smaller --buffer-size")]
+    #[error("cannot make a ring buffer of {bytes} bytes ({why}): try a smaller --buffer-size")]
     Buffer {
         /// The size asked for.
         bytes: u32,
         /// Why not.
-        source: io::Error,
+        why: io::Error,
     },
+    /// This process may not have as many descriptors as it takes.
+    #[error("too many open files: tcptrace needs some 40 descriptors (ulimit -n)")]
+    Descriptors,
     /// The verifier refused a program.
     #[error("the kernel refused program {program}: {why}")]
     Refused {
@@ -65,14 +68,31 @@ impl KernelError {
             if name == "EVENTS" {
                 return Self::Buffer {
                     bytes: buffer_bytes,
-                    source: copy(io_error),
+                    why: copy(io_error),
                 };
             }
         }
         match io_source(error) {
             Some(io) if is_permission(io) => Self::NotPermitted(io.to_string()),
+            Some(io) if are_too_many(io) => Self::Descriptors,
             _ => Self::Load(chain(error)),
         }
+    }
+
+    /// Reads an aya error of taking hold of the ring buffer.
+    pub(super) fn from_buffer(error: &aya::maps::MapError, buffer_bytes: u32) -> Self {
+        match io_source(error) {
+            Some(io) => Self::Buffer {
+                bytes: buffer_bytes,
+                why: copy(io),
+            },
+            None => Self::Load(chain(error)),
+        }
+    }
+
+    /// Reads any other error of aya.
+    pub(super) fn from_any(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::Load(chain(error))
     }
 
     /// Reads an aya error of loading or attaching a program.
@@ -91,6 +111,9 @@ impl KernelError {
             if is_permission(io_error) && !log.contains("processed ") {
                 return Self::NotPermitted(io_error.to_string());
             }
+            if are_too_many(io_error) {
+                return Self::Descriptors;
+            }
             let last: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
             let last = last[last.len().saturating_sub(4)..].join("; ");
             return Self::Refused {
@@ -100,6 +123,7 @@ impl KernelError {
         }
         match io_source(error) {
             Some(io) if is_permission(io) => Self::NotPermitted(io.to_string()),
+            Some(io) if are_too_many(io) => Self::Descriptors,
             _ => Self::Refused {
                 program,
                 why: chain(error),
@@ -110,6 +134,10 @@ impl KernelError {
 
 fn is_permission(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
+}
+
+fn are_too_many(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 fn copy(error: &io::Error) -> io::Error {
@@ -134,8 +162,12 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let more = error.to_string();
+        // Some say what their source says.
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
         next = error.source();
     }
     text

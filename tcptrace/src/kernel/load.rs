@@ -117,16 +117,17 @@ impl Kernel {
             .load(PROGRAMS)
             .map_err(|error| KernelError::from_load(&error, options.buffer_bytes))?;
         pushdown::fill(options.filter, &settings, &mut ebpf)
-            .map_err(|error| KernelError::Load(error.to_string()))?;
+            .map_err(|error| KernelError::from_any(&error))?;
 
         let missing = || KernelError::Load("the binary holds no such map".to_owned());
         let events = ebpf.take_map("EVENTS").ok_or_else(missing)?;
         let lost = ebpf.take_map("LOST").ok_or_else(missing)?;
         let sleeping = ebpf.take_map("SLEEPING").ok_or_else(missing)?;
         let mut reader = Reader::new(
-            RingBuf::try_from(events).map_err(|error| KernelError::Load(error.to_string()))?,
-            PerCpuArray::try_from(lost).map_err(|error| KernelError::Load(error.to_string()))?,
-            Array::try_from(sleeping).map_err(|error| KernelError::Load(error.to_string()))?,
+            RingBuf::try_from(events)
+                .map_err(|error| KernelError::from_buffer(&error, options.buffer_bytes))?,
+            PerCpuArray::try_from(lost).map_err(|error| KernelError::from_any(&error))?,
+            Array::try_from(sleeping).map_err(|error| KernelError::from_any(&error))?,
         );
 
         let mut kernel = Self {

@@ -20,7 +20,7 @@ pub use self::{
     inspection::{Inspected, Inspection, Listening},
     keepalive::Keepalive,
     listing::{Listing, Scope, Socket, Unable, list},
-    namespaces::{Namespace, Namespaces, inode_of, own},
+    namespaces::{Namespace, Namespaces, namespace_at, own},
     owners::Owners,
     settings::{KeepaliveSettings, WaitSettings},
     tcp_info::TcpInfo,

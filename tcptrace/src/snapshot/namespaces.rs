@@ -4,12 +4,18 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io,
-    os::unix::fs::MetadataExt as _,
+    os::{
+        fd::AsRawFd as _,
+        unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    },
     path::{Path, PathBuf},
 };
 
 use netlink_packet_sock_diag::inet::StateFlags;
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    sched::{CloneFlags, setns},
+    sys::statfs::{NSFS_MAGIC, statfs},
+};
 
 use super::{
     dump,
@@ -174,9 +180,27 @@ pub fn own() -> Option<u32> {
     inode_of(Path::new("/proc/thread-self/ns/net"))
 }
 
+/// The inode number of the network namespace that a file of a user's choice stands for.
+///
+/// # Errors
+/// When it can't be opened, or stands for something else.
+pub fn namespace_at(path: &Path) -> io::Result<u32> {
+    let other = || io::Error::new(io::ErrorKind::InvalidInput, "no network namespace");
+    // Only then is it opened: to open a device does things.
+    if statfs(path)?.filesystem_type() != NSFS_MAGIC {
+        return Err(other());
+    }
+    let file = File::open(path)?;
+    let kind = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    // `ns_dname()`, fs/nsfs.c.
+    if !kind.as_os_str().as_bytes().starts_with(b"net:[") {
+        return Err(other());
+    }
+    u32::try_from(file.metadata()?.ino()).map_err(|_| other())
+}
+
 /// The inode number of the namespace that a file stands for.
-#[must_use]
-pub fn inode_of(path: &Path) -> Option<u32> {
+fn inode_of(path: &Path) -> Option<u32> {
     u32::try_from(fs::metadata(path).ok()?.ino()).ok()
 }
 

@@ -97,7 +97,7 @@ pub(super) fn columns(text: &str) -> usize {
 }
 
 /// As much of the beginning of a text as so many columns hold.
-pub(super) fn cut(text: &str, room: usize) -> &str {
+pub(crate) fn cut(text: &str, room: usize) -> &str {
     let mut used = 0;
     let end = text.char_indices().find_map(|(index, character)| {
         used += character.width().unwrap_or(0);

@@ -13,6 +13,7 @@ mod process;
 mod row;
 mod sockets;
 mod stats;
+mod stdout;
 mod stuck;
 mod table;
 pub mod terminal;
@@ -24,7 +25,6 @@ use std::{io, time::Duration};
 
 use serde::Serialize;
 
-pub(crate) use self::words::why;
 pub use self::{
     colour::{Colour, Palette},
     csv::Csv,
@@ -33,10 +33,12 @@ pub use self::{
     message::say,
     sockets::{Counts, ShownSockets, SocketLayout, sockets_csv, sockets_json, sockets_table},
     stats::{StatsCsv, StatsJson, StatsTable, StatsView},
+    stdout::Stdout,
     stuck::{ShownStuck, StuckCsv, StuckJson, StuckTable, StuckView},
     table::{Layout, Table},
     time::TimeFormat,
 };
+pub(crate) use self::{line::cut, words::why};
 use crate::{
     kernel::{Cgroups, Clock, Degraded},
     track::Transition,

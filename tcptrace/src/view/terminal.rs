@@ -1,8 +1,8 @@
-//! What the terminal that standard output is can show.
+//! What the terminal can show.
 
 use std::{
     io::{self, IsTerminal as _},
-    os::fd::AsRawFd as _,
+    os::fd::AsRawFd,
 };
 
 /// Whether the terminal shows more than ASCII, by the locale.
@@ -27,8 +27,17 @@ nix::ioctl_read_bad!(
 /// The columns of the terminal that standard output is; `None` if it is none.
 #[must_use]
 pub fn columns() -> Option<usize> {
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
+    columns_of(&io::stdout())
+}
+
+/// The same for standard error.
+#[must_use]
+pub fn message_columns() -> Option<usize> {
+    columns_of(&io::stderr())
+}
+
+fn columns_of(stream: &(impl IsTerminal + AsRawFd)) -> Option<usize> {
+    if !stream.is_terminal() {
         return None;
     }
     let mut size = libc::winsize {
@@ -38,7 +47,7 @@ pub fn columns() -> Option<usize> {
         ws_ypixel: 0,
     };
     // SAFETY: the call fills the struct that it is given.
-    let told = unsafe { window_size(stdout.as_raw_fd(), &raw mut size) };
+    let told = unsafe { window_size(stream.as_raw_fd(), &raw mut size) };
     // A terminal that doesn't know its size says 0.
     Some(
         told.ok()
