@@ -139,6 +139,8 @@ pub struct Table<W: Write> {
     /// Asks for the layout again: a terminal may have been resized.
     layouts: Box<dyn FnMut() -> Layout>,
     header_due: bool,
+    /// Something was handed over since the layout was asked for.
+    stale: bool,
 }
 
 impl<W: Write> Table<W> {
@@ -159,6 +161,16 @@ impl<W: Write> Table<W> {
             line: Line::default(),
             layouts: Box::new(layouts),
             header_due: true,
+            stale: false,
+        }
+    }
+
+    fn lay_out(&mut self) {
+        let layout = (self.layouts)();
+        if layout != self.layout {
+            self.layout = layout;
+            self.time = TimeFormat::clock(layout.time_digits, self.utc);
+            self.header_due = true;
         }
     }
 
@@ -189,6 +201,9 @@ impl<W: Write> View for Table<W> {
     }
 
     fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
+        if std::mem::take(&mut self.stale) {
+            self.lay_out();
+        }
         if std::mem::take(&mut self.header_due) {
             self.header()?;
         }
@@ -244,12 +259,7 @@ impl<W: Write> View for Table<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let layout = (self.layouts)();
-        if layout != self.layout {
-            self.layout = layout;
-            self.time = TimeFormat::clock(layout.time_digits, self.utc);
-            self.header_due = true;
-        }
+        self.stale = true;
         self.out.flush()
     }
 }

@@ -1,7 +1,7 @@
 //! What the terminal can show.
 
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal},
     os::fd::AsRawFd,
 };
 

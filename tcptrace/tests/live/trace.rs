@@ -1,7 +1,7 @@
 //! tcptrace, running, and what it says.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt::Write as _,
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
@@ -43,6 +43,13 @@ pub struct Trace {
     output: &'static str,
     arguments: Vec<OsString>,
     command: Vec<OsString>,
+    binary: OsString,
+    under: Vec<OsString>,
+}
+
+/// The binary that is tested.
+pub fn binary() -> OsString {
+    std::env::var_os("TCPTRACE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_tcptrace").into())
 }
 
 impl Trace {
@@ -56,6 +63,8 @@ impl Trace {
             output: "json",
             arguments: Vec::new(),
             command: Vec::new(),
+            binary: binary(),
+            under: Vec::new(),
         }
     }
 
@@ -69,6 +78,21 @@ impl Trace {
     pub fn with<S: ToString>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         self.arguments
             .extend(arguments.into_iter().map(|each| each.to_string().into()));
+        self
+    }
+
+    /// By another file of it.
+    pub fn binary(mut self, binary: impl Into<OsString>) -> Self {
+        self.binary = binary.into();
+        self
+    }
+
+    /// Executed by this program, which makes its world another one before: `unshare -m`, say.
+    pub fn under<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.under = words
+            .into_iter()
+            .map(|word| word.as_ref().into())
+            .collect();
         self
     }
 
@@ -147,10 +171,11 @@ impl Trace {
     }
 
     fn spawn_child(self) -> Child {
-        let binary = std::env::var_os("TCPTRACE_BIN")
-            .unwrap_or_else(|| env!("CARGO_BIN_EXE_tcptrace").into());
-        let mut command = Command::new(binary);
+        let mut words = self.under;
+        words.push(self.binary);
+        let mut command = Command::new(&words[0]);
         command
+            .args(&words[1..])
             .args([self.subcommand, "-o", self.output, "--netns"])
             .arg(self.netns.to_string());
         command.args(&self.arguments);
@@ -227,6 +252,11 @@ pub struct Seen {
 }
 
 impl Tracing {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("a signal to tcptrace");
@@ -427,6 +457,13 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// What its first line says, which must be `start`.
+    pub fn start(&self) -> serde_json::Value {
+        let start = schema::read(&self.first).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(start["type"], "start", "the first line");
+        start
+    }
+
     /// The next line; `None` at the end of its output.
     pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();

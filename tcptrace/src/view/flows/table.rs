@@ -36,6 +36,8 @@ pub struct FlowTable<W: Write> {
     layout: Layout,
     line: Line,
     header_due: bool,
+    /// Something was handed over since the width was asked for.
+    stale: bool,
 }
 
 impl<W: Write> FlowTable<W> {
@@ -56,6 +58,7 @@ impl<W: Write> FlowTable<W> {
             layout,
             line: Line::default(),
             header_due: true,
+            stale: false,
         }
     }
 
@@ -122,6 +125,13 @@ impl<W: Write> FlowView for FlowTable<W> {
     }
 
     fn flow(&mut self, flow: &ShownFlow<'_>, _: &mut Surroundings<'_>) -> io::Result<()> {
+        if std::mem::take(&mut self.stale) {
+            let layout = Layout::new((self.columns)());
+            if layout != self.layout {
+                self.layout = layout;
+                self.header_due = true;
+            }
+        }
         if std::mem::take(&mut self.header_due) {
             self.header()?;
         }
@@ -178,11 +188,7 @@ impl<W: Write> FlowView for FlowTable<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let layout = Layout::new((self.columns)());
-        if layout != self.layout {
-            self.layout = layout;
-            self.header_due = true;
-        }
+        self.stale = true;
         self.out.flush()
     }
 }

@@ -1,0 +1,132 @@
+//! What would disturb the machine itself: only within a guest that runs for these tests alone.
+//! `TCPTRACE_TEST_GUEST=1` there says so, and `--ignored` runs them; anywhere else they are listed
+//! as ignored, and fail when they are run all the same.
+
+use std::{
+    fs,
+    thread::sleep,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use nix::{
+    sys::time::TimeSpec,
+    time::{ClockId, clock_gettime, clock_settime},
+};
+
+use crate::{Family, namespace::Namespace, sockets::end, told::Transition, trace::Trace};
+
+const CLOSED_FIRST: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+    -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT";
+
+fn need_guest() {
+    assert!(
+        std::env::var_os("TCPTRACE_TEST_GUEST").is_some_and(|it| it == "1"),
+        "this disturbs the whole machine: it is for a guest that is told TCPTRACE_TEST_GUEST=1"
+    );
+}
+
+/// Seconds since 1970 of a transition's wall-clock time.
+fn wall(it: &Transition) -> f64 {
+    let time: jiff::Timestamp = it.time.parse().expect("a time");
+    time.as_nanosecond() as f64 / 1e9
+}
+
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a time after 1970")
+        .as_secs_f64()
+}
+
+/// Steps the clock, and back in the end.
+struct Stepped(TimeSpec);
+
+impl Stepped {
+    fn by(seconds: i64) -> Self {
+        let realtime = || clock_gettime(ClockId::CLOCK_REALTIME).expect("the time");
+        let step = TimeSpec::new(seconds, 0);
+        clock_settime(ClockId::CLOCK_REALTIME, realtime() + step).expect("a step of the clock");
+        Self(step)
+    }
+}
+
+impl Drop for Stepped {
+    fn drop(&mut self) {
+        if let Ok(now) = clock_gettime(ClockId::CLOCK_REALTIME) {
+            let _ = clock_settime(ClockId::CLOCK_REALTIME, now - self.0);
+        }
+    }
+}
+
+#[test]
+#[ignore = "steps the machine's clock: for a guest, with TCPTRACE_TEST_GUEST=1"]
+fn a_step_of_the_clock_changes_the_time_of_day_and_no_duration() {
+    need_guest();
+    let net = Namespace::new();
+    for step in [3600, -3600] {
+        let mut trace = Trace::of(&net).start();
+        let (client, server) = net.connect(Family::V4);
+        let its = end(&client);
+        trace.until(|it| it.end() == its && it.to == "ESTABLISHED");
+        sleep(Duration::from_millis(500));
+        let _stepped = Stepped::by(step);
+        sleep(Duration::from_millis(500));
+        drop(client);
+        sleep(Duration::from_millis(100));
+        drop(server);
+        let path = trace.expect(its, CLOSED_FIRST);
+        let (opened, closed) = (&path[1], &path[2]);
+        let held = closed.held().expect("a known time");
+        assert!((1.0..5.0).contains(&held.as_secs_f64()), "{held:?}");
+        assert!(path.is_sorted_by_key(|it| it.mono_ns), "{path:#?}");
+        let between = wall(closed) - wall(opened) - held.as_secs_f64();
+        assert!((between - step as f64).abs() < 1.0, "{between}");
+        assert!((now() - wall(closed)).abs() < 5.0);
+        trace.stop();
+    }
+}
+
+/// A CPU that is offline, and online again in the end.
+struct Offline(&'static str);
+
+impl Offline {
+    fn new(file: &'static str) -> Self {
+        fs::write(file, "0").expect("a CPU that can be taken offline: the guest needs two");
+        Self(file)
+    }
+}
+
+impl Drop for Offline {
+    fn drop(&mut self) {
+        let _ = fs::write(self.0, "1");
+    }
+}
+
+#[test]
+#[ignore = "takes a CPU offline: for a guest with two, with TCPTRACE_TEST_GUEST=1"]
+fn a_cpu_that_goes_takes_no_event_along() {
+    need_guest();
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let mut paths = |trace: &mut crate::trace::Tracing| {
+        for _ in 0..20 {
+            let (client, server) = net.connect(Family::V4);
+            let its = end(&client);
+            drop(client);
+            sleep(Duration::from_millis(20));
+            drop(server);
+            trace.expect(its, CLOSED_FIRST);
+        }
+    };
+    paths(&mut trace);
+    let offline = Offline::new("/sys/devices/system/cpu/cpu1/online");
+    paths(&mut trace);
+    // It begins with one, too.
+    let mut second = Trace::of(&net).start();
+    paths(&mut second);
+    drop(offline);
+    paths(&mut trace);
+    paths(&mut second);
+    trace.stop();
+    second.stop();
+}
