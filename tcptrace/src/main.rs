@@ -8,8 +8,7 @@ use clap::Parser as _;
 use cli::Invocation;
 use tcptrace::{
     commands, explain::UnknownWord, flows::IdleTableError, kernel::KernelError, snapshot::Unable,
-    stuck::NotWatched,
-    view::say,
+    stuck::NotWatched, view::say,
 };
 
 /// Failed.
@@ -64,9 +63,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
     say(format_args!("{error:#}"));
     ExitCode::from(if error.is::<KernelError>() || error.is::<Unable>() {
         UNABLE
-    } else if error.is::<UnknownWord>()
-        || error.is::<NotWatched>()
-        || error.is::<IdleTableError>()
+    } else if error.is::<UnknownWord>() || error.is::<NotWatched>() || error.is::<IdleTableError>()
     {
         USAGE
     } else {

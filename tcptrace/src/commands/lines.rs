@@ -6,7 +6,10 @@ use std::{
     ops::ControlFlow,
 };
 
-use crate::view::{End, cut, say, terminal};
+use crate::{
+    privileges,
+    view::{End, cut, say, terminal},
+};
 
 /// Counts lines, up to a limit.
 #[derive(Debug)]
@@ -77,6 +80,19 @@ pub(super) fn report_loss(events: u64) {
         "{events} events lost: they came faster than they were read (a larger --buffer-size or a \
          narrower filter helps)"
     ));
+}
+
+/// Says on stderr that some processes have sockets that can't be told to be theirs.
+pub(super) fn report_unknown_owners(sockets: usize) {
+    let missing: Vec<_> = privileges::missing(privileges::OWNERS)
+        .map(|it| it.name)
+        .collect();
+    if sockets > 0 && !missing.is_empty() {
+        say(format_args!(
+            "whose {sockets} of the sockets are is not to be seen: run it as root, or with {}",
+            missing.join(" and ")
+        ));
+    }
 }
 
 /// Says on stderr what a reader of the output must know at the end.

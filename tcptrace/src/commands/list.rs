@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write as _};
 
 use anyhow::Result;
 
-use super::watch::Output;
+use super::{lines, watch::Output};
 use crate::{
     filter::Filter,
     kernel::{Cgroups, Clock, monotonic_now},
@@ -47,16 +47,7 @@ pub fn list(options: &ListOptions) -> Result<()> {
     for failure in &listing.failures {
         say(failure);
     }
-    let missing: Vec<_> = privileges::missing(privileges::OWNERS)
-        .map(|it| it.name)
-        .collect();
-    if listing.unknown_owners > 0 && !missing.is_empty() {
-        say(format_args!(
-            "whose {} of the sockets are is not to be seen: run it as root, or with {}",
-            listing.unknown_owners,
-            missing.join(" and ")
-        ));
-    }
+    lines::report_unknown_owners(listing.unknown_owners);
     let mut cgroups = Cgroups::new();
     listing
         .sockets

@@ -8,6 +8,8 @@ use crate::{
 
 /// How alike two words must be, to be taken for a slip: 1 is equal.
 const ALIKE: f64 = 0.6;
+/// What is longer than that is like no word, and takes long to compare; bytes.
+const LONGEST: usize = 100;
 /// So many are suggested.
 const SUGGESTED: usize = 3;
 
@@ -104,6 +106,9 @@ fn spellings(entry: &Entry) -> impl Iterator<Item = &str> {
 
 /// How alike two keys are, from 0 to 1. One that holds the other is quite like it.
 fn likeness(known: &str, wanted: &str) -> f64 {
+    if wanted.len() > LONGEST {
+        return 0.0;
+    }
     let slips = strsim::normalized_damerau_levenshtein(known, wanted);
     if wanted.len() >= 3 && known.contains(wanted) {
         slips.max(0.7)

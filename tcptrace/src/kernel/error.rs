@@ -90,6 +90,14 @@ impl KernelError {
         }
     }
 
+    /// Reads an error of reading the kernel's types.
+    pub(super) fn from_types(error: &(dyn std::error::Error + 'static)) -> Self {
+        match io_source(error) {
+            Some(io) if are_too_many(io) => Self::Descriptors,
+            _ => Self::NoBtf(error.to_string()),
+        }
+    }
+
     /// Reads any other error of aya.
     pub(super) fn from_any(error: &(dyn std::error::Error + 'static)) -> Self {
         Self::Load(chain(error))

@@ -67,7 +67,7 @@ impl Kernel {
     pub fn load(options: &Options<'_>) -> Result<(Self, Reader), KernelError> {
         // Files of megabytes: the kernel makes one up while it is read, the other is parsed.
         let no_btf = |error: String| KernelError::NoBtf(error);
-        let types = std::fs::read(BTF).map_err(|error| no_btf(error.to_string()))?;
+        let types = std::fs::read(BTF).map_err(|error| KernelError::from_types(&error))?;
         let (symbols, offsets, parsed) = std::thread::scope(|scope| {
             let symbols = scope.spawn(Symbols::read);
             let parsed = scope.spawn(|| {
@@ -83,7 +83,7 @@ impl Kernel {
         drop(types);
         let (mut loader, btf) = parsed
             .map_err(|_| no_btf("it can't be parsed".to_owned()))?
-            .map_err(|error| no_btf(error.to_string()))?;
+            .map_err(|error| KernelError::from_types(&error))?;
         let mut settings = Settings {
             tw_timer_handler: symbols.tw_timer_handler,
             reqsk_timer_handler: symbols.reqsk_timer_handler,

@@ -220,6 +220,8 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
                     error.into()
                 });
             }
+            // Its last process has ended meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => listing.failures.push(format!(
                 "sockets of network namespace {}: {error}",
                 namespace.inode

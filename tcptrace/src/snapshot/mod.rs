@@ -13,6 +13,8 @@ pub mod reply;
 mod settings;
 mod tcp_info;
 
+use std::io::ErrorKind;
+
 use crate::track::{Existing, ExistingKind, State};
 
 pub use self::{
@@ -44,6 +46,8 @@ pub fn take(netns: Option<u32>) -> Snapshot {
     for namespace in Namespaces::read().all(netns) {
         match namespace.dump(dump::ALL_STATES) {
             Ok(sockets) => found.extend(sockets),
+            // Its last process has ended meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => snapshot.failures.push(format!(
                 "sockets of network namespace {}: {error}",
                 namespace.inode

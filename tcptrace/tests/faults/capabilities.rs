@@ -2,11 +2,7 @@
 //! the wiser.
 
 use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
-    process::Command,
-    thread::sleep,
+    fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command, thread::sleep,
     time::Duration,
 };
 
@@ -183,7 +179,11 @@ fn a_command_has_the_callers_privileges() {
             .start()
             .ended();
         assert_eq!(seen.status.code(), Some(0));
-        assert_eq!(fs::read_to_string(file.path()).unwrap(), direct, "{caller:?}");
+        assert_eq!(
+            fs::read_to_string(file.path()).unwrap(),
+            direct,
+            "{caller:?}"
+        );
         assert!(direct.contains("NoNewPrivs:\t0"), "{direct}");
     }
 }
@@ -218,21 +218,27 @@ fn a_service_user_sees_all_by_capabilities_of_the_file() {
         .under(NOBODY)
         .binary(&capable.path)
         .start();
-    assert_eq!(of_threads(trace.pid(), "Uid")[0].split('\t').next(), Some("65534"));
+    assert_eq!(
+        of_threads(trace.pid(), "Uid")[0].split('\t').next(),
+        Some("65534")
+    );
     // The owner is root, and was there before.
     drop(server);
     sleep(Duration::from_millis(50));
+    drop(client);
     let path = trace.expect(
         its,
-        "ESTABLISHED -fin_received-> CLOSE_WAIT",
+        "ESTABLISHED -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED",
     );
     assert_eq!(path[0].pid, Some(std::process::id()));
-    drop(client);
     let path = trace.expect(
         its.peer(),
         "ESTABLISHED -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT",
     );
-    assert!(path.iter().all(|it| it.pid == Some(std::process::id())), "{path:?}");
+    assert!(
+        path.iter().all(|it| it.pid == Some(std::process::id())),
+        "{path:?}"
+    );
     let (client, _server) = net.connect(Family::V4);
     trace.expect(
         end(&client).peer(),
@@ -247,7 +253,10 @@ fn each_capability_that_is_missing_is_told_with_the_remedy() {
     for missing in CAPABILITIES {
         // CAP_SYS_ADMIN includes two others.
         let mut held = all() - missing.flag;
-        if CapabilitySet::BPF.union(CapabilitySet::PERFMON).contains(missing.flag) {
+        if CapabilitySet::BPF
+            .union(CapabilitySet::PERFMON)
+            .contains(missing.flag)
+        {
             held -= CapabilitySet::SYS_ADMIN;
         }
         let capable = Capable::new(held);
@@ -259,7 +268,10 @@ fn each_capability_that_is_missing_is_told_with_the_remedy() {
                 ["-d", "1s"],
             );
             let said = ran.refusal(3);
-            assert!(said.contains(missing.name) && said.contains("sudo"), "{said}");
+            assert!(
+                said.contains(missing.name) && said.contains("sudo"),
+                "{said}"
+            );
             continue;
         }
         let raw = Trace::of(&net)

@@ -108,7 +108,7 @@ fn a_cpu_that_goes_takes_no_event_along() {
     need_guest();
     let net = Namespace::new();
     let mut trace = Trace::of(&net).start();
-    let mut paths = |trace: &mut crate::trace::Tracing| {
+    let paths = |trace: &mut crate::trace::Tracing| {
         for _ in 0..20 {
             let (client, server) = net.connect(Family::V4);
             let its = end(&client);

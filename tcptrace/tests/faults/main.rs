@@ -35,7 +35,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     V4,
-    #[expect(dead_code, reason = "the faults are the same in both")]
     V6,
 }
 

@@ -15,12 +15,13 @@ use crate::{
 };
 
 /// Commands that write something at once, or at their end.
-const WRITING: [&[&str]; 12] = [
-    &["-o", "json", "-d", "100ms"],
-    &["-o", "csv", "-d", "100ms"],
-    &["flows", "-o", "json", "-d", "100ms"],
-    &["stats", "-d", "100ms"],
-    &["stats", "-o", "csv", "-d", "100ms"],
+const WRITING: [&[&str]; 13] = [
+    &["--netns", "self", "-o", "json", "-d", "100ms"],
+    &["--netns", "self", "-o", "csv", "-d", "100ms"],
+    &["flows", "--netns", "self", "-o", "json", "-d", "100ms"],
+    &["stats", "--netns", "self", "-d", "100ms"],
+    &["stats", "--netns", "self", "-o", "csv", "-d", "100ms"],
+    &["stuck", "--netns", "self", "-o", "csv", "-d", "0s"],
     &["list"],
     &["list", "-s", "-o", "json"],
     &["explain"],
@@ -48,9 +49,12 @@ fn tcptrace(arguments: &[&str]) -> Command {
 
 #[test]
 fn a_full_disk_is_a_failure_that_names_the_cause() {
-    let _net = Namespace::new();
+    let net = Namespace::new();
+    // Something to list.
+    let _listener = net.listen(Family::V4);
     for arguments in WRITING {
         let ran = ended(tcptrace(arguments).stdout(full()).spawn().unwrap());
+        assert_eq!(ran.status, Some(1), "{arguments:?}");
         let said = ran.refusal(1);
         assert!(
             said.contains("standard output") && said.contains("No space left"),
@@ -127,7 +131,7 @@ fn messages_that_nobody_can_hear_change_no_status() {
         (&["explain", "nothing"], 2),
         (&["flows", "--idle-table", "/nonexistent"], 2),
         (&["-d", "1ms", "--", "/nonexistent"], 127),
-        (&["-vvv", "-d", "100ms"], 0),
+        (&["-vvv", "--netns", "self", "-d", "100ms"], 0),
     ] {
         let mut child = tcptrace(arguments);
         child.stdout(Stdio::null()).stderr(full());

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    io::Read as _,
+    io::Read,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -23,6 +23,7 @@ pub struct Ran {
 
 impl Ran {
     /// The one line that says why it did nothing.
+    #[track_caller]
     pub fn refusal(&self, status: i32) -> &str {
         assert_eq!(self.status, Some(status), "{self:?}");
         assert_eq!(self.stdout, "", "{self:?}");
@@ -33,6 +34,7 @@ impl Ran {
     }
 
     /// Nothing went wrong, and nothing was said of it.
+    #[track_caller]
     pub fn succeeded(&self) -> &str {
         assert_eq!((self.status, &*self.stderr), (Some(0), ""), "{self:?}");
         &self.stdout
@@ -84,7 +86,7 @@ pub fn ended(mut child: Child) -> Ran {
     ran
 }
 
-fn reader(mut from: impl std::io::Read + Send + 'static) -> thread::JoinHandle<String> {
+fn reader(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut text = Vec::new();
         let _ = from.read_to_end(&mut text);

@@ -30,8 +30,8 @@ impl Terminal {
         let pty = openpty(Some(&size(columns)), None).expect("a pseudo terminal");
         let slave = || pty.slave.try_clone().expect("another descriptor");
         let child = Command::new(binary())
-            .args(["--color", "always"])
             .args(arguments)
+            .args(["--color", "always"])
             .env("LC_ALL", "C.UTF-8")
             .stdin(slave())
             .stdout(slave())
@@ -119,7 +119,10 @@ fn lines(text: &str) -> Vec<String> {
 
 fn assert_fits(columns: usize, text: &str) {
     for line in lines(text) {
-        assert!(line.width() <= columns, "{columns} columns: {line:?} in\n{text}");
+        assert!(
+            line.width() <= columns,
+            "{columns} columns: {line:?} in\n{text}"
+        );
     }
 }
 
@@ -163,7 +166,10 @@ fn a_terminal_of_20_columns_is_enough_from_the_start() {
         (&["watch", "--netns", "self", "-n", "8"][..], "\n"),
         (&["flows", "--netns", "self", "-n", "2"], "\n"),
         (&["stats", "--netns", "self", "-d", "1s"], "\n"),
-        (&["stats", "--netns", "self", "-d", "1s", "--by", "comm"], "\n"),
+        (
+            &["stats", "--netns", "self", "-d", "1s", "--by", "comm"],
+            "\n",
+        ),
     ] {
         let mut terminal = Terminal::start(20, arguments);
         // What it waits for is cut, as it could not be taken back otherwise.

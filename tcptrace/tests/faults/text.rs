@@ -3,15 +3,22 @@
 use std::{
     ffi::{CString, OsString},
     fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
     net::TcpListener,
     path::PathBuf,
     process::{Command, Stdio},
-    thread::sleep,
-    time::Duration,
+    sync::mpsc::channel,
+    thread::{self, sleep},
+    time::{Duration, Instant},
 };
 
-use nix::sys::prctl;
+use nix::{
+    sys::{
+        prctl,
+        signal::{Signal, kill},
+    },
+    unistd::Pid,
+};
 use serde_json::Value;
 
 use crate::{
@@ -51,61 +58,89 @@ fn connection(net: &Namespace) {
 }
 
 #[test]
-fn names_of_programs_are_harmless_in_every_format() {
+fn names_of_programs_are_harmless_in_json_and_csv() {
     let net = Namespace::new();
-    for (name, shown) in NAMES {
-        let json = Trace::of(&net).start_raw();
-        let csv = Trace::of(&net).start_csv();
-        let flows = Trace::of(&net).subcommand("flows").start_raw();
-        let tables = ["watch", "flows", "stats"].map(|command| {
-            let mut child = Command::new(binary());
-            child
-                .args([command, "--netns", "self", "-d", "2s"])
-                .env("LC_ALL", "C.UTF-8")
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped());
-            child.spawn().unwrap()
-        });
-        sleep(Duration::from_secs(1));
+    let json = Trace::of(&net).start_raw();
+    let csv = Trace::of(&net).start_csv();
+    let flows = Trace::of(&net).subcommand("flows").start_raw();
+    for (name, _) in NAMES {
         call(name);
         connection(&net);
-        sleep(Duration::from_millis(300));
+    }
+    sleep(Duration::from_millis(300));
 
-        let told = json.stop();
-        assert_harmless(&told);
-        let comms: Vec<Value> = told
-            .lines()
-            .map(|line| schema::read(line).unwrap())
-            .filter(|line| line["type"] == "transition" && line["to"] == "SYN_SENT")
-            .map(|line| line["comm"].clone())
-            .collect();
-        assert_eq!(comms, [shown], "{told}");
-        assert!(flows.stop().lines().any(|line| {
-            let line = schema::read(line).unwrap();
-            line["comm"] == shown
-        }));
+    let names = NAMES.map(|(_, shown)| shown);
+    let told = json.stop();
+    assert_harmless(&told);
+    let lines: Vec<Value> = told.lines().map(|it| schema::read(it).unwrap()).collect();
+    let opened = |it: &&Value| it["to"] == "SYN_SENT";
+    let comms: Vec<_> = lines.iter().filter(opened).map(|it| &it["comm"]).collect();
+    assert_eq!(comms, names, "{told}");
 
-        let header = csv.first.clone();
-        let rows = csv.stop();
-        assert_harmless(&rows);
-        let text = header + &rows;
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let column = reader
-            .headers()
-            .unwrap()
-            .iter()
-            .position(|it| it == "comm")
+    let told = flows.stop();
+    assert_harmless(&told);
+    let lines: Vec<Value> = told.lines().map(|it| schema::read(it).unwrap()).collect();
+    for name in names {
+        assert!(lines.iter().any(|it| it["comm"] == name), "{name}: {told}");
+    }
+
+    let text = csv.first.clone() + &csv.stop();
+    assert_harmless(&text);
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().unwrap();
+    let column = |name: &str| headers.iter().position(|it| it == name).unwrap();
+    let (to, comm) = (column("to"), column("comm"));
+    let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let opened = records.iter().filter(|it| it[to] == *"SYN_SENT");
+    let comms: Vec<&str> = opened.map(|it| &it[comm]).collect();
+    assert_eq!(comms, names, "{text}");
+}
+
+#[test]
+fn names_of_programs_are_harmless_in_tables() {
+    let net = Namespace::new();
+    for arguments in [
+        &["watch"][..],
+        &["flows"],
+        &["stats", "-i", "500ms"],
+        &["stats", "-i", "500ms", "--by", "comm"],
+    ] {
+        let mut child = Command::new(binary())
+            .args(arguments)
+            .args(["--netns", "self", "-d", "60s"])
+            .env("LC_ALL", "C.UTF-8")
+            .stdout(Stdio::piped())
+            .spawn()
             .unwrap();
-        let records: Vec<_> = reader.records().map(Result::unwrap).collect();
-        assert!(records.len() >= 5, "{rows}");
-        assert!(records.iter().any(|it| it[column] == *shown), "{rows}");
-
-        for table in tables {
-            let ran = ended(table);
-            let told = ran.succeeded();
-            assert_harmless(told);
-            assert!(told.contains(shown), "{shown} is missing in {told}");
+        let (send, pieces) = channel();
+        let mut stdout = child.stdout.take().unwrap();
+        let reader = thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(read @ 1..) = stdout.read(&mut bytes) {
+                let _ = send.send(bytes[..read].to_vec());
+            }
+        });
+        let mut told = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let is_shown = |told: &[u8], shown: &str| String::from_utf8_lossy(told).contains(shown);
+        for (name, shown) in NAMES {
+            call(name);
+            while !is_shown(&told, shown) {
+                assert!(
+                    Instant::now() < deadline,
+                    "{shown} is missing in {arguments:?}: {}",
+                    String::from_utf8_lossy(&told)
+                );
+                connection(&net);
+                sleep(Duration::from_millis(100));
+                told.extend(pieces.try_iter().flatten());
+            }
         }
+        kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+        assert!(child.wait().unwrap().success());
+        reader.join().unwrap();
+        told.extend(pieces.try_iter().flatten());
+        assert_harmless(&String::from_utf8(told).expect("UTF-8"));
     }
 }
 
@@ -142,10 +177,7 @@ fn names_of_cgroups_are_harmless_in_every_format() {
     let net = Namespace::new();
     let mut name = OsString::from(format!("tcptrace-test-{}", std::process::id()));
     name.push("-\x1b[31m\r,\"q\"");
-    let shown = format!(
-        "/tcptrace-test-{}-\\x1b[31m\\x0d,\"q\"",
-        std::process::id()
-    );
+    let shown = format!("/tcptrace-test-{}-\\x1b[31m\\x0d,\"q\"", std::process::id());
     let cgroup = Cgroup::new(&name);
     let listener = net.listen(Family::V4);
     let json = Trace::of(&net).start_raw();
@@ -172,17 +204,15 @@ fn names_of_cgroups_are_harmless_in_every_format() {
         });
         assert!(found, "{told}");
     }
-    let header = csv.first.clone();
-    let rows = csv.stop();
-    assert_harmless(&rows);
-    let text = header + &rows;
+    let text = csv.first.clone() + &csv.stop();
+    assert_harmless(&text);
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     assert!(
         reader
             .records()
             .map(Result::unwrap)
             .any(|it| it.iter().any(|field| field == shown)),
-        "{rows}"
+        "{text}"
     );
     let ran = ended(stats);
     assert_harmless(ran.succeeded());

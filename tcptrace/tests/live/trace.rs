@@ -89,10 +89,7 @@ impl Trace {
 
     /// Executed by this program, which makes its world another one before: `unshare -m`, say.
     pub fn under<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
-        self.under = words
-            .into_iter()
-            .map(|word| word.as_ref().into())
-            .collect();
+        self.under = words.into_iter().map(|word| word.as_ref().into()).collect();
         self
     }
 

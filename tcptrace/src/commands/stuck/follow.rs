@@ -122,6 +122,10 @@ impl Consumer for Follow {
         self.view.flush()
     }
 
+    fn asks_for_owners(&self) -> bool {
+        true
+    }
+
     fn review_due(&self) -> Option<Instant> {
         Some(self.next)
     }

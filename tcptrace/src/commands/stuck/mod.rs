@@ -4,10 +4,7 @@ mod follow;
 mod look;
 mod once;
 
-use std::{
-    io::{self, BufWriter},
-    time::Duration,
-};
+use std::{io::BufWriter, time::Duration};
 
 use anyhow::Result;
 
@@ -19,7 +16,7 @@ use super::{
 };
 use crate::{
     stuck::Thresholds,
-    view::{Colour, Palette, StuckCsv, StuckJson, StuckTable, StuckView, terminal},
+    view::{Colour, Palette, Stdout, StuckCsv, StuckJson, StuckTable, StuckView, say, terminal},
 };
 
 /// What `stuck` is told.
@@ -58,7 +55,7 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     live_options.filter = filter.of_connections();
     let live = Live::attach(&live_options)?;
     for degraded in live.degraded() {
-        eprintln!("tcptrace: {}: {}", degraded.what, degraded.why);
+        say(format_args!("{}: {}", degraded.what, degraded.why));
     }
     let mut consumer = Follow::new(view, lines, looks, thresholds);
     let outcome = live.run(&live_options, &mut consumer).await?;
@@ -71,7 +68,7 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
 }
 
 fn view(options: &StuckOptions) -> Box<dyn StuckView> {
-    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let out = BufWriter::with_capacity(1 << 16, Stdout::lock());
     match options.output {
         Output::Json => Box::new(StuckJson::new(out)),
         Output::Csv => Box::new(StuckCsv::new(out)),

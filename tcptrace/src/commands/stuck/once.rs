@@ -6,11 +6,15 @@ use anyhow::Result;
 
 use super::look::{Found, Looks, connection};
 use crate::{
-    commands::{Outcome, lines::Lines},
+    commands::{
+        Outcome,
+        lines::{self, Lines},
+    },
     kernel::{self, Cgroups, Clock, monotonic_now},
+    privileges,
     snapshot::{self, Namespace, Namespaces, Unable},
     stuck::{Held, Suspect, Thresholds, evidence},
-    view::{End, ShownStuck, Start, StuckView, Surroundings},
+    view::{End, ShownStuck, Start, StuckView, Surroundings, say},
 };
 
 /// Shows those that have been in their state for too long, as far as the kernel tells, and those
@@ -22,6 +26,7 @@ pub(super) fn look(
     lines: &mut Lines,
     for_people: bool,
 ) -> Result<Outcome> {
+    privileges::keep(privileges::ELSEWHERE);
     let mut passing = 0_usize;
     let mut unknown_owners = 0_usize;
     let began = Instant::now();
@@ -107,14 +112,9 @@ pub(super) fn look(
     };
     view.end(&end)?;
     view.flush()?;
-    if unknown_owners > 0 && !nix::unistd::geteuid().is_root() {
-        eprintln!(
-            "tcptrace: whose {unknown_owners} of them are is not to be seen: that takes root, or \
-             CAP_SYS_PTRACE"
-        );
-    }
+    lines::report_unknown_owners(unknown_owners);
     if for_people && lines.shown() == 0 {
-        eprintln!("tcptrace: nothing is stuck{}", among(passing));
+        say(format_args!("nothing is stuck{}", among(passing)));
     }
     Ok(Outcome { code: 0, end })
 }
@@ -140,8 +140,7 @@ fn namespaces(looks: &Looks) -> Result<Vec<Namespace>> {
     let all = Namespaces::read();
     let namespaces: Vec<Namespace> = all.all(looks.only()).collect();
     match (looks.only(), &namespaces[..]) {
-        // Namespaces of others are not to be seen without root.
-        (Some(inode), []) if !nix::unistd::geteuid().is_root() => {
+        (Some(inode), []) if privileges::missing(privileges::ELSEWHERE).count() > 0 => {
             Err(Unable::NotPermitted(inode).into())
         }
         (Some(inode), []) => {

@@ -92,6 +92,8 @@ pub struct StuckTable<W: Write> {
     layout: Layout,
     line: Line,
     header_due: bool,
+    /// Something was handed over since the width was asked for.
+    stale: bool,
 }
 
 impl<W: Write> StuckTable<W> {
@@ -112,6 +114,7 @@ impl<W: Write> StuckTable<W> {
             layout,
             line: Line::default(),
             header_due: true,
+            stale: false,
         }
     }
 
@@ -187,6 +190,13 @@ impl<W: Write> StuckView for StuckTable<W> {
     }
 
     fn stuck(&mut self, it: &ShownStuck, _: &mut Surroundings<'_>) -> io::Result<()> {
+        if std::mem::take(&mut self.stale) {
+            let layout = Layout::new((self.columns)(), self.ascii);
+            if layout != self.layout {
+                self.layout = layout;
+                self.header_due = true;
+            }
+        }
         if std::mem::take(&mut self.header_due) {
             self.header()?;
         }
@@ -202,11 +212,7 @@ impl<W: Write> StuckView for StuckTable<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let layout = Layout::new((self.columns)(), self.ascii);
-        if layout != self.layout {
-            self.layout = layout;
-            self.header_due = true;
-        }
+        self.stale = true;
         self.out.flush()
     }
 }
