@@ -1,10 +1,14 @@
 //! The command line, without root: help, wrong usage, exit statuses.
 
-use std::os::unix::{fs::PermissionsExt as _, process::CommandExt as _};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt::Debug,
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, process::CommandExt as _},
+};
 
 use assert_cmd::Command;
 
-fn tcptrace(arguments: &[&str]) -> Command {
+fn tcptrace(arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcptrace"));
     command.args(arguments);
     command
@@ -16,11 +20,18 @@ fn stdout(arguments: &[&str]) -> String {
 }
 
 /// What is printed on stderr for wrong usage: one line, and status 2.
-fn refusal(arguments: &[&str]) -> String {
-    let output = tcptrace(arguments).assert().code(2).get_output().clone();
-    assert!(output.stdout.is_empty(), "{arguments:?} wrote to stdout");
+fn refusal(arguments: &[impl AsRef<OsStr> + Debug]) -> String {
+    let output = tcptrace(arguments).output().unwrap();
+    let shown = || {
+        format!("{arguments:?}")
+            .chars()
+            .take(200)
+            .collect::<String>()
+    };
+    assert_eq!(output.status.code(), Some(2), "{}", shown());
+    assert!(output.stdout.is_empty(), "{} wrote to stdout", shown());
     let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
+    assert_eq!(text.lines().count(), 1, "{}: {text}", shown());
     assert!(text.starts_with("tcptrace: "), "{text}");
     text
 }
@@ -92,6 +103,40 @@ fn wrong_usage_is_one_line_that_says_what_would_be_right() {
             "/no/such/path",
             "/proc/123/ns/net",
         ),
+        // Other files, and namespaces of another kind.
+        (
+            &["--netns", "/dev/null"],
+            "no network namespace",
+            "ip netns",
+        ),
+        (&["--netns", "/"], "no network namespace", "/proc/123"),
+        (
+            &["--netns", "/proc/self/ns/pid"],
+            "no network namespace",
+            "self",
+        ),
+        (&["-c", ""], "--comm", "value is required"),
+        (&["--cgroup", ""], "--cgroup", "/system.slice"),
+        (
+            &["--cgroup", "/system.slice/../.."],
+            "/system.slice/../..",
+            "below the root",
+        ),
+        (
+            &["flows", "--idle-table", "/no/such/file"],
+            "/no/such/file",
+            "No such file",
+        ),
+        (
+            &["flows", "--idle-table", "/dev/zero"],
+            "/dev/zero",
+            "too large",
+        ),
+        (
+            &["flows", "--idle-table", "/dev/null"],
+            "/dev/null",
+            "[[timeout]]",
+        ),
         (&["-4", "-6"], "--ipv4", "--ipv6"),
         (
             &["list", "--all-netns", "--netns", "self"],
@@ -159,6 +204,68 @@ fn the_schema_is_one_document_of_all_types_or_of_one() {
 fn control_characters_in_wrong_usage_do_not_reach_the_terminal() {
     assert!(!refusal(&["--port", "\x1b[31m"]).contains('\x1b'));
     assert!(!refusal(&["-s", "\x1b[31m"]).contains('\x1b'));
+}
+
+/// Options with values, by command.
+const OPTIONS: [(&str, &[&str]); 6] = [
+    (
+        "watch",
+        &[
+            "-L",
+            "-D",
+            "-P",
+            "-a",
+            "--local-addr",
+            "--remote-addr",
+            "-p",
+            "--uid",
+            "--netns",
+            "--cgroup",
+            "-s",
+            "-d",
+            "-n",
+            "-o",
+            "--color",
+            "--buffer-size",
+        ],
+    ),
+    ("flows", &["-n", "-s", "--idle-table"]),
+    ("stats", &["-n", "-i", "--by"]),
+    ("stuck", &["-n", "-s", "--held-for"]),
+    ("list", &["-L", "-a", "-p", "--netns", "--state", "-o"]),
+    ("doctor", &["-o", "--color"]),
+];
+
+#[test]
+fn nonsense_is_refused_in_one_short_line_whatever_the_option() {
+    let long = "x".repeat(100_000);
+    let nonsense: [&[u8]; 12] = [
+        b"",
+        b" ",
+        b"-1",
+        b"99999999999999999999",
+        b"1e400",
+        b",",
+        b"\x1b[31mred\x1b[0m",
+        b"two\r\nlines\x07\x7f",
+        "gr\u{f6}\u{df}e\u{202e}\u{9b}31m".as_bytes(),
+        b"\xff\xfe",
+        b"%s%n'\"\\",
+        long.as_bytes(),
+    ];
+    for (command, options) in OPTIONS {
+        for option in options {
+            for value in nonsense {
+                let glue = if option.starts_with("--") { "=" } else { "" };
+                let mut word = OsString::from(format!("{option}{glue}"));
+                word.push(OsStr::from_bytes(value));
+                let said = refusal(&[OsStr::new(command), &word]);
+                let harmless = |it: char| !it.is_control() && it != '\u{202e}';
+                assert!(said.trim_end().chars().all(harmless), "{said:?}");
+                assert!(said.len() < 2500, "{} bytes: {option}", said.len());
+            }
+        }
+    }
 }
 
 #[test]

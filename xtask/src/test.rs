@@ -24,7 +24,7 @@ struct RealSockets {
     environment: &'static [&'static str],
 }
 
-const REAL_SOCKETS: [RealSockets; 3] = [
+const REAL_SOCKETS: [RealSockets; 4] = [
     RealSockets {
         name: "live",
         environment: &[],
@@ -32,6 +32,10 @@ const REAL_SOCKETS: [RealSockets; 3] = [
     RealSockets {
         name: "list",
         environment: &[],
+    },
+    RealSockets {
+        name: "faults",
+        at_once: None,
     },
     // They wait for servers to close, seconds each.
     RealSockets {

@@ -208,14 +208,32 @@ fn a_command_that_became_another_user_still_gets_the_signal() {
 
 #[test]
 fn a_service_user_sees_all_by_capabilities_of_the_file() {
+    assert_sees_all(Capable::new(all()), &NOBODY);
+}
+
+#[test]
+fn a_service_user_sees_all_by_ambient_capabilities() {
+    let names = CAPABILITIES.map(|it| it.name.trim_start_matches("CAP_").to_lowercase());
+    let set = format!("-all,+{}", names.join(",+"));
+    // What the service manager does for the unit in README.md.
+    let options = ["inh-caps", "ambient-caps", "bounding-set"].map(|it| format!("--{it}={set}"));
+    let options = options.iter().map(String::as_str);
+    let under: Vec<&str> = NOBODY
+        .into_iter()
+        .chain(options)
+        .chain(["--no-new-privs"])
+        .collect();
+    assert_sees_all(Capable::without(), &under);
+}
+
+fn assert_sees_all(capable: Capable, under: &[&str]) {
     // Its sockets must be found in /proc.
     let net = Namespace::of_process();
-    let capable = Capable::new(all());
     let (client, server) = net.connect(Family::V4);
     let its = end(&client);
     let mut trace = Trace::of(&net)
         .outside_of_it()
-        .under(NOBODY)
+        .under(under)
         .binary(&capable.path)
         .start();
     assert_eq!(

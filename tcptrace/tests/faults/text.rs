@@ -184,7 +184,7 @@ fn names_of_cgroups_are_harmless_in_every_format() {
     let csv = Trace::of(&net).start_csv();
     let mut stats = Command::new(binary());
     stats
-        .args(["stats", "--netns", "self", "-d", "2s", "--by", "cgroup"])
+        .args(["stats", "--netns", "self", "-d", "5s", "--by", "cgroup"])
         .env("LC_ALL", "C")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -193,7 +193,10 @@ fn names_of_cgroups_are_harmless_in_every_format() {
     let path = cgroup.0.to_str().unwrap();
     let filtered = Trace::of(&net).with(["--cgroup", path]).start_raw();
     sleep(Duration::from_secs(1));
-    connect_within(&cgroup, &listener);
+    for _ in 0..5 {
+        connect_within(&cgroup, &listener);
+        sleep(Duration::from_millis(500));
+    }
     sleep(Duration::from_millis(300));
 
     for told in [json.stop(), filtered.stop()] {
