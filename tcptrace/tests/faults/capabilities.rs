@@ -2,11 +2,20 @@
 //! the wiser.
 
 use std::{
-    fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command, thread::sleep,
+    fs,
+    io::Read as _,
+    os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
+    path::PathBuf,
+    process::Command,
+    thread::sleep,
     time::Duration,
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    poll::{PollFd, PollFlags, poll},
+    sys::signal::Signal,
+};
 use rustix::{
     fs::{XattrFlags, setxattr},
     thread::CapabilitySet,
@@ -107,6 +116,30 @@ fn assert_may(pid: u32, wanted: CapabilitySet) {
         }
     }
     assert!(of_threads(pid, "NoNewPrivs").iter().all(|it| it == "1"));
+}
+
+#[test]
+fn what_is_not_needed_is_given_up_at_the_start() {
+    let _net = Namespace::new();
+    for (command, wanted) in [
+        ("schema", CapabilitySet::empty()),
+        ("explain", CapabilitySet::empty()),
+        ("doctor", all()),
+    ] {
+        // It waits for room in a pipe that nobody reads.
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+        let mut child = Command::new(binary())
+            .arg(command)
+            .stdout(writer)
+            .spawn()
+            .unwrap();
+        let mut output = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+        poll(&mut output, 30_000_u16).unwrap();
+        assert_may(child.id(), wanted);
+        reader.read_to_end(&mut Vec::new()).unwrap();
+        assert!(child.wait().unwrap().success(), "{command}");
+    }
 }
 
 #[test]
