@@ -35,7 +35,7 @@ const REAL_SOCKETS: [RealSockets; 4] = [
     },
     RealSockets {
         name: "faults",
-        at_once: None,
+        environment: &[],
     },
     // They wait for servers to close, seconds each.
     RealSockets {

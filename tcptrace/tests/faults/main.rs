@@ -14,6 +14,8 @@ mod leftovers;
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod namespace;
 mod output;
+#[path = "../live/patience.rs"]
+mod patience;
 mod run;
 #[path = "../view/schema.rs"]
 mod schema;
