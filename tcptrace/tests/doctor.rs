@@ -44,7 +44,7 @@ fn without_capabilities_it_names_what_is_missing_with_status_3() {
         "{table}"
     );
     for words in [
-        "part    CAP_BPF: ",
+        "FAILED  CAP_BPF: ",
         "FAILED  load: not permitted",
         "-       inet_sock_set_state",
         "tcp_fin_timeout = ",
