@@ -159,13 +159,15 @@ fn an_unanswered_syn_times_out(family: Family) {
     set_tcp(&socket, libc::TCP_SYNCNT, 1);
     let peer = wire.connect_with(&socket);
     let path = trace.expect_within(
-        Duration::from_secs(8),
+        // Three seconds, unless a retransmission finds no way out of a busy machine: it is not
+        // counted then, and tried again.
+        Duration::from_secs(30),
         peer.end(),
         "CLOSED -connect-> SYN_SENT -timed_out-> CLOSED",
     );
     let held = path[1].held().unwrap();
     assert!(
-        held > Duration::from_millis(2500) && held < Duration::from_secs(6),
+        held > Duration::from_millis(2500) && held < Duration::from_secs(25),
         "{held:?}"
     );
     assert_eq!(path[1].closer, None);
