@@ -38,11 +38,11 @@ pub fn first(work: impl FnOnce()) {
 /// Does the same work if the first program could not.
 #[inline(always)]
 pub fn second(work: impl FnOnce()) {
+    let Some(busy) = BUSY.get_ptr(0) else {
+        return;
+    };
     // SAFETY: as above.
-    if !BUSY
-        .get_ptr(0)
-        .is_some_and(|busy| unsafe { busy.read_volatile() } != 0)
-    {
+    if unsafe { busy.read_volatile() } == 0 {
         return;
     }
     if let Some(stood_in) = STOOD_IN.get_ptr_mut(0) {
