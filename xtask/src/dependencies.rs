@@ -1,7 +1,7 @@
 //! What others wrote: licences, sources and known holes of all crates, by cargo-deny.
 
 use std::{
-    process::{Command, ExitCode, Output, Stdio},
+    process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -12,7 +12,6 @@ use crate::{
     cargo::{say_and_succeed, shown},
     pinned::Pinned,
     repository::Repository,
-    steps::Steps,
 };
 
 /// It runs for seconds, so it is built quickly rather than to be quick: 80 s of CPU time, where
@@ -33,22 +32,11 @@ const MANIFESTS: [&str; 2] = ["Cargo.toml", "tcptrace/fuzz/Cargo.toml"];
 /// How long the database of advisories may take to come: a few MiB.
 const FETCH_LIMIT: Duration = Duration::from_secs(60);
 
-/// Checks all, step by step.
-///
-/// # Errors
-/// None; a step that fails is told by the status.
-pub fn all(repository: &Repository) -> Result<ExitCode> {
-    let mut steps = Steps::default();
-    steps.step("licences and sources of all crates", || check(repository));
-    steps.step("known holes in them", || check_advisories(repository));
-    Ok(steps.finish())
-}
-
 /// Checks what needs no network.
 ///
 /// # Errors
 /// When cargo-deny can't be had, or refuses something.
-fn check(repository: &Repository) -> Result<()> {
+pub fn check(repository: &Repository) -> Result<()> {
     CARGO_DENY.install(repository)?;
     for manifest in MANIFESTS {
         let mut command = cargo_deny(repository, manifest);
@@ -64,7 +52,7 @@ fn check(repository: &Repository) -> Result<()> {
 ///
 /// # Errors
 /// When there is one.
-fn check_advisories(repository: &Repository) -> Result<()> {
+pub fn check_advisories(repository: &Repository) -> Result<()> {
     CARGO_DENY.install(repository)?;
     if let Err(error) = fetch(repository) {
         eprintln!("advisories: NOT CHECKED, their database could not be fetched: {error:#}");

@@ -1,4 +1,4 @@
-//! Format and lints of both halves.
+//! Format and lints of both halves, and what is used of others.
 
 use std::{
     env::{self, consts::ARCH},
@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use crate::{
     cargo::{cargo, say_and_succeed},
+    dependencies,
     repository::Repository,
     setup::{self, Component},
     steps::Steps,
@@ -39,6 +40,12 @@ pub fn all(repository: &Repository) -> Result<ExitCode> {
     });
     steps.step("clippy of the kernel half", || {
         say_and_succeed(&mut kernel_half(repository))
+    });
+    steps.step("licences and sources of all crates", || {
+        dependencies::check(repository)
+    });
+    steps.step("known holes in them", || {
+        dependencies::check_advisories(repository)
     });
     Ok(steps.finish())
 }

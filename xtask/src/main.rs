@@ -61,10 +61,9 @@ enum Task {
         #[arg(last = true)]
         args: Vec<OsString>,
     },
-    /// Checks the format, lints both halves, and checks the crates that others wrote.
+    /// Checks the format, lints both halves, and checks licences, sources and known holes of the
+    /// crates that others wrote.
     Lint,
-    /// Checks licences, sources and known holes of the crates that others wrote.
-    Audit,
     /// Feeds what reads bytes with bytes that nobody would send.
     Fuzz(fuzz::Plan),
     /// Compares tcptrace with its peers on this machine, and writes BENCHMARKS.md; as root
@@ -135,7 +134,6 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
         } => test::load(&repository, load, &args),
         Task::Test { args, .. } => test::all(&repository, &args),
         Task::Lint => lint::all(&repository),
-        Task::Audit => dependencies::all(&repository),
         Task::Fuzz(plan) => fuzz::all(&repository, &plan),
         Task::Bench(_) | Task::DemoTraffic { .. } | Task::Load(_) | Task::LoadTimers(_) => {
             unreachable!("done above")

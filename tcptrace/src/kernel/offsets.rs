@@ -8,8 +8,11 @@ use tcptrace_ebpf::settings::{MINISOCK_BYTES, Offsets};
 
 use super::KernelError;
 
-/// Structs and fields that are gone after a wrong guess of nesting are no endless walk.
+/// Structs within structs, and names for a type, that are followed. The kernel's own need four.
 const DEPTH: usize = 8;
+/// Members looked at for one field; `task_struct` has fewer than 500. BTF that is damaged may nest
+/// a struct in itself many times over: without an end, looking through it takes years.
+const MEMBERS: usize = 10_000;
 
 /// Looks all offsets up in the bytes of /sys/kernel/btf/vmlinux.
 ///
@@ -148,28 +151,38 @@ impl Structs {
         let outer = &self.ids[container];
         fields
             .iter()
-            .find_map(|path| self.walk(outer, path.split('.').collect::<Vec<_>>().as_slice(), 0))
+            .find_map(|path| {
+                let path: Vec<&str> = path.split('.').collect();
+                let mut members_left = MEMBERS;
+                self.walk(outer, &path, DEPTH, &mut members_left)
+            })
             .map(|bits| bits / 8)
             .ok_or_else(missing)
     }
 
     /// The offset in bits of a field, through nested structs and anonymous members.
-    fn walk(&self, container: &btf_rs::Struct, path: &[&str], depth: usize) -> Option<u32> {
-        if depth > DEPTH {
-            return None;
-        }
+    /// At most `depth` levels down, and at most `members_left` members.
+    fn walk(
+        &self,
+        container: &btf_rs::Struct,
+        path: &[&str],
+        depth: usize,
+        members_left: &mut usize,
+    ) -> Option<u32> {
+        let deeper = depth.checked_sub(1)?;
         let (name, rest) = path.split_first()?;
         container.members.iter().find_map(|member| {
+            *members_left = members_left.checked_sub(1)?;
             let member_name = self.btf.resolve_name(member).unwrap_or_default();
             let inner = if member_name.is_empty() {
                 // A member without a name: its fields count as the container's.
-                self.walk(&self.target(member)?, path, depth + 1)?
+                self.walk(&self.target(member)?, path, deeper, members_left)?
             } else if member_name != *name {
                 return None;
             } else if rest.is_empty() {
                 0
             } else {
-                self.walk(&self.target(member)?, rest, depth + 1)?
+                self.walk(&self.target(member)?, rest, deeper, members_left)?
             };
             member.bit_offset().checked_add(inner)
         })
@@ -178,7 +191,7 @@ impl Structs {
     /// The struct or union that a member is of.
     fn target(&self, member: &btf_rs::Member) -> Option<btf_rs::Struct> {
         let mut kind = self.btf.resolve_chained_type(member).ok()?;
-        loop {
+        for _ in 0..DEPTH {
             kind = match kind {
                 Type::Struct(found) | Type::Union(found) => return Some(found),
                 Type::Typedef(ref chained) => self.btf.resolve_chained_type(chained).ok()?,
@@ -187,5 +200,62 @@ impl Structs {
                 _ => return None,
             };
         }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRUCT: u32 = 4;
+    const TYPEDEF: u32 = 8;
+    const CONST: u32 = 10;
+
+    /// BTF as include/uapi/linux/btf.h has it: a type of each row, which is its name, kind, what
+    /// it is of, and the types of its members, that have no names.
+    fn btf(types: &[(&str, u32, u32, &[u32])]) -> Vec<u8> {
+        let mut names = vec![0];
+        let mut words: Vec<u32> = Vec::new();
+        for (name, kind, of, members) in types {
+            let count = u32::try_from(members.len()).expect("few members");
+            let at = u32::try_from(names.len()).expect("few names");
+            words.extend([at, kind << 24 | count, *of]);
+            words.extend(members.iter().flat_map(|member| [0, *member, 0]));
+            names.extend(name.bytes().chain([0]));
+        }
+        let types: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
+        let (types_len, names_len) = (types.len() as u32, names.len() as u32);
+        let header = [24, 0, types_len, types_len, names_len];
+        [0xeb9f_u16.to_ne_bytes(), 1_u16.to_le_bytes()]
+            .concat()
+            .into_iter()
+            .chain(header.into_iter().flat_map(u32::to_ne_bytes))
+            .chain(types)
+            .chain(names)
+            .collect()
+    }
+
+    #[track_caller]
+    fn has_no_addresses(btf: &[u8]) {
+        let error = look_up(btf).expect_err("no addresses to be found");
+        let KernelError::NoField { container, field } = error else {
+            panic!("not read as BTF: {error}");
+        };
+        assert_eq!((container, field), ("sock_common", "skc_daddr"));
+    }
+
+    #[test]
+    fn a_type_that_stands_for_itself_is_not_followed_for_ever() {
+        has_no_addresses(&btf(&[
+            ("sock_common", STRUCT, 8, &[2]),
+            ("loop", TYPEDEF, 3, &[]),
+            ("", CONST, 2, &[]),
+        ]));
+    }
+
+    #[test]
+    fn a_struct_that_is_in_itself_many_times_over_is_not_looked_through_to_the_end() {
+        has_no_addresses(&btf(&[("sock_common", STRUCT, 8, &[1; 60])]));
     }
 }

@@ -15,14 +15,18 @@ use super::{
     tracers::Tracer,
 };
 
-/// Tracepoints that tcptrace may hook; it tells by what it has which ones it does.
-const TRACEPOINTS: [&str; 6] = [
-    "inet_sock_set_state",
-    "timer_start",
-    "timer_cancel",
-    "timer_expire_entry",
-    "kfree_skb",
-    "tcp_send_reset",
+/// A transition: the first of the programs.
+const TRANSITION: &str = "inet_sock_set_state";
+/// Programs that tcptrace may have, and their tracepoints; it tells by what it has which ones it
+/// does.
+const PROGRAMS: [(&str, &str); 7] = [
+    (TRANSITION, TRANSITION),
+    ("nested_sock_set_state", TRANSITION),
+    ("timer_start", "timer_start"),
+    ("timer_cancel", "timer_cancel"),
+    ("timer_expire_entry", "timer_expire_entry"),
+    ("kfree_skb", "kfree_skb"),
+    ("tcp_send_reset", "tcp_send_reset"),
 ];
 /// What the kernel keeps of a program's name (BPF_OBJ_NAME_LEN less its zero byte).
 const NAME: usize = 15;
@@ -33,7 +37,7 @@ const FEW: f64 = 0.01;
 /// Between the attachment and the load.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// Runs of each tracepoint's program.
+/// Runs of each program.
 type Runs = BTreeMap<&'static str, Ran>;
 
 /// Measures tcptrace's programs and the empty ones, in turn.
@@ -52,17 +56,16 @@ pub fn measure(options: &Options, tracer: &Tracer) -> Result<KernelHalf> {
         let run = Run::of(duration, || runs(programs_of(&fdinfo)?))?;
         attached.stop()?;
         timers_per_second.push(run.timers_per_second);
-        let hooked: Vec<&'static str> = run.connections.runs.keys().copied().collect();
-        ours.push(run);
-
-        let programs = hooked
-            .iter()
-            .map(|tracepoint| Ok((*tracepoint, Empty::attach(tracepoint)?)))
+        let programs = PROGRAMS
+            .into_iter()
+            .filter(|(program, _)| run.connections.runs.contains_key(program))
+            .map(|(program, tracepoint)| Ok((program, Empty::attach(tracepoint)?)))
             .collect::<Result<BTreeMap<_, _>>>()?;
+        ours.push(run);
         empty.push(Run::of(duration, || {
             programs
                 .iter()
-                .map(|(tracepoint, program)| Ok((*tracepoint, program.ran()?)))
+                .map(|(name, program)| Ok((*name, program.ran()?)))
                 .collect()
         })?);
     }
@@ -70,26 +73,26 @@ pub fn measure(options: &Options, tracer: &Tracer) -> Result<KernelHalf> {
     let median = |runs: &[Run], of: &dyn Fn(&Run) -> Option<f64>| {
         Spread::of(runs.iter().filter_map(of)).map(|spread| spread.median)
     };
-    let cost = |part: fn(&Run) -> &Counted, tracepoint: &str| {
-        let often = |run: &Run| part(run).per_one(tracepoint);
-        let ns = |run: &Run| part(run).ns_per_run(tracepoint);
+    let cost = |part: fn(&Run) -> &Counted, program: &str| {
+        let often = |run: &Run| part(run).per_one(program);
+        let ns = |run: &Run| part(run).ns_per_run(program);
         Some(RunCost {
             runs: median(&ours, &often).filter(|runs| *runs >= FEW)?,
             ns: median(&ours, &ns)?,
             empty_ns: median(&empty, &ns)?,
         })
     };
-    let programs: Vec<ProgramCost> = TRACEPOINTS
+    let programs: Vec<ProgramCost> = PROGRAMS
         .iter()
-        .filter_map(|tracepoint| {
+        .filter_map(|(program, _)| {
             Some(ProgramCost {
-                tracepoint: (*tracepoint).to_owned(),
-                connections: cost(|run| &run.connections, tracepoint)?,
-                timers: cost(|run| &run.timers, tracepoint),
+                name: (*program).to_owned(),
+                connections: cost(|run| &run.connections, program)?,
+                timers: cost(|run| &run.timers, program),
             })
         })
         .collect();
-    let transitions = median(&empty, &|run| run.connections.per_one(TRACEPOINTS[0]))
+    let transitions = median(&empty, &|run| run.connections.per_one(TRANSITION))
         .context("the kernel counted no transitions")?;
     let per_connection = |ns: fn(&RunCost) -> f64| {
         programs
@@ -142,40 +145,40 @@ impl Counted {
         ensure!(of > 0, "the load made nothing");
         let runs = after
             .iter()
-            .map(|(tracepoint, after)| {
-                let before = before.get(tracepoint).copied().unwrap_or_default();
+            .map(|(program, after)| {
+                let before = before.get(program).copied().unwrap_or_default();
                 let ran = Ran {
                     count: after.count - before.count,
                     ns: after.ns - before.ns,
                 };
-                (*tracepoint, ran)
+                (*program, ran)
             })
             .collect();
         Ok(Self { runs, of })
     }
 
     /// How often it ran for each connection or timer.
-    fn per_one(&self, tracepoint: &str) -> Option<f64> {
-        Some(self.runs.get(tracepoint)?.count as f64 / self.of as f64)
+    fn per_one(&self, program: &str) -> Option<f64> {
+        Some(self.runs.get(program)?.count as f64 / self.of as f64)
     }
 
     /// How long each run took.
-    fn ns_per_run(&self, tracepoint: &str) -> Option<f64> {
-        let ran = self.runs.get(tracepoint)?;
+    fn ns_per_run(&self, program: &str) -> Option<f64> {
+        let ran = self.runs.get(program)?;
         (ran.count > 0).then(|| ran.ns as f64 / ran.count as f64)
     }
 }
 
-/// By tracepoints instead of by what is left of the programs' names.
+/// By the programs' names instead of by what is left of them.
 fn runs(programs: Vec<(String, Ran)>) -> Result<Runs> {
     programs
         .into_iter()
         .map(|(name, ran)| {
-            let tracepoint = TRACEPOINTS
+            let (program, _) = PROGRAMS
                 .iter()
-                .find(|tracepoint| tracepoint[..tracepoint.len().min(NAME)] == name)
+                .find(|(program, _)| program[..program.len().min(NAME)] == name)
                 .with_context(|| format!("the bench knows no tracepoint of program {name}"))?;
-            Ok((*tracepoint, ran))
+            Ok((*program, ran))
         })
         .collect()
 }

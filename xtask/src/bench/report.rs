@@ -159,7 +159,7 @@ fn kernel_half(results: &Results) -> String {
         .programs
         .iter()
         .map(|program| {
-            let mut row = vec![program.tracepoint.clone()];
+            let mut row = vec![program.name.clone()];
             row.extend(run(Some(program.connections)));
             row.extend(run(program.timers));
             row
@@ -169,7 +169,7 @@ fn kernel_half(results: &Results) -> String {
         "## The programs in the kernel\n\n{}\n{}",
         table(
             &[
-                "tracepoint",
+                "program",
                 "runs per connection",
                 "ns per run",
                 "empty program",

@@ -149,8 +149,8 @@ pub struct KernelHalf {
 /// What a program costs when it runs.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ProgramCost {
-    /// Its tracepoint.
-    pub tracepoint: String,
+    /// Its name.
+    pub name: String,
     /// While connections are made.
     pub connections: RunCost,
     /// While timers are set and cancelled that are not TCP states'; `None`: it hardly runs.
