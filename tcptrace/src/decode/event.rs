@@ -49,16 +49,16 @@ impl Comm {
     /// Reads a name up to its zero byte.
     #[must_use]
     pub fn new(raw: &[u8]) -> Self {
-        let raw = raw.split(|byte| *byte == 0).next().unwrap_or_default();
-        let raw = &raw[..raw.len().min(15)];
+        let length = raw.iter().position(|byte| *byte == 0).unwrap_or(raw.len());
+        let raw = &raw[..length.min(15)];
         let mut bytes = [0; 16];
-        let clean = std::str::from_utf8(raw).is_ok_and(|text| text.chars().all(is_harmless));
-        for (to, from) in bytes.iter_mut().zip(raw) {
-            *to = if clean || (b' '..0x7f).contains(from) {
-                *from
-            } else {
-                b'?'
-            };
+        bytes[..raw.len()].copy_from_slice(raw);
+        let plain = |byte: &u8| (b' '..0x7f).contains(byte);
+        let harmless = || std::str::from_utf8(raw).is_ok_and(|text| text.chars().all(is_harmless));
+        if !raw.iter().all(plain) && !harmless() {
+            for byte in bytes[..raw.len()].iter_mut().filter(|byte| !plain(byte)) {
+                *byte = b'?';
+            }
         }
         Self {
             bytes,

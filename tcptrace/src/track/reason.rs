@@ -86,7 +86,7 @@ impl Reason {
 
     /// The name in JSON, CSV and scenario files.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Listen => "listen",
             Self::ListenerClosed => "listener_closed",
@@ -149,7 +149,7 @@ impl Detail {
 
     /// The name in JSON and CSV.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::GivenUp => "given_up",
             Self::NoFreePort => "no_free_port",
@@ -173,6 +173,15 @@ pub enum Side {
 impl Side {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Local, Self::Remote];
+
+    /// The name in JSON and CSV.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Remote => "remote",
+        }
+    }
 }
 
 /// Who sent the first FIN or RST.
@@ -190,6 +199,16 @@ pub enum Closer {
 impl Closer {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Local, Self::Remote, Self::Both];
+
+    /// The name in JSON and CSV.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Remote => "remote",
+            Self::Both => "both",
+        }
+    }
 }
 
 impl From<Side> for Closer {

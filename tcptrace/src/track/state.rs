@@ -72,7 +72,7 @@ impl State {
 
     /// The name, as netstat users know it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Closed => "CLOSED",
             Self::Listen => "LISTEN",

@@ -1,6 +1,7 @@
 //! Writes what is shown: one file for each format, all behind [`View`].
 
 mod address;
+mod append;
 mod colour;
 mod csv;
 mod duration;

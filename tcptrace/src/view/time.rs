@@ -13,6 +13,8 @@ pub struct TimeFormat {
     style: Style,
     second: Option<i64>,
     text: String,
+    /// Of the part of `text` that is the same for a whole second.
+    second_length: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,42 +54,37 @@ impl TimeFormat {
             style,
             second: None,
             text: String::new(),
+            second_length: 0,
         }
     }
 
     /// The text of a time in nanoseconds since 1970.
     pub fn write(&mut self, wall_ns: i64) -> &str {
-        let (second, mut fraction) = (wall_ns.div_euclid(SECOND), wall_ns.rem_euclid(SECOND));
+        let (second, fraction) = (wall_ns.div_euclid(SECOND), wall_ns.rem_euclid(SECOND));
         if self.second != Some(second) {
             self.second = Some(second);
             self.text.clear();
             let time = Timestamp::from_second(second).unwrap_or_default();
             let time = time.to_zoned(self.zone.clone());
             let format = match self.style {
-                Style::Rfc3339 => "%Y-%m-%dT%H:%M:%S.000000000Z",
-                Style::Clock { .. } => "%H:%M:%S.000000000",
+                Style::Rfc3339 => "%Y-%m-%dT%H:%M:%S.",
+                Style::Clock { .. } => "%H:%M:%S.",
             };
             // Writing to a string does not fail, and the format is right.
             let _ = write!(self.text, "{}", time.strftime(format));
+            self.second_length = self.text.len();
         }
-        let tail = match self.style {
-            Style::Rfc3339 => 1,
-            Style::Clock { .. } => 0,
+        let (shown, tail) = match self.style {
+            Style::Rfc3339 => (9, "Z"),
+            Style::Clock { digits } => (digits, ""),
         };
-        let end = self.text.len() - tail;
-        let mut digits = [b'0'; 9];
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (fraction % 10) as u8;
-            fraction /= 10;
-        }
-        self.text.replace_range(
-            end - 9..end,
-            std::str::from_utf8(&digits).unwrap_or("000000000"),
-        );
-        match self.style {
-            Style::Rfc3339 => &self.text,
-            Style::Clock { digits } => &self.text[..end - 9 + digits],
-        }
+        // All nine digits, behind a 1.
+        let mut digits = itoa::Buffer::new();
+        let digits = &digits.format(SECOND + fraction)[1..=shown];
+        self.text.truncate(self.second_length);
+        self.text.push_str(digits);
+        self.text.push_str(tail);
+        &self.text
     }
 }
 

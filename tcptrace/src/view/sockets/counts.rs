@@ -54,7 +54,8 @@ impl Counts {
         let mut lines = TypedLines::new(out);
         self.0
             .iter()
-            .try_for_each(|count| lines.write("count", count))
+            .try_for_each(|count| lines.write("count", count))?;
+        lines.flush()
     }
 
     /// Writes CSV, with a header line.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{ShownSockets, row::SocketRow};
 use crate::view::{TimeFormat, typed::TypedLines};
 
-/// Writes them to `out`, which should be buffered.
+/// Writes them to `out`.
 ///
 /// # Errors
 /// Whatever writing fails with.
@@ -17,5 +17,5 @@ pub fn write(out: &mut impl Write, shown: &mut ShownSockets<'_>) -> io::Result<(
         let row = SocketRow::new(socket, time, shown.cgroups);
         lines.write("socket", &row)?;
     }
-    Ok(())
+    lines.flush()
 }
