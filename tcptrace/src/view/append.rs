@@ -20,6 +20,17 @@ pub(super) trait Append {
     fn append(&self, line: &mut Vec<u8>);
 }
 
+/// Appends fields to a line of JSON, each with a comma and its name before it.
+macro_rules! fields {
+    ($line:ident, $($field:ident = $value:expr;)+) => {
+        $(
+            $line.extend_from_slice(concat!(",\"", stringify!($field), "\":").as_bytes());
+            $value.append($line);
+        )+
+    };
+}
+pub(super) use fields;
+
 /// A word that has nothing to be escaped.
 pub(super) struct Word<'a>(pub &'a str);
 

@@ -1,16 +1,25 @@
 //! JSON: one object a line.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    num::NonZeroU16,
+};
 
 use serde::Serialize;
 
-use super::{End, Start, Surroundings, TimeFormat, View, row::Row, typed::TypedLines};
-use crate::{kernel::Clock, track::Transition};
+use super::{
+    End, Start, Surroundings, TimeFormat, View,
+    append::{Append as _, Word, fields},
+    owner::OwnerFields,
+    typed::TypedLines,
+};
+use crate::{decode::Endpoint, filter::Family, kernel::Clock, track::Transition};
 
 /// Writes JSON lines.
 pub struct Json<W: Write> {
     lines: TypedLines<W>,
     time: TimeFormat,
+    owners: OwnerFields,
 }
 
 #[derive(Serialize)]
@@ -39,6 +48,7 @@ impl<W: Write> Json<W> {
         Self {
             lines: TypedLines::new(out),
             time: TimeFormat::rfc3339(),
+            owners: OwnerFields::default(),
         }
     }
 
@@ -56,8 +66,30 @@ impl<W: Write> View for Json<W> {
     }
 
     fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
-        let row = Row::new(it, around, &mut self.time);
-        self.lines.write_by("transition", |line| row.append(line))
+        let time = self.time.write(around.clock.wall(it.time_ns));
+        let port = |end: &Endpoint| end.port.map(NonZeroU16::get);
+        let (local, remote) = (&it.tuple.local, &it.tuple.remote);
+        self.lines.write_by("transition", |line| {
+            fields! { line,
+                time = Word(time);
+                mono_ns = it.time_ns;
+                cookie = it.cookie;
+                netns = it.tuple.netns;
+                family = Word(Family::of(local.addr).name());
+                local_addr = local.addr;
+                local_port = port(local);
+                remote_addr = remote.port.map(|_| remote.addr);
+                remote_port = port(remote);
+                from = it.from;
+                to = it.to;
+                held_ns = it.held_ns;
+                reason = it.reason;
+                detail = it.detail;
+                opener = it.opener;
+                closer = it.closer;
+            }
+            self.owners.append(&it.owner, around.cgroups, line);
+        })
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {

@@ -10,6 +10,7 @@ mod json;
 mod known;
 mod line;
 mod message;
+mod owner;
 mod process;
 mod row;
 mod sockets;

@@ -1,13 +1,10 @@
-//! A transition as the fields of the interface, for JSON and CSV.
+//! A transition as the fields of the interface, for CSV.
 
 use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::{
-    Surroundings, TimeFormat,
-    append::{Append as _, Word},
-};
+use super::{Surroundings, TimeFormat};
 use crate::{
     decode::{Cookie, Endpoint},
     filter::Family,
@@ -39,43 +36,7 @@ pub(super) struct Row<'a> {
     pub cgroup: Option<&'a str>,
 }
 
-/// Appends fields to a line of JSON, each with a comma and its name before it.
-macro_rules! append {
-    ($line:ident, $($field:ident = $value:expr;)+) => {
-        $(
-            $line.extend_from_slice(concat!(",\"", stringify!($field), "\":").as_bytes());
-            $value.append($line);
-        )+
-    };
-}
-
 impl<'a> Row<'a> {
-    /// Appends its fields to a line of JSON, each with a comma before it.
-    pub fn append(&self, line: &mut Vec<u8>) {
-        append! { line,
-            time = Word(self.time);
-            mono_ns = self.mono_ns;
-            cookie = self.cookie;
-            netns = self.netns;
-            family = Word(self.family);
-            local_addr = self.local_addr;
-            local_port = self.local_port;
-            remote_addr = self.remote_addr;
-            remote_port = self.remote_port;
-            from = self.from;
-            to = self.to;
-            held_ns = self.held_ns;
-            reason = self.reason;
-            detail = self.detail;
-            opener = self.opener;
-            closer = self.closer;
-            pid = self.pid;
-            comm = self.comm;
-            uid = self.uid;
-            cgroup = self.cgroup;
-        }
-    }
-
     pub fn new(
         it: &'a Transition,
         around: &'a mut Surroundings<'_>,
@@ -109,40 +70,5 @@ impl<'a> Row<'a> {
             uid: it.owner.uid,
             cgroup: it.owner.cgroup.and_then(|id| around.cgroups.path(id.get())),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_has_the_fields_of_csv() {
-        let row = Row {
-            time: "2026-11-22T10:39:11.000000001Z",
-            mono_ns: 1,
-            cookie: Cookie::new(0x3ea),
-            netns: 2,
-            family: "ipv4",
-            local_addr: [127, 0, 0, 1].into(),
-            local_port: Some(3),
-            remote_addr: None,
-            remote_port: None,
-            from: State::Closed,
-            to: State::SynSent,
-            held_ns: None,
-            reason: Reason::Connect,
-            detail: None,
-            opener: Some(Side::Local),
-            closer: Some(Closer::Both),
-            pid: Some(4),
-            comm: Some("\"\\"),
-            uid: Some(5),
-            cgroup: Some("/a\"b"),
-        };
-        let mut line = Vec::new();
-        row.append(&mut line);
-        let all = serde_json::to_string(&row).expect("it can be written");
-        assert_eq!(format!("{{{}}}", &String::from_utf8_lossy(&line)[1..]), all);
     }
 }
