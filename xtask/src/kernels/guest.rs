@@ -28,19 +28,26 @@ pub fn need_qemu() -> Result<()> {
     Ok(())
 }
 
-/// Boots a kernel, and waits until it is turned off; what it writes to its console goes to a file,
-/// and is returned. After the limit it is turned off, whatever it does.
+/// Boots a kernel with so many CPUs, and waits until it is turned off; what it writes to its console
+/// goes to a file, and is returned. After the limit it is turned off, whatever it does.
 ///
 /// # Errors
 /// When QEMU can't be started, or fails.
-pub fn run(vmlinuz: &Path, initramfs: &Path, console: &Path, limit: Duration) -> Result<Run> {
+pub fn run(
+    vmlinuz: &Path,
+    initramfs: &Path,
+    cpus: u32,
+    console: &Path,
+    limit: Duration,
+) -> Result<Run> {
     let complaints = console.with_extension("qemu");
     let mut command = Command::new(QEMU);
     command
         .args(["-machine", "q35", "-m", MEGABYTES])
         // Emulated, even where KVM seems to be there: a /dev/kvm may open and the guest hang.
-        // One CPU without cx16: QEMU 7.2 corrupts guests that have more.
-        .args(["-accel", "tcg", "-cpu", "max,-cx16", "-smp", "1"])
+        // No cx16, and all CPUs by one thread: QEMU 7.2 corrupts guests that have more.
+        .args(["-accel", "tcg,thread=single", "-cpu", "max,-cx16"])
+        .args(["-smp", &cpus.to_string()])
         .args(["-nodefaults", "-no-user-config", "-display", "none"])
         .args(["-monitor", "none", "-no-reboot", "-serial"])
         .arg(format!("file:{}", console.display()))

@@ -19,7 +19,13 @@ const PROGRAM: u32 = 0o100_755;
 
 /// Programs of this machine that tests start, and their packages. The shell's own `sleep` and `sh`
 /// are busybox.
-const FROM_THIS_MACHINE: [(&str, &str); 2] = [("bash", "bash"), ("ss", "iproute2")];
+const FROM_THIS_MACHINE: [(&str, &str); 5] = [
+    ("bash", "bash"),
+    ("ss", "iproute2"),
+    ("prlimit", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("unshare", "util-linux"),
+];
 
 /// What is in it, by path. A directory comes before what is in it: `BTreeMap` sees to that.
 #[derive(Debug, Default)]

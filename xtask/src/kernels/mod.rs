@@ -26,6 +26,7 @@ use anyhow::{Context as _, Result};
 use self::{
     binaries::{Binaries, Suite},
     choice::{Expected, Kernel},
+    guest::Run,
     image::Image,
     initramfs::Initramfs,
     mirror::Mirror,
@@ -44,6 +45,37 @@ const AT_ONCE: u32 = 4;
 const BUSYBOX_SUITE: &str = "bookworm";
 /// The status of a machine that can't be traced, and what is said where the kernel is too old.
 const TOO_OLD: (i32, &str) = (3, "this kernel is too old");
+
+/// A guest of a kernel, and the tests that it is for.
+struct Guest {
+    suites: &'static [&'static str],
+    /// More arguments of theirs.
+    arguments: &'static [&'static str],
+    /// A line of shell.
+    environment: &'static str,
+    cpus: u32,
+    /// What is added to the name of its log.
+    log: &'static str,
+}
+
+/// The guests of each kernel.
+const GUESTS: [Guest; 2] = [
+    Guest {
+        suites: &["live", "list"],
+        arguments: &[],
+        environment: "",
+        cpus: 1,
+        log: "",
+    },
+    // Tests that step the clock, and take a CPU offline, among others.
+    Guest {
+        suites: &["faults"],
+        arguments: &["--include-ignored"],
+        environment: "export TCPTRACE_TEST_GUEST=1",
+        cpus: 2,
+        log: "-faults",
+    },
+];
 
 /// Runs the tests on the kernels that are asked for, one after another. The arguments go to each
 /// test binary.
@@ -110,34 +142,63 @@ impl Job<'_> {
         let image = Image::of(self.kernel, self.downloads)?;
         row.release.clone_from(&image.release);
         row.hz = image.hz;
+        let mut initramfs = Initramfs::new(&busybox, self.binaries)?;
+        initramfs.modules(modules::to_load(&image.modules)?);
+        match self.kernel.expected {
+            Expected::TooOld => {
+                let run = self.boot(&image, &mut initramfs, "", 1, &refusals())?;
+                row.verdict = verdict::of_refusal(&run, TOO_OLD.0, TOO_OLD.1);
+            }
+            Expected::Passes => {
+                for guest in &GUESTS {
+                    self.test(guest, &image, &mut initramfs, row)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the tests of a guest, if any are asked for.
+    fn test(
+        &self,
+        guest: &Guest,
+        image: &Image,
+        initramfs: &mut Initramfs,
+        row: &mut Row,
+    ) -> Result<()> {
         let suites: Vec<_> = self
             .binaries
             .suites
             .iter()
-            .filter(|it| it.tests > 0)
+            .filter(|it| it.tests > 0 && guest.suites.contains(&it.name))
             .collect();
-        let script = match self.kernel.expected {
-            Expected::Passes => tests(&suites, self.arguments),
-            Expected::TooOld => refusals(),
-        };
-        let mut initramfs = Initramfs::new(&busybox, self.binaries)?;
-        initramfs.modules(modules::to_load(&image.modules)?);
-        initramfs.run(&script);
+        if suites.is_empty() {
+            return Ok(());
+        }
+        let script = tests(guest, &suites, self.arguments);
+        let run = self.boot(image, initramfs, guest.log, guest.cpus, &script)?;
+        let suites: Vec<_> = suites.iter().map(|it| (it.name, it.tests)).collect();
+        let (counts, verdict) = verdict::of_tests(&run, &suites);
+        *row.counts.get_or_insert_default() += counts;
+        let before = std::mem::replace(&mut row.verdict, Verdict::Passed(String::new()));
+        row.verdict = verdict.and(before);
+        Ok(())
+    }
+
+    fn boot(
+        &self,
+        image: &Image,
+        initramfs: &mut Initramfs,
+        log: &str,
+        cpus: u32,
+        script: &str,
+    ) -> Result<Run> {
+        initramfs.run(script);
         let archive = self.logs.with_file_name("initramfs");
         initramfs.write(&archive)?;
-        let log = self.logs.join(format!("{}.log", self.kernel.series));
+        let log = self.logs.join(format!("{}{log}.log", self.kernel.series));
         eprintln!("\n==> {}: console in {}", image.release, log.display());
-        let run = guest::run(&image.vmlinuz, &archive, &log, LIMIT)?;
-        row.verdict = match self.kernel.expected {
-            Expected::Passes => {
-                let suites: Vec<_> = suites.iter().map(|it| (it.name, it.tests)).collect();
-                let (counts, verdict) = verdict::of_tests(&run, &suites);
-                row.counts = Some(counts);
-                verdict
-            }
-            Expected::TooOld => verdict::of_refusal(&run, TOO_OLD.0, TOO_OLD.1),
-        };
-        Ok(())
+        guest::run(&image.vmlinuz, &archive, cpus, &log, LIMIT)
     }
 }
 
@@ -156,16 +217,18 @@ fn busybox(downloads: &Path) -> Result<PathBuf> {
 }
 
 /// What a guest runs where tests are to pass.
-fn tests(suites: &[&Suite], arguments: &[OsString]) -> String {
+fn tests(guest: &Guest, suites: &[&Suite], arguments: &[OsString]) -> String {
     let words: Vec<_> = arguments
         .iter()
         .cloned()
+        .chain(guest.arguments.iter().map(OsString::from))
         .chain(binaries::skipped())
         .map(|word| quoted(&word.to_string_lossy()))
         .collect();
     let mut script = format!(
         "export TCPTRACE_BIN=/tcptrace TCPTRACE_TEST_PATIENCE={PATIENCE}\n\
-         export RUST_TEST_THREADS={AT_ONCE}\n"
+         export RUST_TEST_THREADS={AT_ONCE}\n{}\n",
+        guest.environment
     );
     for Suite { name, .. } in suites {
         script += &step(
@@ -202,7 +265,7 @@ fn quoted(word: &str) -> String {
 mod tests {
     use std::{ffi::OsString, path::PathBuf};
 
-    use super::{binaries::Suite, tests};
+    use super::{GUESTS, binaries::Suite, tests};
 
     #[test]
     fn arguments_arrive_as_they_were_given() {
@@ -213,7 +276,7 @@ mod tests {
             not_run: 0,
         };
         let arguments = ["--exact", "it's one"].map(OsString::from);
-        let script = tests(&[&live], &arguments);
+        let script = tests(&GUESTS[0], &[&live], &arguments);
         assert!(
             script.contains(
                 "say run live\n/tests/live --color never '--exact' 'it'\\''s one' </dev/null"

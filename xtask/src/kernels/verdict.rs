@@ -1,5 +1,7 @@
 //! What a guest's console says about the tests.
 
+use std::ops::AddAssign;
+
 use super::guest::Run;
 
 /// Before each line that init.sh and what it runs write for us.
@@ -16,6 +18,22 @@ pub enum Verdict {
     Unknown(String),
 }
 
+impl Verdict {
+    /// Of two guests, the worse; of failures, all.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Failed(mut one), Self::Failed(other)) => {
+                one.extend(other);
+                Self::Failed(one)
+            }
+            (failed @ Self::Failed(_), _) | (_, failed @ Self::Failed(_)) => failed,
+            (unknown @ Self::Unknown(_), _) | (_, unknown @ Self::Unknown(_)) => unknown,
+            (passed, Self::Passed(_)) => passed,
+        }
+    }
+}
+
 /// How many tests did what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -25,6 +43,14 @@ pub struct Counts {
     pub failed: usize,
     /// Marked as not to be run unless asked for.
     pub ignored: usize,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
 }
 
 /// A program that the guest ran: what it wrote, and its status if it ended.
@@ -191,6 +217,19 @@ mod tests {
             console: console.to_owned(),
             timed_out: false,
         }
+    }
+
+    #[test]
+    fn the_worse_of_two_guests_counts_and_no_failure_is_lost() {
+        let passed = || Verdict::Passed("pass".to_owned());
+        let failed = |what: &str| Verdict::Failed(vec![what.to_owned()]);
+        let unknown = || Verdict::Unknown("?".to_owned());
+        assert_eq!(passed().and(passed()), passed());
+        assert_eq!(unknown().and(passed()), unknown());
+        assert_eq!(passed().and(failed("a")), failed("a"));
+        assert_eq!(unknown().and(failed("a")), failed("a"));
+        let both = Verdict::Failed(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(failed("a").and(failed("b")), both);
     }
 
     fn unknown(console: &str) -> String {
