@@ -38,7 +38,7 @@ pub struct DoctorOptions {
 /// # Errors
 /// When the output can't be written.
 pub fn doctor(options: &DoctorOptions) -> Result<u8> {
-    privileges::keep(privileges::LOAD | privileges::ELSEWHERE);
+    privileges::keep(privileges::load() | privileges::ELSEWHERE);
     let report = doctor::examine()?;
     let mut out = BufWriter::new(Stdout::lock());
     match options.output {

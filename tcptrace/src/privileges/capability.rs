@@ -1,11 +1,29 @@
 //! Which capabilities there is a use for.
 
+use aya::util::KernelVersion;
 use rustix::thread::CapabilitySet;
 
-/// Loads and attaches the kernel half. Not needed once that is done.
-pub const LOAD: CapabilitySet = CapabilitySet::BPF
+/// Loads and attaches the kernel half.
+const LOAD: CapabilitySet = CapabilitySet::BPF
     .union(CapabilitySet::PERFMON)
     .union(CapabilitySet::SYSLOG);
+/// Lets BPF maps be larger than RLIMIT_MEMLOCK, which counts them before Linux 5.11
+/// (`bpf_charge_memlock()`, kernel/bpf/syscall.c). Without it, such a kernel is not told to be too
+/// old, but to permit nothing.
+const LOCK_MEMORY: CapabilitySet = CapabilitySet::SYS_RESOURCE;
+
+/// What loading and attaching the kernel half takes, on this kernel. Not needed once that is done.
+#[must_use]
+pub fn load() -> CapabilitySet {
+    let counts_memory =
+        KernelVersion::current().is_ok_and(|version| version < KernelVersion::new(5, 11, 0));
+    if counts_memory {
+        LOAD | LOCK_MEMORY
+    } else {
+        LOAD
+    }
+}
+
 /// Sees which process has a socket.
 pub const OWNERS: CapabilitySet = CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH);
 /// Looks into other network namespaces: the way into one is a file of a process that lives there,

@@ -9,7 +9,7 @@ mod capability;
 mod reduce;
 
 pub use self::{
-    capability::{CAPABILITIES, Capability, ELSEWHERE, LOAD, OWNERS, SIGNAL},
+    capability::{CAPABILITIES, Capability, ELSEWHERE, OWNERS, SIGNAL, load},
     reduce::{effective, keep, keep_or_spare, missing},
 };
 pub use rustix::thread::CapabilitySet;

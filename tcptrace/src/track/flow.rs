@@ -145,14 +145,17 @@ impl Flow {
         out.fill(held.ticket, &transition);
     }
 
-    /// Tells that it is in TIME_WAIT, if that is not told yet.
+    /// Tells that it is in TIME_WAIT, if that is not told yet. Where something was lost meanwhile,
+    /// it may be known to be in it already, and not how it got there.
     pub fn enter_time_wait(
         &mut self,
         cookie: Cookie,
         measured: Option<Measured>,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        if let Some((time_ns, reason)) = self.entering.take() {
+        if let Some((time_ns, reason)) = self.entering.take()
+            && self.state != State::TimeWait
+        {
             let mut transition = self.step(Some(cookie), time_ns, State::TimeWait, reason);
             transition.measured = measured;
             out.tell(&transition);

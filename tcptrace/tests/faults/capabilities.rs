@@ -21,7 +21,7 @@ use rustix::{
     thread::CapabilitySet,
 };
 use serde_json::Value;
-use tcptrace::privileges::{CAPABILITIES, ELSEWHERE, LOAD, SIGNAL};
+use tcptrace::privileges::{CAPABILITIES, ELSEWHERE, SIGNAL, load};
 
 use crate::{
     Family,
@@ -82,7 +82,7 @@ impl Capable {
 }
 
 fn all() -> CapabilitySet {
-    LOAD | ELSEWHERE
+    load() | ELSEWHERE
 }
 
 /// A line of `/proc/PID/status`, of each thread.

@@ -29,7 +29,7 @@ impl Live {
             [] => None,
             command => Some(Launcher::new(command)?),
         };
-        privileges::keep(privileges::LOAD | privileges::ELSEWHERE | privileges::SIGNAL);
+        privileges::keep(privileges::load() | privileges::ELSEWHERE | privileges::SIGNAL);
         let (mut kernel, mut reader) = Kernel::load(&Options {
             filter: &options.filter,
             buffer_bytes: options.buffer_bytes,
