@@ -162,6 +162,15 @@ impl Flow {
         }
     }
 
+    /// Tells all that waits for something, with what is known: nothing more will come.
+    pub fn tell_what_waits(&mut self, cookie: Cookie, out: &mut Out<'_, impl FnMut(&Transition)>) {
+        self.announce(cookie, out);
+        self.enter_time_wait(cookie, None, out);
+        if let Some(verdict) = self.verdict.take() {
+            out.tell(&verdict);
+        }
+    }
+
     fn note_closer(&mut self, reason: Reason, to: State) {
         let closer = match reason {
             Reason::SimultaneousClose => Some(Closer::Both),

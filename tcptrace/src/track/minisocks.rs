@@ -39,9 +39,14 @@ impl Tracker {
             flow.minisock = Minisock::Alive(event.state);
             self.keep(cookie, flow, out);
         }
-        if let Some(flow) = self.flows.peek_mut(&cookie)
-            && flow.verdict.take().is_some()
-        {
+        let Some(flow) = self.flows.peek_mut(&cookie) else {
+            return;
+        };
+        if flow.held_back.is_some() {
+            flow.tuple = event.tuple;
+            flow.announce(cookie, out);
+        }
+        if flow.verdict.take().is_some() {
             // The full socket's close was not the end: that a minisock took over was lost.
             flow.state = event.state.into();
             flow.since = None;

@@ -52,6 +52,7 @@ impl Tracker {
         }
         if event.to == State::Closed && flow.minisock != Minisock::None {
             // The minisock has taken the connection over: this is not its end.
+            flow.announce(cookie, out);
             flow.socket = false;
             flow.enter_time_wait(cookie, event.measured, out);
             if flow.state == State::FinWait2 {

@@ -271,17 +271,16 @@ impl Tracker {
             && let Some((cookie, mut old)) = self.flows.remove_lru()
         {
             self.forgotten += 1;
-            old.announce(cookie, out);
-            old.enter_time_wait(cookie, None, out);
-            if let Some(verdict) = old.verdict.take() {
-                out.tell(&verdict);
-            }
+            old.tell_what_waits(cookie, out);
             self.orphans.remove(&old.tuple);
             if old.state == State::Listen {
                 self.listeners.remove(cookie, &old.tuple);
             }
         }
-        self.flows.insert(cookie, flow);
+        // There is another of that cookie only where something was lost.
+        if let Some(mut old) = self.flows.insert(cookie, flow) {
+            old.tell_what_waits(cookie, out);
+        }
     }
 
     pub(super) fn keep_request(&mut self, tuple: Tuple, request: Request) {
