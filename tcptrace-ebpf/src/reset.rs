@@ -28,9 +28,9 @@ struct Answered {
 #[map]
 static ANSWERED: PerCpuArray<Answered> = PerCpuArray::with_max_entries(1, 0);
 
-/// The request goes in the same softirq, microseconds later; another one with the same port may
-/// have its timer set much later. ns.
-const SAME_SOFTIRQ: u64 = 10_000_000;
+/// The request goes in the same softirq, microseconds later, or as much later as a hypervisor has
+/// the CPU do something else; another one with the same port hardly goes so soon. ns.
+const SAME_SOFTIRQ: u64 = 100_000_000;
 
 /// Notes whom an RST is sent for.
 #[inline(always)]

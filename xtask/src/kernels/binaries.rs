@@ -104,7 +104,10 @@ pub fn skipped() -> impl Iterator<Item = OsString> {
 }
 
 /// How many tests a binary has that match: it runs here, too.
-fn count(binary: &Path, arguments: impl Iterator<Item = OsString>) -> Result<usize> {
+///
+/// # Errors
+/// When it doesn't.
+pub fn count(binary: &Path, arguments: impl IntoIterator<Item = OsString>) -> Result<usize> {
     let mut command = Command::new(binary);
     command.arg("--list").args(arguments);
     let output = command

@@ -24,7 +24,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use self::{
-    binaries::{Binaries, Suite},
+    binaries::Binaries,
     choice::{Expected, Kernel},
     guest::Run,
     image::Image,
@@ -51,7 +51,7 @@ struct Guest {
     suites: &'static [&'static str],
     /// More arguments of theirs.
     arguments: &'static [&'static str],
-    /// A line of shell.
+    /// Lines of shell.
     environment: &'static str,
     cpus: u32,
     /// What is added to the name of its log.
@@ -61,19 +61,19 @@ struct Guest {
 /// The guests of each kernel.
 const GUESTS: [Guest; 2] = [
     Guest {
-        suites: &["live", "list"],
+        suites: &["live", "list", "faults"],
         arguments: &[],
         environment: "",
         cpus: 1,
         log: "",
     },
-    // Tests that step the clock, and take a CPU offline, among others.
+    // Tests that disturb all of it, such as by a step of its clock: one after another.
     Guest {
         suites: &["faults"],
-        arguments: &["--include-ignored"],
-        environment: "export TCPTRACE_TEST_GUEST=1",
+        arguments: &["--ignored"],
+        environment: "export TCPTRACE_TEST_GUEST=1 RUST_TEST_THREADS=1",
         cpus: 2,
-        log: "-faults",
+        log: "-disturbed",
     },
 ];
 
@@ -166,18 +166,25 @@ impl Job<'_> {
         initramfs: &mut Initramfs,
         row: &mut Row,
     ) -> Result<()> {
-        let suites: Vec<_> = self
-            .binaries
-            .suites
+        let words: Vec<OsString> = self
+            .arguments
             .iter()
-            .filter(|it| it.tests > 0 && guest.suites.contains(&it.name))
+            .cloned()
+            .chain(guest.arguments.iter().map(OsString::from))
+            .chain(binaries::skipped())
             .collect();
+        let mut suites = Vec::new();
+        for suite in &self.binaries.suites {
+            if guest.suites.contains(&suite.name) {
+                suites.push((suite.name, binaries::count(&suite.path, words.clone())?));
+            }
+        }
+        suites.retain(|(_, tests)| *tests > 0);
         if suites.is_empty() {
             return Ok(());
         }
-        let script = tests(guest, &suites, self.arguments);
+        let script = tests(guest, &suites, &words);
         let run = self.boot(image, initramfs, guest.log, guest.cpus, &script)?;
-        let suites: Vec<_> = suites.iter().map(|it| (it.name, it.tests)).collect();
         let (counts, verdict) = verdict::of_tests(&run, &suites);
         *row.counts.get_or_insert_default() += counts;
         let before = std::mem::replace(&mut row.verdict, Verdict::Passed(String::new()));
@@ -216,13 +223,10 @@ fn busybox(downloads: &Path) -> Result<PathBuf> {
         .with_context(|| format!("{} holds no busybox: remove it", home.display()))
 }
 
-/// What a guest runs where tests are to pass.
-fn tests(guest: &Guest, suites: &[&Suite], arguments: &[OsString]) -> String {
-    let words: Vec<_> = arguments
+/// What a guest runs where tests are to pass: of each suite those that the words say.
+fn tests(guest: &Guest, suites: &[(&str, usize)], words: &[OsString]) -> String {
+    let words: Vec<_> = words
         .iter()
-        .cloned()
-        .chain(guest.arguments.iter().map(OsString::from))
-        .chain(binaries::skipped())
         .map(|word| quoted(&word.to_string_lossy()))
         .collect();
     let mut script = format!(
@@ -230,7 +234,7 @@ fn tests(guest: &Guest, suites: &[&Suite], arguments: &[OsString]) -> String {
          export RUST_TEST_THREADS={AT_ONCE}\n{}\n",
         guest.environment
     );
-    for Suite { name, .. } in suites {
+    for (name, _) in suites {
         script += &step(
             name,
             &format!("/tests/{name} --color never {}", words.join(" ")),
@@ -263,20 +267,14 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{ffi::OsString, path::PathBuf};
+    use std::ffi::OsString;
 
-    use super::{GUESTS, binaries::Suite, tests};
+    use super::{GUESTS, tests};
 
     #[test]
     fn arguments_arrive_as_they_were_given() {
-        let live = Suite {
-            name: "live",
-            path: PathBuf::new(),
-            tests: 1,
-            not_run: 0,
-        };
         let arguments = ["--exact", "it's one"].map(OsString::from);
-        let script = tests(&GUESTS[0], &[&live], &arguments);
+        let script = tests(&GUESTS[0], &[("live", 1)], &arguments);
         assert!(
             script.contains(
                 "say run live\n/tests/live --color never '--exact' 'it'\\''s one' </dev/null"
