@@ -18,7 +18,9 @@ mod sock;
 mod timer;
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
-use tcptrace_ebpf::wire::change;
+use tcptrace_ebpf::wire;
+
+use self::nested::Change;
 
 /// A full socket changes its state.
 ///
@@ -27,24 +29,36 @@ use tcptrace_ebpf::wire::change;
 /// `inet_sk_state_store()`, net/ipv4/af_inet.c.
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
-    nested::first(|| changed(&ctx));
+    let change = change(&ctx);
+    nested::first(change, || changed(&ctx, change));
     0
 }
 
-/// The same where the program above is at work already. Attached behind it.
+/// The same where the program above could not be run. Attached behind it.
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn nested_sock_set_state(ctx: BtfTracePointContext) -> i32 {
-    nested::second(|| changed(&ctx));
+    let change = change(&ctx);
+    nested::second(change, || changed(&ctx, change));
     0
+}
+
+/// The arguments of that tracepoint.
+#[inline(always)]
+fn change(ctx: &BtfTracePointContext) -> Change {
+    Change {
+        sk: ctx.arg(0),
+        from: ctx.arg::<u64>(1) as u32,
+        to: ctx.arg::<u64>(2) as u32,
+    }
 }
 
 #[inline(always)]
-fn changed(ctx: &BtfTracePointContext) {
+fn changed(ctx: &BtfTracePointContext, change: Change) {
     sock::changed(
         ctx,
-        ctx.arg(0),
-        ctx.arg::<u64>(1) as u8,
-        ctx.arg::<u64>(2) as u8,
+        change.sk as *const u8,
+        change.from as u8,
+        change.to as u8,
     );
 }
 
@@ -56,7 +70,7 @@ fn changed(ctx: &BtfTracePointContext) {
 /// `reqsk_queue_hash_req()` and `reqsk_timer_handler()`, net/ipv4/inet_connection_sock.c.
 #[btf_tracepoint(function = "timer_start")]
 fn timer_start(ctx: BtfTracePointContext) -> i32 {
-    timer::changed(&ctx, change::STARTED);
+    timer::changed(&ctx, wire::change::STARTED);
     0
 }
 
@@ -67,7 +81,7 @@ fn timer_start(ctx: BtfTracePointContext) -> i32 {
 /// `reqsk_queue_unlink()`.
 #[btf_tracepoint(function = "timer_cancel")]
 fn timer_cancel(ctx: BtfTracePointContext) -> i32 {
-    timer::changed(&ctx, change::CANCELLED);
+    timer::changed(&ctx, wire::change::CANCELLED);
     0
 }
 
@@ -77,7 +91,7 @@ fn timer_cancel(ctx: BtfTracePointContext) -> i32 {
 /// include/trace/events/timer.h; from `call_timer_fn()`, kernel/time/timer.c.
 #[btf_tracepoint(function = "timer_expire_entry")]
 fn timer_expire_entry(ctx: BtfTracePointContext) -> i32 {
-    timer::changed(&ctx, change::EXPIRED);
+    timer::changed(&ctx, wire::change::EXPIRED);
     0
 }
 

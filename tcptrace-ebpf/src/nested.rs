@@ -4,50 +4,74 @@
 //! kernel/trace/bpf_trace.c). What changes the state of a socket while the program of full sockets
 //! tells of another one, on the same CPU, would be told by nobody: an interrupt whose segments are
 //! dealt with at once, or another task, where programs can be preempted. So there are two programs
-//! at that tracepoint, one after the other: the second tells what comes while the first is busy.
+//! at that tracepoint, one after the other: the second tells what the first did not.
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 
-/// 1 while the first program is at work on this CPU.
+/// Transitions of one CPU that the first program has begun to tell and the second has not seen.
+/// Mostly one; another for each that an interrupt makes between the two. Were there more, one
+/// would be told twice.
+const KEPT: usize = 4;
+
+/// What the first program told last, on one CPU.
+#[repr(C)]
+struct Told {
+    /// Where the next one goes; counts on.
+    next: u64,
+    kept: [Change; KEPT],
+}
+
 #[map]
-static BUSY: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+static TOLD: PerCpuArray<Told> = PerCpuArray::with_max_entries(1, 0);
 
 /// How often the second program was needed, per CPU.
 #[map]
 static STOOD_IN: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
-/// Does the first program's work, unless it is at work already: old kernels do run it within
-/// itself, and leave it to the second all the same.
-#[inline(always)]
-pub fn first(work: impl FnOnce()) {
-    let Some(busy) = BUSY.get_ptr_mut(0) else {
-        return;
-    };
-    // SAFETY: the value of this CPU, which programs do not leave; the verifier checked the address.
-    unsafe {
-        if busy.read_volatile() != 0 {
-            return;
-        }
-        busy.write_volatile(1);
-    }
-    work();
-    // SAFETY: as above.
-    unsafe { busy.write_volatile(0) };
+/// A transition that is under way on this CPU.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Change {
+    /// The address of the socket. The verifier lets nobody calculate with it.
+    pub sk: u64,
+    pub from: u32,
+    pub to: u32,
 }
 
-/// Does the same work if the first program could not.
+/// Tells a transition. Old kernels do run this within itself, which does no harm.
 #[inline(always)]
-pub fn second(work: impl FnOnce()) {
-    let Some(busy) = BUSY.get_ptr(0) else {
+pub fn first(change: Change, tell: impl FnOnce()) {
+    if let Some(told) = TOLD.get_ptr_mut(0) {
+        // SAFETY: the value of this CPU, which programs do not leave; the verifier checked the
+        // address.
+        unsafe {
+            let next = (*told).next;
+            (*told).next = next.wrapping_add(1);
+            (*told).kept[next as usize % KEPT] = change;
+        }
+    }
+    tell();
+}
+
+/// Tells a transition that the first program could not.
+#[inline(always)]
+pub fn second(change: Change, tell: impl FnOnce()) {
+    let Some(told) = TOLD.get_ptr_mut(0) else {
         return;
     };
-    // SAFETY: as above.
-    if unsafe { busy.read_volatile() } == 0 {
-        return;
+    for index in 0..KEPT {
+        // SAFETY: as above.
+        unsafe {
+            let kept = &raw mut (*told).kept[index];
+            if (*kept).sk == change.sk && (*kept).from == change.from && (*kept).to == change.to {
+                (*kept).sk = 0;
+                return;
+            }
+        }
     }
     if let Some(stood_in) = STOOD_IN.get_ptr_mut(0) {
         // SAFETY: as above.
         unsafe { *stood_in += 1 };
     }
-    work();
+    tell();
 }

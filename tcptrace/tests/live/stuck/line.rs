@@ -128,7 +128,7 @@ fn lines(output: &str) -> Vec<Line> {
             Some("stuck") => lines
                 .push(serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))),
             Some("end") => end = value["transitions"].as_u64(),
-            other => panic!("{other:?} is no line of it"),
+            _ => panic!("no line of it: {text}"),
         }
     }
     assert_eq!(end, Some(lines.len() as u64), "lines in the last line");
