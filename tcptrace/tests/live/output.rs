@@ -167,6 +167,11 @@ fn csv_has_the_fields_and_values_of_json() {
         }
         let of_json = value["mono_ns"].as_u64().unwrap();
         let of_csv: u64 = row[1].parse().unwrap();
-        assert!(of_json.abs_diff(of_csv) < 5_000_000, "{of_json} {of_csv}");
+        // Two programs at the same tracepoint, one after the other.
+        let apart = Duration::from_nanos(of_json.abs_diff(of_csv));
+        assert!(
+            apart < patient(Duration::from_millis(5)),
+            "{of_json} {of_csv}"
+        );
     }
 }

@@ -29,9 +29,23 @@ impl Verdict {
             }
             (failed @ Self::Failed(_), _) | (_, failed @ Self::Failed(_)) => failed,
             (unknown @ Self::Unknown(_), _) | (_, unknown @ Self::Unknown(_)) => unknown,
-            (passed, Self::Passed(_)) => passed,
+            (Self::Passed(one), Self::Passed(other)) => Self::Passed(match (&*one, &*other) {
+                ("", said) | (said, "" | "pass") | ("pass", said) => said.to_owned(),
+                (one, other) => format!("{one}; {other}"),
+            }),
         }
     }
+}
+
+/// The tests of a suite that failed.
+#[must_use]
+pub fn failed<'c>(run: &'c Run, suite: &str) -> Vec<&'c str> {
+    programs(&run.console)
+        .iter()
+        .filter(|ran| ran.name == suite)
+        .flat_map(|ran| ran.lines.iter().copied())
+        .filter_map(failure)
+        .collect()
 }
 
 /// How many tests did what.
@@ -182,11 +196,13 @@ fn unreported(run: &Run, programs: &[Ran<'_>]) -> Option<String> {
 
 /// The tests that a test binary says have failed.
 fn failures<'c>(lines: &[&'c str]) -> impl Iterator<Item = &'c str> {
-    lines.iter().filter_map(|line| {
-        line.strip_prefix("test ")?
-            .strip_suffix(" ... FAILED")
-            .map(|name| name.trim_end_matches(" - should panic"))
-    })
+    lines.iter().filter_map(|line| failure(line))
+}
+
+fn failure(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?
+        .strip_suffix(" ... FAILED")
+        .map(|name| name.trim_end_matches(" - should panic"))
 }
 
 /// The last line of a test binary.

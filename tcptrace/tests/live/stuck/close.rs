@@ -99,7 +99,7 @@ fn is_not_acked(line: &Line, state: &str) {
     );
     assert!(line.retries >= Some(1), "{line:#?}");
     assert!(
-        (Some(5)..=Some(6)).contains(&line.most_retries),
+        (Some(4)..=Some(6)).contains(&line.most_retries),
         "{line:#?}"
     );
     assert_eq!(line.unsent_bytes, Some(0));

@@ -9,6 +9,7 @@ use super::line::{Line, TOO_LONG, look};
 use crate::{
     Family,
     namespace::Namespace,
+    patience::patient,
     wire::{ACK, FIN, Wire},
 };
 
@@ -30,13 +31,13 @@ fn ends_as_told(net: &Namespace) {
     while !stuck().is_empty() {
         sleep(Duration::from_millis(50));
         assert!(
-            looked.elapsed() < left * 2 + Duration::from_secs(5),
+            looked.elapsed() < left * 2 + patient(Duration::from_secs(5)),
             "it was to be over in {left:?}: {line:#?}"
         );
     }
     let took = looked.elapsed();
     assert!(
-        took + Duration::from_millis(100) > left && took < left + left / 6 + TOO_LONG * 4,
+        took + Duration::from_millis(100) > left && took < left + left / 6 + patient(TOO_LONG * 4),
         "{left:?} were left, and it took {took:?}: {line:#?}"
     );
 }
