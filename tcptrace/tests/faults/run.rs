@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::trace::{binary, wait};
+use crate::{
+    patience::patient,
+    trace::{binary, wait},
+};
 
 /// How long it may take: the machine may be building something else.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -69,7 +72,7 @@ pub fn run_under<U: AsRef<OsStr>, S: AsRef<OsStr>>(
 pub fn ended(mut child: Child) -> Ran {
     let stdout = child.stdout.take().map(reader);
     let stderr = child.stderr.take().map(reader);
-    let status = wait(&mut child, Instant::now() + LIMIT);
+    let status = wait(&mut child, Instant::now() + patient(LIMIT));
     if status.is_none() {
         let _ = child.kill();
         let _ = child.wait();
