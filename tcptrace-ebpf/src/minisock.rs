@@ -32,12 +32,24 @@ impl Snapshot {
         unsafe { read(self.0.as_ptr(), offset) }
     }
 
+    /// A head with nothing but the addresses. `None` if the family isn't IP.
+    #[inline(always)]
+    pub fn addresses(&self) -> Option<Head> {
+        // SAFETY: minisocks and requests begin with a sock_common.
+        unsafe { sock::common(self.0.as_ptr()) }
+    }
+
+    /// Address of the network namespace.
+    #[inline(always)]
+    pub fn net(&self) -> u64 {
+        self.field(setting!(offsets.sock_common_net))
+    }
+
     /// `None` if it is not asked for.
     #[inline(always)]
     pub fn head(&self, what: u8) -> Option<Head> {
-        // SAFETY: minisocks and requests begin with a sock_common.
-        let mut head = unsafe { sock::common(self.0.as_ptr()) }?;
-        let (netns, gone) = netns_of(self.field(setting!(offsets.sock_common_net)));
+        let mut head = self.addresses()?;
+        let (netns, gone) = netns_of(self.net());
         head.netns = netns;
         if !wanted(&head) {
             return None;

@@ -35,8 +35,8 @@ pub struct Settings {
     pub follow: u32,
     /// 1 to say by which way minisocks and requests end early.
     pub stacks: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// 1 to send what each connection did; 0: only where that tells why it closed.
+    pub metrics: u32,
 }
 
 /// Indices of the port sets: a bitmap of 65,536 bits each, one after another in map `PORTS`.

@@ -24,8 +24,10 @@ use crate::{
 /// include/net/tcp_states.h; the same since ever.
 pub const ESTABLISHED: u8 = 1;
 const SYN_RECV: u8 = 3;
+const FIN_WAIT2: u8 = 5;
 const CLOSED: u8 = 7;
 const LISTEN: u8 = 10;
+const CLOSING: u8 = 11;
 
 const IPPROTO_TCP: u16 = 6;
 const AF_INET: u16 = 2;
@@ -68,9 +70,6 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
         return;
     }
     let child = from == LISTEN && to == SYN_RECV;
-    if child {
-        timer::expect_completion(head.local_port);
-    }
     // Before 6.15 inet_csk_clone_lock() sets the state first, then the peer, and then gives the
     // child its cookie: one that is made now would not last.
     if !(child && head.remote_port == 0) {
@@ -101,15 +100,29 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
         "socket {:x} of port {}: {} -> {}", head.cookie, head.local_port, from, to
     );
 
-    if from == ESTABLISHED || (to == CLOSED && from != LISTEN) {
+    let closed = to == CLOSED && from != LISTEN;
+    let measured = if setting!(metrics) != 0 {
+        closed || from == ESTABLISHED
+    } else {
+        closed && metrics_tell_why(&head)
+    };
+    if measured || (closed && head.local_port == 0) {
         // SAFETY: the helper checks that the socket is a full one of TCP.
         let tcp: *const u8 = unsafe { bpf_skc_to_tcp_sock(sk.cast_mut().cast()) }.cast();
         if !tcp.is_null() {
-            send_measured(sk, tcp, head);
-            return;
+            if head.local_port == 0 {
+                // inet_num is zero once the port is released; inet_sport stays.
+                // SAFETY: `tcp` is a struct tcp_sock, as the helper says.
+                let port = unsafe { read(tcp, setting!(offsets.tcp_inet_sport)) };
+                head.local_port = u16::from_be(port);
+            }
+            if measured {
+                send_measured(sk, tcp, head);
+                return;
+            }
         }
     }
-    if head.flags & flag::OWNED != 0 {
+    let told = if head.flags & flag::OWNED != 0 {
         head.kind = kind::SOCKET_OWNED;
         ring::send(|to: *mut OwnedSocket| {
             // SAFETY: `to` is a reserved record.
@@ -117,11 +130,22 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
                 (&raw mut (*to).head).write(head);
                 owner(sk, &raw mut (*to).owner, true);
             }
-        });
+        })
     } else {
         head.kind = kind::SOCKET;
-        ring::send_head(head);
+        ring::send_head(head)
+    };
+    if child {
+        timer::expect_completion(&head, net as u64, told);
     }
+}
+
+/// Whether what the connection did tells why it closed: whether data was unacknowledged when its
+/// time was over, or TCP_LINGER2 forbade FIN_WAIT2.
+#[inline(always)]
+fn metrics_tell_why(head: &Head) -> bool {
+    let timed_out = head.errno != 0 && head.flags & flag::KEEPALIVE != 0;
+    timed_out || head.from == FIN_WAIT2 || head.from == CLOSING
 }
 
 /// Reads what full sockets, minisocks and requests have in common (`struct sock_common`): the
@@ -182,11 +206,6 @@ pub unsafe fn common(skc: *const u8) -> Option<Head> {
 #[inline(always)]
 fn send_measured(sk: *const u8, tcp: *const u8, mut head: Head) {
     head.kind = kind::SOCKET_MEASURED;
-    if head.local_port == 0 {
-        // inet_num is zero once the port is released; inet_sport stays.
-        // SAFETY: `tcp` is a struct tcp_sock, as the helper says.
-        head.local_port = u16::from_be(unsafe { read(tcp, setting!(offsets.tcp_inet_sport)) });
-    }
     ring::send(|to: *mut MeasuredSocket| {
         // SAFETY: `to` is a reserved record, `tcp` a struct tcp_sock.
         unsafe {

@@ -19,9 +19,23 @@ use crate::{
     reset, ring,
 };
 
-/// The local port of the child that this CPU made last and whose request is not gone yet.
+/// The child that this CPU made last and whose request is not gone yet.
 #[map]
-static COMPLETING: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+static COMPLETING: PerCpuArray<Child> = PerCpuArray::with_max_entries(1, 0);
+
+/// The child of a listener, by what its request has in common with it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Child {
+    /// Address of the network namespace; 0: there is no child.
+    net: u64,
+    remote_addr: [u64; 2],
+    local_port: u16,
+    /// 0 where it is not known yet.
+    remote_port: u16,
+    /// Its record was sent, and says which request it came from.
+    told: u32,
+}
 
 /// Sends what became of a timer, if it is a minisock's or a request's.
 #[inline(always)]
@@ -44,20 +58,43 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
 /// tcp_check_req(), net/ipv4/tcp_minisocks.c: syn_recv_sock(), then
 /// inet_csk_complete_hashdance().
 #[inline(always)]
-pub fn expect_completion(local_port: u16) {
+pub fn expect_completion(head: &Head, net: u64, told: bool) {
     if let Some(completing) = COMPLETING.get_ptr_mut(0) {
+        let child = Child {
+            net,
+            remote_addr: remote_addr(head),
+            local_port: head.local_port,
+            remote_port: head.remote_port,
+            told: (told && head.remote_port != 0).into(),
+        };
         // SAFETY: the value of this CPU; the verifier checked the address.
-        unsafe { *completing = u32::from(local_port) };
+        unsafe { completing.write(child) };
     }
 }
 
+/// The child that the request became, if it was one.
 #[inline(always)]
-fn completes(local_port: u16) -> bool {
-    COMPLETING.get_ptr_mut(0).is_some_and(|completing| {
-        // SAFETY: as above.
-        let expected = unsafe { completing.replace(0) };
-        expected == u32::from(local_port)
-    })
+fn completed(head: &Head, net: u64) -> Option<Child> {
+    let completing = COMPLETING.get_ptr_mut(0)?;
+    // SAFETY: as above.
+    let child = unsafe { *completing };
+    if child.net != net || child.local_port != head.local_port {
+        return None;
+    }
+    // Before 6.15 the peer is not known yet.
+    let same = child.remote_port == head.remote_port && child.remote_addr == remote_addr(head);
+    if child.remote_port != 0 && !same {
+        return None;
+    }
+    // SAFETY: as above.
+    unsafe { (*completing).net = 0 };
+    Some(child)
+}
+
+#[inline(always)]
+fn remote_addr(head: &Head) -> [u64; 2] {
+    // SAFETY: 16 bytes, in a struct that is aligned for u64, behind three fields of 8 bytes.
+    unsafe { (&raw const head.remote_addr).cast::<[u64; 2]>().read() }
 }
 
 #[inline(always)]
@@ -79,6 +116,16 @@ fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, 
 #[inline(always)]
 fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, what: u8) {
     let bytes = Snapshot::at(address);
+    let child = match what {
+        change::CANCELLED => bytes
+            .addresses()
+            .and_then(|head| completed(&head, bytes.net())),
+        _ => None,
+    };
+    // Then all is said.
+    if child.is_some_and(|child| child.told != 0) {
+        return;
+    }
     let Some(mut head) = bytes.head(what) else {
         return;
     };
@@ -92,7 +139,7 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
             // SAFETY: `to` is a reserved record.
             unsafe { to.write(RequestBegin { head, listener }) };
         });
-    } else if what == change::CANCELLED && !completes(head.local_port) && early(timer) {
+    } else if what == change::CANCELLED && child.is_none() && early(timer) {
         head.kind = kind::REQUEST_EARLY;
         if reset::ends_request(&head) {
             head.flags |= flag::RST_SENT;

@@ -18,7 +18,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use tcptrace::{
     filter::Filter,
-    kernel::{Drained, Kernel, Options},
+    kernel::{Drained, Kernel, Metrics, Options},
 };
 
 /// Room for all of it: nothing is read before the command ends.
@@ -47,6 +47,7 @@ fn capture() -> Result<()> {
         filter: &filter,
         buffer_bytes: BUFFER,
         follow: false,
+        metrics: Metrics::Always,
         log: false,
     })?;
     let status = Command::new(command)

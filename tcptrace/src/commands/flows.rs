@@ -17,7 +17,7 @@ use super::{
 use crate::{
     filter::Filter,
     flows::{Assembler, FlowRecord, IdleTable, Patience},
-    kernel::{Clock, jiffies_per_second},
+    kernel::{Clock, Metrics, jiffies_per_second},
     snapshot::{KeepaliveSettings, Namespaces},
     track::{Tracker, Transition},
     view::{
@@ -56,7 +56,7 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
     // Who has a connection, and which states it goes through, is known only at its end.
     let mut live_options = options.live.clone();
     live_options.filter = options.live.filter.of_connections();
-    let live = Live::attach(&live_options)?;
+    let live = Live::attach(&live_options, Metrics::Always)?;
     for degraded in live.degraded() {
         say(format_args!("{}: {}", degraded.what, degraded.why));
     }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     filter::Filter,
-    kernel::{Clock, monotonic_now},
+    kernel::{Clock, Metrics, monotonic_now},
     snapshot::Namespaces,
     stats::{By, Census, Figures, Period, PortRange, Span},
     track::{State, Tracker, Transition},
@@ -50,7 +50,7 @@ pub struct StatsOptions {
 /// # Errors
 /// When this machine can't be traced, or the output not be written.
 pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
-    let live = Live::attach(&options.live)?;
+    let live = Live::attach(&options.live, Metrics::Always)?;
     for degraded in live.degraded() {
         say(format_args!("{}: {}", degraded.what, degraded.why));
     }

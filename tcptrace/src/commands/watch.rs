@@ -12,7 +12,7 @@ use super::{
     live::{Consumer, Live, LiveOptions, Outcome},
 };
 use crate::{
-    kernel::Clock,
+    kernel::{Clock, Metrics},
     track::Transition,
     view::{
         Colour, Csv, Json, Layout, Palette, Start, Stdout, Surroundings, Table, View, say, terminal,
@@ -51,7 +51,7 @@ pub struct WatchOptions {
 /// # Errors
 /// When this machine can't be traced, or the output not be written.
 pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
-    let live = Live::attach(&options.live)?;
+    let live = Live::attach(&options.live, Metrics::ForReasons)?;
     for degraded in live.degraded() {
         say(format_args!("{}: {}", degraded.what, degraded.why));
     }

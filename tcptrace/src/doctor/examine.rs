@@ -15,7 +15,7 @@ use crate::{
     explain::Book,
     filter::Filter,
     flows::IdleTable,
-    kernel::{Kernel, KernelError, Options, Symbols, release},
+    kernel::{Kernel, KernelError, Metrics, Options, Symbols, release},
     privileges,
     snapshot::{self, Listing, Scope},
     track::State,
@@ -103,6 +103,7 @@ fn load() -> Result<Loaded, KernelError> {
             filter: &filter,
             buffer_bytes: BUFFER_BYTES,
             follow,
+            metrics: Metrics::Always,
             log: false,
         })
     };

@@ -34,8 +34,19 @@ pub struct Options<'a> {
     pub buffer_bytes: u32,
     /// Mark what this process's children do.
     pub follow: bool,
+    /// When to tell what a connection did.
+    pub metrics: Metrics,
     /// Let the kernel half log.
     pub log: bool,
+}
+
+/// When the kernel half tells what a connection did, which takes records twice as large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metrics {
+    /// When it leaves ESTABLISHED, and when it closes.
+    Always,
+    /// Only where that tells why it closed.
+    ForReasons,
 }
 
 /// Something that can't be traced on this machine.
@@ -95,6 +106,10 @@ impl Kernel {
                 0
             },
             stacks: symbols.knows_causes().into(),
+            metrics: match options.metrics {
+                Metrics::Always => 1,
+                Metrics::ForReasons => 0,
+            },
             ..Settings::default()
         };
         pushdown::settings(options.filter, &mut settings);

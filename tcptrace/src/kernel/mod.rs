@@ -18,7 +18,7 @@ pub use self::{
     cgroup::Cgroups,
     clock::{Clock, jiffies_per_second, monotonic_now},
     error::KernelError,
-    load::{Degraded, Kernel, Options},
+    load::{Degraded, Kernel, Metrics, Options},
     reader::{Drained, Reader},
     symbols::Symbols,
 };

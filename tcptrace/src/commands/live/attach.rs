@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{super::child::Launcher, Live, LiveOptions, signals::Signals};
 use crate::{
     decode::{Event, decode},
-    kernel::{Cgroups, Clock, Degraded, Drained, Kernel, Options},
+    kernel::{Cgroups, Clock, Degraded, Drained, Kernel, Metrics, Options},
     privileges::{self, CapabilitySet},
     snapshot,
     track::{Limits, Tracker},
@@ -23,7 +23,7 @@ impl Live {
     ///
     /// # Errors
     /// [`KernelError`](crate::kernel::KernelError) when this machine can't be traced.
-    pub fn attach(options: &LiveOptions) -> Result<Self> {
+    pub fn attach(options: &LiveOptions, metrics: Metrics) -> Result<Self> {
         let signals = Signals::new()?;
         let launcher = match options.command.as_slice() {
             [] => None,
@@ -34,6 +34,7 @@ impl Live {
             filter: &options.filter,
             buffer_bytes: options.buffer_bytes,
             follow: !options.command.is_empty(),
+            metrics,
             log: options.kernel_log,
         })?;
         let mut tracker = Tracker::new(Limits::default(), kernel.sight);

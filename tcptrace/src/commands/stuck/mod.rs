@@ -15,6 +15,7 @@ use super::{
     watch::Output,
 };
 use crate::{
+    kernel::Metrics,
     stuck::Thresholds,
     view::{Colour, Palette, Stdout, StuckCsv, StuckJson, StuckTable, StuckView, say, terminal},
 };
@@ -53,7 +54,7 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     let mut live_options = options.live.clone();
     // Who has a connection, and in which state it is, changes while it is watched.
     live_options.filter = filter.of_connections();
-    let live = Live::attach(&live_options)?;
+    let live = Live::attach(&live_options, Metrics::ForReasons)?;
     for degraded in live.degraded() {
         say(format_args!("{}: {}", degraded.what, degraded.why));
     }
