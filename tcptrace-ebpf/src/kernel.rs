@@ -68,6 +68,19 @@ pub unsafe fn peek_into(to: *mut u8, size: u32, address: u64) {
     unsafe { generated::bpf_probe_read_kernel(to.cast(), size, address as *const _) };
 }
 
+/// Zeroes what is made of 64-bit words, a word at a time: the compiler would call a loop that goes
+/// byte by byte.
+///
+/// # Safety
+/// `to` is aligned for a `u64`, and zero is a `T`.
+#[inline(always)]
+pub unsafe fn zero<T>(to: *mut T) {
+    for word in 0..size_of::<T>() / 8 {
+        // SAFETY: the caller's.
+        unsafe { to.cast::<u64>().add(word).write_volatile(0) };
+    }
+}
+
 /// CLOCK_MONOTONIC, ns.
 #[inline(always)]
 pub fn now() -> u64 {

@@ -8,7 +8,7 @@ use tcptrace_ebpf::{
 use crate::{
     kernel::{now, peek, peek_into, read, setting},
     select::wanted,
-    sock,
+    sock::{self, Blank},
 };
 
 /// The beginning of a minisock or request: a copy, since the verifier knows no type for it.
@@ -35,8 +35,10 @@ impl Snapshot {
     /// A head with nothing but the addresses. `None` if the family isn't IP.
     #[inline(always)]
     pub fn addresses(&self) -> Option<Head> {
+        let mut blank = Blank::new();
+        let head = blank.zeroed();
         // SAFETY: minisocks and requests begin with a sock_common.
-        unsafe { sock::common(self.0.as_ptr()) }
+        unsafe { sock::common(self.0.as_ptr(), head) }.then_some(*head)
     }
 
     /// Address of the network namespace.

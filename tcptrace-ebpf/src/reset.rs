@@ -46,7 +46,7 @@ pub fn sent(sk: *const u8, skb: *const u8) {
             return;
         };
         head.kind = kind::ABORTED;
-        ring::send_head(head);
+        ring::send_head(&head);
     } else if state == LISTEN
         && let Some(answered) = ANSWERED.get_ptr_mut(0)
     {

@@ -43,10 +43,10 @@ pub fn send<T: 'static>(fill: impl FnOnce(*mut T)) -> bool {
 
 /// Sends a record that is nothing but a head.
 #[inline(always)]
-pub fn send_head(head: Head) -> bool {
+pub fn send_head(head: &Head) -> bool {
     send(|to: *mut Head| {
         // SAFETY: `to` is a reserved record.
-        unsafe { to.write(head) };
+        unsafe { to.write(*head) };
     })
 }
 

@@ -1,12 +1,13 @@
 //! Segments that are dropped: what they did to the minisock that they were for.
 
-use tcptrace_ebpf::wire::{Head, change, kind};
+use tcptrace_ebpf::wire::{change, kind};
 
 use crate::{
     kernel::{now, peek, read, setting},
     minisock::Snapshot,
     ring,
     select::wanted,
+    sock::Blank,
 };
 
 /// TCP_TIME_WAIT, include/net/tcp_states.h: of minisocks, whatever their substate.
@@ -34,7 +35,7 @@ pub fn dropped(sk: *const u8) {
     };
     head.to = bytes.field(setting!(offsets.timewait_substate));
     head.kind = kind::MINISOCK;
-    ring::send_head(head);
+    ring::send_head(&head);
 }
 
 /// Sends the addresses of a FIN. One for a full socket is not dropped, but read.
@@ -55,47 +56,32 @@ pub fn fin_dropped(skb: *const u8) {
     }
     let ip = start + u64::from(network);
     let tcp = start + u64::from(transport);
-    let mut head = Head {
-        time_ns: 0,
-        cookie: 0,
-        local_addr: [0; 16],
-        remote_addr: [0; 16],
-        netns: 0,
-        local_port: 0,
-        remote_port: 0,
-        kind: kind::FIN_DROPPED,
-        family: 4,
-        from: 0,
-        to: 0,
-        flags: 0,
-        shutdown: 0,
-        errno: 0,
-    };
-    let remote = head.remote_addr.as_mut_ptr();
-    let local = head.local_addr.as_mut_ptr();
     // struct iphdr and struct ipv6hdr are the protocol's own; they don't change.
-    match u16::from_be(protocol) {
-        ETH_P_IP if peek::<u8>(ip, 9) == IPPROTO_TCP => {
-            // SAFETY: both have room for 16 bytes.
-            unsafe {
-                remote.cast::<u32>().write(peek(ip, 12));
-                local.cast::<u32>().write(peek(ip, 16));
-            }
-        }
-        ETH_P_IPV6 if peek::<u8>(ip, 6) == IPPROTO_TCP => {
-            head.family = 6;
-            // SAFETY: both have room for 16 bytes.
-            unsafe {
-                remote.cast::<u64>().write(peek(ip, 8));
-                remote.cast::<u64>().add(1).write(peek(ip, 16));
-                local.cast::<u64>().write(peek(ip, 24));
-                local.cast::<u64>().add(1).write(peek(ip, 32));
-            }
-        }
+    let family = match u16::from_be(protocol) {
+        ETH_P_IP if peek::<u8>(ip, 9) == IPPROTO_TCP => 4,
+        ETH_P_IPV6 if peek::<u8>(ip, 6) == IPPROTO_TCP => 6,
         _ => return,
-    }
+    };
     if peek::<u8>(tcp, FLAGS) & FIN == 0 {
         return;
+    }
+    let mut blank = Blank::new();
+    let head = blank.zeroed();
+    head.kind = kind::FIN_DROPPED;
+    head.family = family;
+    let remote = head.remote_addr.as_mut_ptr();
+    let local = head.local_addr.as_mut_ptr();
+    // SAFETY: both have room for 16 bytes.
+    unsafe {
+        if family == 4 {
+            remote.cast::<u32>().write(peek(ip, 12));
+            local.cast::<u32>().write(peek(ip, 16));
+        } else {
+            remote.cast::<u64>().write(peek(ip, 8));
+            remote.cast::<u64>().add(1).write(peek(ip, 16));
+            local.cast::<u64>().write(peek(ip, 24));
+            local.cast::<u64>().add(1).write(peek(ip, 32));
+        }
     }
     head.remote_port = u16::from_be(peek(tcp, 0));
     head.local_port = u16::from_be(peek(tcp, 2));
@@ -105,7 +91,7 @@ pub fn fin_dropped(skb: *const u8) {
         let net: *const u8 = read(dev, setting!(offsets.net_device_net));
         read(net, setting!(offsets.net_ns_inum))
     };
-    if !wanted(&head) {
+    if !wanted(head) {
         return;
     }
     head.time_ns = now();

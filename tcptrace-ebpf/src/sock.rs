@@ -1,5 +1,7 @@
 //! Full sockets: `struct sock` and what it is the beginning of.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{
     helpers::{
         bpf_get_current_pid_tgid,
@@ -15,7 +17,7 @@ use tcptrace_ebpf::wire::{Head, MeasuredSocket, Metrics, OwnedSocket, Owner, fla
 
 use crate::{
     follow,
-    kernel::{now, read, setting},
+    kernel::{now, read, setting, zero},
     ring,
     select::{wanted, wanted_netns},
     timer,
@@ -38,6 +40,25 @@ const SOCK_DEAD: u64 = 1 << 0;
 const SOCK_DONE: u64 = 1 << 1;
 const SOCK_KEEPOPEN: u64 = 1 << 3;
 
+/// Room for a head. It is written where it is: copies cost more than what they copy.
+pub struct Blank(MaybeUninit<Head>);
+
+impl Blank {
+    #[inline(always)]
+    pub fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+
+    #[inline(always)]
+    pub fn zeroed(&mut self) -> &mut Head {
+        // SAFETY: a head is of words, whose zeroes make one.
+        unsafe {
+            zero(self.0.as_mut_ptr());
+            self.0.assume_init_mut()
+        }
+    }
+}
+
 /// Sends a transition of a full socket.
 #[inline(always)]
 pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
@@ -46,10 +67,12 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
     if unsafe { read::<u16>(sk, setting!(offsets.sock_protocol)) } != IPPROTO_TCP {
         return;
     }
+    let mut blank = Blank::new();
+    let head = blank.zeroed();
     // SAFETY: as above.
-    let Some(mut head) = (unsafe { common(sk) }) else {
+    if !unsafe { common(sk, head) } {
         return;
-    };
+    }
     // SAFETY: as above.
     let net: *const u8 = unsafe { read(sk, setting!(offsets.sock_common_net)) };
     // SAFETY: `skc_net` is a pointer whose type BTF knows.
@@ -61,7 +84,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
     if if listener {
         !wanted_netns(head.netns)
     } else {
-        !wanted(&head)
+        !wanted(head)
     } {
         debug!(
             ctx,
@@ -73,8 +96,14 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
     // Before 6.15 inet_csk_clone_lock() sets the state first, then the peer, and then gives the
     // child its cookie: one that is made now would not last.
     if !(child && head.remote_port == 0) {
-        // SAFETY: the helper takes a struct sock; it exists for tracing programs since 5.12.
-        head.cookie = unsafe { bpf_get_socket_cookie(sk.cast_mut().cast()) };
+        // SAFETY: as above. The helper takes a struct sock; it exists for tracing programs since
+        // 5.12.
+        head.cookie = unsafe {
+            match read(sk, setting!(offsets.sock_common_cookie)) {
+                0 => bpf_get_socket_cookie(sk.cast_mut().cast()),
+                cookie => cookie,
+            }
+        };
     }
     // SAFETY: as above.
     unsafe {
@@ -104,7 +133,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
     let measured = if setting!(metrics) != 0 {
         closed || from == ESTABLISHED
     } else {
-        closed && metrics_tell_why(&head)
+        closed && metrics_tell_why(head)
     };
     if measured || (closed && head.local_port == 0) {
         // SAFETY: the helper checks that the socket is a full one of TCP.
@@ -127,7 +156,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
         ring::send(|to: *mut OwnedSocket| {
             // SAFETY: `to` is a reserved record.
             unsafe {
-                (&raw mut (*to).head).write(head);
+                (&raw mut (*to).head).write(*head);
                 owner(sk, &raw mut (*to).owner, true);
             }
         })
@@ -136,7 +165,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
         ring::send_head(head)
     };
     if child {
-        timer::expect_completion(&head, net as u64, told);
+        timer::expect_completion(head, net as u64, told);
     }
 }
 
@@ -149,30 +178,17 @@ fn metrics_tell_why(head: &Head) -> bool {
 }
 
 /// Reads what full sockets, minisocks and requests have in common (`struct sock_common`): the
-/// addresses. `None` if the family isn't IP.
+/// addresses. Returns false if the family isn't IP.
 ///
 /// # Safety
 /// A sock_common is at `skc`, readable as [`read`] demands.
 #[inline(always)]
-pub unsafe fn common(skc: *const u8) -> Option<Head> {
+pub unsafe fn common(skc: *const u8, head: &mut Head) -> bool {
     // SAFETY: the caller's.
     unsafe {
-        let mut head = Head {
-            time_ns: 0,
-            cookie: 0,
-            local_addr: [0; 16],
-            remote_addr: [0; 16],
-            netns: 0,
-            local_port: read(skc, setting!(offsets.sock_common_num)),
-            remote_port: u16::from_be(read(skc, setting!(offsets.sock_common_dport))),
-            kind: 0,
-            family: 4,
-            from: 0,
-            to: 0,
-            flags: 0,
-            shutdown: 0,
-            errno: 0,
-        };
+        head.local_port = read(skc, setting!(offsets.sock_common_num));
+        head.remote_port = u16::from_be(read(skc, setting!(offsets.sock_common_dport)));
+        head.family = 4;
         let local = head.local_addr.as_mut_ptr();
         let remote = head.remote_addr.as_mut_ptr();
         match read::<u16>(skc, setting!(offsets.sock_common_family)) {
@@ -186,11 +202,11 @@ pub unsafe fn common(skc: *const u8) -> Option<Head> {
                     local.cast::<u64>().write(read(skc, saddr));
                     local.cast::<u64>().add(1).write(read(skc, saddr + 8));
                     remote.cast::<[u64; 2]>().write(peer);
-                    return Some(head);
+                    return true;
                 }
             }
             AF_INET => {}
-            _ => return None,
+            _ => return false,
         }
         local
             .cast::<u32>()
@@ -198,18 +214,18 @@ pub unsafe fn common(skc: *const u8) -> Option<Head> {
         remote
             .cast::<u32>()
             .write(read(skc, setting!(offsets.sock_common_daddr)));
-        Some(head)
+        true
     }
 }
 
 /// Sends a transition together with what the connection did.
 #[inline(always)]
-fn send_measured(sk: *const u8, tcp: *const u8, mut head: Head) {
+fn send_measured(sk: *const u8, tcp: *const u8, head: &mut Head) {
     head.kind = kind::SOCKET_MEASURED;
     ring::send(|to: *mut MeasuredSocket| {
         // SAFETY: `to` is a reserved record, `tcp` a struct tcp_sock.
         unsafe {
-            (&raw mut (*to).head).write(head);
+            (&raw mut (*to).head).write(*head);
             owner(sk, &raw mut (*to).owner, head.flags & flag::OWNED != 0);
             measure(tcp, &raw mut (*to).metrics);
         }
@@ -233,7 +249,7 @@ unsafe fn owner(sk: *const u8, to: *mut Owner, current: bool) {
         } else {
             (&raw mut (*to).cgroup).write(0);
             (&raw mut (*to).pid).write(0);
-            comm.write([0; 2]);
+            zero(comm);
         }
     }
 }

@@ -14,7 +14,7 @@ use aya_ebpf::{
 use tcptrace_ebpf::wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, flag, kind};
 
 use crate::{
-    kernel::{peek, read, setting},
+    kernel::{peek, read, setting, zero},
     minisock::Snapshot,
     reset, ring,
 };
@@ -109,7 +109,7 @@ fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, 
         send_early(ctx, head);
     } else {
         head.kind = kind::MINISOCK;
-        ring::send_head(head);
+        ring::send_head(&head);
     }
 }
 
@@ -147,7 +147,7 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
         send_early(ctx, head);
     } else {
         head.kind = kind::REQUEST;
-        ring::send_head(head);
+        ring::send_head(&head);
     }
 }
 
@@ -173,9 +173,7 @@ fn send_early(ctx: &BtfTracePointContext, head: Head) {
         // SAFETY: `to` is a reserved record, and the stack has room for STACK_DEPTH addresses.
         unsafe {
             (&raw mut (*to).head).write(head);
-            (&raw mut (*to).stack)
-                .cast::<[u64; STACK_DEPTH]>()
-                .write([0; STACK_DEPTH]);
+            zero(&raw mut (*to).stack);
             let stack = (&raw mut (*to).stack).cast();
             bpf_get_stack(ctx.as_ptr(), stack, (STACK_DEPTH * 8) as u32, 0);
         }
