@@ -61,31 +61,23 @@ impl KernelError {
     /// Reads an aya error of loading maps.
     pub(super) fn from_load(error: &aya::EbpfError, buffer_bytes: u32) -> Self {
         if let aya::EbpfError::MapError(aya::maps::MapError::CreateError { name, io_error }) = error
+            && name == "EVENTS"
         {
-            if is_permission(io_error) {
-                return Self::NotPermitted(io_error.to_string());
-            }
-            if name == "EVENTS" {
-                return Self::Buffer {
-                    bytes: buffer_bytes,
-                    why: copy(io_error),
-                };
-            }
+            return Self::refusal(io_error).unwrap_or_else(|| Self::Buffer {
+                bytes: buffer_bytes,
+                why: copy(io_error),
+            });
         }
-        match io_source(error) {
-            Some(io) if is_permission(io) => Self::NotPermitted(io.to_string()),
-            Some(io) if are_too_many(io) => Self::Descriptors,
-            _ => Self::Load(chain(error)),
-        }
+        Self::from_any(error)
     }
 
     /// Reads an aya error of taking hold of the ring buffer.
     pub(super) fn from_buffer(error: &aya::maps::MapError, buffer_bytes: u32) -> Self {
         match io_source(error) {
-            Some(io) => Self::Buffer {
+            Some(io) => Self::refusal(io).unwrap_or_else(|| Self::Buffer {
                 bytes: buffer_bytes,
                 why: copy(io),
-            },
+            }),
             None => Self::Load(chain(error)),
         }
     }
@@ -100,7 +92,9 @@ impl KernelError {
 
     /// Reads any other error of aya.
     pub(super) fn from_any(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self::Load(chain(error))
+        io_source(error)
+            .and_then(Self::refusal)
+            .unwrap_or_else(|| Self::Load(chain(error)))
     }
 
     /// Reads an aya error of loading or attaching a program.
@@ -129,13 +123,22 @@ impl KernelError {
                 why: format!("{io_error}: {last}"),
             };
         }
-        match io_source(error) {
-            Some(io) if is_permission(io) => Self::NotPermitted(io.to_string()),
-            Some(io) if are_too_many(io) => Self::Descriptors,
-            _ => Self::Refused {
+        io_source(error)
+            .and_then(Self::refusal)
+            .unwrap_or_else(|| Self::Refused {
                 program,
                 why: chain(error),
-            },
+            })
+    }
+
+    /// What this process is refused whatever it asks for.
+    fn refusal(error: &io::Error) -> Option<Self> {
+        if is_permission(error) {
+            Some(Self::NotPermitted(error.to_string()))
+        } else if are_too_many(error) {
+            Some(Self::Descriptors)
+        } else {
+            None
         }
     }
 }

@@ -19,7 +19,7 @@ const MEMBERS: usize = 10_000;
 /// # Errors
 /// [`KernelError::NoBtf`] and [`KernelError::NoField`].
 pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
-    let btf = open(btf).map_err(|error| KernelError::NoBtf(error.to_string()))?;
+    let btf = open(btf).map_err(|error| KernelError::from_types(error.as_ref()))?;
     let mut structs = Structs {
         btf,
         ids: HashMap::new(),

@@ -7,6 +7,11 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    sched::{CpuSet, sched_getcpu, sched_setaffinity},
+    unistd::Pid,
+};
+
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
@@ -20,6 +25,7 @@ in_both_families!(
     a_half_open_connection_is_seen_before_its_third_segment,
     a_syn_that_comes_again_is_told_once,
     a_half_open_connection_that_the_peer_resets_ends,
+    a_half_open_connection_that_is_reset_after_a_syn_cookie_ends,
     a_half_open_connection_that_nobody_completes_times_out,
     a_half_open_connection_whose_syn_ack_is_sent_again_times_out_later,
     a_half_open_connection_goes_when_its_listener_is_closed,
@@ -136,6 +142,40 @@ fn a_half_open_connection_that_the_peer_resets_ends(family: Family) {
         "LISTEN -syn_received-> SYN_RECV -reset_by_peer-> CLOSED",
     );
     assert_eq!(path[1].closer.as_deref(), Some("remote"));
+    trace.stop();
+}
+
+/// The kernel half expects the request of every child to go next on that CPU. A SYN cookie leaves
+/// none.
+fn a_half_open_connection_that_is_reset_after_a_syn_cookie_ends(family: Family) {
+    let mut one = CpuSet::new();
+    one.set(sched_getcpu().unwrap()).unwrap();
+    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (_listener, port) = listen(&wire);
+
+    net.set("tcp_syncookies", 2);
+    let mut completed = wire.syn(port);
+    completed.send(ACK);
+    trace.expect(
+        completed.end(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED",
+    );
+    net.set("tcp_syncookies", 0);
+    let mut half_open = wire.syn(port);
+    half_open.send(RST);
+    trace.expect(
+        half_open.end(),
+        "LISTEN -syn_received-> SYN_RECV -reset_by_peer-> CLOSED",
+    );
+    completed.send(RST | ACK);
+    trace.expect(
+        completed.end(),
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -reset_by_peer-> CLOSED",
+    );
     trace.stop();
 }
 
