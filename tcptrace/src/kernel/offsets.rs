@@ -1,6 +1,11 @@
 //! Where the fields of kernel structs are, from BTF of the running kernel.
 
-use std::{collections::HashMap, fs::File, io::Write as _, os::fd::AsRawFd as _};
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Write as _},
+    os::fd::AsRawFd as _,
+};
 
 use btf_rs::{Backend, Btf, Type};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -111,7 +116,8 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
 /// Opens types without parsing them all: that takes a third of a second and 30 MiB, for a dozen
 /// structs. btf-rs does so only of a file that it can map, which the kernel's is since 6.16.
 fn open(btf: &[u8]) -> anyhow::Result<Btf> {
-    let mut file = File::from(memfd_create(c"btf", MFdFlags::MFD_CLOEXEC)?);
+    let memory = memfd_create(c"btf", MFdFlags::MFD_CLOEXEC).map_err(io::Error::from)?;
+    let mut file = File::from(memory);
     file.write_all(btf)?;
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     Ok(Btf::from_file_with_backend(path, Backend::Mmap)?)
