@@ -27,7 +27,7 @@ mod terminal;
 mod text;
 #[path = "../live/told.rs"]
 mod told;
-#[path = "../live/trace.rs"]
+#[path = "../live/trace/mod.rs"]
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod trace;
 

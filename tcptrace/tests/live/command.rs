@@ -15,7 +15,7 @@ use crate::{
     namespace::Namespace,
     patience::patient,
     sockets::end,
-    trace::{Seen, Trace},
+    trace::{Trace, tracing::Seen},
 };
 
 in_both_families!(

@@ -8,7 +8,7 @@ use crate::{
     Family,
     namespace::Namespace,
     sockets::reset,
-    trace::{Seen, Trace},
+    trace::{Trace, tracing::Seen},
 };
 
 /// More connections than a small ring buffer holds, while nobody reads it.

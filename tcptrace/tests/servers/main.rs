@@ -24,6 +24,6 @@ mod schema;
 mod server;
 #[path = "../live/told.rs"]
 mod told;
-#[path = "../live/trace.rs"]
+#[path = "../live/trace/mod.rs"]
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod trace;

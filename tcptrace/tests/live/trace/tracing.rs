@@ -1,0 +1,286 @@
+//! tcptrace, running, and what it says.
+
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::{BufRead as _, BufReader},
+    process::{Child, ExitStatus},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{End, START_LIMIT, Transition, drain, leave, wait};
+use crate::{
+    patience::patient,
+    schema,
+    told::{Line, label, normal, render},
+};
+
+/// How long a transition is waited for. What is waited for comes within milliseconds; the rest is
+/// for a machine that has other things to do.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// tcptrace, running.
+pub struct Tracing {
+    child: Child,
+    lines: Receiver<Result<Line, String>>,
+    stderr: Option<JoinHandle<String>>,
+    transitions: Vec<Transition>,
+    lost: Vec<u64>,
+    end: Option<Ended>,
+    /// Paths that must still be exactly so when it ends.
+    expected: Vec<(End, String)>,
+}
+
+/// What the last line says.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    pub transitions: u64,
+    pub lost: u64,
+    pub duration: Duration,
+}
+
+/// All that was seen, once tcptrace has ended.
+#[derive(Debug)]
+pub struct Seen {
+    pub transitions: Vec<Transition>,
+    /// The events of each `lost` line.
+    pub lost: Vec<u64>,
+    pub end: Ended,
+    pub status: ExitStatus,
+}
+
+impl Tracing {
+    /// Reads its output; returns at its `start` line.
+    pub(super) fn of(mut child: Child, outside: &File) -> Self {
+        let (send, lines) = channel();
+        let stdout = child.stdout.take().unwrap();
+        let elsewhere = outside.try_clone().expect("another descriptor");
+        thread::spawn(move || {
+            leave(&elsewhere);
+            for line in BufReader::new(stdout).lines() {
+                let Ok(line) = line else { break };
+                let parsed = schema::read(&line).and_then(|value| {
+                    serde_json::from_value(value).map_err(|error| format!("{error}: {line}"))
+                });
+                if send.send(parsed).is_err() {
+                    break;
+                }
+            }
+        });
+        let stderr = drain(child.stderr.take().unwrap(), outside);
+        let mut tracing = Self {
+            child,
+            lines,
+            stderr: Some(stderr),
+            transitions: Vec::new(),
+            lost: Vec::new(),
+            end: None,
+            expected: Vec::new(),
+        };
+        match tracing.receive(Instant::now() + patient(START_LIMIT)) {
+            Some(Line::Start {}) => tracing,
+            other => tracing.fail(&format!("the first line was to be `start`, not {other:?}")),
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("a signal to tcptrace");
+    }
+
+    /// Waits until the path of an end is as expected; it must be exactly so at the end of the run,
+    /// too. Returns its transitions. A path is written
+    /// `CLOSED -connect-> SYN_SENT -refused-> CLOSED`, with `-reason:detail->` where there is a
+    /// detail, and `CLOSED | LISTEN` where the next line does not begin where the one before ended.
+    pub fn expect(&mut self, end: End, path: &str) -> Vec<Transition> {
+        self.expect_within(LIMIT, end, path)
+    }
+
+    /// The same with a limit of its own.
+    pub fn expect_within(&mut self, limit: Duration, end: End, path: &str) -> Vec<Transition> {
+        let path = normal(path);
+        let count = path.matches("->").count();
+        let deadline = Instant::now() + patient(limit);
+        while self.path(end).len() < count {
+            if self.next(deadline).is_none() {
+                self.fail(&format!(
+                    "{end:?} was expected to go\n  {path}\nwithin {limit:?}, and went\n  {}",
+                    render(&self.path(end))
+                ));
+            }
+        }
+        let transitions: Vec<_> = self.path(end).into_iter().cloned().collect();
+        self.expected.push((end, path));
+        self.check(end);
+        transitions
+    }
+
+    /// Waits for a transition of any end.
+    pub fn until(&mut self, wanted: impl Fn(&Transition) -> bool) -> Transition {
+        let deadline = Instant::now() + patient(LIMIT);
+        let mut looked = 0;
+        loop {
+            if let Some(index) = self.transitions[looked..].iter().position(&wanted) {
+                return self.transitions[looked + index].clone();
+            }
+            looked = self.transitions.len();
+            if self.next(deadline).is_none() {
+                self.fail("what was waited for did not come");
+            }
+        }
+    }
+
+    /// Reads on for some time.
+    pub fn wait(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline && self.next(deadline).is_some() {}
+    }
+
+    /// Ends it as service managers do; nothing may be lost, and every path must still be exactly
+    /// as expected.
+    pub fn stop(self) -> Seen {
+        self.stop_by(Signal::SIGTERM)
+    }
+
+    /// The same with another signal.
+    pub fn stop_by(self, signal: Signal) -> Seen {
+        self.signal(signal);
+        let seen = self.ended();
+        assert!(seen.status.success(), "{}", seen.status);
+        assert_eq!(seen.end.lost, 0, "events were lost");
+        assert!(seen.lost.is_empty(), "events were lost: {:?}", seen.lost);
+        seen
+    }
+
+    /// Waits until it ends by itself, or by what was done to it before.
+    pub fn ended(mut self) -> Seen {
+        let deadline = Instant::now() + patient(START_LIMIT);
+        while self.next(deadline).is_some() {}
+        let Some(end) = self.end else {
+            self.fail("there was no `end` line")
+        };
+        let Some(status) = wait(&mut self.child, deadline) else {
+            self.fail("it does not end")
+        };
+        for (each, _) in self.expected.clone() {
+            self.check(each);
+        }
+        assert_eq!(
+            end.transitions,
+            self.transitions.len() as u64,
+            "transitions in the last line"
+        );
+        Seen {
+            transitions: std::mem::take(&mut self.transitions),
+            lost: std::mem::take(&mut self.lost),
+            end,
+            status,
+        }
+    }
+
+    /// All expectations of an end were of the whole path up to then: the last one holds.
+    fn check(&mut self, end: End) {
+        let Some((_, path)) = self.expected.iter().rev().find(|(each, _)| *each == end) else {
+            return;
+        };
+        let went = render(&self.path(end));
+        if went != *path {
+            let text = format!("{end:?} was expected to go\n  {path}\nand went\n  {went}");
+            self.fail(&text);
+        }
+    }
+
+    fn path(&self, end: End) -> Vec<&Transition> {
+        self.transitions
+            .iter()
+            .filter(|each| each.end() == end)
+            .collect()
+    }
+
+    /// Takes one more line. `None` at the deadline, and at the end of the output.
+    fn next(&mut self, deadline: Instant) -> Option<()> {
+        match self.receive(deadline)? {
+            Line::Start {} => self.fail("a second `start` line"),
+            _ if self.end.is_some() => self.fail("a line behind `end`"),
+            Line::Transition(transition) => self.transitions.push(*transition),
+            Line::Lost { events } => self.lost.push(events),
+            Line::End {
+                transitions,
+                lost,
+                duration_ns,
+            } => {
+                let duration = Duration::from_nanos(duration_ns);
+                self.end = Some(Ended {
+                    transitions,
+                    lost,
+                    duration,
+                });
+            }
+        }
+        Some(())
+    }
+
+    fn receive(&mut self, deadline: Instant) -> Option<Line> {
+        match self
+            .lines
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            Ok(Ok(line)) => Some(line),
+            Ok(Err(wrong)) => self.fail(&format!("no line of the interface: {wrong}")),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Fails the test with all that is known.
+    fn fail(&mut self, why: &str) -> ! {
+        // Its output so far is not all read when a path is wrong.
+        while let Ok(Ok(line)) = self.lines.recv_timeout(Duration::from_millis(100)) {
+            if let Line::Transition(transition) = line {
+                self.transitions.push(*transition);
+            }
+        }
+        let _ = self.child.kill();
+        let mut text = format!("{why}\nAll that tcptrace showed:\n");
+        for it in &self.transitions {
+            let End { local, remote } = it.end();
+            let _ = writeln!(
+                text,
+                "  {} {local:5} {remote:5}  {} -{}-> {}  held {:?} cookie {:?} opener {:?} \
+                 closer {:?} pid {:?} comm {:?}",
+                it.mono_ns,
+                it.from,
+                label(it),
+                it.to,
+                it.held(),
+                it.cookie,
+                it.opener,
+                it.closer,
+                it.pid,
+                it.comm
+            );
+        }
+        if let Some(stderr) = self.stderr.take().and_then(|stderr| stderr.join().ok()) {
+            let _ = write!(text, "stderr:\n{stderr}");
+        }
+        panic!("{text}");
+    }
+}
+
+impl Drop for Tracing {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
