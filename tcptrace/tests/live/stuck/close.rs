@@ -208,8 +208,9 @@ fn a_peer_whose_window_is_closed(family: Family) {
         assert_eq!(line.unsent_bytes, Some(990));
         assert_eq!(line.timer.as_deref(), Some("probe"));
         assert_eq!(line.setting(), (Some("tcp_orphan_retries"), Some(0)));
+        // As long as a probe is not answered, fewer follow.
         assert!(
-            (Duration::from_secs(240)..Duration::from_secs(400)).contains(&line.left()),
+            (Duration::from_secs(50)..Duration::from_secs(400)).contains(&line.left()),
             "{line:#?}"
         );
     }
