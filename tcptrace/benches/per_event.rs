@@ -74,7 +74,7 @@ fn json(criterion: &mut Criterion) {
         bencher.iter(|| {
             for transition in &transitions {
                 // Nothing is refused by a sink.
-                let _ = view.transition(black_box(transition), &mut around);
+                let _ = view.show(black_box(transition), &mut around);
             }
         });
     });
@@ -101,7 +101,7 @@ fn all_of_it(criterion: &mut Criterion) {
                         continue;
                     };
                     tracker.apply(&event, &mut |transition| {
-                        let _ = view.transition(transition, &mut around);
+                        let _ = view.show(transition, &mut around);
                     });
                 }
             },

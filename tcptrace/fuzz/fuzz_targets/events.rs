@@ -222,7 +222,7 @@ fuzz_target!(|run: Run| {
     };
     let mut figures = Figures::new(Some(By::Port));
     for it in &told {
-        json.transition(it, &mut around)
+        json.show(it, &mut around)
             .expect("a vector takes all");
         figures.take(it);
     }

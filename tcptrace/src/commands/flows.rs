@@ -21,8 +21,8 @@ use crate::{
     snapshot::{KeepaliveSettings, Namespaces},
     track::{Tracker, Transition},
     view::{
-        Colour, End, FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, Palette, ShownFlow, Start,
-        Stdout, Surroundings, say, terminal,
+        Colour, End, FlowCsv, FlowJson, FlowTable, Keepalive, Palette, ShownFlow, Start, Stdout,
+        Surroundings, View, say, terminal,
     },
 };
 
@@ -86,7 +86,7 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn view(options: &FlowsOptions) -> Box<dyn FlowView> {
+fn view(options: &FlowsOptions) -> Box<dyn for<'a> View<ShownFlow<'a>>> {
     let out = BufWriter::with_capacity(1 << 16, Stdout::lock());
     match options.output {
         Output::Json => Box::new(FlowJson::new(out)),
@@ -100,7 +100,7 @@ fn view(options: &FlowsOptions) -> Box<dyn FlowView> {
 }
 
 struct Flows {
-    view: Box<dyn FlowView>,
+    view: Box<dyn for<'a> View<ShownFlow<'a>>>,
     filter: Filter,
     assembler: Assembler,
     idle_table: IdleTable,
@@ -138,7 +138,7 @@ impl Flows {
             idle_candidates: &candidates,
             keepalive,
         };
-        self.view.flow(&flow, around)?;
+        self.view.show(&flow, around)?;
         Ok(self.lines.one_more())
     }
 }

@@ -21,8 +21,8 @@ use crate::{
     stats::{By, Census, Figures, Period, PortRange, Span},
     track::{State, Tracker, Transition},
     view::{
-        Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, StatsView, Stdout, Surroundings,
-        say, terminal,
+        Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, Stdout, Surroundings, View, say,
+        terminal,
     },
 };
 
@@ -79,7 +79,7 @@ pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn view(options: &StatsOptions) -> Box<dyn StatsView> {
+fn view(options: &StatsOptions) -> Box<dyn for<'a> View<Period<'a>>> {
     let out = BufWriter::with_capacity(1 << 16, Stdout::lock());
     match options.output {
         Output::Json => Box::new(StatsJson::new(out)),
@@ -94,7 +94,7 @@ fn view(options: &StatsOptions) -> Box<dyn StatsView> {
 }
 
 struct Stats {
-    view: Box<dyn StatsView>,
+    view: Box<dyn for<'a> View<Period<'a>>>,
     filter: Filter,
     /// All that is not in the present interval.
     run: Figures,
@@ -161,7 +161,7 @@ impl Stats {
         };
         let figures = std::mem::replace(&mut interval.figures, Figures::new(by));
         self.lines.stop_waiting();
-        self.view.report(
+        self.view.show(
             &Period {
                 span: Span::Interval,
                 from_ns: interval.began_ns,
@@ -252,7 +252,7 @@ impl Consumer for Stats {
         if let Some(interval) = self.interval.take() {
             self.run.absorb(interval.figures);
         }
-        self.view.report(
+        self.view.show(
             &Period {
                 span: Span::Run,
                 from_ns: self.began_ns,

@@ -67,7 +67,7 @@ pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn view(options: &WatchOptions) -> Box<dyn View> {
+fn view(options: &WatchOptions) -> Box<dyn View<Transition>> {
     let out = BufWriter::with_capacity(1 << 16, Stdout::lock());
     match options.output {
         Output::Json => Box::new(Json::new(out)),
@@ -86,7 +86,7 @@ fn view(options: &WatchOptions) -> Box<dyn View> {
 }
 
 struct Watch {
-    view: Box<dyn View>,
+    view: Box<dyn View<Transition>>,
     lines: Lines,
 }
 
@@ -104,7 +104,7 @@ impl Consumer for Watch {
         around: &mut Surroundings<'_>,
     ) -> io::Result<ControlFlow<()>> {
         self.lines.stop_waiting();
-        self.view.transition(it, around)?;
+        self.view.show(it, around)?;
         Ok(self.lines.one_more())
     }
 

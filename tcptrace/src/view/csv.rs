@@ -49,13 +49,13 @@ impl<W: Write> Csv<W> {
     }
 }
 
-impl<W: Write> View for Csv<W> {
+impl<W: Write> View<Transition> for Csv<W> {
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         self.out.write_record(HEADER)?;
         self.flush()
     }
 
-    fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
         self.out
             .serialize(Row::new(it, around, &mut self.time))
             .map_err(io_error)

@@ -58,14 +58,14 @@ impl<W: Write> Json<W> {
     }
 }
 
-impl<W: Write> View for Json<W> {
+impl<W: Write> View<Transition> for Json<W> {
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         let time = self.time.write(clock.wall(start.mono_ns));
         self.lines.write("start", &StartRow { start, time })?;
         self.flush()
     }
 
-    fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
         let time = self.time.write(around.clock.wall(it.time_ns));
         let port = |end: &Endpoint| end.port.map(NonZeroU16::get);
         let (local, remote) = (&it.tuple.local, &it.tuple.remote);

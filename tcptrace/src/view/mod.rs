@@ -30,21 +30,18 @@ use serde::Serialize;
 pub use self::{
     colour::{Colour, Palette},
     csv::Csv,
-    flows::{FlowCsv, FlowJson, FlowTable, FlowView, Keepalive, ShownFlow},
+    flows::{FlowCsv, FlowJson, FlowTable, Keepalive, ShownFlow},
     json::Json,
     message::say,
     sockets::{Counts, ShownSockets, SocketLayout, sockets_csv, sockets_json, sockets_table},
-    stats::{StatsCsv, StatsJson, StatsTable, StatsView},
+    stats::{StatsCsv, StatsJson, StatsTable},
     stdout::Stdout,
-    stuck::{ShownStuck, StuckCsv, StuckJson, StuckTable, StuckView},
+    stuck::{ShownStuck, StuckCsv, StuckJson, StuckTable},
     table::{Layout, Table},
     time::TimeFormat,
 };
 pub(crate) use self::{line::cut, words::why};
-use crate::{
-    kernel::{Cgroups, Clock, Degraded},
-    track::Transition,
-};
+use crate::kernel::{Cgroups, Clock, Degraded};
 
 /// What helps to write an event: the outside world, as of now.
 pub struct Surroundings<'a> {
@@ -82,19 +79,19 @@ pub struct End {
     pub duration: Duration,
 }
 
-/// A way to write transitions to standard output.
-pub trait View {
+/// A way to write to standard output what a live command shows: transitions, flows, …
+pub trait View<T> {
     /// Tracing has begun.
     ///
     /// # Errors
     /// Whatever writing fails with; the same below.
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()>;
 
-    /// One transition.
+    /// One of them.
     ///
     /// # Errors
     /// See [`start`](Self::start).
-    fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()>;
+    fn show(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()>;
 
     /// So many events were lost just now. Diagnostics of tables and CSV are not for standard
     /// output.

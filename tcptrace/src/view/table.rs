@@ -195,12 +195,12 @@ impl<W: Write> Table<W> {
     }
 }
 
-impl<W: Write> View for Table<W> {
+impl<W: Write> View<Transition> for Table<W> {
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         Ok(())
     }
 
-    fn transition(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
         if std::mem::take(&mut self.stale) {
             self.lay_out();
         }
@@ -328,7 +328,7 @@ mod tests {
             clock: &clock,
             cgroups: &mut Cgroups::default(),
         };
-        table.transition(it, &mut around).unwrap();
+        table.show(it, &mut around).unwrap();
         drop(table);
         String::from_utf8(out)
             .unwrap()

@@ -7,9 +7,8 @@ use tcptrace::{
     explain::{Book, Look, page},
     stats::{By, Period, Span},
     view::{
-        Colour, Counts, FlowTable, FlowView as _, Layout, Palette, ShownFlow, ShownSockets,
-        SocketLayout, StatsTable, StatsView as _, StuckTable, StuckView as _, Surroundings, Table,
-        View as _, sockets_table,
+        Colour, Counts, FlowTable, Layout, Palette, ShownFlow, ShownSockets, SocketLayout,
+        StatsTable, StuckTable, Surroundings, Table, View as _, sockets_table,
     },
 };
 
@@ -75,7 +74,7 @@ fn watch() {
             cgroups: &mut data::cgroups(),
         };
         for it in data::transitions() {
-            table.transition(&it, &mut around).unwrap();
+            table.show(&it, &mut around).unwrap();
         }
         drop(table);
         text(out)
@@ -99,7 +98,7 @@ fn flows() {
                 idle_candidates: &candidates,
                 keepalive: None,
             };
-            table.flow(&shown, &mut around).unwrap();
+            table.show(&shown, &mut around).unwrap();
         }
         drop(table);
         text(out)
@@ -115,7 +114,7 @@ fn stats() {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
         };
-        table.report(told, &mut around).unwrap();
+        table.show(told, &mut around).unwrap();
         drop(table);
         text(out)
     };
@@ -146,7 +145,7 @@ fn stuck() {
             cgroups: &mut data::cgroups(),
         };
         for it in data::stuck() {
-            table.stuck(&it, &mut around).unwrap();
+            table.show(&it, &mut around).unwrap();
         }
         drop(table);
         text(out)

@@ -8,9 +8,8 @@ use tcptrace::{
     kernel::Degraded,
     stats::{By, Span},
     view::{
-        Counts, End, FlowJson, FlowView as _, Json, Keepalive, ShownFlow, ShownSockets, Start,
-        StatsJson, StatsView as _, StuckJson, StuckView as _, Surroundings, View as _,
-        sockets_json,
+        Counts, End, FlowJson, Json, Keepalive, ShownFlow, ShownSockets, Start, StatsJson,
+        StuckJson, Surroundings, View as _, sockets_json,
     },
 };
 
@@ -55,7 +54,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
         cgroups: &mut data::cgroups(),
     };
     for it in [data::known_transition(), data::unknown_transition()] {
-        view.transition(&it, &mut around).unwrap();
+        view.show(&it, &mut around).unwrap();
     }
     view.lost(7).unwrap();
     view.end(&End {
@@ -113,7 +112,7 @@ fn flows_are_as_the_schema_says_known_or_not() {
             idle_candidates: &candidates,
             keepalive,
         };
-        view.flow(&shown, &mut around).unwrap();
+        view.show(&shown, &mut around).unwrap();
     }
     drop(view);
 
@@ -138,11 +137,11 @@ fn figures_are_as_the_schema_says_known_or_not() {
         .chain(By::value_variants().iter().map(|by| Some(*by)))
     {
         let told = data::stats(by);
-        view.report(&told.period(Span::Interval), &mut around)
+        view.show(&told.period(Span::Interval), &mut around)
             .unwrap();
     }
     let mut lossy = data::stats(None);
-    view.report(&lossy.after_a_loss(), &mut around).unwrap();
+    view.show(&lossy.after_a_loss(), &mut around).unwrap();
     drop(view);
 
     let lines = read(out);
@@ -199,7 +198,7 @@ fn stuck_connections_are_as_the_schema_says_known_or_not() {
         cgroups: &mut data::cgroups(),
     };
     for it in data::stuck() {
-        view.stuck(&it, &mut around).unwrap();
+        view.show(&it, &mut around).unwrap();
     }
     drop(view);
 

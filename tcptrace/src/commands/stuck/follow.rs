@@ -16,7 +16,7 @@ use crate::{
     kernel::Clock,
     stuck::{Suspect, Thresholds, Watchlist, evidence},
     track::{Connection, Tracker, Transition},
-    view::{Start, StuckView, Surroundings},
+    view::{ShownStuck, Start, Surroundings, View},
 };
 
 /// How often all connections are gone through, at the most and at the least; and what part of the
@@ -27,7 +27,7 @@ const SHARE: u32 = 20;
 
 /// Tells of each connection once it has been in a state for too long.
 pub(super) struct Follow {
-    view: Box<dyn StuckView>,
+    view: Box<dyn View<ShownStuck>>,
     lines: Lines,
     looks: Looks,
     watchlist: Watchlist,
@@ -37,7 +37,7 @@ pub(super) struct Follow {
 
 impl Follow {
     pub fn new(
-        view: Box<dyn StuckView>,
+        view: Box<dyn View<ShownStuck>>,
         lines: Lines,
         looks: Looks,
         thresholds: Thresholds,
@@ -56,7 +56,7 @@ impl Follow {
         }
     }
 
-    pub fn into_output(self) -> (Box<dyn StuckView>, Lines) {
+    pub fn into_output(self) -> (Box<dyn View<ShownStuck>>, Lines) {
         (self.view, self.lines)
     }
 
@@ -145,7 +145,7 @@ impl Consumer for Follow {
         };
         for it in &self.looks.diagnose(found, now, around.cgroups) {
             self.lines.stop_waiting();
-            self.view.stuck(it, around)?;
+            self.view.show(it, around)?;
             if self.lines.one_more().is_break() {
                 return Ok(ControlFlow::Break(()));
             }

@@ -17,7 +17,9 @@ use super::{
 use crate::{
     kernel::Metrics,
     stuck::Thresholds,
-    view::{Colour, Palette, Stdout, StuckCsv, StuckJson, StuckTable, StuckView, say, terminal},
+    view::{
+        Colour, Palette, ShownStuck, Stdout, StuckCsv, StuckJson, StuckTable, View, say, terminal,
+    },
 };
 
 /// What `stuck` is told.
@@ -68,7 +70,7 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn view(options: &StuckOptions) -> Box<dyn StuckView> {
+fn view(options: &StuckOptions) -> Box<dyn View<ShownStuck>> {
     let out = BufWriter::with_capacity(1 << 16, Stdout::lock());
     match options.output {
         Output::Json => Box::new(StuckJson::new(out)),

@@ -14,7 +14,7 @@ use crate::{
     privileges,
     snapshot::{self, Namespace, Namespaces, Unable},
     stuck::{Held, Suspect, Thresholds, evidence},
-    view::{End, ShownStuck, Start, StuckView, Surroundings, say},
+    view::{End, ShownStuck, Start, Surroundings, View, say},
 };
 
 /// Shows those that have been in their state for too long, as far as the kernel tells, and those
@@ -22,7 +22,7 @@ use crate::{
 pub(super) fn look(
     mut looks: Looks,
     thresholds: &Thresholds,
-    view: &mut dyn StuckView,
+    view: &mut dyn View<ShownStuck>,
     lines: &mut Lines,
     for_people: bool,
 ) -> Result<Outcome> {
@@ -100,7 +100,7 @@ pub(super) fn look(
                 clock: &clock,
                 cgroups: &mut cgroups,
             };
-            view.stuck(it, around)?;
+            view.show(it, around)?;
             let _ = lines.one_more();
         }
     }

@@ -8,10 +8,10 @@ use std::{
     io::{self, Write},
 };
 
-use super::{FlowView, ShownFlow, row::FlowRow};
+use super::{ShownFlow, row::FlowRow};
 use crate::{
     kernel::Clock,
-    view::{Start, Surroundings, TimeFormat, csv::io_error},
+    view::{Start, Surroundings, TimeFormat, View, csv::io_error},
 };
 
 /// Writes CSV. What is unknown is an empty field.
@@ -33,13 +33,13 @@ impl<W: Write> FlowCsv<W> {
     }
 }
 
-impl<W: Write> FlowView for FlowCsv<W> {
+impl<W: Write> View<ShownFlow<'_>> for FlowCsv<W> {
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         self.out.write_record(HEADER)?;
         self.flush()
     }
 
-    fn flow(&mut self, flow: &ShownFlow<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, flow: &ShownFlow<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
         let row = FlowRow::new(flow, around.clock, around.cgroups, &mut self.time);
         self.out.write_record(fields(&row)).map_err(io_error)
     }

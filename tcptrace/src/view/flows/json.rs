@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::{FlowView, ShownFlow, row::FlowRow};
+use super::{ShownFlow, row::FlowRow};
 use crate::{
     kernel::Clock,
-    view::{End, Json, Start, Surroundings, TimeFormat, View as _},
+    view::{End, Json, Start, Surroundings, TimeFormat, View},
 };
 
 /// Writes JSON lines.
@@ -25,12 +25,12 @@ impl<W: Write> FlowJson<W> {
     }
 }
 
-impl<W: Write> FlowView for FlowJson<W> {
+impl<W: Write> View<ShownFlow<'_>> for FlowJson<W> {
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         self.json.start(start, clock)
     }
 
-    fn flow(&mut self, flow: &ShownFlow<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, flow: &ShownFlow<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
         let row = FlowRow::new(flow, around.clock, around.cgroups, &mut self.time);
         self.json.line("flow", &row)
     }

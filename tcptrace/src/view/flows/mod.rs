@@ -1,4 +1,4 @@
-//! Writes flows: one file for each format, all behind [`FlowView`].
+//! Writes flows: one file for each format, all behind [`View`](super::View).
 
 mod csv;
 mod json;
@@ -6,14 +6,8 @@ mod layout;
 mod row;
 mod table;
 
-use std::io;
-
 pub use self::{csv::FlowCsv, json::FlowJson, table::FlowTable};
-use super::{End, Start, Surroundings};
-use crate::{
-    flows::{Candidate, FlowRecord},
-    kernel::Clock,
-};
+use crate::flows::{Candidate, FlowRecord};
 
 /// Keepalive as it is set for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -37,41 +31,4 @@ pub struct ShownFlow<'a> {
     pub idle_candidates: &'a [&'a Candidate],
     /// `None`: off, or unknown.
     pub keepalive: Option<Keepalive>,
-}
-
-/// A way to write flows to standard output.
-pub trait FlowView {
-    /// Tracing has begun.
-    ///
-    /// # Errors
-    /// Whatever writing fails with; the same below.
-    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()>;
-    /// One flow.
-    ///
-    /// # Errors
-    /// See [`start`](Self::start).
-    fn flow(&mut self, flow: &ShownFlow<'_>, around: &mut Surroundings<'_>) -> io::Result<()>;
-    /// So many events were lost just now.
-    ///
-    /// # Errors
-    /// See [`start`](Self::start).
-    fn lost(&mut self, _events: u64) -> io::Result<()> {
-        Ok(())
-    }
-    /// Whether a loss was written where the reader of the output sees it.
-    fn tells_losses(&self) -> bool {
-        false
-    }
-    /// Tracing is over.
-    ///
-    /// # Errors
-    /// See [`start`](Self::start).
-    fn end(&mut self, _end: &End) -> io::Result<()> {
-        Ok(())
-    }
-    /// Hands over what is buffered.
-    ///
-    /// # Errors
-    /// See [`start`](Self::start).
-    fn flush(&mut self) -> io::Result<()>;
 }

@@ -8,7 +8,7 @@ use std::{
 use anstyle::Style;
 
 use super::{
-    FlowView, ShownFlow,
+    ShownFlow,
     layout::{BYTES, DURATION, END, LENGTH, Layout},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     kernel::Clock,
     track::{Closer, Length, Reason, State},
     view::{
-        Palette, Start, Surroundings,
+        Palette, Start, Surroundings, View,
         address::{Address, IPV6},
         duration::Human,
         known::Known,
@@ -119,12 +119,12 @@ impl<W: Write> FlowTable<W> {
     }
 }
 
-impl<W: Write> FlowView for FlowTable<W> {
+impl<W: Write> View<ShownFlow<'_>> for FlowTable<W> {
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         Ok(())
     }
 
-    fn flow(&mut self, flow: &ShownFlow<'_>, _: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, flow: &ShownFlow<'_>, _: &mut Surroundings<'_>) -> io::Result<()> {
         if std::mem::take(&mut self.stale) {
             let layout = Layout::new((self.columns)());
             if layout != self.layout {

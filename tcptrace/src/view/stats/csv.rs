@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{StatsView, report::GroupValue};
+use super::report::GroupValue;
 use crate::{
     kernel::Clock,
     stats::{Period, Span, StateFigures},
     track::State,
-    view::{Start, Surroundings, TimeFormat, csv::io_error},
+    view::{Start, Surroundings, TimeFormat, View, csv::io_error},
 };
 
 /// Writes CSV. What is unknown is an empty field.
@@ -91,13 +91,13 @@ impl<W: Write> StatsCsv<W> {
     }
 }
 
-impl<W: Write> StatsView for StatsCsv<W> {
+impl<W: Write> View<Period<'_>> for StatsCsv<W> {
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         self.out.write_record(HEADER)?;
         self.flush()
     }
 
-    fn report(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
         for (state, figures) in period.figures.states.iter() {
             let now = period.now.map(|now| now.now(state));
             self.line(period, around, None, (state, figures), now)?;

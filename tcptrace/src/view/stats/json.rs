@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::{StatsView, report::Report};
+use super::report::Report;
 use crate::{
     kernel::Clock,
     stats::Period,
-    view::{End, Json, Start, Surroundings, TimeFormat, View as _},
+    view::{End, Json, Start, Surroundings, TimeFormat, View},
 };
 
 /// Writes JSON lines.
@@ -26,12 +26,12 @@ impl<W: Write> StatsJson<W> {
     }
 }
 
-impl<W: Write> StatsView for StatsJson<W> {
+impl<W: Write> View<Period<'_>> for StatsJson<W> {
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         self.json.start(start, clock)
     }
 
-    fn report(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
         let report = Report::new(period, around, &mut self.time);
         self.json.line("stats", &report)
     }

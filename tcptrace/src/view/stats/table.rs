@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use super::{
-    StatsView,
     report::{GroupValue, overflowed},
     sections::Sections,
     states::{self, Look},
@@ -12,7 +11,8 @@ use crate::{
     kernel::Clock,
     stats::{Period, Span},
     view::{
-        Palette, Start, Surroundings, TimeFormat, duration::Human, line::Line, process::Program,
+        Palette, Start, Surroundings, TimeFormat, View, duration::Human, line::Line,
+        process::Program,
     },
 };
 
@@ -152,12 +152,12 @@ impl<W: Write> StatsTable<W> {
     }
 }
 
-impl<W: Write> StatsView for StatsTable<W> {
+impl<W: Write> View<Period<'_>> for StatsTable<W> {
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         Ok(())
     }
 
-    fn report(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
         let look = Look {
             palette: self.palette,
             ascii: self.ascii,

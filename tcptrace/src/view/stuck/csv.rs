@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use super::{
-    ShownStuck, StuckView,
+    ShownStuck,
     row::{HEADER, StuckRow},
 };
 use crate::{
     kernel::Clock,
-    view::{Start, Surroundings, TimeFormat, csv::io_error},
+    view::{Start, Surroundings, TimeFormat, View, csv::io_error},
 };
 
 /// Writes CSV. What is unknown is an empty field.
@@ -30,13 +30,13 @@ impl<W: Write> StuckCsv<W> {
     }
 }
 
-impl<W: Write> StuckView for StuckCsv<W> {
+impl<W: Write> View<ShownStuck> for StuckCsv<W> {
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         self.out.write_record(HEADER)?;
         self.flush()
     }
 
-    fn stuck(&mut self, it: &ShownStuck, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &ShownStuck, around: &mut Surroundings<'_>) -> io::Result<()> {
         self.out
             .serialize(StuckRow::new(it, around, &mut self.time))
             .map_err(io_error)

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::{ShownStuck, StuckView, row::StuckRow};
+use super::{ShownStuck, row::StuckRow};
 use crate::{
     kernel::Clock,
-    view::{End, Json, Start, Surroundings, TimeFormat, View as _},
+    view::{End, Json, Start, Surroundings, TimeFormat, View},
 };
 
 /// Writes JSON lines.
@@ -25,12 +25,12 @@ impl<W: Write> StuckJson<W> {
     }
 }
 
-impl<W: Write> StuckView for StuckJson<W> {
+impl<W: Write> View<ShownStuck> for StuckJson<W> {
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         self.json.start(start, clock)
     }
 
-    fn stuck(&mut self, it: &ShownStuck, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &ShownStuck, around: &mut Surroundings<'_>) -> io::Result<()> {
         let row = StuckRow::new(it, around, &mut self.time);
         self.json.line("stuck", &row)
     }

@@ -8,12 +8,12 @@ use std::{
 
 use anstyle::Style;
 
-use super::{ShownStuck, StuckView};
+use super::ShownStuck;
 use crate::{
     kernel::Clock,
     stuck::{Diagnosis, Held, Limit, Verdict},
     view::{
-        Palette, Start, Surroundings,
+        Palette, Start, Surroundings, View,
         address::{Address, IPV4, IPV6},
         duration::Human,
         line::Line,
@@ -184,12 +184,12 @@ impl<W: Write> StuckTable<W> {
     }
 }
 
-impl<W: Write> StuckView for StuckTable<W> {
+impl<W: Write> View<ShownStuck> for StuckTable<W> {
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         Ok(())
     }
 
-    fn stuck(&mut self, it: &ShownStuck, _: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &ShownStuck, _: &mut Surroundings<'_>) -> io::Result<()> {
         if std::mem::take(&mut self.stale) {
             let layout = Layout::new((self.columns)(), self.ascii);
             if layout != self.layout {
