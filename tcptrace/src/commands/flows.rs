@@ -22,7 +22,7 @@ use crate::{
     track::{Tracker, Transition},
     view::{
         Colour, End, FlowCsv, FlowJson, FlowTable, Keepalive, Palette, ShownFlow, Start, Stdout,
-        Surroundings, View, say, terminal,
+        Surroundings, View, terminal,
     },
 };
 
@@ -57,9 +57,7 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
     let mut live_options = options.live.clone();
     live_options.filter = options.live.filter.of_connections();
     let live = Live::attach(&live_options, Metrics::Always)?;
-    for degraded in live.degraded() {
-        say(format_args!("{}: {}", degraded.what, degraded.why));
-    }
+    lines::report_degraded(live.degraded());
     let patience = match options.time_wait {
         true => Patience::UntilTimeWaitEnds,
         false => Patience::UntilClosed,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    kernel::Degraded,
     privileges,
     view::{End, cut, say, terminal},
 };
@@ -71,6 +72,13 @@ impl Lines {
     /// How many were shown.
     pub fn shown(&self) -> u64 {
         self.shown
+    }
+}
+
+/// Says on stderr what can't be seen on this machine.
+pub(super) fn report_degraded(degraded: &[Degraded]) {
+    for Degraded { what, why } in degraded {
+        say(format_args!("{what}: {why}"));
     }
 }
 

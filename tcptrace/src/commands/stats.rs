@@ -21,7 +21,7 @@ use crate::{
     stats::{By, Census, Figures, Period, PortRange, Span},
     track::{State, Tracker, Transition},
     view::{
-        Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, Stdout, Surroundings, View, say,
+        Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, Stdout, Surroundings, View,
         terminal,
     },
 };
@@ -51,9 +51,7 @@ pub struct StatsOptions {
 /// When this machine can't be traced, or the output not be written.
 pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
     let live = Live::attach(&options.live, Metrics::Always)?;
-    for degraded in live.degraded() {
-        say(format_args!("{}: {}", degraded.what, degraded.why));
-    }
+    lines::report_degraded(live.degraded());
     let mut consumer = Stats {
         view: view(options),
         // A state of a connection is one that it is in.

@@ -15,7 +15,7 @@ use crate::{
     kernel::{Clock, Metrics},
     track::Transition,
     view::{
-        Colour, Csv, Json, Layout, Palette, Start, Stdout, Surroundings, Table, View, say, terminal,
+        Colour, Csv, Json, Layout, Palette, Start, Stdout, Surroundings, Table, View, terminal,
     },
 };
 
@@ -52,9 +52,7 @@ pub struct WatchOptions {
 /// When this machine can't be traced, or the output not be written.
 pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
     let live = Live::attach(&options.live, Metrics::ForReasons)?;
-    for degraded in live.degraded() {
-        say(format_args!("{}: {}", degraded.what, degraded.why));
-    }
+    lines::report_degraded(live.degraded());
     let mut consumer = Watch {
         view: view(options),
         lines: Lines::new(options.count),

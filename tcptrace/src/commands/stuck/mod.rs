@@ -17,9 +17,7 @@ use super::{
 use crate::{
     kernel::Metrics,
     stuck::Thresholds,
-    view::{
-        Colour, Palette, ShownStuck, Stdout, StuckCsv, StuckJson, StuckTable, View, say, terminal,
-    },
+    view::{Colour, Palette, ShownStuck, Stdout, StuckCsv, StuckJson, StuckTable, View, terminal},
 };
 
 /// What `stuck` is told.
@@ -57,9 +55,7 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     // Who has a connection, and in which state it is, changes while it is watched.
     live_options.filter = filter.of_connections();
     let live = Live::attach(&live_options, Metrics::ForReasons)?;
-    for degraded in live.degraded() {
-        say(format_args!("{}: {}", degraded.what, degraded.why));
-    }
+    lines::report_degraded(live.degraded());
     let mut consumer = Follow::new(view, lines, looks, thresholds);
     let outcome = live.run(&live_options, &mut consumer).await?;
     let (mut view, mut lines) = consumer.into_output();
