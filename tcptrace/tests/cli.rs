@@ -1,12 +1,17 @@
 //! The command line, without root: help, wrong usage, exit statuses.
 
+#[path = "faults/copied.rs"]
+mod copied;
+
 use std::{
     ffi::{OsStr, OsString},
     fmt::Debug,
-    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, process::CommandExt as _},
+    os::unix::{ffi::OsStrExt as _, process::CommandExt as _},
 };
 
 use assert_cmd::Command;
+
+use copied::Copied;
 
 fn tcptrace(arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcptrace"));
@@ -270,13 +275,8 @@ fn nonsense_is_refused_in_one_short_line_whatever_the_option() {
 
 #[test]
 fn without_capabilities_it_says_which_and_how_with_status_3() {
-    // The build's folder may not be open to nobody.
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let binary = folder.path().join("tcptrace");
-    std::fs::copy(env!("CARGO_BIN_EXE_tcptrace"), &binary).unwrap();
-
-    let mut command = std::process::Command::new(binary);
+    let copy = Copied::of(env!("CARGO_BIN_EXE_tcptrace"));
+    let mut command = std::process::Command::new(copy.path());
     command.current_dir("/").arg("--duration=1s");
     if nix::unistd::geteuid().is_root() {
         command.uid(65_534).gid(65_534);

@@ -1,23 +1,23 @@
 //! `tcptrace doctor` without root: what is missing is named, and what can be read is shown.
 
+#[path = "faults/copied.rs"]
+mod copied;
 #[path = "view/schema.rs"]
 mod schema;
 
 use std::{
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    os::unix::process::CommandExt as _,
     process::{Command, Output},
 };
 
 use serde_json::Value;
 
+use copied::Copied;
+
 /// As nobody: the answer must not depend on who runs the tests.
 fn doctor(arguments: &[&str]) -> Output {
-    // The build's folder may not be open to nobody.
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let binary = folder.path().join("tcptrace");
-    std::fs::copy(env!("CARGO_BIN_EXE_tcptrace"), &binary).unwrap();
-    let mut command = Command::new(binary);
+    let copy = Copied::of(env!("CARGO_BIN_EXE_tcptrace"));
+    let mut command = Command::new(copy.path());
     command.current_dir("/").arg("doctor").args(arguments);
     if nix::unistd::geteuid().is_root() {
         command.uid(65_534).gid(65_534);

@@ -5,7 +5,6 @@ use std::{
     fs,
     io::Read as _,
     os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
-    path::PathBuf,
     process::Command,
     thread::sleep,
     time::Duration,
@@ -25,6 +24,7 @@ use tcptrace::privileges::{CAPABILITIES, ELSEWHERE, SIGNAL, load};
 
 use crate::{
     Family,
+    copied::Copied,
     namespace::Namespace,
     run::run_under,
     sockets::end,
@@ -42,43 +42,24 @@ const NOBODY: [&str; 6] = [
 ];
 
 /// A copy of the binary with capabilities, as `setcap …=ep` gives it.
-struct Capable {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
-}
-
-impl Capable {
-    fn new(capabilities: CapabilitySet) -> Self {
-        let copy = Self::without();
-        // `struct vfs_cap_data` with VFS_CAP_REVISION_2 and VFS_CAP_FLAGS_EFFECTIVE
-        // (include/uapi/linux/capability.h).
-        let bits = capabilities.bits();
-        let words = [0x0200_0001, bits as u32, 0, (bits >> 32) as u32, 0];
-        let data: Vec<u8> = words
-            .iter()
-            .flat_map(|word: &u32| word.to_le_bytes())
-            .collect();
-        setxattr(
-            &copy.path,
-            c"security.capability",
-            &data,
-            XattrFlags::empty(),
-        )
-        .expect("a file system that keeps capabilities of files");
-        copy
-    }
-
-    /// A copy that anybody may execute.
-    fn without() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let path = folder.path().join("tcptrace");
-        fs::copy(binary(), &path).unwrap();
-        Self {
-            _folder: folder,
-            path,
-        }
-    }
+fn capable(capabilities: CapabilitySet) -> Copied {
+    let copy = Copied::of(binary());
+    // `struct vfs_cap_data` with VFS_CAP_REVISION_2 and VFS_CAP_FLAGS_EFFECTIVE
+    // (include/uapi/linux/capability.h).
+    let bits = capabilities.bits();
+    let words = [0x0200_0001, bits as u32, 0, (bits >> 32) as u32, 0];
+    let data: Vec<u8> = words
+        .iter()
+        .flat_map(|word: &u32| word.to_le_bytes())
+        .collect();
+    setxattr(
+        copy.path(),
+        c"security.capability",
+        &data,
+        XattrFlags::empty(),
+    )
+    .expect("a file system that keeps capabilities of files");
+    copy
 }
 
 fn all() -> CapabilitySet {
@@ -194,7 +175,7 @@ fn a_command_has_the_callers_privileges() {
     ];
     fs::set_permissions(file.path(), fs::Permissions::from_mode(0o666)).unwrap();
     // Capabilities of the file would take the place of those that are handed down.
-    let copy = Capable::without();
+    let copy = Copied::of(binary());
     for caller in [&[][..], &nobody] {
         let under = ["setpriv"].iter().chain(caller);
         let status = Command::new("setpriv")
@@ -207,7 +188,7 @@ fn a_command_has_the_callers_privileges() {
         fs::write(file.path(), "").unwrap();
         let seen = Trace::of(&net)
             .under(under)
-            .binary(&copy.path)
+            .binary(copy.path())
             .command(["sh", "-c", &script])
             .start()
             .ended();
@@ -241,7 +222,7 @@ fn a_command_that_became_another_user_still_gets_the_signal() {
 
 #[test]
 fn a_service_user_sees_all_by_capabilities_of_the_file() {
-    assert_sees_all(Capable::new(all()), &NOBODY);
+    assert_sees_all(capable(all()), &NOBODY);
 }
 
 #[test]
@@ -256,10 +237,10 @@ fn a_service_user_sees_all_by_ambient_capabilities() {
         .chain(options)
         .chain(["--no-new-privs"])
         .collect();
-    assert_sees_all(Capable::without(), &under);
+    assert_sees_all(Copied::of(binary()), &under);
 }
 
-fn assert_sees_all(capable: Capable, under: &[&str]) {
+fn assert_sees_all(copy: Copied, under: &[&str]) {
     // Its sockets must be found in /proc.
     let net = Namespace::of_process();
     let (client, server) = net.connect(Family::V4);
@@ -267,7 +248,7 @@ fn assert_sees_all(capable: Capable, under: &[&str]) {
     let mut trace = Trace::of(&net)
         .outside_of_it()
         .under(under)
-        .binary(&capable.path)
+        .binary(copy.path())
         .start();
     assert_eq!(
         of_threads(trace.pid(), "Uid")[0].split('\t').next(),
@@ -310,10 +291,10 @@ fn each_capability_that_is_missing_is_told_with_the_remedy() {
         {
             held -= CapabilitySet::SYS_ADMIN;
         }
-        let capable = Capable::new(held);
+        let copy = capable(held);
         if !missing.is_among(held) && missing.without == "nothing can be traced" {
             let under = NOBODY.iter().map(|it| (*it).to_owned());
-            let copy = capable.path.display().to_string();
+            let copy = copy.path().display().to_string();
             let ran = run_under(
                 under.chain(["sh", "-c", "shift; exec \"$0\" \"$@\"", &copy].map(str::to_owned)),
                 ["-d", "1s"],
@@ -328,7 +309,7 @@ fn each_capability_that_is_missing_is_told_with_the_remedy() {
         let raw = Trace::of(&net)
             .outside_of_it()
             .under(NOBODY)
-            .binary(&capable.path)
+            .binary(copy.path())
             .start_raw();
         let start = raw.start();
         let told = start["degraded"].as_array().expect("a list");

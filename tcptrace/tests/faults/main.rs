@@ -7,6 +7,7 @@
 //! else. `TCPTRACE_BIN` names another binary to test.
 
 mod capabilities;
+mod copied;
 mod guest;
 mod kernel;
 mod leftovers;

@@ -9,6 +9,7 @@ use std::{
 use nix::sched::{CloneFlags, setns};
 
 use crate::{
+    copied::Copied,
     listing::{connect, listener, ports, sockets, tcptrace, wait_for_state},
     namespace::Namespace,
 };
@@ -117,18 +118,11 @@ fn a_cgroup_narrows_down() {
 fn without_capabilities_the_own_namespace_is_shown_and_others_are_not() {
     let net = Namespace::of_process();
     let listener = listener(&net, 8);
-    let (uid, folder) = (65_534, tempfile::tempdir().unwrap());
-    std::fs::set_permissions(
-        folder.path(),
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
-    let binary = folder.path().join("tcptrace");
-    std::fs::copy(tcptrace(&[]).get_program(), &binary).unwrap();
+    let copy = Copied::of(tcptrace(&[]).get_program());
     let run = |arguments: &[&str]| {
-        let mut command = Command::new(&binary);
+        let mut command = Command::new(copy.path());
         command.current_dir("/").arg("list").args(arguments);
-        command.uid(uid).gid(uid).output().unwrap()
+        command.uid(65_534).gid(65_534).output().unwrap()
     };
 
     let own = run(&["-o", "json"]);

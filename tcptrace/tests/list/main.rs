@@ -3,6 +3,8 @@
 //! Every test has a network namespace of its own. They need root; without it each of them fails
 //! and says so. `TCPTRACE_BIN` names another binary to test.
 
+#[path = "../faults/copied.rs"]
+mod copied;
 mod filters;
 mod listing;
 #[path = "../live/namespace.rs"]
