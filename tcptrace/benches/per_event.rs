@@ -1,4 +1,5 @@
-//! What an event costs in userspace, step by step: decoder, state machine, JSON. Needs no root:
+//! What an event costs in userspace, step by step: decoder, state machine, figures, writers. Needs
+//! no root:
 //! `cargo bench --package tcptrace --bench per_event`.
 //!
 //! The events are those of real connections: 100 that were closed by FIN and 100 by RST, both
@@ -9,9 +10,11 @@ use std::{hint::black_box, io};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tcptrace::{
     decode::{Event, decode},
+    flows::{Assembler, FlowRecord, Patience},
     kernel::{Cgroups, Clock, Symbols},
+    stats::Figures,
     track::{Limits, Sight, Tracker, Transition},
-    view::{Json, Surroundings, View as _},
+    view::{Csv, FlowJson, Json, Layout, Palette, ShownFlow, Surroundings, Table, View},
 };
 
 /// Each record behind its length.
@@ -21,7 +24,15 @@ const CAPTURED: &[u8] = include_bytes!("connections.records");
 const STALE: &str = "connections.records was made by a kernel half with other records: make it \
                      anew, as examples/capture.rs says";
 
-criterion_group!(benches, decoder, state_machine, json, all_of_it);
+criterion_group!(
+    benches,
+    decoder,
+    state_machine,
+    figures,
+    assembler,
+    writers,
+    all_of_it
+);
 criterion_main!(benches);
 
 fn decoder(criterion: &mut Criterion) {
@@ -60,21 +71,82 @@ fn state_machine(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn json(criterion: &mut Criterion) {
+fn figures(criterion: &mut Criterion) {
     let transitions = transitions();
-    let (clock, mut cgroups) = (Clock::new(), Cgroups::default());
-    let mut group = criterion.benchmark_group("json");
+    let mut group = criterion.benchmark_group("figures");
     group.throughput(Throughput::Elements(transitions.len() as u64));
     group.bench_function("transitions", |bencher| {
-        let mut view = Json::new(io::sink());
-        let mut around = Surroundings {
-            clock: &clock,
-            cgroups: &mut cgroups,
-        };
+        let mut figures = Figures::new(None);
         bencher.iter(|| {
             for transition in &transitions {
+                figures.take(black_box(transition));
+            }
+        });
+    });
+    group.finish();
+}
+
+fn assembler(criterion: &mut Criterion) {
+    let transitions = transitions();
+    let mut group = criterion.benchmark_group("assemble");
+    group.throughput(Throughput::Elements(transitions.len() as u64));
+    group.bench_function("transitions", |bencher| {
+        let mut assembler = Assembler::new(Patience::UntilClosed, 1 << 20);
+        bencher.iter(|| {
+            for transition in &transitions {
+                black_box(assembler.take(black_box(transition)));
+            }
+        });
+    });
+    group.finish();
+}
+
+/// Into nothing: what the lines take, not the output.
+fn writers(criterion: &mut Criterion) {
+    let transitions = transitions();
+    let table = Table::new(io::sink(), Palette::plain(), true, || {
+        Layout::new(Some(120), false)
+    });
+    write(criterion, "json", Json::new(io::sink()), &transitions);
+    write(criterion, "csv", Csv::new(io::sink()), &transitions);
+    write(criterion, "table", table, &transitions);
+
+    let mut assembler = Assembler::new(Patience::UntilClosed, 1 << 20);
+    let flows: Vec<FlowRecord> = transitions
+        .iter()
+        .filter_map(|it| assembler.take(it))
+        .collect();
+    let shown: Vec<ShownFlow<'_>> = flows
+        .iter()
+        .map(|record| ShownFlow {
+            record,
+            idle_before_close_ns: None,
+            idle_candidates: &[],
+            keepalive: None,
+        })
+        .collect();
+    write(
+        criterion,
+        "json of flows",
+        FlowJson::new(io::sink()),
+        &shown,
+    );
+}
+
+fn write<T>(criterion: &mut Criterion, name: &str, mut view: impl View<T>, all: &[T]) {
+    assert!(all.len() >= 200, "a line for each connection at least");
+    let (clock, mut cgroups) = (Clock::new(), Cgroups::default());
+    let mut around = Surroundings {
+        clock: &clock,
+        cgroups: &mut cgroups,
+    };
+    let mut group = criterion.benchmark_group("write");
+    group.throughput(Throughput::Elements(all.len() as u64));
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            for it in all {
                 // Nothing is refused by a sink.
-                let _ = view.show(black_box(transition), &mut around);
+                let _ = view.show(black_box(it), &mut around);
             }
         });
     });
