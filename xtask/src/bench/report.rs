@@ -214,8 +214,15 @@ fn tracers(results: &Results) -> String {
         if let Some(version) = &tracer.version {
             let _ = write!(text, ", Debian's {version}");
         }
-        if let Err(why) = &tracer.figures {
-            let _ = write!(text, ": can't be measured here: {why}");
+        match &tracer.figures {
+            Err(why) => {
+                let _ = write!(text, ": can't be measured here: {why}");
+            }
+            Ok(figures) => {
+                for why in &figures.failed {
+                    let _ = write!(text, "; a run failed, and was made once more: {why}");
+                }
+            }
         }
         text.push('\n');
     }

@@ -72,6 +72,8 @@ pub struct Figures {
     pub idle_percent: f64,
     /// Under each configuration of the load.
     pub loads: Vec<LoadFigures>,
+    /// Why runs of a peer failed that were made once more, each.
+    pub failed: Vec<String>,
 }
 
 impl Figures {

@@ -202,6 +202,7 @@ mod tests {
                     failures: 0,
                     lost,
                 }],
+                failed: Vec::new(),
             }),
         }
     }

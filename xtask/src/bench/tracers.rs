@@ -143,6 +143,12 @@ impl Tracer {
         shown.join(" ")
     }
 
+    /// Whether it is another's.
+    #[must_use]
+    pub fn is_peer(&self) -> bool {
+        matches!(self.program, Program::Packaged { .. })
+    }
+
     /// The version of its package.
     #[must_use]
     pub fn version(&self) -> Option<String> {
@@ -155,7 +161,7 @@ impl Tracer {
     /// Whether it looks tracepoints up in tracefs.
     #[must_use]
     pub fn needs_tracefs(&self) -> bool {
-        matches!(self.program, Program::Packaged { .. })
+        self.is_peer()
     }
 
     /// How many lines it should have about those connections; 0 where lines are not of connections.
