@@ -25,29 +25,27 @@ static SLEEPING: Array<u32> = Array::with_max_entries(1, 0);
 /// Bytes around `wake_at` in which the reader is woken: several CPUs may step over it at once.
 const WAKE_WINDOW: u64 = 1024;
 
-/// Reserves a record, has it filled and hands it over; counts it as lost if there is no room, and
-/// returns false.
+/// Reserves a record, has it filled and hands it over; counts it as lost if there is no room.
 #[inline(always)]
-pub fn send<T: 'static>(fill: impl FnOnce(*mut T)) -> bool {
+pub fn send<T: 'static>(fill: impl FnOnce(*mut T)) {
     let Some(mut record) = EVENTS.reserve::<T>(0) else {
         if let Some(lost) = LOST.get_ptr_mut(0) {
             // SAFETY: the value of this CPU; the verifier checked the address.
             unsafe { *lost += 1 };
         }
-        return false;
+        return;
     };
     fill(record.as_mut_ptr());
     record.submit(wakeup());
-    true
 }
 
 /// Sends a record that is nothing but a head.
 #[inline(always)]
-pub fn send_head(head: &Head) -> bool {
+pub fn send_head(head: &Head) {
     send(|to: *mut Head| {
         // SAFETY: `to` is a reserved record.
         unsafe { to.write(*head) };
-    })
+    });
 }
 
 /// The reader looks by itself every few milliseconds, and sleeps when nothing happens. It is woken

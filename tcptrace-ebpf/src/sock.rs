@@ -151,7 +151,10 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
             }
         }
     }
-    let told = if head.flags & flag::OWNED != 0 {
+    if child {
+        timer::expect_completion(head, net as u64);
+    }
+    if head.flags & flag::OWNED != 0 {
         head.kind = kind::SOCKET_OWNED;
         ring::send(|to: *mut OwnedSocket| {
             // SAFETY: `to` is a reserved record.
@@ -159,13 +162,10 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
                 (&raw mut (*to).head).write(*head);
                 owner(sk, &raw mut (*to).owner, true);
             }
-        })
+        });
     } else {
         head.kind = kind::SOCKET;
-        ring::send_head(head)
-    };
-    if child {
-        timer::expect_completion(head, net as u64, told);
+        ring::send_head(head);
     }
 }
 

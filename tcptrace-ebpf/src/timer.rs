@@ -33,8 +33,7 @@ struct Child {
     local_port: u16,
     /// 0 where it is not known yet.
     remote_port: u16,
-    /// Its record was sent, and says which request it came from.
-    told: u32,
+    reserved: u32,
 }
 
 /// Sends what became of a timer, if it is a minisock's or a request's.
@@ -58,14 +57,14 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
 /// tcp_check_req(), net/ipv4/tcp_minisocks.c: syn_recv_sock(), then
 /// inet_csk_complete_hashdance().
 #[inline(always)]
-pub fn expect_completion(head: &Head, net: u64, told: bool) {
+pub fn expect_completion(head: &Head, net: u64) {
     if let Some(completing) = COMPLETING.get_ptr_mut(0) {
         let child = Child {
             net,
             remote_addr: remote_addr(head),
             local_port: head.local_port,
             remote_port: head.remote_port,
-            told: (told && head.remote_port != 0).into(),
+            reserved: 0,
         };
         // SAFETY: the value of this CPU; the verifier checked the address.
         unsafe { completing.write(child) };
@@ -122,8 +121,9 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
             .and_then(|head| completed(&head, bytes.net())),
         _ => None,
     };
-    // Then all is said.
-    if child.is_some_and(|child| child.told != 0) {
+    // The child's record said which request it came from. Were it lost for want of room, this one
+    // would be, too.
+    if child.is_some_and(|child| child.remote_port != 0) {
         return;
     }
     let Some(mut head) = bytes.head(what) else {

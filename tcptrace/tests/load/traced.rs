@@ -36,6 +36,8 @@ pub struct Traced {
     child: Child,
     /// Lines so far, of the kind that is asked for.
     lines: Arc<AtomicU64>,
+    /// Events that it said are lost, so far.
+    lost: Arc<AtomicU64>,
     reader: Option<JoinHandle<Told>>,
     logged: Option<JoinHandle<u64>>,
     /// From its start to its `start` line.
@@ -106,6 +108,7 @@ impl Traced {
         Self {
             child,
             lines: Arc::default(),
+            lost: Arc::default(),
             reader: None,
             logged: None,
             took: began.elapsed(),
@@ -123,10 +126,10 @@ impl Traced {
         };
         let output = self.child.stdout.take().expect("its output");
         let leave = spawn(outside.try_clone().expect("a descriptor"), ready.clone());
-        let lines = Arc::clone(&self.lines);
+        let (lines, lost) = (Arc::clone(&self.lines), Arc::clone(&self.lost));
         self.reader = Some(thread::spawn(move || {
             leave();
-            read(BufReader::with_capacity(1 << 16, output), &lines)
+            read(BufReader::with_capacity(1 << 16, output), &lines, &lost)
         }));
         let log = self.child.stderr.take().expect("stderr");
         let leave = spawn(outside.try_clone().expect("a descriptor"), ready);
@@ -158,8 +161,9 @@ impl Traced {
         while self.lines() < lines {
             assert!(
                 Instant::now() < deadline,
-                "{} lines of {lines} within {LIMIT:?}",
-                self.lines()
+                "{} lines of {lines} within {LIMIT:?}, {} events lost so far",
+                self.lines(),
+                self.lost.load(Ordering::Relaxed)
             );
             if let Some(status) = self.child.try_wait().expect("wait") {
                 panic!("tcptrace ended by itself: {status}");
@@ -226,7 +230,7 @@ impl Told {
     }
 }
 
-fn read(mut output: BufReader<impl std::io::Read>, lines: &AtomicU64) -> Told {
+fn read(mut output: BufReader<impl std::io::Read>, lines: &AtomicU64, lost: &AtomicU64) -> Told {
     let mut told = Told::default();
     let mut counts: HashMap<Vec<u8>, u64> = HashMap::new();
     let mut line = Vec::new();
@@ -254,7 +258,10 @@ fn read(mut output: BufReader<impl std::io::Read>, lines: &AtomicU64) -> Told {
                         lines.fetch_add(entered, Ordering::Relaxed);
                     }
                 }
-                Some("lost") => told.lost += value["events"].as_u64().expect("a number"),
+                Some("lost") => {
+                    told.lost += value["events"].as_u64().expect("a number");
+                    lost.store(told.lost, Ordering::Relaxed);
+                }
                 Some("end") => told.end = Some(value),
                 _ => panic!("{value}"),
             }
