@@ -11,8 +11,24 @@ use crate::{
 /// Connections that tcptrace may lag behind: its ring buffer holds more of them.
 const AHEAD: u64 = 4096;
 
+/// Clients of a million that may go from FIN_WAIT1 without any transition. On Linux 6.18 one or two
+/// did, in about every second run, while many TIME_WAITs expired; `perf record` of the tracepoint,
+/// which lost nothing, saw none of them either. Why is not known. They are told in the end.
+const UNSEEN: u64 = 10;
+
 /// So many connections; `each` makes one, of which `lines` lines are told.
 fn watch(arguments: &[&str], net: &Namespace, lines: u64, each: impl Fn(u64)) -> (u64, Told) {
+    watch_but(0, arguments, net, lines, each)
+}
+
+/// The same, where so many lines in all may come only in the end.
+fn watch_but(
+    late: u64,
+    arguments: &[&str],
+    net: &Namespace,
+    lines: u64,
+    each: impl Fn(u64),
+) -> (u64, Told) {
     let all = load(1_000_000);
     let tenth = all / 10;
     let mut traced = Traced::start(&net.outside(), arguments);
@@ -26,7 +42,7 @@ fn watch(arguments: &[&str], net: &Namespace, lines: u64, each: impl Fn(u64)) ->
         }
         each(number);
     }
-    traced.wait_for(all * lines);
+    traced.wait_for(all * lines - late);
     let (last, most) = resident(traced.pid());
     let told = traced.stop();
     eprintln!(
@@ -81,7 +97,8 @@ fn time_waits_are_remembered_only_as_long_as_the_kernel_has_them() {
     let most = load(20_000);
     net.set("tcp_max_tw_buckets", most);
     let loopback = Loopback::new();
-    let (all, told) = watch(
+    let (all, told) = watch_but(
+        UNSEEN,
         &["flows", "-o", "json", "--netns", "self"],
         &net,
         2,
@@ -90,9 +107,12 @@ fn time_waits_are_remembered_only_as_long_as_the_kernel_has_them() {
     // Where the client's FIN_WAIT2 is skipped, too, the server's FIN is answered by an RST.
     let (graceful, overflow) = (told.of("graceful"), told.of("overflow"));
     let reset = told.of("reset_by_peer");
-    assert_eq!(graceful + overflow + reset, 2 * all, "{told:?}");
+    let unended = told.of("unended");
+    eprintln!("{unended} went without a transition");
+    assert!(unended <= UNSEEN, "{told:?}");
+    assert_eq!(graceful + overflow + reset + unended, 2 * all, "{told:?}");
     assert_eq!(told.counts.values().sum::<u64>(), 2 * all, "{told:?}");
-    assert!(reset <= overflow, "{told:?}");
+    assert!(reset <= overflow + unended, "{told:?}");
     // All servers close gracefully, or are reset; so many clients, too, and more as some expire.
     assert!(graceful + reset >= all + most, "{told:?}");
 }

@@ -31,6 +31,9 @@ use crate::memory;
 /// Nothing takes that long, but on a machine that has other things to do.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// What a flow has whose end was not seen.
+const UNENDED: &[u8] = b"\"end\":null";
+
 /// tcptrace, running.
 pub struct Traced {
     child: Child,
@@ -47,7 +50,7 @@ pub struct Traced {
 /// All that it said, counted.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// Transitions by `FROM -> TO reason`, flows by their end.
+    /// Transitions by `FROM -> TO reason`, flows by their end, or `unended`.
     pub counts: HashMap<String, u64>,
     /// The events of all `lost` lines.
     pub lost: u64,
@@ -244,7 +247,12 @@ fn read(mut output: BufReader<impl std::io::Read>, lines: &AtomicU64, lost: &Ato
             count(&mut counts, label);
             lines.fetch_add(1, Ordering::Relaxed);
         } else if line.starts_with(br#"{"type":"flow""#) {
-            count(&mut counts, label(&line, &[b"\"end\":\""]));
+            let unended = line.windows(UNENDED.len()).any(|it| it == UNENDED);
+            let label = match unended {
+                true => b"unended".to_vec(),
+                false => label(&line, &[b"\"end\":\""]),
+            };
+            count(&mut counts, label);
             lines.fetch_add(1, Ordering::Relaxed);
         } else {
             let value: Value = serde_json::from_slice(&line).expect("JSON");
