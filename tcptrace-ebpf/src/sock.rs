@@ -153,6 +153,8 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
     }
     if child {
         timer::expect_completion(head, net as u64);
+    } else if from == SYN_RECV {
+        timer::expect_no_completion();
     }
     if head.flags & flag::OWNED != 0 {
         head.kind = kind::SOCKET_OWNED;

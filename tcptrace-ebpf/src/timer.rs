@@ -71,6 +71,16 @@ pub fn expect_completion(head: &Head, net: u64) {
     }
 }
 
+/// The child goes on, as tcp_child_process() lets it after all that: one of a SYN cookie had no
+/// request.
+#[inline(always)]
+pub fn expect_no_completion() {
+    if let Some(completing) = COMPLETING.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { (*completing).net = 0 };
+    }
+}
+
 /// The child that the request became, if it was one.
 #[inline(always)]
 fn completed(head: &Head, net: u64) -> Option<Child> {
