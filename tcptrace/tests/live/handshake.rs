@@ -7,11 +7,6 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sched::{CpuSet, sched_getcpu, sched_setaffinity},
-    unistd::Pid,
-};
-
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
@@ -22,15 +17,6 @@ use crate::{
 
 in_both_families!(
     a_listener_is_seen_to_begin_and_to_end,
-    a_half_open_connection_is_seen_before_its_third_segment,
-    a_syn_that_comes_again_is_told_once,
-    a_half_open_connection_that_the_peer_resets_ends,
-    a_half_open_connection_that_is_reset_after_a_syn_cookie_ends,
-    a_half_open_connection_that_nobody_completes_times_out,
-    a_half_open_connection_whose_syn_ack_is_sent_again_times_out_later,
-    a_half_open_connection_goes_when_its_listener_is_closed,
-    a_half_open_connection_whose_listener_is_gone_ends_at_the_third_segment,
-    a_half_open_connection_ends_by_icmp,
     a_syn_cookie_makes_no_second_syn_recv,
     a_fast_open_makes_no_second_syn_recv,
     a_fast_open_that_the_peer_resets_ends,
@@ -42,13 +28,6 @@ in_both_families!(
     a_socket_can_connect_to_itself,
     an_ipv4_client_of_an_ipv6_listener_is_shown_as_ipv4,
 );
-
-/// A listener at the kernel's end of the wire.
-fn listen(wire: &Wire) -> (TcpListener, u16) {
-    let listener = TcpListener::bind((wire.host(), 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
-}
 
 fn a_listener_is_seen_to_begin_and_to_end(family: Family) {
     let net = Namespace::new();
@@ -70,210 +49,6 @@ fn a_listener_is_seen_to_begin_and_to_end(family: Family) {
         assert_eq!((it.opener.as_ref(), it.closer.as_ref()), (None, None));
         assert_eq!(it.pid, Some(std::process::id()));
     }
-}
-
-fn a_half_open_connection_is_seen_before_its_third_segment(family: Family) {
-    let net = Namespace::new();
-    let wire = Wire::new(&net, family);
-    let mut trace = Trace::of(&net).start();
-    let (listener, port) = listen(&wire);
-    let mut peer = wire.syn(port);
-    let path = trace.expect(peer.end(), "LISTEN -syn_received-> SYN_RECV");
-    assert_eq!(path[0].remote_addr, Some(peer.addr().ip().to_string()));
-    assert_eq!(path[0].opener.as_deref(), Some("remote"));
-    assert_eq!(
-        path[0].pid,
-        Some(std::process::id()),
-        "the listener's owner"
-    );
-    sleep(Duration::from_millis(200));
-    peer.send(ACK);
-    let path = trace.expect(
-        peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED",
-    );
-    assert!(
-        path[1].held() >= Some(Duration::from_millis(200)),
-        "{path:?}"
-    );
-    drop(listener);
-    trace.expect(
-        peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
-         -reset_by_us-> CLOSED",
-    );
-    trace.stop();
-}
-
-fn a_syn_that_comes_again_is_told_once(family: Family) {
-    let net = Namespace::new();
-    let wire = Wire::new(&net, family);
-    let mut trace = Trace::of(&net).start();
-    let (_listener, port) = listen(&wire);
-    let mut peer = wire.syn(port);
-    // The SYN+ACK is sent again, first for another SYN and then by its timer.
-    sleep(Duration::from_millis(600));
-    peer.seq = peer.seq.wrapping_sub(1);
-    peer.send(SYN);
-    peer.receive(SYN | ACK);
-    peer.receive(SYN | ACK);
-    trace.wait(Duration::from_millis(200));
-    peer.send(ACK);
-    let path = trace.expect(
-        peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED",
-    );
-    assert!(
-        path[1].held() > Some(Duration::from_millis(700)),
-        "{path:?}"
-    );
-    trace.stop();
-}
-
-fn a_half_open_connection_that_the_peer_resets_ends(family: Family) {
-    let net = Namespace::new();
-    let wire = Wire::new(&net, family);
-    let mut trace = Trace::of(&net).start();
-    let (_listener, port) = listen(&wire);
-    let mut peer = wire.syn(port);
-    peer.send(RST);
-    let path = trace.expect(
-        peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -reset_by_peer-> CLOSED",
-    );
-    assert_eq!(path[1].closer.as_deref(), Some("remote"));
-    trace.stop();
-}
-
-/// The kernel half expects the request of every child to go next on that CPU. A SYN cookie leaves
-/// none.
-fn a_half_open_connection_that_is_reset_after_a_syn_cookie_ends(family: Family) {
-    let mut one = CpuSet::new();
-    one.set(sched_getcpu().unwrap()).unwrap();
-    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
-    let net = Namespace::new();
-    let wire = Wire::new(&net, family);
-    let mut trace = Trace::of(&net).start();
-    let (_listener, port) = listen(&wire);
-
-    net.set("tcp_syncookies", 2);
-    let mut completed = wire.syn(port);
-    completed.send(ACK);
-    trace.expect(
-        completed.end(),
-        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED",
-    );
-    net.set("tcp_syncookies", 0);
-    let mut half_open = wire.syn(port);
-    half_open.send(RST);
-    trace.expect(
-        half_open.end(),
-        "LISTEN -syn_received-> SYN_RECV -reset_by_peer-> CLOSED",
-    );
-    completed.send(RST | ACK);
-    trace.expect(
-        completed.end(),
-        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
-         -reset_by_peer-> CLOSED",
-    );
-    trace.stop();
-}
-
-fn a_half_open_connection_that_nobody_completes_times_out(family: Family) {
-    let net = Namespace::new();
-    net.set("tcp_synack_retries", 0);
-    let wire = Wire::new(&net, family);
-    let mut trace = Trace::of(&net).start();
-    let (_listener, port) = listen(&wire);
-    let peer = wire.syn(port);
-    let path = trace.expect(
-        peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -timed_out-> CLOSED",
-    );
-    let held = path[1].held().unwrap();
-    assert!(
-        held > Duration::from_millis(900) && held < Duration::from_secs(3),
-        "{held:?}"
-    );
-    assert_eq!(path[1].closer, None);
-    trace.stop();
-}
-
-fn a_half_open_connection_whose_syn_ack_is_sent_again_times_out_later(family: Family) {
-    let net = Namespace::new();
-    net.set("tcp_synack_retries", 1);
-    let wire = Wire::new(&net, family);
-    let mut trace = Trace::of(&net).start();
-    let (_listener, port) = listen(&wire);
-    let mut peer = wire.syn(port);
-    peer.receive(SYN | ACK);
-    let path = trace.expect(
-        peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -timed_out-> CLOSED",
-    );
-    let held = path[1].held().unwrap();
-    assert!(
-        held > Duration::from_millis(2900) && held < Duration::from_secs(5),
-        "{held:?}"
-    );
-    trace.stop();
-}
-
-fn a_half_open_connection_goes_when_its_listener_is_closed(family: Family) {
-    let net = Namespace::new();
-    let wire = Wire::new(&net, family);
-    let mut trace = Trace::of(&net).start();
-    let (listener, port) = listen(&wire);
-    let peer = wire.syn(port);
-    drop(listener);
-    // The kernel notices when it would send the SYN+ACK again.
-    trace.expect(
-        peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -listener_closed:listener_gone-> CLOSED",
-    );
-    trace.expect(
-        End {
-            local: port,
-            remote: 0,
-        },
-        "CLOSED -listen-> LISTEN -listener_closed-> CLOSED",
-    );
-    trace.stop();
-}
-
-fn a_half_open_connection_whose_listener_is_gone_ends_at_the_third_segment(family: Family) {
-    let net = Namespace::new();
-    let wire = Wire::new(&net, family);
-    let mut trace = Trace::of(&net).start();
-    let (listener, port) = listen(&wire);
-    let mut peer = wire.syn(port);
-    drop(listener);
-    peer.send(ACK);
-    trace.expect(
-        peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -listener_closed:listener_gone-> CLOSED",
-    );
-    trace.stop();
-}
-
-fn a_half_open_connection_ends_by_icmp(family: Family) {
-    let net = Namespace::new();
-    let wire = Wire::new(&net, family);
-    let mut trace = Trace::of(&net).start();
-    let (_listener, port) = listen(&wire);
-    let mut peer = wire.syn(port);
-    // It can't be the SYN+ACK that was taken already.
-    peer.seq = peer.seq.wrapping_sub(1);
-    peer.send(SYN);
-    let about = peer.receive(SYN | ACK);
-    // Host unreachable; in IPv6, only what is prohibited ends it at once.
-    let (kind, code) = if family == Family::V4 { (3, 1) } else { (1, 1) };
-    peer.unreachable(kind, code, &about);
-    trace.expect(
-        peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -unreachable-> CLOSED",
-    );
-    trace.stop();
 }
 
 fn a_syn_cookie_makes_no_second_syn_recv(family: Family) {
@@ -357,7 +132,7 @@ fn a_fast_open_that_the_peer_resets_ends(family: Family) {
     let net = Namespace::new();
     let wire = Wire::new(&net, family);
     let mut trace = Trace::of(&net).start();
-    let (listener, _) = listen(&wire);
+    let (listener, _) = wire.listen();
     let (_server, mut peer) = fast_open(&net, &wire, &listener);
     trace.expect(peer.end(), "LISTEN -syn_received-> SYN_RECV");
     peer.send(RST | ACK);
@@ -372,7 +147,7 @@ fn a_fast_open_that_is_closed_at_once_skips_established(family: Family) {
     let net = Namespace::new();
     let wire = Wire::new(&net, family);
     let mut trace = Trace::of(&net).start();
-    let (listener, _) = listen(&wire);
+    let (listener, _) = wire.listen();
     let (server, mut peer) = fast_open(&net, &wire, &listener);
     drop(server);
     let path = trace.expect(
@@ -397,7 +172,7 @@ fn a_fast_open_that_nobody_completes_times_out(family: Family) {
     net.set("tcp_synack_retries", 0);
     let wire = Wire::new(&net, family);
     let mut trace = Trace::of(&net).start();
-    let (listener, _) = listen(&wire);
+    let (listener, _) = wire.listen();
     let (_server, peer) = fast_open(&net, &wire, &listener);
     trace.expect_within(
         Duration::from_secs(15),
@@ -444,7 +219,7 @@ fn a_syn_that_can_not_be_is_answered_by_rst(family: Family) {
     let net = Namespace::new();
     let wire = Wire::new(&net, family);
     let mut trace = Trace::of(&net).start();
-    let (_listener, port) = listen(&wire);
+    let (_listener, port) = wire.listen();
     let mut peer = wire.syn(port);
     // Another one, in the window of the first.
     peer.seq = peer.seq.wrapping_add(10);

@@ -10,6 +10,7 @@ mod doctor;
 mod filters;
 mod flow;
 mod flows;
+mod half_open;
 mod handshake;
 mod kills;
 mod loss;

@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     fs::{self, File, OpenOptions},
     io::{Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
     os::{
         fd::{AsFd as _, AsRawFd as _},
         unix::fs::OpenOptionsExt as _,
@@ -103,6 +103,13 @@ impl Wire {
             assert!(Instant::now() < deadline, "{}: {error}", self.host());
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// A listener at the kernel's end, and its port.
+    pub fn listen(&self) -> (TcpListener, u16) {
+        let listener = TcpListener::bind((self.host(), 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
     }
 
     /// The kernel's address.
