@@ -11,9 +11,11 @@ use crate::{
 /// Connections that tcptrace may lag behind: its ring buffer holds more of them.
 const AHEAD: u64 = 4096;
 
-/// Clients of a million that may go from FIN_WAIT1 without any transition. On Linux 6.18 one or two
-/// did, in about every second run, while many TIME_WAITs expired; `perf record` of the tracepoint,
-/// which lost nothing, saw none of them either. Why is not known. They are told in the end.
+/// Clients of a million that may go from FIN_WAIT1 without any transition. A kernel that hides a task
+/// from tracing, as that of a sandbox hides its agent, runs no program of any tracepoint while that
+/// task is current, and softirqs on its back are hidden with it: there, `perf record` saw
+/// `sched_switch` to such a task, and never away from it, while packets were received. One or two
+/// connections of a million met it. They are told in the end.
 const UNSEEN: u64 = 10;
 
 /// So many connections; `each` makes one, of which `lines` lines are told.
