@@ -30,7 +30,7 @@ use self::nested::Change;
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let change = change(&ctx);
-    nested::first(change, || changed(&ctx, change));
+    nested::first(change, |flags| changed(&ctx, change, flags));
     0
 }
 
@@ -38,7 +38,7 @@ fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn nested_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let change = change(&ctx);
-    nested::second(change, || changed(&ctx, change));
+    nested::second(change, |flags| changed(&ctx, change, flags));
     0
 }
 
@@ -53,12 +53,13 @@ fn change(ctx: &BtfTracePointContext) -> Change {
 }
 
 #[inline(always)]
-fn changed(ctx: &BtfTracePointContext, change: Change) {
+fn changed(ctx: &BtfTracePointContext, change: Change, flags: u8) {
     sock::changed(
         ctx,
         change.sk as *const u8,
         change.from as u8,
         change.to as u8,
+        flags,
     );
 }
 

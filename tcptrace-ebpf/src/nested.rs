@@ -7,16 +7,18 @@
 //! at that tracepoint, one after the other: the second tells what the first did not.
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
+use tcptrace_ebpf::wire::flag;
 
 /// Transitions of one CPU that the first program has begun to tell and the second has not seen.
-/// Mostly one; another for each that an interrupt makes between the two. Were there more, one
-/// would be told twice.
-const KEPT: usize = 4;
+/// Mostly one; another for each that an interrupt makes between the two, and for each task that
+/// lost the CPU between them. Were there more, or went such a task on on another CPU, one would be
+/// told twice: the second time with [`flag::STOOD_IN`], so that userspace can tell.
+const KEPT: usize = 8;
 
 /// What the first program told last, on one CPU.
 #[repr(C)]
 struct Told {
-    /// Where the next one goes; counts on.
+    /// Which is overwritten if none is free; counts on.
     next: u64,
     kept: [Change; KEPT],
 }
@@ -40,27 +42,21 @@ pub struct Change {
 
 /// Tells a transition. Old kernels do run this within itself, which does no harm.
 #[inline(always)]
-pub fn first(change: Change, tell: impl FnOnce()) {
+pub fn first(change: Change, tell: impl FnOnce(u8)) {
     if let Some(told) = TOLD.get_ptr_mut(0) {
-        // SAFETY: the value of this CPU, which programs do not leave; the verifier checked the
-        // address.
-        unsafe {
-            let next = (*told).next;
-            (*told).next = next.wrapping_add(1);
-            (*told).kept[next as usize % KEPT] = change;
-        }
+        keep(told, change);
     }
-    tell();
+    tell(0);
 }
 
 /// Tells a transition that the first program could not.
 #[inline(always)]
-pub fn second(change: Change, tell: impl FnOnce()) {
+pub fn second(change: Change, tell: impl FnOnce(u8)) {
     let Some(told) = TOLD.get_ptr_mut(0) else {
         return;
     };
     for index in 0..KEPT {
-        // SAFETY: as above.
+        // SAFETY: as below.
         unsafe {
             let kept = &raw mut (*told).kept[index];
             if (*kept).sk == change.sk && (*kept).from == change.from && (*kept).to == change.to {
@@ -70,8 +66,28 @@ pub fn second(change: Change, tell: impl FnOnce()) {
         }
     }
     if let Some(stood_in) = STOOD_IN.get_ptr_mut(0) {
-        // SAFETY: as above.
+        // SAFETY: the value of this CPU; the verifier checked the address.
         unsafe { *stood_in += 1 };
     }
-    tell();
+    tell(flag::STOOD_IN);
+}
+
+/// Keeps it where nothing is, or what is of the same socket: that is over, as whoever changes a
+/// socket's state has its lock.
+#[inline(always)]
+fn keep(told: *mut Told, change: Change) {
+    // SAFETY: the value of this CPU, which programs do not leave; the verifier checked the
+    // address.
+    unsafe {
+        for index in 0..KEPT {
+            let kept = &raw mut (*told).kept[index];
+            if (*kept).sk == 0 || (*kept).sk == change.sk {
+                kept.write(change);
+                return;
+            }
+        }
+        let next = (*told).next;
+        (*told).next = next.wrapping_add(1);
+        (*told).kept[next as usize % KEPT] = change;
+    }
 }

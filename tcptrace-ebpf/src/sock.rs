@@ -61,7 +61,7 @@ impl Blank {
 
 /// Sends a transition of a full socket.
 #[inline(always)]
-pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
+pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flags: u8) {
     // SAFETY: `sk` is the struct sock that the tracepoint passes, here and below.
     // The protocol is u16 since 5.6; MPTCP's own sockets (262) are not TCP's.
     if unsafe { read::<u16>(sk, setting!(offsets.sock_protocol)) } != IPPROTO_TCP {
@@ -79,6 +79,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8) {
     head.netns = unsafe { read(net, setting!(offsets.net_ns_inum)) };
     head.from = from;
     head.to = to;
+    head.flags = flags;
 
     let listener = (from == LISTEN && to != SYN_RECV) || to == LISTEN;
     if if listener {

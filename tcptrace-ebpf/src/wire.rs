@@ -60,6 +60,8 @@ pub mod flag {
     pub const KEEPALIVE: u8 = 1 << 4;
     /// An RST was sent for the segment that ended the request.
     pub const RST_SENT: u8 = 1 << 5;
+    /// Told by the program that stands in for the one that mostly tells. Rarely, both did.
+    pub const STOOD_IN: u8 = 1 << 6;
 }
 
 /// The beginning of every record, and all of most.

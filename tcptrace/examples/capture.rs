@@ -67,7 +67,7 @@ fn capture() -> Result<()> {
         }
     });
     ensure!(
-        lost + reader.newly_lost() == 0,
+        lost + reader.newly_lost(0) == 0,
         "events were lost: let the command do less"
     );
     let mut file =

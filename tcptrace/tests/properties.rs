@@ -269,6 +269,7 @@ fn socket(cookie: Option<Cookie>, tuple: Tuple, from: State, to: State) -> Socke
         to,
         owner: None,
         followed: false,
+        stood_in: false,
         errno: 0,
         receive_shutdown: true,
         orphan: false,

@@ -222,6 +222,7 @@ impl Life {
             to,
             owner: None,
             followed: false,
+            stood_in: false,
             errno,
             receive_shutdown: true,
             orphan: false,

@@ -155,6 +155,8 @@ pub struct SocketEvent {
     pub owner: Option<Owner>,
     /// Made by the traced command or one of its children.
     pub followed: bool,
+    /// Told by the kernel's program that stands in for another, which may have told it, too.
+    pub stood_in: bool,
     /// `sk_err`: 0, or why the socket closed.
     pub errno: u16,
     /// `sk_shutdown` has RCV_SHUTDOWN: a FIN was received, or the socket was closed.

@@ -113,6 +113,7 @@ fn socket(
             cgroup: Cgroup::new(owner.cgroup),
         }),
         followed: head.flags & wire::flag::FOLLOWED != 0,
+        stood_in: head.flags & wire::flag::STOOD_IN != 0,
         errno: head.errno,
         receive_shutdown: head.shutdown & 1 != 0,
         orphan: head.flags & wire::flag::ORPHAN != 0,

@@ -10,7 +10,8 @@ use aya::maps::{MapData, PerCpuArray};
 
 /// Counts events that neither a program nor the one that stands in for it was run for: the kernel
 /// does not run a program within itself, so an interrupt that comes while it runs, and makes an
-/// event of the same kind, is not told by it (`bpf_prog_get_recursion_context()` in
+/// event of the same kind, is not told by it, nor what another task does after it took the CPU from
+/// one in the middle of it (`bpf_prog_get_recursion_context()` in
 /// `__bpf_trace_run()`, kernel/trace/bpf_trace.c).
 pub(super) struct Misses {
     /// The kernel tells them there since 5.12 (`bpf_prog_show_fdinfo()`, kernel/bpf/syscall.c).
@@ -26,12 +27,13 @@ impl Misses {
         Self { fdinfo, stood_in }
     }
 
-    /// How many so far; `None` where the kernel does not tell.
-    pub fn count(&self) -> Option<u64> {
+    /// How many so far; `None` where the kernel does not tell. `told_twice` is how often the other
+    /// one told what the first had told: that was no standing in.
+    pub fn count(&self, told_twice: u64) -> Option<u64> {
         // In this order: what is left out just now is not told by the other one yet.
         let left_out = parse(&fs::read_to_string(&self.fdinfo).ok()?)?;
         let stood_in: u64 = self.stood_in.get(&0, 0).ok()?.iter().sum();
-        Some(left_out.saturating_sub(stood_in))
+        Some(left_out.saturating_sub(stood_in.saturating_sub(told_twice)))
     }
 }
 

@@ -77,10 +77,11 @@ impl Reader {
     }
 
     /// How many events were lost since that was last told: records that found no room, and
-    /// events for which the kernel half was not run.
-    pub fn newly_lost(&mut self) -> u64 {
+    /// events for which the kernel half was not run, of which `told_twice`
+    /// ([`Tracker::told_twice`](crate::track::Tracker::told_twice)) says how many were not needed.
+    pub fn newly_lost(&mut self, told_twice: u64) -> u64 {
         self.look_at_misses = Instant::now() + MISSES;
-        let missed = self.misses.as_ref().and_then(Misses::count);
+        let missed = self.misses.as_ref().and_then(|it| it.count(told_twice));
         // What was left out once stays so.
         let missed = missed.unwrap_or_default().max(self.missed_before);
         let newly_missed = missed - std::mem::replace(&mut self.missed_before, missed);

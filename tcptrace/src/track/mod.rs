@@ -19,6 +19,7 @@ mod sockets;
 mod state;
 mod tracker;
 mod transition;
+mod twice;
 
 pub use self::{
     connections::Connection,

@@ -30,6 +30,12 @@ impl Tracker {
             return self.child_made(event, out);
         }
         let Some(cookie) = event.cookie else { return };
+        if self.is_told(event, cookie) {
+            return;
+        }
+        if event.to == State::Closed {
+            self.twice.closed(cookie);
+        }
         if self.flows.get(&cookie).is_none() {
             let flow = match event.from {
                 State::SynRecv => self.child(event, cookie, out),

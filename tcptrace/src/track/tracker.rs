@@ -11,6 +11,7 @@ use super::{
     order::{Order, Out},
     requests::Request,
     sockets::Child,
+    twice::Twice,
 };
 use crate::decode::{Cookie, Event, MinisockState, Owner, Tuple};
 
@@ -88,6 +89,7 @@ pub struct Tracker {
     pub(super) children: std::collections::VecDeque<Child>,
     pub(super) deadlines: Deadlines,
     order: Order,
+    pub(super) twice: Twice,
     pub(super) sight: Sight,
     /// Orphans in FIN_WAIT2 by their addresses, where FINs are told without their socket.
     pub(super) orphans: FxHashMap<Tuple, Cookie>,
@@ -108,6 +110,7 @@ impl Tracker {
             children: std::collections::VecDeque::new(),
             deadlines: Deadlines::default(),
             order: Order::default(),
+            twice: Twice::default(),
             sight,
             orphans: FxHashMap::default(),
             epoch: 0,

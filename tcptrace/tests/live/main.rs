@@ -18,6 +18,7 @@ mod namespace;
 mod older;
 mod output;
 mod patience;
+mod preempted;
 mod refusals;
 mod resets;
 #[path = "../view/schema.rs"]

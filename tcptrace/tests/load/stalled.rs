@@ -104,6 +104,23 @@ fn what_a_tcptrace_lost_whose_pipe_nobody_read_is_counted_to_the_event() {
 }
 
 /// Connections that it has the time for: each must be complete.
+#[test]
+fn what_happened_before_the_end_is_told_to_a_slow_reader() {
+    const MANY: u64 = 4000;
+    let (net, loopback) = (Namespace::new(), Loopback::new());
+    let mut traced =
+        Traced::start_unread(&["-o", "json", "--netns", "self", "--buffer-size", "16M"]);
+    for number in 0..MANY {
+        loopback.reset(number);
+    }
+    // 12 MB: about 200 reads, which take 6 s.
+    traced.read_on_with(&net.outside(), Duration::from_millis(30));
+    let told = traced.stop();
+    told.assert_whole();
+    assert_eq!(told.of("CLOSED SYN_SENT connect"), MANY);
+    assert_eq!(told.of("ESTABLISHED CLOSED reset_by_peer"), MANY);
+}
+
 fn recovered(traced: &mut Traced, loopback: &Loopback, connections: u64) {
     for number in 0..connections {
         let before = traced.lines();

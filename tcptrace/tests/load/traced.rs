@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     ffi::OsString,
     fs::File,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{self, BufRead as _, BufReader, Read as _},
     os::unix::process::CommandExt as _,
     process::{Child, Command, Stdio},
     sync::{
@@ -120,6 +120,11 @@ impl Traced {
 
     /// Reads on, by a thread.
     pub fn read_on(&mut self, outside: &File) {
+        self.read_on_with(outside, Duration::ZERO);
+    }
+
+    /// The same, with a pause before each 64 KiB.
+    pub fn read_on_with(&mut self, outside: &File, pause: Duration) {
         let (ready, is_ready) = mpsc::channel();
         let spawn = |outside: File, ready: mpsc::Sender<()>| {
             move || {
@@ -127,7 +132,7 @@ impl Traced {
                 ready.send(()).expect("the test waits");
             }
         };
-        let output = self.child.stdout.take().expect("its output");
+        let output = Slow(self.child.stdout.take().expect("its output"), pause);
         let leave = spawn(outside.try_clone().expect("a descriptor"), ready.clone());
         let (lines, lost) = (Arc::clone(&self.lines), Arc::clone(&self.lost));
         self.reader = Some(thread::spawn(move || {
@@ -230,6 +235,16 @@ impl Told {
             .map(|(what, count)| ((*what).to_owned(), *count))
             .collect();
         assert_eq!(self.counts, wanted);
+    }
+}
+
+/// A reader that takes its time.
+struct Slow<R>(R, Duration);
+
+impl<R: io::Read> io::Read for Slow<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        thread::sleep(self.1);
+        self.0.read(bytes)
     }
 }
 

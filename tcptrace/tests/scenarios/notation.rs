@@ -125,6 +125,7 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
         to,
         owner: words.owner()?,
         followed: false,
+        stood_in: words.flag("stood-in"),
         errno: errno as u16,
         receive_shutdown: words.flag("shut"),
         orphan: words.flag("orphan"),

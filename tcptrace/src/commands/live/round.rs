@@ -27,6 +27,8 @@ pub(super) struct Round {
     pub quiet: bool,
     /// The consumer wants no more.
     pub enough: bool,
+    /// When the last event happened, CLOCK_MONOTONIC; 0 if there was none.
+    pub reached_ns: u64,
 }
 
 impl Live {
@@ -81,6 +83,7 @@ impl Live {
             empty,
             quiet: count == 0 && !self.tracker.is_waiting(),
             enough: self.enough,
+            reached_ns: last,
         })
     }
 
@@ -129,7 +132,7 @@ impl Live {
 
     /// Tells of losses that no record came after, and of events that no record was made of.
     pub(super) fn note_losses(&mut self, consumer: &mut impl Consumer) -> Result<()> {
-        let lost = self.reader.newly_lost();
+        let lost = self.reader.newly_lost(self.tracker.told_twice());
         if lost > 0 {
             self.tracker.note_loss();
             consumer.lost(lost)?;

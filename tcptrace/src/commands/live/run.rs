@@ -29,6 +29,9 @@ const SLEEP: Duration = Duration::from_millis(500);
 /// What the traced command leaves behind is told for so long: the other side's FIN, mostly.
 const SETTLE: Duration = Duration::from_millis(100);
 
+/// How long a record may be under way that was begun before the end.
+const GRACE: Duration = Duration::from_millis(10);
+
 /// Why the loop goes on.
 enum Woken {
     Poll,
@@ -157,12 +160,21 @@ impl Live {
                 }
             }
         }
-        // Everything that is in the buffer by now.
-        let last = kernel::monotonic_now();
+        // Everything that is in the buffer by now, however slowly it is read from us.
+        let ended = kernel::monotonic_now();
+        let mut looked_again = false;
         loop {
             let round = self.round(consumer)?;
-            if round.empty || round.enough || kernel::monotonic_now() > last + 2_000_000_000 {
+            if round.enough || round.reached_ns > ended {
                 break;
+            }
+            if round.empty {
+                if looked_again {
+                    break;
+                }
+                // A task that lost the CPU while it filled a record keeps those behind it.
+                looked_again = true;
+                nap(GRACE).await;
             }
         }
         self.note_losses(consumer)?;

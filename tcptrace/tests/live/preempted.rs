@@ -1,0 +1,61 @@
+//! Tasks that take the CPU from each other while the kernel half runs, as Linux 7 lets them.
+
+use std::{collections::BTreeMap, net::TcpStream, thread, time::Duration};
+
+use nix::sys::signal::Signal;
+
+use crate::{Family, namespace::Namespace, sockets::reset, told::render, trace::Trace};
+
+/// More than there are CPUs.
+const TASKS: usize = 8;
+/// Connections of each task.
+const EACH: usize = 200;
+/// What becomes of each.
+const WHOLE: [&str; 6] = [
+    "CLOSED -connect-> SYN_SENT",
+    "SYN_SENT -handshake_complete-> ESTABLISHED",
+    "ESTABLISHED -reset_by_us-> CLOSED",
+    "LISTEN -syn_received-> SYN_RECV",
+    "SYN_RECV -handshake_complete-> ESTABLISHED",
+    "ESTABLISHED -reset_by_peer-> CLOSED",
+];
+
+#[test]
+fn what_tasks_do_that_preempt_each_other_is_told_once_or_counted_as_lost() {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let listeners: Vec<_> = (0..TASKS).map(|_| net.listen(Family::V4)).collect();
+    thread::scope(|scope| {
+        for listener in &listeners {
+            let to = listener.local_addr().expect("an address");
+            scope.spawn(move || {
+                for _ in 0..EACH {
+                    let client = TcpStream::connect(to).expect("a connection");
+                    let (server, _) = listener.accept().expect("the other end");
+                    reset(client);
+                    drop(server);
+                }
+            });
+        }
+    });
+    trace.wait(Duration::from_secs(1));
+    trace.signal(Signal::SIGTERM);
+    let seen = trace.ended();
+
+    let mut counts = BTreeMap::<String, usize>::new();
+    for transition in &seen.transitions {
+        *counts.entry(render(&[transition])).or_default() += 1;
+    }
+    let lost = seen.end.lost as usize;
+    let missing: usize = WHOLE
+        .iter()
+        .map(|each| {
+            let told = counts.get(*each).copied().unwrap_or_default();
+            (TASKS * EACH)
+                .checked_sub(told)
+                .unwrap_or_else(|| panic!("{each}: told {told} times"))
+        })
+        .sum();
+    eprintln!("{missing} missing, {lost} lost, of whomever");
+    assert!(missing <= lost, "{lost} lost: {counts:?}");
+}
