@@ -34,11 +34,21 @@ fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// The same where the program above could not be run. Attached behind it.
+/// The same where the program above could not be run. Attached behind it where tasks may lose the
+/// CPU in it: tracepoints don't disable preemption since 7.0 (`__do_trace_##name()`,
+/// include/linux/tracepoint.h).
+#[btf_tracepoint(function = "inet_sock_set_state")]
+fn preempted_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    let change = change(&ctx);
+    nested::between(change, |flags| changed(&ctx, change, flags));
+    0
+}
+
+/// The same where neither could. Attached behind them.
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn nested_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let change = change(&ctx);
-    nested::second(change, |flags| changed(&ctx, change, flags));
+    nested::last(change, |flags| changed(&ctx, change, flags));
     0
 }
 

@@ -3,19 +3,21 @@
 //! The kernel does not run a program within itself (`__bpf_trace_run()`,
 //! kernel/trace/bpf_trace.c). What changes the state of a socket while the program of full sockets
 //! tells of another one, on the same CPU, would be told by nobody: an interrupt whose segments are
-//! dealt with at once, or another task, where programs can be preempted. So there are two programs
-//! at that tracepoint, one after the other: the second tells what the first did not.
+//! dealt with at once, or another task, where programs can be preempted. So there are several
+//! programs at that tracepoint, one after the other: each tells what those before it did not. Two
+//! are enough for interrupts, as those do not interrupt each other. Any number of tasks may lose
+//! the CPU, but the more, the more seldom: a third is there for them.
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 use tcptrace_ebpf::wire::flag;
 
-/// Transitions of one CPU that the first program has begun to tell and the second has not seen.
+/// Transitions of one CPU that a program has begun to tell and the last has not seen.
 /// Mostly one; another for each that an interrupt makes between the two, and for each task that
 /// lost the CPU between them. Were there more, or went such a task on on another CPU, one would be
 /// told twice: the second time with [`flag::STOOD_IN`], so that userspace can tell.
 const KEPT: usize = 8;
 
-/// What the first program told last, on one CPU.
+/// What was told last, on one CPU.
 #[repr(C)]
 struct Told {
     /// Which is overwritten if none is free; counts on.
@@ -26,7 +28,7 @@ struct Told {
 #[map]
 static TOLD: PerCpuArray<Told> = PerCpuArray::with_max_entries(1, 0);
 
-/// How often the second program was needed, per CPU.
+/// How often another program than the first was needed, per CPU.
 #[map]
 static STOOD_IN: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
@@ -49,27 +51,53 @@ pub fn first(change: Change, tell: impl FnOnce(u8)) {
     tell(0);
 }
 
-/// Tells a transition that the first program could not.
+/// Tells a transition that the first program could not; between it and the last.
 #[inline(always)]
-pub fn second(change: Change, tell: impl FnOnce(u8)) {
+pub fn between(change: Change, tell: impl FnOnce(u8)) {
     let Some(told) = TOLD.get_ptr_mut(0) else {
         return;
     };
-    for index in 0..KEPT {
-        // SAFETY: as below.
-        unsafe {
-            let kept = &raw mut (*told).kept[index];
-            if (*kept).sk == change.sk && (*kept).from == change.from && (*kept).to == change.to {
-                (*kept).sk = 0;
-                return;
-            }
-        }
+    if find(told, change).is_none() {
+        keep(told, change);
+        stand_in(tell);
     }
+}
+
+/// Tells a transition that no program before could.
+#[inline(always)]
+pub fn last(change: Change, tell: impl FnOnce(u8)) {
+    let Some(told) = TOLD.get_ptr_mut(0) else {
+        return;
+    };
+    match find(told, change) {
+        // SAFETY: as below.
+        Some(kept) => unsafe { (*kept).sk = 0 },
+        None => stand_in(tell),
+    }
+}
+
+#[inline(always)]
+fn stand_in(tell: impl FnOnce(u8)) {
     if let Some(stood_in) = STOOD_IN.get_ptr_mut(0) {
         // SAFETY: the value of this CPU; the verifier checked the address.
         unsafe { *stood_in += 1 };
     }
     tell(flag::STOOD_IN);
+}
+
+/// Where it is kept, if a program before has told it.
+#[inline(always)]
+fn find(told: *mut Told, change: Change) -> Option<*mut Change> {
+    for index in 0..KEPT {
+        // SAFETY: as below.
+        unsafe {
+            let kept = &raw mut (*told).kept[index];
+            if (*kept).sk == change.sk && (*kept).from == change.from && (*kept).to == change.to {
+                return Some(kept);
+            }
+        }
+    }
+    None
 }
 
 /// Keeps it where nothing is, or what is of the same socket: that is over, as whoever changes a

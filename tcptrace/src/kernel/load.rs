@@ -6,6 +6,7 @@ use aya::{
     Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel,
     maps::{Array, PerCpuArray, RingBuf},
     programs::BtfTracePoint,
+    util::KernelVersion,
 };
 use aya_log::EbpfLogger;
 use nix::sys::stat::{major, minor};
@@ -157,6 +158,9 @@ impl Kernel {
         // Timers first: a connection that is seen to begin must not lose its TIME_WAIT.
         kernel.attach_timers(&btf);
         kernel.attach("inet_sock_set_state", &btf)?;
+        if tracepoints_are_preempted() {
+            kernel.attach_to("preempted_sock_set_state", "inet_sock_set_state", &btf)?;
+        }
         kernel.attach_to("nested_sock_set_state", "inet_sock_set_state", &btf)?;
         reader.watch_misses(kernel.misses());
         Ok((kernel, reader))
@@ -254,4 +258,10 @@ impl Kernel {
         program.attach().map_err(refused)?;
         Ok(())
     }
+}
+
+/// Whether a task may lose the CPU in a program at a tracepoint: nothing else than the version
+/// tells (`__do_trace_##name()`, include/linux/tracepoint.h, SRCU instead of `preempt_disable()`).
+fn tracepoints_are_preempted() -> bool {
+    KernelVersion::current().is_ok_and(|version| version >= KernelVersion::new(7, 0, 0))
 }

@@ -1,8 +1,8 @@
 //! Transitions that the kernel half told twice.
 //!
-//! Two programs of it are run one after the other, and the second tells what the first did not.
-//! Since Linux 7 a task may lose the CPU between the two, and go on on another one, where the
-//! second does not know what the first told. The task has the lock of its socket meanwhile, so
+//! Programs of it are run one after the other, and each tells what those before it did not. Since
+//! Linux 7 a task may lose the CPU between two, and go on on another one, where the next does not
+//! know what was told. The task has the lock of its socket meanwhile, so
 //! nothing else can have become of that socket.
 
 use super::{State, Tracker};

@@ -19,8 +19,9 @@ use super::{
 const TRANSITION: &str = "inet_sock_set_state";
 /// Programs that tcptrace may have, and their tracepoints; it tells by what it has which ones it
 /// does.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     (TRANSITION, TRANSITION),
+    ("preempted_sock_set_state", TRANSITION),
     ("nested_sock_set_state", TRANSITION),
     ("timer_start", "timer_start"),
     ("timer_cancel", "timer_cancel"),
