@@ -161,9 +161,9 @@ impl Tracker {
             .is_some_and(|flow| flow.state == State::Listen);
         let listener_gone = request.listener.is_some() && !listening;
         let (reason, detail) = match stopped.cause {
-            _ if stopped.epoch != self.epoch => (Reason::Unknown, None),
             // It became a full socket whose events were lost, or are not asked for.
             Some(EarlyCause::Completed) => return,
+            _ if stopped.epoch != self.epoch => (Reason::Unknown, None),
             Some(EarlyCause::Reset) if self.sight.resets => (Reason::ResetByPeer, None),
             Some(EarlyCause::Reset) => (Reason::Unknown, None),
             Some(EarlyCause::ResetByUs) => (Reason::ResetByUs, None),
