@@ -9,7 +9,7 @@ use crate::{Family, namespace::Namespace, sockets::reset, told::render, trace::T
 /// More than there are CPUs.
 const TASKS: usize = 8;
 /// Connections of each task.
-const EACH: usize = 200;
+const EACH: usize = 50;
 /// What becomes of each.
 const WHOLE: [&str; 6] = [
     "CLOSED -connect-> SYN_SENT",
