@@ -6,6 +6,7 @@
 #![no_std]
 #![no_main]
 
+mod child;
 mod follow;
 mod kernel;
 mod minisock;

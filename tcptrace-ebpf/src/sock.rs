@@ -16,11 +16,10 @@ use aya_log_ebpf::debug;
 use tcptrace_ebpf::wire::{Head, MeasuredSocket, Metrics, OwnedSocket, Owner, flag, kind};
 
 use crate::{
-    follow,
+    child, follow,
     kernel::{now, read, setting, zero},
     ring,
     select::{wanted, wanted_netns},
-    timer,
 };
 
 /// include/net/tcp_states.h; the same since ever.
@@ -81,7 +80,12 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     head.to = to;
     head.flags = flags;
 
-    let listener = (from == LISTEN && to != SYN_RECV) || to == LISTEN;
+    let is_child = from == LISTEN && to == SYN_RECV;
+    if is_child && head.remote_port == 0 {
+        child::born_without_a_peer(sk as u64, net as u64, now());
+        return;
+    }
+    let listener = (from == LISTEN && !is_child) || to == LISTEN;
     if if listener {
         !wanted_netns(head.netns)
     } else {
@@ -93,18 +97,20 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
         );
         return;
     }
-    let child = from == LISTEN && to == SYN_RECV;
-    // Before 6.15 inet_csk_clone_lock() sets the state first, then the peer, and then gives the
-    // child its cookie: one that is made now would not last.
-    if !(child && head.remote_port == 0) {
-        // SAFETY: as above. The helper takes a struct sock; it exists for tracing programs since
-        // 5.12.
-        head.cookie = unsafe {
-            match read(sk, setting!(offsets.sock_common_cookie)) {
-                0 => bpf_get_socket_cookie(sk.cast_mut().cast()),
-                cookie => cookie,
-            }
-        };
+    // SAFETY: as above. The helper takes a struct sock; it exists for tracing programs since
+    // 5.12.
+    head.cookie = unsafe {
+        match read(sk, setting!(offsets.sock_common_cookie)) {
+            0 => bpf_get_socket_cookie(sk.cast_mut().cast()),
+            cookie => cookie,
+        }
+    };
+    if is_child {
+        child::born(head, net as u64);
+    } else if from == SYN_RECV
+        && let Some(time_ns) = child::goes_on(sk as u64)
+    {
+        send_child(head, time_ns);
     }
     // SAFETY: as above.
     unsafe {
@@ -152,11 +158,6 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
             }
         }
     }
-    if child {
-        timer::expect_completion(head, net as u64);
-    } else if from == SYN_RECV {
-        timer::expect_no_completion();
-    }
     if head.flags & flag::OWNED != 0 {
         head.kind = kind::SOCKET_OWNED;
         ring::send(|to: *mut OwnedSocket| {
@@ -170,6 +171,17 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
         head.kind = kind::SOCKET;
         ring::send_head(head);
     }
+}
+
+/// Sends that a listener's child was made, which could not be told then.
+#[inline(always)]
+fn send_child(next: &Head, time_ns: u64) {
+    let mut head = *next;
+    head.kind = kind::SOCKET;
+    head.time_ns = time_ns;
+    head.from = LISTEN;
+    head.to = SYN_RECV;
+    ring::send_head(&head);
 }
 
 /// Whether what the connection did tells why it closed: whether data was unacknowledged when its

@@ -7,34 +7,16 @@
 use aya_ebpf::{
     EbpfContext as _,
     helpers::generated::{bpf_get_stack, bpf_jiffies64},
-    macros::map,
-    maps::PerCpuArray,
     programs::BtfTracePointContext,
 };
 use tcptrace_ebpf::wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, flag, kind};
 
 use crate::{
+    child,
     kernel::{peek, read, setting, zero},
     minisock::Snapshot,
     reset, ring,
 };
-
-/// The child that this CPU made last and whose request is not gone yet.
-#[map]
-static COMPLETING: PerCpuArray<Child> = PerCpuArray::with_max_entries(1, 0);
-
-/// The child of a listener, by what its request has in common with it.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Child {
-    /// Address of the network namespace; 0: there is no child.
-    net: u64,
-    remote_addr: [u64; 2],
-    local_port: u16,
-    /// 0 where it is not known yet.
-    remote_port: u16,
-    reserved: u32,
-}
 
 /// Sends what became of a timer, if it is a minisock's or a request's.
 #[inline(always)]
@@ -50,60 +32,6 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
         let request = timer as u64 - u64::from(setting!(offsets.request_timer));
         request_changed(ctx, timer, request, what);
     }
-}
-
-/// A child of a listener was made; its request goes next, on this CPU.
-///
-/// tcp_check_req(), net/ipv4/tcp_minisocks.c: syn_recv_sock(), then
-/// inet_csk_complete_hashdance().
-#[inline(always)]
-pub fn expect_completion(head: &Head, net: u64) {
-    if let Some(completing) = COMPLETING.get_ptr_mut(0) {
-        let child = Child {
-            net,
-            remote_addr: remote_addr(head),
-            local_port: head.local_port,
-            remote_port: head.remote_port,
-            reserved: 0,
-        };
-        // SAFETY: the value of this CPU; the verifier checked the address.
-        unsafe { completing.write(child) };
-    }
-}
-
-/// The child goes on, as tcp_child_process() lets it after all that: one of a SYN cookie had no
-/// request.
-#[inline(always)]
-pub fn expect_no_completion() {
-    if let Some(completing) = COMPLETING.get_ptr_mut(0) {
-        // SAFETY: as above.
-        unsafe { (*completing).net = 0 };
-    }
-}
-
-/// The child that the request became, if it was one.
-#[inline(always)]
-fn completed(head: &Head, net: u64) -> Option<Child> {
-    let completing = COMPLETING.get_ptr_mut(0)?;
-    // SAFETY: as above.
-    let child = unsafe { *completing };
-    if child.net != net || child.local_port != head.local_port {
-        return None;
-    }
-    // Before 6.15 the peer is not known yet.
-    let same = child.remote_port == head.remote_port && child.remote_addr == remote_addr(head);
-    if child.remote_port != 0 && !same {
-        return None;
-    }
-    // SAFETY: as above.
-    unsafe { (*completing).net = 0 };
-    Some(child)
-}
-
-#[inline(always)]
-fn remote_addr(head: &Head) -> [u64; 2] {
-    // SAFETY: 16 bytes, in a struct that is aligned for u64, behind three fields of 8 bytes.
-    unsafe { (&raw const head.remote_addr).cast::<[u64; 2]>().read() }
 }
 
 #[inline(always)]
@@ -125,15 +53,12 @@ fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, 
 #[inline(always)]
 fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, what: u8) {
     let bytes = Snapshot::at(address);
-    let child = match what {
-        change::CANCELLED => bytes
-            .addresses()
-            .and_then(|head| completed(&head, bytes.net())),
-        _ => None,
-    };
-    // The child's record said which request it came from. Were it lost for want of room, this one
+    // The child's record says which request it came from. Were it lost for want of room, this one
     // would be, too.
-    if child.is_some_and(|child| child.remote_port != 0) {
+    if what == change::CANCELLED
+        && let Some(head) = bytes.addresses()
+        && child::completes(&head, bytes.net())
+    {
         return;
     }
     let Some(mut head) = bytes.head(what) else {
@@ -149,7 +74,7 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
             // SAFETY: `to` is a reserved record.
             unsafe { to.write(RequestBegin { head, listener }) };
         });
-    } else if what == change::CANCELLED && child.is_none() && early(timer) {
+    } else if what == change::CANCELLED && early(timer) {
         head.kind = kind::REQUEST_EARLY;
         if reset::ends_request(&head) {
             head.flags |= flag::RST_SENT;

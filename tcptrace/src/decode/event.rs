@@ -143,7 +143,7 @@ impl Event {
 pub struct SocketEvent {
     /// CLOCK_MONOTONIC, ns.
     pub time_ns: u64,
-    /// `None` for the child of a listener before Linux 6.15: it gets its cookie a little later.
+    /// Its cookie; `None` if it has none.
     pub cookie: Option<Cookie>,
     /// Its addresses and ports, as far as they are known.
     pub tuple: Tuple,

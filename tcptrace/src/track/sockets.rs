@@ -3,22 +3,11 @@
 use super::{
     Length, Reason, Side, State, Tracker, Transition,
     closing::{self, Seen},
-    deadlines::{LOOK_NS, PORT_NS},
     flow::{Flow, HeldBack, Minisock},
     order::Out,
     requests::Request,
 };
 use crate::decode::{AbortedEvent, Cookie, Owner, SocketEvent, Tuple};
-
-/// How many children wait for their peer at once; they do so for microseconds.
-const MOST_CHILDREN: usize = 4096;
-
-/// The child of a listener whose peer the kernel has not told yet (before Linux 6.15).
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Child {
-    time_ns: u64,
-    tuple: Tuple,
-}
 
 impl Tracker {
     pub(super) fn socket_changed(
@@ -37,10 +26,7 @@ impl Tracker {
             self.twice.closed(cookie);
         }
         if self.flows.get(&cookie).is_none() {
-            let flow = match event.from {
-                State::SynRecv => self.child(event, cookie, out),
-                from => self.seen_first_in(from, event),
-            };
+            let flow = self.seen_first_in(event.from, event);
             self.keep(cookie, flow, out);
         }
         let epoch = self.epoch;
@@ -174,41 +160,28 @@ impl Tracker {
     /// The third ACK made a full socket: the SYN was told when it arrived, unless there was no
     /// request (SYN cookies, TCP Fast Open).
     fn child_made(&mut self, event: &SocketEvent, out: &mut Out<'_, impl FnMut(&Transition)>) {
-        let Some(cookie) = event.cookie.filter(|_| event.tuple.remote.port.is_some()) else {
-            if self.children.len() < MOST_CHILDREN {
-                self.children.push_back(Child {
-                    time_ns: event.time_ns,
-                    tuple: event.tuple,
-                });
-            }
-            return;
-        };
+        let Some(cookie) = event.cookie else { return };
         if let Some(request) = self.requests.remove(&event.tuple) {
             self.keep(cookie, request.flow(event.tuple), out);
             return;
         }
-        let flow = self.without_request(event.time_ns, event.tuple, Some(cookie), out);
+        let (owner, followed) = self.listener(self.listeners.of(&event.tuple));
+        let mut flow = Request {
+            since: None,
+            listener: None,
+            owner,
+            followed,
+            stopped: None,
+        }
+        .flow(event.tuple);
+        flow.state = State::Listen;
+        out.tell(&flow.step(
+            Some(cookie),
+            event.time_ns,
+            State::SynRecv,
+            Reason::SynReceived,
+        ));
         self.keep(cookie, flow, out);
-    }
-
-    /// The first event of a child with its peer and cookie, where the one before had neither.
-    fn child(
-        &mut self,
-        event: &SocketEvent,
-        cookie: Cookie,
-        out: &mut Out<'_, impl FnMut(&Transition)>,
-    ) -> Flow {
-        let made = self.children.iter().position(|child| {
-            child.tuple.netns == event.tuple.netns && child.tuple.local == event.tuple.local
-        });
-        let made = made.and_then(|index| self.children.remove(index));
-        if let Some(request) = self.requests.remove(&event.tuple) {
-            return request.flow(event.tuple);
-        }
-        match made {
-            Some(child) => self.without_request(child.time_ns, event.tuple, Some(cookie), out),
-            None => Flow::new(event.tuple, State::SynRecv),
-        }
     }
 
     /// A connection whose first events were lost, or came before the trace. If it was half-open,
@@ -220,70 +193,14 @@ impl Tracker {
         match self.requests.remove(&event.tuple) {
             Some(request) => {
                 let mut flow = request.flow(event.tuple);
-                flow.state = state;
-                flow.since = None;
+                if state != State::SynRecv {
+                    flow.state = state;
+                    flow.since = None;
+                }
                 flow
             }
             None => Flow::new(event.tuple, state),
         }
-    }
-
-    /// Addresses of children whose peer is worth a look at the sockets at `now`.
-    pub(super) fn children_unknown(&self, now: u64) -> impl Iterator<Item = &Tuple> + '_ {
-        self.children
-            .iter()
-            .take_while(move |child| child.time_ns.saturating_add(LOOK_NS) <= now)
-            .map(|child| &child.tuple)
-    }
-
-    /// A look at the sockets found one in SYN_RECV that no event has told of.
-    pub(super) fn child_found(
-        &mut self,
-        cookie: Cookie,
-        tuple: &Tuple,
-        out: &mut Out<'_, impl FnMut(&Transition)>,
-    ) {
-        let made = self
-            .children
-            .iter()
-            .position(|child| child.tuple.netns == tuple.netns && child.tuple.local == tuple.local);
-        if let Some(child) = made.and_then(|index| self.children.remove(index)) {
-            let flow = self.without_request(child.time_ns, *tuple, Some(cookie), out);
-            self.keep(cookie, flow, out);
-        }
-    }
-
-    /// Children whose peer was not told in time.
-    pub(super) fn children_waited(&mut self, now: u64, out: &mut Out<'_, impl FnMut(&Transition)>) {
-        while let Some(child) = self.children.front().copied() {
-            if child.time_ns.saturating_add(PORT_NS) > now {
-                break;
-            }
-            self.children.pop_front();
-            self.without_request(child.time_ns, child.tuple, None, out);
-        }
-    }
-
-    /// Tells `LISTEN -> SYN_RECV` of a connection that had no request.
-    fn without_request(
-        &mut self,
-        time_ns: u64,
-        tuple: Tuple,
-        cookie: Option<Cookie>,
-        out: &mut Out<'_, impl FnMut(&Transition)>,
-    ) -> Flow {
-        let (owner, followed) = self.listener(self.listeners.of(&tuple));
-        let mut flow = Request {
-            since: None,
-            listener: None,
-            owner,
-            followed,
-            stopped: None,
-        }
-        .flow(tuple);
-        flow.state = State::Listen;
-        out.tell(&flow.step(cookie, time_ns, State::SynRecv, Reason::SynReceived));
-        flow
     }
 }
 

@@ -10,7 +10,6 @@ use super::{
     listeners::Listeners,
     order::{Order, Out},
     requests::Request,
-    sockets::Child,
     twice::Twice,
 };
 use crate::decode::{Cookie, Event, MinisockState, Owner, Tuple};
@@ -86,7 +85,6 @@ pub struct Tracker {
     pub(super) flows: LruCache<Cookie, Flow, FxBuildHasher>,
     pub(super) requests: LruCache<Tuple, Request, FxBuildHasher>,
     pub(super) listeners: Listeners,
-    pub(super) children: std::collections::VecDeque<Child>,
     pub(super) deadlines: Deadlines,
     order: Order,
     pub(super) twice: Twice,
@@ -107,7 +105,6 @@ impl Tracker {
             flows: LruCache::with_hasher(usize::MAX, FxBuildHasher),
             requests: LruCache::with_hasher(usize::MAX, FxBuildHasher),
             listeners: Listeners::default(),
-            children: std::collections::VecDeque::new(),
             deadlines: Deadlines::default(),
             order: Order::default(),
             twice: Twice::default(),
@@ -197,7 +194,6 @@ impl Tracker {
                 Waiting::Request(tuple) => self.request_waited(&tuple, began, out),
             }
         }
-        self.children_waited(now, out);
         self.order = order;
     }
 
@@ -212,34 +208,27 @@ impl Tracker {
         self.epoch = self.epoch.wrapping_add(1);
     }
 
-    /// Namespaces of connections of which a port or the peer is still unknown at `now`, each with
+    /// Namespaces of connections of which a port is still unknown at `now`, each with
     /// a process that may live there, for a look at their sockets: see [`learn`](Self::learn).
     pub fn without_addresses(&self, now: u64) -> impl Iterator<Item = (u32, Option<u32>)> + '_ {
-        let unported = self.deadlines.unported(now).filter_map(|cookie| {
+        self.deadlines.unported(now).filter_map(|cookie| {
             let flow = self.flows.peek(&cookie)?;
             flow.held_back?;
-            Some((flow.tuple.netns, flow.owner.process))
-        });
-        let children = self.children_unknown(now).map(|tuple| {
-            let (owner, _) = self.listener(self.listeners.of(tuple));
-            (tuple.netns, owner.process)
-        });
-        unported
-            .chain(children)
-            .map(|(netns, process)| (netns, process.map(|process| process.pid)))
+            let process = flow.owner.process;
+            Some((flow.tuple.netns, process.map(|process| process.pid)))
+        })
     }
 
     /// Takes the addresses that a look at the socket gave.
     pub fn learn(&mut self, cookie: Cookie, tuple: &Tuple, sink: &mut impl FnMut(&Transition)) {
         let mut order = std::mem::take(&mut self.order);
         let out = &mut Out::new(&mut order, sink);
-        if let Some(flow) = self.flows.peek_mut(&cookie) {
-            if flow.held_back.is_some() && tuple.local.port.is_some() {
-                flow.tuple.local = tuple.local;
-                flow.announce(cookie, out);
-            }
-        } else {
-            self.child_found(cookie, tuple, out);
+        if let Some(flow) = self.flows.peek_mut(&cookie)
+            && flow.held_back.is_some()
+            && tuple.local.port.is_some()
+        {
+            flow.tuple.local = tuple.local;
+            flow.announce(cookie, out);
         }
         self.order = order;
     }
@@ -247,7 +236,7 @@ impl Tracker {
     /// Whether something waits for time to pass: see [`advance`](Self::advance).
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.deadlines.is_empty() || !self.children.is_empty()
+        !self.deadlines.is_empty()
     }
 
     /// How many connections were forgotten for want of room.

@@ -2,7 +2,7 @@
 
 use std::{
     io::Read as _,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     thread::sleep,
     time::Duration,
 };
@@ -17,6 +17,7 @@ use crate::{
 
 in_both_families!(
     a_listener_is_seen_to_begin_and_to_end,
+    a_connection_to_a_listener_on_all_addresses_is_told_once,
     a_syn_cookie_makes_no_second_syn_recv,
     a_fast_open_makes_no_second_syn_recv,
     a_fast_open_that_the_peer_resets_ends,
@@ -307,4 +308,52 @@ fn an_ipv4_client_of_an_ipv6_listener_is_shown_as_ipv4(family: Family) {
         assert_eq!(it.pid, Some(std::process::id()), "{it:?}");
     }
     trace.stop();
+}
+
+/// Servers that listen on all addresses, as nearly all do: before Linux 6.15 the child of such a
+/// listener is told as a copy of it.
+fn a_connection_to_a_listener_on_all_addresses_is_told_once(family: Family) {
+    for (cookies, fast) in [(1, false), (2, false), (1, true)] {
+        let net = Namespace::new();
+        net.set("tcp_syncookies", cookies);
+        net.set("tcp_fastopen", 0x607);
+        let mut trace = Trace::of(&net).start();
+        let all: SocketAddr = match family {
+            Family::V4 => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            Family::V6 => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let listener = TcpListener::bind(all).unwrap();
+        let to = (family.loopback(), listener.local_addr().unwrap().port()).into();
+        let client = if fast {
+            set_tcp(&listener, libc::TCP_FASTOPEN, 16);
+            connect_fast(family, to, b"early")
+        } else {
+            TcpStream::connect(to).unwrap()
+        };
+        let (mut server, _) = listener.accept().unwrap();
+        if fast {
+            server.read_exact(&mut [0; 5]).unwrap();
+        }
+        let end = end(&client);
+        close_in_turn(client, server);
+        trace.expect(
+            end,
+            "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED -fin_sent-> FIN_WAIT1
+             -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT",
+        );
+        let path = trace.expect(
+            end.peer(),
+            "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+             -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED",
+        );
+        assert!(
+            path.iter().all(|it| it.opener.as_deref() == Some("remote")),
+            "{path:?}"
+        );
+        trace.expect(listening(&listener), "CLOSED -listen-> LISTEN");
+        let seen = trace.stop();
+        let ours = [end, end.peer(), listening(&listener)];
+        let surplus = seen.transitions.iter().find(|it| !ours.contains(&it.end()));
+        assert!(surplus.is_none(), "nobody asked for {surplus:?}");
+    }
 }
