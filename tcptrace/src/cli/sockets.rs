@@ -1,6 +1,6 @@
 //! Which sockets are asked for: options that all commands about sockets have.
 
-use std::{io::ErrorKind, path::Path};
+use std::path::Path;
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 use ipnet::IpNet;
@@ -98,27 +98,9 @@ fn uid(given: &str) -> Result<u32, String> {
 }
 
 fn netns(given: &str) -> Result<u32, String> {
-    if given == "self" {
-        return snapshot::own().ok_or_else(|| {
-            "the own network namespace can't be told: is /proc mounted?".to_owned()
-        });
-    }
-    if let Ok(inode) = given.parse() {
-        return Ok(inode);
-    }
-    let named = Path::new("/run/netns").join(given);
-    let path = if given.contains('/') {
-        Path::new(given)
-    } else {
-        named.as_path()
-    };
-    snapshot::namespace_at(path).map_err(|error| {
-        let wrong = match error.kind() {
-            ErrorKind::NotFound => format!("there is no {}", path.display()),
-            _ => format!("{}: {error}", path.display()),
-        };
+    snapshot::namespace_called(given).map_err(|error| {
         format!(
-            "{wrong}; it takes a path as in /proc/123/ns/net, a name of `ip netns`, an inode \
+            "{error}; it takes a path as in /proc/123/ns/net, a name of `ip netns`, an inode \
              number, or self"
         )
     })

@@ -138,8 +138,7 @@ impl Stats {
             }
             let range = namespaces
                 .get_or_insert_with(Namespaces::read)
-                .all(Some(netns))
-                .next()
+                .one(netns)
                 .and_then(|namespace| namespace.port_range().ok());
             self.ranges.insert(netns, range);
         }

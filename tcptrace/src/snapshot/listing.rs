@@ -199,7 +199,7 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
         Some(inode) => Namespaces::find(inode, Some(std::process::id()))
             .into_iter()
             .collect(),
-        None => Namespaces::read().all(None).collect(),
+        None => Namespaces::read().all().collect(),
     };
     if let (Some(inode), []) = (only, &namespaces[..]) {
         if privileges::missing(privileges::ELSEWHERE).count() > 0 {

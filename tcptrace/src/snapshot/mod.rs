@@ -22,7 +22,7 @@ pub use self::{
     inspection::{Inspected, Inspection, Listening},
     keepalive::Keepalive,
     listing::{Listing, Scope, Socket, Unable, list},
-    namespaces::{Namespace, Namespaces, namespace_at, own},
+    namespaces::{Namespace, Namespaces, NoNamespace, namespace_called, own},
     owners::Owners,
     settings::{KeepaliveSettings, WaitSettings},
     tcp_info::TcpInfo,
@@ -43,7 +43,11 @@ pub struct Snapshot {
 pub fn take(netns: Option<u32>) -> Snapshot {
     let mut snapshot = Snapshot::default();
     let mut found = Vec::new();
-    for namespace in Namespaces::read().all(netns) {
+    let namespaces: Vec<Namespace> = match netns {
+        Some(inode) => Namespaces::find(inode, None).into_iter().collect(),
+        None => Namespaces::read().all().collect(),
+    };
+    for namespace in namespaces {
         match namespace.dump(dump::ALL_STATES) {
             Ok(sockets) => found.extend(sockets),
             // Its last process has ended meanwhile.

@@ -92,16 +92,6 @@ fn another_namespace_is_looked_into_from_outside() {
 }
 
 #[test]
-fn a_namespace_that_is_not_there_fails_with_one_line() {
-    let _net = Namespace::of_process();
-    let output = tcptrace(&["list", "--netns", "1"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("network namespace 1"), "{said}");
-}
-
-#[test]
 fn a_cgroup_narrows_down() {
     let net = Namespace::of_process();
     let _listener = listener(&net, 8);
@@ -134,7 +124,8 @@ fn without_capabilities_the_own_namespace_is_shown_and_others_are_not() {
     let said = String::from_utf8(own.stderr).unwrap();
     assert!(said.contains("CAP_SYS_PTRACE"), "{said}");
 
-    let other = run(&["--netns", "1"]);
+    // It can't see who is there.
+    let other = run(&["--netns", "4026599999"]);
     assert_eq!(other.status.code(), Some(3));
     let said = String::from_utf8(other.stderr).unwrap();
     assert_eq!(said.lines().count(), 1, "{said}");

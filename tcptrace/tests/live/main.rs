@@ -14,6 +14,7 @@ mod half_open;
 mod handshake;
 mod kills;
 mod loss;
+mod named_namespace;
 mod namespace;
 mod older;
 mod output;

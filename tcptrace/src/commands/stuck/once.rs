@@ -137,8 +137,10 @@ fn order(it: &ShownStuck) -> (crate::track::State, std::cmp::Reverse<Option<u64>
 
 /// All, or the one that is asked for.
 fn namespaces(looks: &Looks) -> Result<Vec<Namespace>> {
-    let all = Namespaces::read();
-    let namespaces: Vec<Namespace> = all.all(looks.only()).collect();
+    let namespaces: Vec<Namespace> = match looks.only() {
+        Some(inode) => Namespaces::find(inode, None).into_iter().collect(),
+        None => Namespaces::read().all().collect(),
+    };
     match (looks.only(), &namespaces[..]) {
         (Some(inode), []) if privileges::missing(privileges::ELSEWHERE).count() > 0 => {
             Err(Unable::NotPermitted(inode).into())

@@ -27,7 +27,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// tcptrace, not started yet.
 pub struct Trace {
-    netns: u32,
+    netns: String,
     outside: File,
     outside_of_it: bool,
     subcommand: &'static str,
@@ -47,7 +47,7 @@ impl Trace {
     /// Of one namespace, from within it.
     pub fn of(net: &Namespace) -> Self {
         Self {
-            netns: net.inode(),
+            netns: net.inode().to_string(),
             outside: net.outside(),
             outside_of_it: false,
             subcommand: "watch",
@@ -62,6 +62,12 @@ impl Trace {
     /// It runs outside of the namespace.
     pub fn outside_of_it(mut self) -> Self {
         self.outside_of_it = true;
+        self
+    }
+
+    /// The namespace is called so, rather than by its inode number.
+    pub fn called(mut self, name: impl ToString) -> Self {
+        self.netns = name.to_string();
         self
     }
 
@@ -122,7 +128,7 @@ impl Trace {
         command
             .args(&words[1..])
             .args([self.subcommand, "-o", self.output, "--netns"])
-            .arg(self.netns.to_string());
+            .arg(&self.netns);
         command.args(&self.arguments);
         if std::env::var_os("TCPTRACE_TEST_LOG").is_some() {
             command.arg("-vvv");
