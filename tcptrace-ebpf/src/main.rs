@@ -126,10 +126,22 @@ fn kfree_skb_alone(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// An RST is sent in answer to a segment.
+/// An RST arrives that closes a full socket.
+///
+/// `trace_tcp_receive_reset(struct sock *sk)`, include/trace/events/tcp.h, since 4.15; from
+/// `tcp_reset()`, net/ipv4/tcp_input.c, just before `tcp_done()`. ECONNREFUSED is also what ICMP
+/// sets (`tcp_v4_err()`, net/ipv4/tcp_ipv4.c), and an old error may stand in `sk_err`.
+#[btf_tracepoint(function = "tcp_receive_reset")]
+fn tcp_receive_reset(ctx: BtfTracePointContext) -> i32 {
+    reset::received(ctx.arg(0));
+    0
+}
+
+/// An RST is sent.
 ///
 /// `trace_tcp_send_reset(sk, skb, …)`, include/trace/events/tcp.h; from `tcp_v4_send_reset()` and
-/// `tcp_v6_send_reset()`; `skb` is null in `tcp_send_active_reset()`. Without it, an RST by us
+/// `tcp_v6_send_reset()` in answer to a segment, and from `tcp_send_active_reset()`,
+/// net/ipv4/tcp_output.c, where `skb` is null. Without it, an RST by us
 /// could not be told from one by the peer: `tcp_rcv_state_process()`, net/ipv4/tcp_input.c, sets
 /// ECONNRESET for both, and `tcp_check_req()`, net/ipv4/tcp_minisocks.c, drops the request.
 #[btf_tracepoint(function = "tcp_send_reset")]

@@ -1,7 +1,7 @@
-//! RSTs that this machine sends in answer to a segment.
+//! RSTs that arrive, and that this machine sends.
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
-use tcptrace_ebpf::wire::{Head, kind};
+use tcptrace_ebpf::wire::{Head, evidence, kind};
 
 use crate::{
     kernel::{now, peek, read, setting},
@@ -32,21 +32,112 @@ static ANSWERED: PerCpuArray<Answered> = PerCpuArray::with_max_entries(1, 0);
 /// the CPU do something else; another one with the same port hardly goes so soon. ns.
 const SAME_SOFTIRQ: u64 = 100_000_000;
 
+/// RSTs of full sockets on this CPU. Each is the address of a socket, or 0.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Resets {
+    /// Got one, and will be closed by it next.
+    received: u64,
+    /// Sent one, and will be closed next.
+    sent: u64,
+    /// Was closed just now for a reason that an RST that is sent next would tell.
+    doubtful: u64,
+}
+
+/// The last ones of this CPU: tcp_reset(), net/ipv4/tcp_input.c, closes the socket in the same
+/// breath, tcp_out_of_resources() and tcp_keepalive_timer(), net/ipv4/tcp_timer.c, send first and
+/// close then, __tcp_close() and tcp_disconnect(), net/ipv4/tcp.c, the other way round.
+#[map]
+static RESETS: PerCpuArray<Resets> = PerCpuArray::with_max_entries(1, 0);
+
+/// An RST arrived for a full socket.
+#[inline(always)]
+pub fn received(sk: *const u8) {
+    // SAFETY: `sk` is the struct sock that the tracepoint passes.
+    let state: u8 = unsafe { read(sk, setting!(offsets.sock_common_state)) };
+    // One that is closed already stays so.
+    if state != CLOSED
+        && let Some(resets) = RESETS.get_ptr_mut(0)
+    {
+        // SAFETY: the value of this CPU; the verifier checked the address.
+        unsafe { (*resets).received = sk as u64 };
+    }
+}
+
+/// A full socket is closed: the bits of [`evidence`] that tell of RSTs.
+#[inline(always)]
+pub fn evidence_of(sk: u64) -> u8 {
+    let Some(resets) = RESETS.get_ptr_mut(0) else {
+        return 0;
+    };
+    let mut bits = 0;
+    // SAFETY: as above.
+    unsafe {
+        if (*resets).received == sk {
+            (*resets).received = 0;
+            bits |= evidence::RST_RECEIVED;
+        }
+        if (*resets).sent == sk {
+            (*resets).sent = 0;
+            bits |= evidence::RST_SENT;
+        }
+    }
+    bits
+}
+
+/// Whether it was closed by an RST of its own is told by what it does next.
+#[inline(always)]
+pub fn doubt(sk: u64) {
+    if let Some(resets) = RESETS.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { (*resets).doubtful = sk };
+    }
+}
+
+/// A full socket sends an RST by itself, not for a segment.
+#[inline(always)]
+fn sent_by_itself(sk: *const u8) {
+    let Some(resets) = RESETS.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: `sk` is the struct sock that the tracepoint passes; `resets` as above.
+    unsafe {
+        let state: u8 = read(sk, setting!(offsets.sock_common_state));
+        if state != CLOSED {
+            (*resets).sent = sk as u64;
+        } else if (*resets).doubtful == sk as u64 {
+            (*resets).doubtful = 0;
+            send_reset(sk);
+        }
+    }
+}
+
+/// Tells that a full socket that is closed has sent an RST.
+#[inline(always)]
+fn send_reset(sk: *const u8) {
+    // It begins with a sock_common.
+    let Some(mut head) = Snapshot::at(sk as u64).head(0) else {
+        return;
+    };
+    head.kind = kind::RESET_SENT;
+    ring::send_head(&head);
+}
+
 /// Notes whom an RST is sent for.
 #[inline(always)]
 pub fn sent(sk: *const u8, skb: *const u8) {
-    if sk.is_null() || skb.is_null() {
+    if sk.is_null() {
+        return;
+    }
+    if skb.is_null() {
+        sent_by_itself(sk);
         return;
     }
     // SAFETY: `sk` and `skb` are the struct sock and struct sk_buff that the tracepoint passes.
     let state: u8 = unsafe { read(sk, setting!(offsets.sock_common_state)) };
     if state == CLOSED {
-        // A full socket, closed by data that nobody will read. It begins with a sock_common.
-        let Some(mut head) = Snapshot::at(sk as u64).head(0) else {
-            return;
-        };
-        head.kind = kind::ABORTED;
-        ring::send_head(&head);
+        // Closed by data that nobody will read.
+        send_reset(sk);
     } else if state == LISTEN
         && let Some(answered) = ANSWERED.get_ptr_mut(0)
     {

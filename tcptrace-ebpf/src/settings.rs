@@ -108,11 +108,13 @@ pub struct Offsets {
     pub sock_err: u32,
     pub sock_shutdown: u32,
     pub sock_flags: u32,
+    pub sock_lingertime: u32,
     pub sock_uid: u32,
     pub net_ns_inum: u32,
     pub net_ns_count: u32,
     pub timer_list_function: u32,
     pub timer_list_expires: u32,
+    pub timer_list_pprev: u32,
     pub timewait_substate: u32,
     pub timewait_timer: u32,
     pub request_num_retrans: u32,
@@ -132,12 +134,9 @@ pub struct Offsets {
     pub tcp_snd_una: u32,
     pub tcp_rcv_nxt: u32,
     pub tcp_copied_seq: u32,
-    pub tcp_linger2: u32,
-    pub tcp_snd_wnd: u32,
+    pub tcp_repair: BitOffset,
     pub tcp_data_segs_out: u32,
     pub tcp_data_segs_in: u32,
-    pub tcp_retransmits: u32,
-    pub tcp_probes_out: u32,
     pub task_tgid: u32,
     pub skb_head: u32,
     pub skb_network_header: u32,
@@ -145,6 +144,16 @@ pub struct Offsets {
     pub skb_protocol: u32,
     pub skb_dev: u32,
     pub net_device_net: u32,
+}
+
+/// Where a field of one bit is.
+#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct BitOffset {
+    /// Offset of its byte.
+    pub byte: u32,
+    /// The bit in it; 0: there is no such field.
+    pub mask: u32,
 }
 
 /// Bytes at the beginning of a minisock or request that are read at once; the fields of

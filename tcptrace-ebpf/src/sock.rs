@@ -13,22 +13,25 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use aya_log_ebpf::debug;
-use tcptrace_ebpf::wire::{Head, MeasuredSocket, Metrics, OwnedSocket, Owner, flag, kind};
+use tcptrace_ebpf::wire::{
+    Head, MeasuredSocket, Metrics, OwnedSocket, Owner, evidence, flag, kind,
+};
 
 use crate::{
     child, follow,
     kernel::{now, read, setting, zero},
-    ring,
+    reset, ring,
     select::{wanted, wanted_netns},
 };
 
 /// include/net/tcp_states.h; the same since ever.
 pub const ESTABLISHED: u8 = 1;
 const SYN_RECV: u8 = 3;
-const FIN_WAIT2: u8 = 5;
+const SYN_SENT: u8 = 2;
 const CLOSED: u8 = 7;
+const CLOSE_WAIT: u8 = 8;
+const LAST_ACK: u8 = 9;
 const LISTEN: u8 = 10;
-const CLOSING: u8 = 11;
 
 const IPPROTO_TCP: u16 = 6;
 const AF_INET: u16 = 2;
@@ -38,6 +41,7 @@ const AF_INET6: u16 = 10;
 const SOCK_DEAD: u64 = 1 << 0;
 const SOCK_DONE: u64 = 1 << 1;
 const SOCK_KEEPOPEN: u64 = 1 << 3;
+const SOCK_LINGER: u64 = 1 << 4;
 
 /// Room for a head. It is written where it is: copies cost more than what they copy.
 pub struct Blank(MaybeUninit<Head>);
@@ -115,7 +119,8 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     // SAFETY: as above.
     unsafe {
         head.errno = read::<u32>(sk, setting!(offsets.sock_err)) as u16;
-        head.shutdown = read(sk, setting!(offsets.sock_shutdown));
+        head.evidence = read::<u8>(sk, setting!(offsets.sock_shutdown))
+            & (evidence::RECEIVE_SHUTDOWN | evidence::SEND_SHUTDOWN);
         let flags: u64 = read(sk, setting!(offsets.sock_flags));
         if flags & SOCK_DEAD != 0 {
             head.flags |= flag::ORPHAN;
@@ -137,20 +142,23 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     );
 
     let closed = to == CLOSED && from != LISTEN;
-    let measured = if setting!(metrics) != 0 {
-        closed || from == ESTABLISHED
-    } else {
-        closed && metrics_tell_why(head)
-    };
-    if measured || (closed && head.local_port == 0) {
+    let measured = setting!(metrics) != 0 && (closed || from == ESTABLISHED || to == CLOSE_WAIT);
+    if closed || measured {
         // SAFETY: the helper checks that the socket is a full one of TCP.
         let tcp: *const u8 = unsafe { bpf_skc_to_tcp_sock(sk.cast_mut().cast()) }.cast();
         if !tcp.is_null() {
-            if head.local_port == 0 {
-                // inet_num is zero once the port is released; inet_sport stays.
-                // SAFETY: `tcp` is a struct tcp_sock, as the helper says.
-                let port = unsafe { read(tcp, setting!(offsets.tcp_inet_sport)) };
-                head.local_port = u16::from_be(port);
+            // SAFETY: `tcp` is a struct tcp_sock, as the helper says.
+            unsafe {
+                if head.local_port == 0 {
+                    // inet_num is zero once the port is released; inet_sport stays.
+                    head.local_port = u16::from_be(read(tcp, setting!(offsets.tcp_inet_sport)));
+                }
+                if closed {
+                    head.evidence |= evidence_in(tcp);
+                }
+            }
+            if closed {
+                closes(sk as u64, net, head);
             }
             if measured {
                 send_measured(sk, tcp, head);
@@ -184,12 +192,69 @@ fn send_child(next: &Head, time_ns: u64) {
     ring::send_head(&head);
 }
 
-/// Whether what the connection did tells why it closed: whether data was unacknowledged when its
-/// time was over, or TCP_LINGER2 forbade FIN_WAIT2.
+/// A full socket is closed: whether by an RST, and whether one that it sends next would tell why.
+/// One that closes it from ESTABLISHED or CLOSE_WAIT without an error sends one in any case.
 #[inline(always)]
-fn metrics_tell_why(head: &Head) -> bool {
-    let timed_out = head.errno != 0 && head.flags & flag::KEEPALIVE != 0;
-    timed_out || head.from == FIN_WAIT2 || head.from == CLOSING
+fn closes(sk: u64, net: *const u8, head: &mut Head) {
+    head.evidence |= reset::evidence_of(sk);
+    if head.evidence & (evidence::RST_RECEIVED | evidence::RST_SENT) != 0 {
+        return;
+    }
+    let certain = match head.from {
+        LAST_ACK => head.evidence & evidence::UNACKED == 0,
+        from => head.errno == 0 && matches!(from, ESTABLISHED | CLOSE_WAIT | SYN_SENT),
+    };
+    if !certain {
+        reset::doubt(sk);
+        // Where its namespace goes, it goes without an RST.
+        // SAFETY: `skc_net` is a pointer whose type BTF knows.
+        if unsafe { read::<u32>(net, setting!(offsets.net_ns_count)) } == 0 {
+            head.flags |= flag::NETNS_GONE;
+        }
+    }
+}
+
+/// What of a socket tells why it is closed.
+///
+/// # Safety
+/// `tcp` is a struct tcp_sock.
+#[inline(always)]
+unsafe fn evidence_in(tcp: *const u8) -> u8 {
+    let mut bits = 0;
+    // SAFETY: the caller's.
+    unsafe {
+        let flags: u64 = read(tcp, setting!(offsets.sock_flags));
+        if flags & SOCK_LINGER != 0 && read::<u64>(tcp, setting!(offsets.sock_lingertime)) == 0 {
+            bits |= evidence::LINGER_0;
+        }
+        let written: u32 = read(tcp, setting!(offsets.tcp_write_seq));
+        if written != read::<u32>(tcp, setting!(offsets.tcp_snd_una)) {
+            bits |= evidence::UNACKED;
+        }
+        // The peer's FIN counts 1, until its end of file was read.
+        let fin = u32::from(flags & SOCK_DONE != 0);
+        if unread(tcp) > fin {
+            bits |= evidence::UNREAD;
+        }
+        let repair: u8 = read(tcp, setting!(offsets.tcp_repair.byte));
+        if u32::from(repair) & setting!(offsets.tcp_repair.mask) != 0 {
+            bits |= evidence::REPAIR;
+        }
+    }
+    bits
+}
+
+/// Bytes that were received and not read, the peer's FIN included.
+///
+/// # Safety
+/// `tcp` is a struct tcp_sock.
+#[inline(always)]
+unsafe fn unread(tcp: *const u8) -> u32 {
+    // SAFETY: the caller's.
+    unsafe {
+        let received: u32 = read(tcp, setting!(offsets.tcp_rcv_nxt));
+        received.wrapping_sub(read(tcp, setting!(offsets.tcp_copied_seq)))
+    }
 }
 
 /// Reads what full sockets, minisocks and requests have in common (`struct sock_common`): the
@@ -292,22 +357,17 @@ unsafe fn measure(tcp: *const u8, to: *mut Metrics) {
             last_received <- tcp_lrcvtime,
             keepalive_time <- tcp_keepalive_time,
             keepalive_interval <- tcp_keepalive_intvl,
-            linger2 <- tcp_linger2,
-            send_window <- tcp_snd_wnd,
             data_segments_sent <- tcp_data_segs_out,
             data_segments_received <- tcp_data_segs_in,
             keepalive_probes <- tcp_keepalive_probes,
-            retries <- tcp_retransmits,
-            probes_out <- tcp_probes_out,
         }
         (&raw mut (*to).now).write(bpf_jiffies64() as u32);
-        let written: u32 = read(tcp, setting!(offsets.tcp_write_seq));
-        let acked: u32 = read(tcp, setting!(offsets.tcp_snd_una));
-        (&raw mut (*to).unacked).write(written.wrapping_sub(acked));
-        let received: u32 = read(tcp, setting!(offsets.tcp_rcv_nxt));
-        let consumed: u32 = read(tcp, setting!(offsets.tcp_copied_seq));
-        (&raw mut (*to).unread).write(received.wrapping_sub(consumed));
         let flags: u64 = read(tcp, setting!(offsets.sock_flags));
-        (&raw mut (*to).fin_received).write(u8::from(flags & SOCK_DONE != 0));
+        let fin = flags & SOCK_DONE != 0;
+        let received: u64 = read(tcp, setting!(offsets.tcp_bytes_received));
+        let uncounted = fin && u64::from(unread(tcp)) > received;
+        (&raw mut (*to).fin_received).write(u8::from(fin));
+        (&raw mut (*to).fin_uncounted).write(u8::from(uncounted));
+        (&raw mut (*to).reserved).write(0);
     }
 }

@@ -5,9 +5,7 @@
 //! but each of them has a timer, and it lives as long as they do.
 
 use aya_ebpf::{
-    EbpfContext as _,
-    helpers::generated::{bpf_get_stack, bpf_jiffies64},
-    programs::BtfTracePointContext,
+    EbpfContext as _, helpers::generated::bpf_get_stack, programs::BtfTracePointContext,
 };
 use tcptrace_ebpf::wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, flag, kind};
 
@@ -25,23 +23,28 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
     // These tracepoints fire for every timer of the machine: nothing may come before this.
     // SAFETY: `timer` is the struct timer_list that the tracepoint passes.
     let function: u64 = unsafe { read(timer, setting!(offsets.timer_list_function)) };
+    let ours = function == setting!(tw_timer_handler) || function == setting!(reqsk_timer_handler);
+    // That it expires is told next.
+    if ours && what == change::CANCELLED && about_to_expire(ctx, timer) {
+        return;
+    }
     if function == setting!(tw_timer_handler) {
         let minisock = timer as u64 - u64::from(setting!(offsets.timewait_timer));
-        minisock_changed(ctx, timer, minisock, what);
+        minisock_changed(ctx, minisock, what);
     } else if function == setting!(reqsk_timer_handler) {
         let request = timer as u64 - u64::from(setting!(offsets.request_timer));
-        request_changed(ctx, timer, request, what);
+        request_changed(ctx, request, what);
     }
 }
 
 #[inline(always)]
-fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, what: u8) {
+fn minisock_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
     let bytes = Snapshot::at(address);
     let Some(mut head) = bytes.head(what) else {
         return;
     };
     head.to = bytes.field(setting!(offsets.timewait_substate));
-    if what == change::CANCELLED && early(timer) {
+    if what == change::CANCELLED && setting!(stacks) != 0 {
         head.kind = kind::MINISOCK_EARLY;
         send_early(ctx, head);
     } else {
@@ -51,7 +54,7 @@ fn minisock_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, 
 }
 
 #[inline(always)]
-fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, what: u8) {
+fn request_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
     let bytes = Snapshot::at(address);
     // The child's record says which request it came from. Were it lost for want of room, this one
     // would be, too.
@@ -65,7 +68,7 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
         return;
     };
     head.to = bytes.field(setting!(offsets.request_num_retrans));
-    head.shutdown = bytes.field(setting!(offsets.request_num_timeout));
+    head.evidence = bytes.field(setting!(offsets.request_num_timeout));
     if what == change::STARTED {
         head.kind = kind::REQUEST_BEGIN;
         let listener: u64 = bytes.field(setting!(offsets.sock_common_listener));
@@ -74,7 +77,7 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
             // SAFETY: `to` is a reserved record.
             unsafe { to.write(RequestBegin { head, listener }) };
         });
-    } else if what == change::CANCELLED && early(timer) {
+    } else if what == change::CANCELLED && setting!(stacks) != 0 {
         head.kind = kind::REQUEST_EARLY;
         if reset::ends_request(&head) {
             head.flags |= flag::RST_SENT;
@@ -86,18 +89,28 @@ fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, address: u64, w
     }
 }
 
-/// Whether a timer that is stopped had time left. The kernel stops it before an expiry, too.
+/// Whether a timer that is stopped is about to expire: `expire_timers()`, kernel/time/timer.c,
+/// stops it first. It was put on a list that begins on the kernel stack then (`__run_timers()`:
+/// `heads`, since 4.8), where it is the first; the arguments of a tracepoint are on the same stack
+/// (`bpf_trace_run1()`, kernel/trace/bpf_trace.c). Whether its time is over does not tell: the
+/// wheel is late by up to an eighth of the time, and until then anybody may stop it.
+///
+/// Were this wrong, the way that led here would be looked at for nothing, or be unknown.
 #[inline(always)]
-fn early(timer: *const u8) -> bool {
-    if setting!(stacks) == 0 {
-        return false;
-    }
-    // SAFETY: `timer` is the struct timer_list that the tracepoint passes; the helper has no
-    // argument. Timers count in jiffies, of the width of a long.
-    unsafe {
-        let expires: u64 = read(timer, setting!(offsets.timer_list_expires));
-        (expires.wrapping_sub(bpf_jiffies64()) as i64) > 0
-    }
+fn about_to_expire(ctx: &BtfTracePointContext, timer: *const u8) -> bool {
+    /// THREAD_SIZE or IRQ_STACK_SIZE, or less.
+    const STACK: u64 = 16 * 1024;
+    // SAFETY: `timer` is the struct timer_list that the tracepoint passes.
+    let previous: u64 = unsafe { read(timer, setting!(offsets.timer_list_pprev)) };
+    previous.wrapping_sub(address(ctx)).wrapping_add(STACK) < 2 * STACK
+}
+
+/// Where the arguments of the tracepoint are. The verifier lets nobody calculate with a pointer
+/// to them, but with a copy that it knows nothing of.
+#[inline(always)]
+fn address(ctx: &BtfTracePointContext) -> u64 {
+    let pointer = ctx.as_ptr();
+    peek(&raw const pointer as u64, 0)
 }
 
 /// Sends the end of a minisock or request with the way that led to it: whether an RST, a SYN,

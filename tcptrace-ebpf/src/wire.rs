@@ -26,9 +26,9 @@ pub mod kind {
     pub const REQUEST_BEGIN: u8 = 7;
     /// A request was dropped before its time: [`EarlyEnd`](super::EarlyEnd).
     pub const REQUEST_EARLY: u8 = 8;
-    /// Data arrived for a socket that nobody reads any more, and an RST was sent for it: a bare
+    /// An RST was sent by a full socket just after it was told to be CLOSED: a bare
     /// [`Head`](super::Head).
-    pub const ABORTED: u8 = 9;
+    pub const RESET_SENT: u8 = 9;
     /// A FIN was dropped, by whatever it was for: a bare [`Head`](super::Head) without a cookie.
     pub const FIN_DROPPED: u8 = 10;
 }
@@ -44,6 +44,26 @@ pub mod change {
     pub const EXPIRED: u8 = 3;
     /// None of these: a segment arrived for a minisock, and was dealt with.
     pub const SEGMENT: u8 = 4;
+}
+
+/// Bits of [`Head::evidence`] of full sockets. All but the first two only of one that is closed.
+pub mod evidence {
+    /// `sk_shutdown` has RCV_SHUTDOWN: a FIN was received, or the socket was closed.
+    pub const RECEIVE_SHUTDOWN: u8 = 1 << 0;
+    /// `sk_shutdown` has SEND_SHUTDOWN.
+    pub const SEND_SHUTDOWN: u8 = 1 << 1;
+    /// SO_LINGER with a time of zero.
+    pub const LINGER_0: u8 = 1 << 2;
+    /// Data was received that nobody has read.
+    pub const UNREAD: u8 = 1 << 3;
+    /// Data or a FIN is not acknowledged: `snd_una` is not `write_seq`.
+    pub const UNACKED: u8 = 1 << 4;
+    /// TCP_REPAIR is on: the socket goes without a word to its peer.
+    pub const REPAIR: u8 = 1 << 5;
+    /// The RST that closes it arrived just now.
+    pub const RST_RECEIVED: u8 = 1 << 6;
+    /// It sent an RST just now.
+    pub const RST_SENT: u8 = 1 << 7;
 }
 
 /// Bits of [`Head::flags`].
@@ -93,9 +113,9 @@ pub struct Head {
     pub to: u8,
     /// Bits of [`flag`].
     pub flags: u8,
-    /// `sk_shutdown`: 1 receiving, 2 sending. Requests: the byte of `num_timeout`, not 0 once the
+    /// Full sockets: bits of [`evidence`]. Requests: the byte of `num_timeout`, not 0 once the
     /// timer of its SYN+ACK has expired.
-    pub shutdown: u8,
+    pub evidence: u8,
     /// `sk_err`; 0 for minisocks and requests.
     pub errno: u16,
 }
@@ -136,26 +156,19 @@ pub struct Metrics {
     pub keepalive_time: u32,
     /// `keepalive_intvl`: jiffies; 0: the namespace's setting.
     pub keepalive_interval: u32,
-    /// `write_seq - snd_una`: bytes written and not acknowledged.
-    pub unacked: u32,
-    /// `rcv_nxt - copied_seq`: bytes received and not read.
-    pub unread: u32,
-    /// `linger2` (TCP_LINGER2): jiffies; 0: the namespace's setting; negative: no FIN_WAIT2.
-    pub linger2: i32,
-    /// `snd_wnd`: bytes that the peer would take.
-    pub send_window: u32,
     /// `data_segs_out`: segments with data sent, retransmissions included.
     pub data_segments_sent: u32,
     /// `data_segs_in`: segments with data received.
     pub data_segments_received: u32,
     /// `keepalive_probes`; 0: the namespace's setting.
     pub keepalive_probes: u8,
-    /// `icsk_retransmits`: retransmissions of the first unacknowledged segment.
-    pub retries: u8,
-    /// `icsk_probes_out`: keepalive or zero-window probes without an answer.
-    pub probes_out: u8,
-    /// SOCK_DONE: 1 if a full socket got the peer's FIN, which `bytes_received` counts.
+    /// SOCK_DONE: 1 if a full socket got the peer's FIN, which `bytes_received` counts mostly.
     pub fin_received: u8,
+    /// 1 if it is certain that `bytes_received` does not count the peer's FIN: it came in a SYN or
+    /// SYN+ACK. Not certain any more once something was read.
+    pub fin_uncounted: u8,
+    /// Zero.
+    pub reserved: u8,
 }
 
 /// A transition that a process made.
@@ -206,9 +219,9 @@ pub struct EarlyEnd {
 const _: () = {
     assert!(size_of::<Head>() == 64);
     assert!(size_of::<Owner>() == 32);
-    assert!(size_of::<Metrics>() == 72);
+    assert!(size_of::<Metrics>() == 56);
     assert!(size_of::<OwnedSocket>() == 96);
-    assert!(size_of::<MeasuredSocket>() == 168);
+    assert!(size_of::<MeasuredSocket>() == 152);
     assert!(size_of::<RequestBegin>() == 72);
     assert!(size_of::<EarlyEnd>() == 160);
 };

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use proptest::{prelude::*, sample::select};
 use tcptrace::{
     decode::{
-        AbortedEvent, Cookie, EarlyCause, Endpoint, Event, FinDroppedEvent, MinisockEvent,
-        MinisockState, Owner, RequestEvent, SocketEvent, TimerChange, Tuple, decode,
+        Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, MinisockEvent,
+        MinisockState, Owner, RequestEvent, ResetSentEvent, SocketEvent, TimerChange, Tuple,
+        decode,
     },
     kernel::Symbols,
     track::{Existing, ExistingKind, Limits, Sight, State, Tracker, Transition},
@@ -55,7 +56,7 @@ proptest! {
                         Event::Socket(event) => states.extend([event.from, event.to]),
                         Event::Minisock(event) => states.push(event.state.into()),
                         Event::FinDropped(_) => states.push(State::TimeWait),
-                        Event::Request(_) | Event::Aborted(_) => {}
+                        Event::Request(_) | Event::ResetSent(_) => {}
                     }
                     tracker.apply(&event, &mut out);
                 }
@@ -168,6 +169,7 @@ fn change() -> impl Strategy<Value = TimerChange> {
         CANCELLED,
     ];
     changes.extend(causes.map(|cause| TimerChange::Cancelled(Some(cause))));
+    changes.extend(causes.map(TimerChange::Ended));
     select(changes)
 }
 
@@ -184,7 +186,7 @@ fn event() -> impl Strategy<Value = Event> {
             let mut event = socket(cookie, tuple, from, to);
             event.owner = owned.then(Owner::default);
             event.errno = errno;
-            event.receive_shutdown = owned;
+            event.evidence.receive_shutdown = owned;
             Event::Socket(event)
         });
     let minisock = (cookie(), tuple(), change(), any::<bool>(), any::<bool>()).prop_map(
@@ -218,7 +220,8 @@ fn event() -> impl Strategy<Value = Event> {
             })
         },
     );
-    let aborted = cookie().prop_map(|cookie| Event::Aborted(AbortedEvent { time_ns: 0, cookie }));
+    let aborted =
+        cookie().prop_map(|cookie| Event::ResetSent(ResetSentEvent { time_ns: 0, cookie }));
     let fin = tuple().prop_map(|tuple| Event::FinDropped(FinDroppedEvent { time_ns: 0, tuple }));
     prop_oneof![6 => socket, 4 => minisock, 4 => request, 1 => aborted, 1 => fin]
 }
@@ -244,7 +247,7 @@ fn at(event: &Event, now: u64) -> Event {
         Event::Socket(event) => event.time_ns = now,
         Event::Minisock(event) => event.time_ns = now,
         Event::Request(event) => event.time_ns = now,
-        Event::Aborted(event) => event.time_ns = now,
+        Event::ResetSent(event) => event.time_ns = now,
         Event::FinDropped(event) => event.time_ns = now,
     }
     event
@@ -271,7 +274,11 @@ fn socket(cookie: Option<Cookie>, tuple: Tuple, from: State, to: State) -> Socke
         followed: false,
         stood_in: false,
         errno: 0,
-        receive_shutdown: true,
+        evidence: Evidence {
+            receive_shutdown: true,
+            ..Evidence::default()
+        },
+        netns_gone: false,
         orphan: false,
         keepalive: false,
         measured: None,

@@ -9,7 +9,7 @@ use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use tcptrace::{
     decode::{
-        Cookie, EarlyCause, Endpoint, Event, MinisockEvent, MinisockState, RequestEvent,
+        Cookie, EarlyCause, Endpoint, Event, Evidence, MinisockEvent, MinisockState, RequestEvent,
         SocketEvent, TimerChange, Tuple,
     },
     track::{
@@ -224,7 +224,12 @@ impl Life {
             followed: false,
             stood_in: false,
             errno,
-            receive_shutdown: true,
+            evidence: Evidence {
+                receive_shutdown: true,
+                rst_received: errno == 104,
+                ..Evidence::default()
+            },
+            netns_gone: false,
             orphan: false,
             keepalive: false,
             measured: None,
@@ -270,7 +275,7 @@ fn at(mut event: Event, now: u64) -> Event {
         Event::Socket(event) => event.time_ns = now,
         Event::Minisock(event) => event.time_ns = now,
         Event::Request(event) => event.time_ns = now,
-        Event::Aborted(event) => event.time_ns = now,
+        Event::ResetSent(event) => event.time_ns = now,
         Event::FinDropped(event) => event.time_ns = now,
     }
     event

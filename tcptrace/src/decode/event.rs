@@ -4,6 +4,8 @@ use std::{fmt, num::NonZeroU64};
 
 use serde::{Serialize, Serializer};
 
+#[cfg(test)]
+use super::Endpoint;
 use super::{Tuple, text::is_harmless};
 use crate::track::State;
 
@@ -118,7 +120,7 @@ pub enum Event {
     Request(RequestEvent),
     /// An RST was sent for data that came when nobody could read it any more: what was told as
     /// a reset by the peer just before was one by us.
-    Aborted(AbortedEvent),
+    ResetSent(ResetSentEvent),
     /// A FIN was dropped by whatever it was for: if that is an orphan in FIN_WAIT2, it is in
     /// TIME_WAIT now. Only where the kernel does not tell for whom it was (before 6.11).
     FinDropped(FinDroppedEvent),
@@ -132,7 +134,7 @@ impl Event {
             Self::Socket(event) => event.time_ns,
             Self::Minisock(event) => event.time_ns,
             Self::Request(event) => event.time_ns,
-            Self::Aborted(event) => event.time_ns,
+            Self::ResetSent(event) => event.time_ns,
             Self::FinDropped(event) => event.time_ns,
         }
     }
@@ -159,8 +161,10 @@ pub struct SocketEvent {
     pub stood_in: bool,
     /// `sk_err`: 0, or why the socket closed.
     pub errno: u16,
-    /// `sk_shutdown` has RCV_SHUTDOWN: a FIN was received, or the socket was closed.
-    pub receive_shutdown: bool,
+    /// What else tells why it is closed.
+    pub evidence: Evidence,
+    /// Its network namespace is being taken down. Only of one whose end is in doubt.
+    pub netns_gone: bool,
     /// No process has the socket any more.
     pub orphan: bool,
     /// SO_KEEPALIVE is on.
@@ -169,13 +173,64 @@ pub struct SocketEvent {
     pub measured: Option<Measured>,
 }
 
+#[cfg(test)]
+impl SocketEvent {
+    /// One that is closed, of which nothing else is known.
+    pub(crate) fn closed(from: State) -> Self {
+        let nowhere = Endpoint::new([0, 0, 0, 0].into(), 0);
+        Self {
+            time_ns: 0,
+            cookie: None,
+            tuple: Tuple {
+                netns: 1,
+                local: nowhere,
+                remote: nowhere,
+            },
+            from,
+            to: State::Closed,
+            owner: None,
+            followed: false,
+            stood_in: false,
+            errno: 0,
+            evidence: Evidence::default(),
+            netns_gone: false,
+            orphan: false,
+            keepalive: false,
+            measured: None,
+        }
+    }
+}
+
+/// What a full socket shows of why it is closed. All but the first only where it is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// `sk_shutdown` has RCV_SHUTDOWN: a FIN was received, or the socket was closed.
+    pub receive_shutdown: bool,
+    /// SO_LINGER with a time of zero.
+    pub linger_0: bool,
+    /// Data was received that nobody has read.
+    pub unread: bool,
+    /// Data or a FIN is not acknowledged: `snd_una` is not `write_seq`.
+    pub unacked: bool,
+    /// TCP_REPAIR is on: the socket goes without a word to its peer.
+    pub repair: bool,
+    /// The RST that closes it arrived just before.
+    pub rst_received: bool,
+    /// It sent an RST just before. One that it sends just after is an
+    /// [`Event::ResetSent`].
+    pub rst_sent: bool,
+}
+
 /// What became of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerChange {
     /// It was armed.
     Started,
-    /// It was stopped; with time left if there is a cause.
+    /// It was stopped by whoever has that cause, and may be armed again by the same call; `None`:
+    /// by somebody, or because it is about to expire.
     Cancelled(Option<EarlyCause>),
+    /// It was stopped for good.
+    Ended(EarlyCause),
     /// Its time was over.
     Expired,
     /// Nothing, or it is not told: a segment arrived and was dealt with.
@@ -260,9 +315,9 @@ pub struct RequestEvent {
     pub netns_gone: bool,
 }
 
-/// A socket was closed by data that nobody could read any more.
+/// A full socket sent an RST just after it was told to be closed.
 #[derive(Clone, Copy, Debug)]
-pub struct AbortedEvent {
+pub struct ResetSentEvent {
     /// CLOCK_MONOTONIC, ns.
     pub time_ns: u64,
     /// Its cookie.

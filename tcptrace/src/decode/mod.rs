@@ -9,8 +9,9 @@ mod text;
 pub use self::{
     address::{Endpoint, Tuple},
     event::{
-        AbortedEvent, Cgroup, Comm, Cookie, EarlyCause, Event, FinDroppedEvent, Measured,
-        MinisockEvent, MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange,
+        Cgroup, Comm, Cookie, EarlyCause, Event, Evidence, FinDroppedEvent, Measured,
+        MinisockEvent, MinisockState, Owner, Process, RequestEvent, ResetSentEvent, SocketEvent,
+        TimerChange,
     },
     record::{DecodeError, decode},
     text::printable,

@@ -4,8 +4,8 @@ use tcptrace_ebpf::wire::{self, EarlyEnd, Head, MeasuredSocket, OwnedSocket, Req
 use zerocopy::FromBytes as _;
 
 use super::{
-    AbortedEvent, Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, FinDroppedEvent,
-    MinisockEvent, MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange, Tuple,
+    Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, MinisockEvent,
+    MinisockState, Owner, Process, RequestEvent, ResetSentEvent, SocketEvent, TimerChange, Tuple,
     address::{Family, ip},
 };
 use crate::{kernel::Symbols, track::State};
@@ -62,7 +62,7 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
         }
         wire::kind::MINISOCK_EARLY => {
             let record = EarlyEnd::read_from_bytes(bytes).map_err(|_| wrong)?;
-            minisock(&head, Some(cause(&record, symbols))).map(Event::Minisock)
+            minisock(&head, Some(early(&record, symbols))).map(Event::Minisock)
         }
         wire::kind::REQUEST if bytes.len() == size_of::<Head>() => {
             request(&head, None, 0).map(Event::Request)
@@ -73,11 +73,11 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
         }
         wire::kind::REQUEST_EARLY => {
             let record = EarlyEnd::read_from_bytes(bytes).map_err(|_| wrong)?;
-            request(&head, Some(cause(&record, symbols)), 0).map(Event::Request)
+            request(&head, Some(early(&record, symbols)), 0).map(Event::Request)
         }
-        wire::kind::ABORTED if bytes.len() == size_of::<Head>() => {
+        wire::kind::RESET_SENT if bytes.len() == size_of::<Head>() => {
             let cookie = Cookie::new(head.cookie);
-            Ok(Event::Aborted(AbortedEvent {
+            Ok(Event::ResetSent(ResetSentEvent {
                 time_ns: head.time_ns,
                 cookie,
             }))
@@ -115,14 +115,28 @@ fn socket(
         followed: head.flags & wire::flag::FOLLOWED != 0,
         stood_in: head.flags & wire::flag::STOOD_IN != 0,
         errno: head.errno,
-        receive_shutdown: head.shutdown & 1 != 0,
+        evidence: evidence(head.evidence),
+        netns_gone: head.flags & wire::flag::NETNS_GONE != 0,
         orphan: head.flags & wire::flag::ORPHAN != 0,
         keepalive: head.flags & wire::flag::KEEPALIVE != 0,
         measured,
     })
 }
 
-fn minisock(head: &Head, early: Option<EarlyCause>) -> Result<MinisockEvent, DecodeError> {
+fn evidence(bits: u8) -> Evidence {
+    let has = |bit| bits & bit != 0;
+    Evidence {
+        receive_shutdown: has(wire::evidence::RECEIVE_SHUTDOWN),
+        linger_0: has(wire::evidence::LINGER_0),
+        unread: has(wire::evidence::UNREAD),
+        unacked: has(wire::evidence::UNACKED),
+        repair: has(wire::evidence::REPAIR),
+        rst_received: has(wire::evidence::RST_RECEIVED),
+        rst_sent: has(wire::evidence::RST_SENT),
+    }
+}
+
+fn minisock(head: &Head, early: Option<Early>) -> Result<MinisockEvent, DecodeError> {
     Ok(MinisockEvent {
         time_ns: head.time_ns,
         cookie: Cookie::new(head.cookie),
@@ -142,38 +156,50 @@ fn minisock(head: &Head, early: Option<EarlyCause>) -> Result<MinisockEvent, Dec
     })
 }
 
-fn request(
-    head: &Head,
-    early: Option<EarlyCause>,
-    listener: u64,
-) -> Result<RequestEvent, DecodeError> {
+fn request(head: &Head, early: Option<Early>, listener: u64) -> Result<RequestEvent, DecodeError> {
     Ok(RequestEvent {
         time_ns: head.time_ns,
         tuple: tuple(head)?,
         change: change(head.from, early)?,
         listener: Cookie::new(listener),
         retransmits: head.to,
-        fresh: head.to == 0 && head.shutdown == 0,
+        fresh: head.to == 0 && head.evidence == 0,
         netns_gone: head.flags & wire::flag::NETNS_GONE != 0,
     })
 }
 
-fn cause(record: &EarlyEnd, symbols: &Symbols) -> EarlyCause {
-    match symbols.early_cause(&record.stack) {
+/// What the way to it tells of a timer that was stopped.
+struct Early {
+    cause: EarlyCause,
+    /// It is not armed again.
+    for_good: bool,
+}
+
+fn early(record: &EarlyEnd, symbols: &Symbols) -> Early {
+    let cause = match symbols.early_cause(&record.stack) {
         Some(EarlyCause::Reset) if record.head.flags & wire::flag::RST_SENT != 0 => {
             EarlyCause::ResetByUs
         }
         cause => cause.unwrap_or(EarlyCause::Unknown),
+    };
+    Early {
+        cause,
+        for_good: symbols.is_for_good(&record.stack),
     }
 }
 
-fn change(value: u8, early: Option<EarlyCause>) -> Result<TimerChange, DecodeError> {
-    match value {
-        wire::change::STARTED => Ok(TimerChange::Started),
-        wire::change::CANCELLED => Ok(TimerChange::Cancelled(early)),
-        wire::change::EXPIRED => Ok(TimerChange::Expired),
-        wire::change::SEGMENT => Ok(TimerChange::Segment),
-        value => Err(DecodeError::Value {
+fn change(value: u8, early: Option<Early>) -> Result<TimerChange, DecodeError> {
+    match (value, early) {
+        (wire::change::STARTED, _) => Ok(TimerChange::Started),
+        (wire::change::CANCELLED, Some(early)) if early.for_good => {
+            Ok(TimerChange::Ended(early.cause))
+        }
+        (wire::change::CANCELLED, early) => {
+            Ok(TimerChange::Cancelled(early.map(|early| early.cause)))
+        }
+        (wire::change::EXPIRED, _) => Ok(TimerChange::Expired),
+        (wire::change::SEGMENT, _) => Ok(TimerChange::Segment),
+        (value, _) => Err(DecodeError::Value {
             field: "change",
             value,
         }),

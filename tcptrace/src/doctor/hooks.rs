@@ -8,11 +8,12 @@ const STATES: &str = "inet_sock_set_state";
 /// For `-- COMMAND` alone.
 const FORK: &str = "sched_process_fork";
 /// Tried only if the addresses of the timers' handlers are known.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 6] = [
     "timer_start",
     "timer_cancel",
     "timer_expire_entry",
     "kfree_skb",
+    "tcp_receive_reset",
     "tcp_send_reset",
 ];
 

@@ -137,6 +137,7 @@ impl FlowRecord {
             time_wait_end: None,
             measured: None,
             fin_acked: false,
+            fin_uncounted: false,
             at_close: None,
             keepalive: None,
         }
@@ -216,6 +217,7 @@ impl FlowRecord {
             self.at_close = Some(measured);
         }
         self.measured = Some(measured);
+        self.fin_uncounted |= measured.fin_uncounted != 0;
         self.fin_acked = match it.from {
             State::FinWait2 => true,
             State::Closing => it.to == State::TimeWait || it.reason == Reason::Overflow,

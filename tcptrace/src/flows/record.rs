@@ -83,6 +83,9 @@ pub struct FlowRecord {
     pub measured: Option<Measured>,
     /// Our FIN is among the bytes acknowledged that `measured` has.
     pub fin_acked: bool,
+    /// The peer's FIN is not among the bytes received that `measured` has: it came in a SYN or
+    /// SYN+ACK (tcp_fastopen_add_skb(), net/ipv4/tcp_fastopen.c).
+    pub fin_uncounted: bool,
     /// What it had done when its first side closed.
     pub at_close: Option<Measured>,
     /// SO_KEEPALIVE is on; `None`: unknown.
@@ -151,8 +154,9 @@ impl FlowRecord {
     /// acknowledged (tcp_snd_una_update(), net/ipv4/tcp_input.c).
     #[must_use]
     pub fn bytes_sent(&self) -> Option<u64> {
+        // The SYN comes first: where anything is acknowledged, it is.
         let syn = match self.opener? {
-            Side::Local => u64::from(self.went_through(State::Established)),
+            Side::Local => 1,
             Side::Remote => 0,
         };
         let fin = u64::from(self.fin_acked);
@@ -167,7 +171,7 @@ impl FlowRecord {
         self.measured.map(|measured| {
             measured
                 .bytes_received
-                .saturating_sub(u64::from(measured.fin_received))
+                .saturating_sub(u64::from(measured.fin_received != 0 && !self.fin_uncounted))
         })
     }
 

@@ -217,14 +217,17 @@ impl Kernel {
                 ),
             });
         }
-        if let Err(error) = self.attach("tcp_send_reset", btf) {
-            self.degraded.push(Degraded {
-                what: "tcp_send_reset",
-                why: format!(
-                    "{error}, so some resets by this machine can't be told from those by the peer"
-                ),
-            });
-            self.sight.resets = false;
+        for hook in ["tcp_receive_reset", "tcp_send_reset"] {
+            if let Err(error) = self.attach(hook, btf) {
+                self.degraded.push(Degraded {
+                    what: hook,
+                    why: format!(
+                        "{error}, so resets by this machine can't be told from those by the peer, \
+                         nor those from errors that ICMP told"
+                    ),
+                });
+                self.sight.resets = false;
+            }
         }
         if !self.symbols.knows_causes() {
             self.degraded.push(Degraded {

@@ -9,7 +9,7 @@ use std::{
 
 use btf_rs::{Backend, Btf, Type};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use tcptrace_ebpf::settings::{MINISOCK_BYTES, Offsets};
+use tcptrace_ebpf::settings::{BitOffset, MINISOCK_BYTES, Offsets};
 
 use super::KernelError;
 
@@ -29,6 +29,7 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         btf,
         ids: HashMap::new(),
     };
+    let repair = structs.bit("tcp_sock", "repair");
     let mut at = |container, fields: &[&'static str]| structs.offset(container, fields);
 
     let offsets = Offsets {
@@ -48,11 +49,13 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         sock_err: at("sock", &["sk_err"])?,
         sock_shutdown: at("sock", &["sk_shutdown"])?,
         sock_flags: at("sock", &["__sk_common.skc_flags", "sk_flags"])?,
+        sock_lingertime: at("sock", &["sk_lingertime"])?,
         sock_uid: at("sock", &["sk_uid"])?,
         net_ns_inum: at("net", &["ns.inum"])?,
         net_ns_count: at("net", &["ns.__ns_ref", "ns.count", "count"])?,
         timer_list_function: at("timer_list", &["function"])?,
         timer_list_expires: at("timer_list", &["expires"])?,
+        timer_list_pprev: at("timer_list", &["entry.pprev"])?,
         timewait_substate: at("inet_timewait_sock", &["tw_substate"])?,
         timewait_timer: at("inet_timewait_sock", &["tw_timer"])?,
         request_num_retrans: at("request_sock", &["num_retrans"])?,
@@ -72,12 +75,9 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         tcp_snd_una: at("tcp_sock", &["snd_una"])?,
         tcp_rcv_nxt: at("tcp_sock", &["rcv_nxt"])?,
         tcp_copied_seq: at("tcp_sock", &["copied_seq"])?,
-        tcp_linger2: at("tcp_sock", &["linger2"])?,
-        tcp_snd_wnd: at("tcp_sock", &["snd_wnd"])?,
+        tcp_repair: repair,
         tcp_data_segs_out: at("tcp_sock", &["data_segs_out"])?,
         tcp_data_segs_in: at("tcp_sock", &["data_segs_in"])?,
-        tcp_retransmits: at("tcp_sock", &["inet_conn.icsk_retransmits"])?,
-        tcp_probes_out: at("tcp_sock", &["inet_conn.icsk_probes_out"])?,
         task_tgid: at("task_struct", &["tgid"])?,
         skb_head: at("sk_buff", &["head"])?,
         skb_network_header: at("sk_buff", &["network_header"])?,
@@ -136,6 +136,27 @@ impl Structs {
         container: &'static str,
         fields: &[&'static str],
     ) -> Result<u32, KernelError> {
+        self.bits(container, fields).map(|bits| bits / 8)
+    }
+
+    /// Where a field of one bit is, if there is one of that name.
+    fn bit(&mut self, container: &'static str, field: &'static str) -> BitOffset {
+        // The first bit of a byte is its lowest where the byte of least weight comes first.
+        self.bits(container, &[field]).map_or_else(
+            |_| BitOffset::default(),
+            |bits| BitOffset {
+                byte: bits / 8,
+                mask: 1 << (bits % 8),
+            },
+        )
+    }
+
+    /// The offset in bits of the first of `fields` that there is.
+    fn bits(
+        &mut self,
+        container: &'static str,
+        fields: &[&'static str],
+    ) -> Result<u32, KernelError> {
         let missing = || KernelError::NoField {
             container,
             field: fields[0],
@@ -162,7 +183,6 @@ impl Structs {
                 let mut members_left = MEMBERS;
                 self.walk(outer, &path, DEPTH, &mut members_left)
             })
-            .map(|bits| bits / 8)
             .ok_or_else(missing)
     }
 

@@ -17,8 +17,22 @@ const CAUSES: &[(&str, EarlyCause)] = &[
     ("tcp_timewait_state_process", EarlyCause::Reset),
     ("tcp_check_req", EarlyCause::Reset),
     ("tcp_req_err", EarlyCause::Icmp),
+    // TPROXY lets a SYN take the place of a TIME_WAIT: net/ipv4/netfilter/nf_tproxy_ipv4.c, and
+    // its like for IPv6. It is in tcp_v4_rcv()'s place, before it.
+    ("nf_tproxy_handle_time_wait4", EarlyCause::Segment),
+    ("nf_tproxy_handle_time_wait6", EarlyCause::Segment),
     ("tcp_v4_rcv", EarlyCause::Segment),
     ("tcp_v6_rcv", EarlyCause::Segment),
+];
+
+/// Functions that stop the timer of a minisock or request for good: where none of them is on the
+/// way, it may be armed again (`mod_timer()`). inet_csk_reqsk_queue_drop() did it by itself before
+/// 6.12.
+const FOR_GOOD: [&str; 4] = [
+    "inet_twsk_deschedule_put",
+    "__inet_csk_reqsk_queue_drop",
+    "inet_csk_reqsk_queue_drop",
+    "inet_csk_reqsk_queue_drop_and_put",
 ];
 
 /// The addresses that tcptrace needs.
@@ -29,6 +43,7 @@ pub struct Symbols {
     /// `reqsk_timer_handler`, 0 if unknown.
     pub reqsk_timer_handler: u64,
     causes: Vec<(Range<u64>, EarlyCause)>,
+    for_good: Vec<Range<u64>>,
 }
 
 impl Symbols {
@@ -69,11 +84,10 @@ impl Symbols {
                 b"tw_timer_handler" => symbols.tw_timer_handler = address,
                 b"reqsk_timer_handler" => symbols.reqsk_timer_handler = address,
                 // Most names differ from all of these in the first bytes.
-                [b't' | b'i' | b'_', ..] => {
-                    if let Some(index) = CAUSES
-                        .iter()
-                        .position(|(cause, _)| cause.as_bytes() == name)
-                    {
+                [b't' | b'i' | b'n' | b'_', ..] => {
+                    // Those of FOR_GOOD count on behind those of CAUSES.
+                    let mut known = CAUSES.iter().map(|(cause, _)| cause).chain(&FOR_GOOD);
+                    if let Some(index) = known.position(|known| known.as_bytes() == name) {
                         open = Some((index, address));
                     }
                 }
@@ -82,10 +96,12 @@ impl Symbols {
         }
         found.retain(|(_, range)| range.start != 0);
         found.sort_by_key(|(index, _)| *index);
-        symbols.causes = found
-            .into_iter()
-            .map(|(index, range)| (range, CAUSES[index].1))
-            .collect();
+        for (index, range) in found {
+            match CAUSES.get(index) {
+                Some((_, cause)) => symbols.causes.push((range, *cause)),
+                None => symbols.for_good.push(range),
+            }
+        }
         symbols
     }
 
@@ -102,6 +118,15 @@ impl Symbols {
             .iter()
             .find(|(range, _)| stack.iter().any(|address| range.contains(address)))
             .map(|(_, cause)| *cause)
+    }
+}
+
+impl Symbols {
+    /// Whether return addresses say that the timer is not armed again.
+    #[must_use]
+    pub fn is_for_good(&self, stack: &[u64]) -> bool {
+        let within = |range: &Range<u64>| stack.iter().any(|address| range.contains(address));
+        self.for_good.iter().any(within)
     }
 }
 

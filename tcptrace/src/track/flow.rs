@@ -26,9 +26,20 @@ pub(super) struct Flow {
     /// What the full socket of an orphan in FIN_WAIT2 did.
     pub measured: Option<Box<Measured>>,
     /// Its last transition, until it is certain who sent the RST.
-    pub verdict: Option<Box<Transition>>,
+    pub verdict: Option<Box<Verdict>>,
     /// The count of losses when the last event of it came.
     pub epoch: u32,
+}
+
+/// A transition to CLOSED whose reason may be told by what follows.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    /// What is told if nothing follows.
+    pub transition: Transition,
+    /// Who had closed before, if anybody had.
+    pub closer_before: Option<Closer>,
+    /// Its place among the transitions.
+    pub ticket: u64,
 }
 
 /// A `CLOSED -> SYN_SENT` that waits for its port.
@@ -166,8 +177,13 @@ impl Flow {
     pub fn tell_what_waits(&mut self, cookie: Cookie, out: &mut Out<'_, impl FnMut(&Transition)>) {
         self.announce(cookie, out);
         self.enter_time_wait(cookie, None, out);
+        self.tell_verdict(out);
+    }
+
+    /// Tells its last transition, which waited for what would tell its reason.
+    pub fn tell_verdict(&mut self, out: &mut Out<'_, impl FnMut(&Transition)>) {
         if let Some(verdict) = self.verdict.take() {
-            out.tell(&verdict);
+            out.fill(verdict.ticket, &verdict.transition);
         }
     }
 

@@ -46,7 +46,8 @@ impl Tracker {
             flow.tuple = event.tuple;
             flow.announce(cookie, out);
         }
-        if flow.verdict.take().is_some() {
+        if let Some(verdict) = flow.verdict.take() {
+            out.give_up(verdict.ticket);
             // The full socket's close was not the end: that a minisock took over was lost.
             flow.state = event.state.into();
             flow.since = None;
@@ -67,13 +68,19 @@ impl Tracker {
                     self.minisock_goes_on(cookie, event, out);
                 }
             }
+            TimerChange::Cancelled(_) if event.netns_gone => {
+                self.minisock_stopped(cookie, event, Some(EarlyCause::NetnsGone), true, out);
+            }
             TimerChange::Cancelled(cause) => {
+                self.minisock_stopped(cookie, event, cause, false, out);
+            }
+            TimerChange::Ended(cause) => {
                 let cause = if event.netns_gone {
-                    Some(EarlyCause::NetnsGone)
+                    EarlyCause::NetnsGone
                 } else {
                     cause
                 };
-                self.minisock_stopped(cookie, event, cause, out);
+                self.minisock_stopped(cookie, event, Some(cause), true, out);
             }
             TimerChange::Expired => {
                 let why = (on_expiry(event.state), None);
@@ -170,6 +177,7 @@ impl Tracker {
         cookie: Cookie,
         event: &MinisockEvent,
         cause: Option<EarlyCause>,
+        for_good: bool,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let epoch = self.epoch;
@@ -187,6 +195,7 @@ impl Tracker {
         };
         flow.minisock = Minisock::Stopped(stopped);
         match cause {
+            _ if for_good => self.end_stopped(cookie, event.state, stopped, out),
             Some(
                 EarlyCause::Killed
                 | EarlyCause::NetnsGone

@@ -1,4 +1,5 @@
-//! Keeps transitions in their order while one of them is held back for its port.
+//! Keeps transitions in their order while one of them is held back: for its port, or for what tells
+//! its reason.
 
 use std::collections::VecDeque;
 
@@ -8,10 +9,21 @@ use super::Transition;
 /// the one that is held back comes later.
 const MOST: usize = 1 << 16;
 
-/// Transitions behind one that is held back; `None` is that one.
+/// A place among the transitions.
+#[derive(Debug)]
+enum Place {
+    /// It is held back.
+    Held,
+    /// It waits for one that is held back.
+    Waits(Transition),
+    /// There was no transition after all.
+    GivenUp,
+}
+
+/// One that is held back, and those behind it.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    queue: VecDeque<Option<Transition>>,
+    queue: VecDeque<Place>,
     /// The ticket of the first in the queue.
     first: u64,
 }
@@ -32,7 +44,7 @@ impl<'a, F: FnMut(&Transition)> Out<'a, F> {
         if self.order.queue.is_empty() {
             (self.sink)(transition);
         } else {
-            self.order.queue.push_back(Some(*transition));
+            self.order.queue.push_back(Place::Waits(*transition));
             if self.order.queue.len() > MOST {
                 self.order.queue.pop_front();
                 self.order.first += 1;
@@ -43,34 +55,51 @@ impl<'a, F: FnMut(&Transition)> Out<'a, F> {
 
     /// Keeps the place of a transition that is told later.
     pub fn hold(&mut self) -> u64 {
-        self.order.queue.push_back(None);
+        self.order.queue.push_back(Place::Held);
         self.order.first + self.order.queue.len() as u64 - 1
     }
 
     /// Tells the transition whose place was kept.
     pub fn fill(&mut self, ticket: u64, transition: &Transition) {
-        let place = ticket
-            .checked_sub(self.order.first)
-            .and_then(|index| self.order.queue.get_mut(usize::try_from(index).ok()?));
-        match place {
+        match self.place(ticket) {
             Some(place) => {
-                *place = Some(*transition);
+                *place = Place::Waits(*transition);
                 self.flush();
             }
             None => (self.sink)(transition),
         }
     }
 
+    /// Gives a place up: there is no transition to be told.
+    pub fn give_up(&mut self, ticket: u64) {
+        if let Some(place) = self.place(ticket) {
+            *place = Place::GivenUp;
+            self.flush();
+        }
+    }
+
+    fn place(&mut self, ticket: u64) -> Option<&mut Place> {
+        let index = ticket.checked_sub(self.order.first)?;
+        self.order.queue.get_mut(usize::try_from(index).ok()?)
+    }
+
     /// Whatever is left, held back or not.
     pub fn flush_all(&mut self) {
-        for transition in self.order.queue.drain(..).flatten() {
-            (self.sink)(&transition);
+        for place in self.order.queue.drain(..) {
+            if let Place::Waits(transition) = place {
+                (self.sink)(&transition);
+            }
+            self.order.first += 1;
         }
     }
 
     fn flush(&mut self) {
-        while let Some(Some(transition)) = self.order.queue.front() {
-            (self.sink)(transition);
+        loop {
+            match self.order.queue.front() {
+                None | Some(Place::Held) => break,
+                Some(Place::Waits(transition)) => (self.sink)(transition),
+                Some(Place::GivenUp) => {}
+            }
             self.order.queue.pop_front();
             self.order.first += 1;
         }

@@ -135,16 +135,23 @@ pub enum Detail {
     NetnsGone,
     /// It happened some time before, and nothing told of it then.
     SeenLate,
+    /// A router or a firewall said by ICMP that packets don't arrive.
+    Icmp,
+    /// The socket was in repair (TCP_REPAIR, as for a container that moves): it went without a
+    /// word to its peer.
+    Repair,
 }
 
 impl Detail {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::GivenUp,
         Self::NoFreePort,
         Self::ListenerGone,
         Self::NetnsGone,
         Self::SeenLate,
+        Self::Icmp,
+        Self::Repair,
     ];
 
     /// The name in JSON and CSV.
@@ -156,6 +163,8 @@ impl Detail {
             Self::ListenerGone => "listener_gone",
             Self::NetnsGone => "netns_gone",
             Self::SeenLate => "seen_late",
+            Self::Icmp => "icmp",
+            Self::Repair => "repair",
         }
     }
 }

@@ -31,6 +31,17 @@ impl Request {
     }
 }
 
+/// How a request's timer was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// It may be armed again.
+    Perhaps,
+    /// It is not armed again.
+    ForGood,
+    /// Its time is over; it may be armed again.
+    Expired,
+}
+
 impl Tracker {
     pub(super) fn request_changed(
         &mut self,
@@ -39,15 +50,16 @@ impl Tracker {
     ) {
         match event.change {
             TimerChange::Started => self.request_started(event, out),
-            TimerChange::Cancelled(cause) => {
-                let cause = if event.netns_gone {
-                    Some(EarlyCause::NetnsGone)
-                } else {
-                    cause
-                };
-                self.request_stopped(event, cause, false, out);
+            TimerChange::Cancelled(_) | TimerChange::Ended(_) if event.netns_gone => {
+                self.request_stopped(event, Some(EarlyCause::NetnsGone), Stop::ForGood, out);
             }
-            TimerChange::Expired => self.request_stopped(event, None, true, out),
+            TimerChange::Cancelled(cause) => {
+                self.request_stopped(event, cause, Stop::Perhaps, out);
+            }
+            TimerChange::Ended(cause) => {
+                self.request_stopped(event, Some(cause), Stop::ForGood, out);
+            }
+            TimerChange::Expired => self.request_stopped(event, None, Stop::Expired, out),
             TimerChange::Segment => {}
         }
     }
@@ -92,7 +104,7 @@ impl Tracker {
         &mut self,
         event: &RequestEvent,
         cause: Option<EarlyCause>,
-        expired: bool,
+        stop: Stop,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         // One that became a full socket is not among them any more.
@@ -103,12 +115,13 @@ impl Tracker {
             time_ns: event.time_ns,
             state: None,
             cause,
-            expired,
+            expired: stop == Stop::Expired,
             epoch: self.epoch,
         };
         request.stopped = Some(stopped);
         let waiting = Waiting::Request(event.tuple);
         match cause {
+            _ if stop == Stop::ForGood => self.end_request(&event.tuple, stopped, out),
             Some(
                 EarlyCause::Killed
                 | EarlyCause::NetnsGone
@@ -167,7 +180,7 @@ impl Tracker {
             Some(EarlyCause::Reset) if self.sight.resets => (Reason::ResetByPeer, None),
             Some(EarlyCause::Reset) => (Reason::Unknown, None),
             Some(EarlyCause::ResetByUs) => (Reason::ResetByUs, None),
-            Some(EarlyCause::Icmp) => (Reason::Unreachable, None),
+            Some(EarlyCause::Icmp) => (Reason::Unreachable, Some(Detail::Icmp)),
             Some(EarlyCause::Killed) => (Reason::Killed, None),
             Some(EarlyCause::NetnsGone) => (Reason::Killed, Some(Detail::NetnsGone)),
             // tcp_v4_rcv() drops a request whose listener does not listen any more.

@@ -1,13 +1,13 @@
 //! Full sockets.
 
 use super::{
-    Length, Reason, Side, State, Tracker, Transition,
-    closing::{self, Seen},
-    flow::{Flow, HeldBack, Minisock},
+    Closer, Length, Reason, Side, State, Tracker, Transition,
+    closing::{self, Close, Seen},
+    flow::{Flow, HeldBack, Minisock, Verdict},
     order::Out,
     requests::Request,
 };
-use crate::decode::{AbortedEvent, Cookie, Owner, SocketEvent, Tuple};
+use crate::decode::{Cookie, Owner, ResetSentEvent, SocketEvent, Tuple};
 
 impl Tracker {
     pub(super) fn socket_changed(
@@ -34,9 +34,7 @@ impl Tracker {
             return;
         };
 
-        if let Some(verdict) = flow.verdict.take() {
-            out.tell(&verdict);
-        }
+        flow.tell_verdict(out);
         if event.from == event.to {
             // close() after shutdown() sets the state that it is in already.
             take_owner(flow, event);
@@ -66,12 +64,13 @@ impl Tracker {
 
         let seen = Seen {
             minisocks: self.sight.minisocks && flow.epoch == epoch,
+            resets: self.sight.resets,
             port: flow.tuple.local.port.is_some(),
         };
         flow.epoch = epoch;
-        let (reason, detail) = match event.to {
-            State::Closed => closing::reason(event, seen),
-            to => (reason_to(event.from, to), None),
+        let close = match event.to {
+            State::Closed => closing::why(event, seen),
+            to => Close::certain(reason_to(event.from, to)),
         };
         if event.from == State::Closed {
             // A cookie can carry several connections, one after another: disconnect().
@@ -93,16 +92,18 @@ impl Tracker {
             let established_ns = flow.since.map(|since| event.time_ns.saturating_sub(since));
             flow.length = Length::of(did, &flow.tuple, established_ns);
         }
+        let closer_before = flow.closer;
         let mut transition = flow
-            .step(Some(cookie), event.time_ns, event.to, reason)
-            .with(detail);
+            .step(Some(cookie), event.time_ns, event.to, close.reason)
+            .with(close.detail);
         transition.measured = event.measured;
         transition.keepalive = Some(event.keepalive);
-        if closing::is_doubtful(event) {
-            if !self.sight.resets {
-                transition.reason = Reason::Unknown;
-            }
-            flow.verdict = Some(Box::new(transition));
+        if close.doubtful {
+            flow.verdict = Some(Box::new(Verdict {
+                transition,
+                closer_before,
+                ticket: out.hold(),
+            }));
             self.deadlines.await_verdict(event.time_ns, cookie);
             return;
         }
@@ -121,39 +122,40 @@ impl Tracker {
         }
     }
 
-    /// An RST was sent for data that came too late: that is what closed the socket.
-    pub(super) fn aborted(
+    /// It sent an RST, for data that came too late or by itself: that is what closed it.
+    pub(super) fn reset_sent(
         &mut self,
-        event: &AbortedEvent,
+        event: &ResetSentEvent,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let Some(cookie) = event.cookie else { return };
-        if self
-            .flows
-            .peek(&cookie)
-            .is_some_and(|flow| flow.verdict.is_some())
-            && let Some(mut transition) = self.flows.remove(&cookie).and_then(|flow| flow.verdict)
+        if let Some(flow) = self.flows.peek_mut(&cookie)
+            && let Some(mut verdict) = flow.verdict.take()
         {
-            transition.reason = Reason::ResetByUs;
-            out.tell(&transition);
+            let it = &mut verdict.transition;
+            it.reason = Reason::ResetByUs;
+            it.detail = None;
+            it.closer = Some(verdict.closer_before.unwrap_or(Closer::Local));
+            out.fill(verdict.ticket, &verdict.transition);
+            self.flows.remove(&cookie);
         }
     }
 
-    /// Nothing came that would say that we sent the RST.
+    /// Nothing came that would say that it sent an RST.
     pub(super) fn verdict_waited(
         &mut self,
         cookie: Cookie,
         began: u64,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        if let Some(verdict) = self
-            .flows
-            .peek(&cookie)
-            .and_then(|flow| flow.verdict.as_ref())
-            && verdict.time_ns == began
-            && let Some(transition) = self.flows.remove(&cookie).and_then(|flow| flow.verdict)
+        if let Some(flow) = self.flows.peek_mut(&cookie)
+            && flow
+                .verdict
+                .as_ref()
+                .is_some_and(|verdict| verdict.transition.time_ns == began)
         {
-            out.tell(&transition);
+            flow.tell_verdict(out);
+            self.flows.remove(&cookie);
         }
     }
 

@@ -169,7 +169,7 @@ impl Tracker {
             Event::Socket(event) => self.socket_changed(event, out),
             Event::Minisock(event) => self.minisock_changed(event, out),
             Event::Request(event) => self.request_changed(event, out),
-            Event::Aborted(event) => self.aborted(event, out),
+            Event::ResetSent(event) => self.reset_sent(event, out),
             Event::FinDropped(event) => self.fin_dropped(event, out),
         }
         self.order = order;

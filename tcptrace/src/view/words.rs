@@ -14,6 +14,8 @@ pub fn why(reason: Reason, detail: Option<Detail>) -> &'static str {
         (_, Some(Detail::ListenerGone)) => "listener gone",
         (_, Some(Detail::NetnsGone)) => "netns gone",
         (_, Some(Detail::SeenLate)) => "seen late",
+        (_, Some(Detail::Icmp)) => "ICMP error",
+        (_, Some(Detail::Repair)) => "in repair",
         (Reason::Listen, None) => "listening",
         (Reason::ListenerClosed, None) => "listen ended",
         (Reason::Connect, None) => "SYN sent",

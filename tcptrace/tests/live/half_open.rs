@@ -225,7 +225,7 @@ fn a_half_open_connection_ends_by_icmp(family: Family) {
     peer.unreachable(kind, code, &about);
     trace.expect(
         peer.end(),
-        "LISTEN -syn_received-> SYN_RECV -unreachable-> CLOSED",
+        "LISTEN -syn_received-> SYN_RECV -unreachable:icmp-> CLOSED",
     );
     trace.stop();
 }

@@ -1,7 +1,7 @@
 //! Connections that never come to be.
 
 use std::{
-    io,
+    io::{self, Write as _},
     net::TcpStream,
     thread::sleep,
     time::{Duration, Instant},
@@ -30,6 +30,8 @@ in_both_families!(
     a_connect_without_a_free_port_says_so,
     a_host_that_is_unreachable_by_icmp_is_told,
     a_filter_of_administrators_is_told_as_unreachable,
+    a_port_that_is_rejected_by_icmp_is_no_refusal_of_the_peer,
+    data_that_is_rejected_times_out,
 );
 
 fn a_refused_connection_is_seen_with_its_port(family: Family) {
@@ -241,6 +243,42 @@ fn a_filter_of_administrators_is_told_as_unreachable(family: Family) {
     unreachable_by(family, kinds);
 }
 
+/// iptables' REJECT: the program sees ECONNREFUSED, and no RST was sent.
+fn a_port_that_is_rejected_by_icmp_is_no_refusal_of_the_peer(family: Family) {
+    let kinds: &[(u8, u8)] = match family {
+        Family::V4 => &[(3, 3), (3, 2), (3, 7), (3, 8)],
+        Family::V6 => &[(1, 4)],
+    };
+    unreachable_by(family, kinds);
+}
+
+/// All that ICMP can say of a packet that did not arrive leaves a connection that is open alone; it
+/// is left as the error of the time-out.
+fn data_that_is_rejected_times_out(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let kinds: &[(u8, u8)] = match family {
+        Family::V4 => &[(3, 0), (3, 1), (3, 2), (3, 3), (3, 13)],
+        Family::V6 => &[(1, 0), (1, 1), (1, 3), (1, 4), (1, 5)],
+    };
+    for &(kind, code) in kinds {
+        let (socket, peer) = wire.connected(&net);
+        set_tcp(&socket, libc::TCP_USER_TIMEOUT, 1500);
+        let mut stream = TcpStream::from(socket);
+        stream.write_all(b"anybody there?").unwrap();
+        let data = peer.overhear(ACK);
+        peer.unreachable(kind, code, &data);
+        let path = trace.expect_within(
+            Duration::from_secs(30),
+            peer.end(),
+            "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED -timed_out-> CLOSED",
+        );
+        assert_eq!(path[2].closer, None, "ICMP {kind} {code}");
+    }
+    trace.stop();
+}
+
 fn unreachable_by(family: Family, kinds: &[(u8, u8)]) {
     let net = Namespace::new();
     let wire = Wire::new(&net, family);
@@ -251,7 +289,7 @@ fn unreachable_by(family: Family, kinds: &[(u8, u8)]) {
         peer.unreachable(kind, code, &syn);
         let path = trace.expect(
             peer.end(),
-            "CLOSED -connect-> SYN_SENT -unreachable-> CLOSED",
+            "CLOSED -connect-> SYN_SENT -unreachable:icmp-> CLOSED",
         );
         assert_eq!(path[1].closer, None, "ICMP {kind} {code}");
     }

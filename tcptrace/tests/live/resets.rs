@@ -1,11 +1,16 @@
 //! Connections that end by RST.
 
-use std::{io::Write as _, net::Shutdown, net::TcpListener};
+use std::{
+    io::Write as _,
+    net::{Shutdown, TcpListener, TcpStream},
+    os::fd::AsRawFd,
+    time::Duration,
+};
 
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    sockets::{cookie, disconnect, end, reset},
+    sockets::{cookie, disconnect, end, reset, set_tcp},
     trace::Trace,
     wire::{ACK, FIN, PSH, RST, SYN, Wire},
 };
@@ -21,6 +26,13 @@ in_both_families!(
     a_syn_cookie_that_is_wrong_shows_nothing,
     a_socket_that_is_disconnected_can_carry_another_connection,
     a_disconnect_of_a_socket_shut_down_is_a_reset,
+    unread_data_makes_the_close_of_a_half_closed_socket_a_reset,
+    a_half_closed_socket_that_does_not_linger_is_reset_by_its_close,
+    a_close_before_the_fin_of_last_ack_is_acknowledged_is_no_acknowledgement,
+    a_close_without_lingering_in_last_ack_says_nothing_that_nobody_knows,
+    an_error_that_icmp_left_does_not_name_who_reset,
+    resets_of_half_closed_sockets_are_told_in_order,
+    a_socket_in_repair_goes_without_a_word,
 );
 
 const OPENED: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED";
@@ -237,4 +249,166 @@ fn a_disconnect_of_a_socket_shut_down_is_a_reset(family: Family) {
     // The port is free for a SYN that is refused.
     peer.send(SYN);
     trace.stop();
+}
+
+const HALF_CLOSED: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+    -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2";
+
+fn unread_data_makes_the_close_of_a_half_closed_socket_a_reset(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let (client, mut server) = net.connect(family);
+    let end = end(&client);
+    client.shutdown(Shutdown::Write).unwrap();
+    trace.expect(end, HALF_CLOSED);
+    server.write_all(b"nobody reads this").unwrap();
+    drop(client);
+    let path = trace.expect(end, &format!("{HALF_CLOSED} -reset_by_us-> CLOSED"));
+    assert_eq!(path[4].closer.as_deref(), Some("local"));
+    trace.expect(
+        end.peer(),
+        &format!("{ACCEPTED} -fin_received-> CLOSE_WAIT -reset_by_peer-> CLOSED"),
+    );
+    trace.stop();
+}
+
+fn a_half_closed_socket_that_does_not_linger_is_reset_by_its_close(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let (client, _server) = net.connect(family);
+    let end = end(&client);
+    client.shutdown(Shutdown::Write).unwrap();
+    trace.expect(end, HALF_CLOSED);
+    reset(client);
+    trace.expect(end, &format!("{HALF_CLOSED} -reset_by_us-> CLOSED"));
+    trace.expect(
+        end.peer(),
+        &format!("{ACCEPTED} -fin_received-> CLOSE_WAIT -reset_by_peer-> CLOSED"),
+    );
+    trace.stop();
+}
+
+const LAST: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+    -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK";
+
+/// Unread data makes an RST of the close; the FIN before it was never acknowledged.
+fn a_close_before_the_fin_of_last_ack_is_acknowledged_is_no_acknowledgement(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (socket, mut peer) = wire.connected(&net);
+    peer.send_data(FIN | PSH | ACK, b"nobody reads this");
+    peer.overhear(ACK);
+    socket.shutdown(Shutdown::Write).unwrap();
+    peer.overhear(FIN | ACK);
+    drop(socket);
+    peer.overhear(RST | ACK);
+    let path = trace.expect(peer.end(), &format!("{LAST} -reset_by_us-> CLOSED"));
+    assert_eq!(
+        path[4].closer.as_deref(),
+        Some("remote"),
+        "the FIN came first"
+    );
+    trace.stop();
+}
+
+/// tcp_disconnect() sends no RST where all was sent: the FIN may arrive yet.
+fn a_close_without_lingering_in_last_ack_says_nothing_that_nobody_knows(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (socket, mut peer) = wire.connected(&net);
+    peer.send(FIN | ACK);
+    peer.receive(ACK);
+    socket.shutdown(Shutdown::Write).unwrap();
+    peer.overhear(FIN | ACK);
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
+    drop(socket);
+    trace.expect(peer.end(), &format!("{LAST} -unknown-> CLOSED"));
+    trace.stop();
+}
+
+/// IP_RECVERR leaves what ICMP said in the socket, until somebody reads it.
+fn an_error_that_icmp_left_does_not_name_who_reset(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    let (socket, peer) = wire.connected(&net);
+    receive_errors(&socket, family);
+    let mut stream = TcpStream::from(socket);
+    stream.write_all(b"anybody there?").unwrap();
+    let data = peer.overhear(ACK);
+    // A port that is rejected.
+    let (kind, code) = match family {
+        Family::V4 => (3, 3),
+        Family::V6 => (1, 4),
+    };
+    peer.unreachable(kind, code, &data);
+    std::thread::sleep(Duration::from_millis(50));
+    reset(stream);
+    let path = trace.expect(peer.end(), &format!("{OPENED} -reset_by_us-> CLOSED"));
+    assert_eq!(path[2].closer.as_deref(), Some("local"));
+    trace.stop();
+}
+
+fn resets_of_half_closed_sockets_are_told_in_order(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let listener = net.listen(family);
+    let mut pairs: Vec<_> = (0..50).map(|_| net.connect_to(&listener)).collect();
+    let ends: Vec<_> = pairs.iter().map(|(client, _)| end(client)).collect();
+    for (client, server) in &mut pairs {
+        client.shutdown(Shutdown::Write).unwrap();
+        server.write_all(b"nobody reads this").unwrap();
+    }
+    for (client, _server) in pairs {
+        drop(client);
+    }
+    for end in ends {
+        trace.expect(end, &format!("{HALF_CLOSED} -reset_by_us-> CLOSED"));
+        trace.expect(
+            end.peer(),
+            &format!("{ACCEPTED} -fin_received-> CLOSE_WAIT -reset_by_peer-> CLOSED"),
+        );
+    }
+    let seen = trace.stop();
+    for pair in seen.transitions.windows(2) {
+        // Two CPUs may be a moment apart.
+        assert!(
+            pair[1].mono_ns + 1_000_000 > pair[0].mono_ns,
+            "out of order: {pair:#?}"
+        );
+    }
+}
+
+fn a_socket_in_repair_goes_without_a_word(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let (client, _server) = net.connect(family);
+    let end = end(&client);
+    set_tcp(&client, libc::TCP_REPAIR, 1);
+    drop(client);
+    let path = trace.expect(end, &format!("{OPENED} -unknown:repair-> CLOSED"));
+    assert_eq!(path[2].closer, None);
+    trace.expect(end.peer(), ACCEPTED);
+    trace.stop();
+}
+
+fn receive_errors(socket: &impl AsRawFd, family: Family) {
+    let (level, name) = match family {
+        Family::V4 => (libc::IPPROTO_IP, libc::IP_RECVERR),
+        Family::V6 => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+    };
+    let on: i32 = 1;
+    // SAFETY: the kernel reads the option, of the size that it is told.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const on).cast(),
+            size_of::<i32>() as libc::socklen_t,
+        )
+    };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
 }

@@ -4,9 +4,9 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use tcptrace::{
     decode::{
-        AbortedEvent, Comm, Cookie, EarlyCause, Endpoint, Event, FinDroppedEvent, Measured,
-        MinisockEvent, MinisockState, Owner, Process, RequestEvent, SocketEvent, TimerChange,
-        Tuple,
+        Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, Measured,
+        MinisockEvent, MinisockState, Owner, Process, RequestEvent, ResetSentEvent, SocketEvent,
+        TimerChange, Tuple,
     },
     flows::{End, FlowRecord},
     track::{Closer, Existing, ExistingKind, Limits, Side, Sight, State, Transition},
@@ -74,7 +74,7 @@ pub fn parse(line: &str) -> Result<Step> {
                 "socket" => Step::Event(Event::Socket(socket(time_ns, &mut words)?)),
                 "minisock" => Step::Event(Event::Minisock(minisock(time_ns, &mut words)?)),
                 "request" => Step::Event(Event::Request(request(time_ns, &mut words)?)),
-                "aborted" => Step::Event(Event::Aborted(AbortedEvent {
+                "reset-sent" => Step::Event(Event::ResetSent(ResetSentEvent {
                     time_ns,
                     cookie: words.cookie()?,
                 })),
@@ -102,10 +102,8 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
     }
     let to = words.state()?;
     let mut measured = Measured::new_zeroed();
-    measured.unacked = words.number("unacked")?.unwrap_or(0) as u32;
     measured.bytes_acked = words.number("acked")?.unwrap_or(0) as u64;
     measured.bytes_received = words.number("received")?.unwrap_or(0) as u64;
-    measured.linger2 = words.number("linger2")?.unwrap_or(0) as i32;
     let errno = match words.value("err") {
         None => 0,
         Some("ECONNREFUSED") => libc::ECONNREFUSED,
@@ -115,6 +113,8 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
         Some("EHOSTUNREACH") => libc::EHOSTUNREACH,
         Some("ENETUNREACH") => libc::ENETUNREACH,
         Some("ECONNABORTED") => libc::ECONNABORTED,
+        Some("EACCES") => libc::EACCES,
+        Some("ENOPROTOOPT") => libc::ENOPROTOOPT,
         Some(other) => return Err(format!("errno {other} is unknown")),
     };
     Ok(SocketEvent {
@@ -127,7 +127,16 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
         followed: false,
         stood_in: words.flag("stood-in"),
         errno: errno as u16,
-        receive_shutdown: words.flag("shut"),
+        evidence: Evidence {
+            receive_shutdown: words.flag("shut"),
+            linger_0: words.flag("linger-0"),
+            unread: words.flag("unread"),
+            unacked: words.flag("unacked"),
+            repair: words.flag("repair"),
+            rst_received: words.flag("rst"),
+            rst_sent: words.flag("rst-sent"),
+        },
+        netns_gone: words.flag("gone"),
         orphan: words.flag("orphan"),
         keepalive: words.flag("keepalive"),
         measured: (from == State::Established || to == State::Closed).then_some(measured),
@@ -271,6 +280,9 @@ impl<'a> Words<'a> {
         match change {
             "started" => Ok(TimerChange::Started),
             "cancelled" => Ok(TimerChange::Cancelled(cause)),
+            "ended" => cause
+                .map(TimerChange::Ended)
+                .ok_or_else(|| "it ended, and has no cause".to_owned()),
             "expired" => Ok(TimerChange::Expired),
             "segment" => Ok(TimerChange::Segment),
             other => Err(format!("'{other}' is nothing that happens to a timer")),

@@ -33,6 +33,7 @@ fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<End>) ->
         time_wait_end: None,
         measured: None,
         fin_acked: false,
+        fin_uncounted: false,
         at_close: None,
         keepalive: None,
     }
