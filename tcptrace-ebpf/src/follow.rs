@@ -1,59 +1,91 @@
 //! The traced command and everything that comes from it.
 
 use aya_ebpf::{
-    bindings::bpf_pidns_info,
-    helpers::{bpf_get_current_pid_tgid, generated::bpf_get_ns_current_pid_tgid},
-    macros::map,
-    maps::HashMap,
+    bindings::{BPF_F_NO_PREALLOC, BPF_LOCAL_STORAGE_GET_F_CREATE, bpf_map_type},
+    helpers::generated::bpf_task_storage_get,
+    macros::{btf_map, map},
+    maps::PerCpuArray,
 };
 
-use crate::kernel::{read, setting};
+use crate::{
+    kernel::{read, setting},
+    task,
+};
 
-/// Process ids (tgid) of the traced command and of everything that came from it.
+/// A map whose values are the tasks' own, and go with them: an id may be another's the moment
+/// after. aya-ebpf has none. Since 5.11.
+#[repr(C)]
+struct TaskStorage {
+    r#type: *const [i32; bpf_map_type::BPF_MAP_TYPE_TASK_STORAGE as usize],
+    key: *const i32,
+    value: *const u8,
+    max_entries: *const [i32; 0],
+    map_flags: *const [i32; BPF_F_NO_PREALLOC as usize],
+}
+
+// SAFETY: the loader reads what the pointers point to the types of; nothing is behind them.
+unsafe impl Sync for TaskStorage {}
+
+/// The threads of the traced command and of everything that came from it.
+#[btf_map]
+static FOLLOWED: TaskStorage = TaskStorage {
+    r#type: core::ptr::null(),
+    key: core::ptr::null(),
+    value: core::ptr::null(),
+    max_entries: core::ptr::null(),
+    map_flags: core::ptr::null(),
+};
+
+/// Tasks that should be followed and are not, as the kernel had no memory to mark them, per CPU.
 #[map]
-static FOLLOWED: HashMap<u32, u8> = HashMap::with_max_entries(65_536, 0);
+static NOT_FOLLOWED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
 /// Whether the running task belongs to the traced command.
 #[inline(always)]
 pub fn is_followed() -> bool {
-    setting!(follow) != 0 && has(current())
+    setting!(follow) != 0 && has(task::current(), 0)
 }
 
-/// The running task made another one: what a followed process makes is followed, and what
-/// tcptrace itself does.
+/// The running task made another one: what a followed task makes is followed, and processes that
+/// tcptrace itself makes.
 #[inline(always)]
 pub fn forked(child: *const u8) {
-    if has(current()) || is_tcptrace() {
-        // SAFETY: `child` is the task_struct that the tracepoint passes.
-        let tgid: u32 = unsafe { read(child, setting!(offsets.task_tgid)) };
-        // A full map loses no event: 65,536 processes are followed already.
-        let _ = FOLLOWED.insert(tgid, 1, 0);
+    let parent = task::current();
+    if !has(parent, 0) && !is_made_by_tcptrace(parent, child) {
+        return;
+    }
+    if !has(child, BPF_LOCAL_STORAGE_GET_F_CREATE)
+        && let Some(count) = NOT_FOLLOWED.get_ptr_mut(0)
+    {
+        // SAFETY: the value of this CPU; the verifier checked the address.
+        unsafe { *count += 1 };
     }
 }
 
+/// Whether a task is marked, or could be.
 #[inline(always)]
-fn has(tgid: u32) -> bool {
-    // SAFETY: the value is not looked at.
-    unsafe { FOLLOWED.get(tgid) }.is_some()
-}
-
-#[inline(always)]
-fn current() -> u32 {
-    (bpf_get_current_pid_tgid() >> 32) as u32
-}
-
-/// tcptrace knows its process id only as its own pid namespace has it.
-#[inline(always)]
-fn is_tcptrace() -> bool {
-    let mut ids = bpf_pidns_info { pid: 0, tgid: 0 };
-    // SAFETY: the helper writes `ids`, of the size that it is told.
-    let failed = unsafe {
-        bpf_get_ns_current_pid_tgid(
-            setting!(pid_namespace_device),
-            setting!(pid_namespace_inode),
-            &raw mut ids,
-            size_of::<bpf_pidns_info>() as u32,
+fn has(task: *const u8, flags: u32) -> bool {
+    let map = (&raw const FOLLOWED).cast_mut().cast();
+    // SAFETY: `task` is a task_struct; the value begins as zero, and is not looked at.
+    let value = unsafe {
+        bpf_task_storage_get(
+            map,
+            task.cast_mut().cast(),
+            core::ptr::null_mut(),
+            flags.into(),
         )
     };
-    failed == 0 && ids.tgid == setting!(follow)
+    !value.is_null()
+}
+
+/// Threads of tcptrace are none of it.
+#[inline(always)]
+fn is_made_by_tcptrace(parent: *const u8, child: *const u8) -> bool {
+    // SAFETY: both are task_structs, and BTF knows the type of their leaders.
+    unsafe {
+        let leader: *const u8 = read(parent, setting!(offsets.task_group_leader));
+        let tgid = setting!(offsets.task_tgid);
+        task::process_id(leader) == setting!(follow)
+            && read::<u32>(child, tgid) != read::<u32>(parent, tgid)
+    }
 }

@@ -16,6 +16,7 @@ mod ring;
 mod segment;
 mod select;
 mod sock;
+mod task;
 mod timer;
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};

@@ -15,10 +15,6 @@ pub struct Settings {
     pub tw_timer_handler: u64,
     /// Address of `reqsk_timer_handler`; 0: requests are not traced.
     pub reqsk_timer_handler: u64,
-    /// The pid namespace of tcptrace, as the kernel names it: device of nsfs.
-    pub pid_namespace_device: u64,
-    /// The same: inode number.
-    pub pid_namespace_inode: u64,
     /// Bytes waiting in the ring buffer at which the reader is woken.
     pub wake_at: u64,
     /// Where the fields of kernel structs are.
@@ -27,6 +23,8 @@ pub struct Settings {
     pub family: u32,
     /// Inode number of the one network namespace to trace; 0: all.
     pub netns: u32,
+    /// Inode number of the pid namespace of tcptrace, or [`ANY_PID_NAMESPACE`].
+    pub pid_namespace: u32,
     /// 1 if the port set of that index is in use: see [`port_set`].
     pub port_sets: [u32; 3],
     /// 1 if the address set of that index is in use: see [`addr_set`].
@@ -37,6 +35,8 @@ pub struct Settings {
     pub stacks: u32,
     /// 1 to send what each connection did; 0: only where that tells why it closed.
     pub metrics: u32,
+    /// Zero: makes whole 64-bit words of it.
+    pub reserved: u32,
 }
 
 /// Indices of the port sets: a bitmap of 65,536 bits each, one after another in map `PORTS`.
@@ -138,6 +138,16 @@ pub struct Offsets {
     pub tcp_data_segs_out: u32,
     pub tcp_data_segs_in: u32,
     pub task_tgid: u32,
+    pub task_group_leader: u32,
+    pub task_comm: u32,
+    pub task_flags: u32,
+    pub task_thread_pid: u32,
+    pub pid_level: u32,
+    pub pid_numbers: u32,
+    pub upid_nr: u32,
+    pub upid_ns: u32,
+    pub upid_size: u32,
+    pub pid_namespace_inum: u32,
     pub skb_head: u32,
     pub skb_network_header: u32,
     pub skb_transport_header: u32,
@@ -145,6 +155,10 @@ pub struct Offsets {
     pub skb_dev: u32,
     pub net_device_net: u32,
 }
+
+/// [`Settings::pid_namespace`] where every process has the id that the kernel itself knows it by:
+/// in the initial pid namespace.
+pub const ANY_PID_NAMESPACE: u32 = 0;
 
 /// Where a field of one bit is.
 #[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
@@ -161,7 +175,7 @@ pub struct BitOffset {
 pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 53 * 4);
-    assert!(size_of::<Settings>() == 40 + 53 * 4 + 40 + 4);
+    assert!(size_of::<Offsets>() == 63 * 4);
+    assert!(size_of::<Settings>() == 24 + 63 * 4 + 52);
     assert!(size_of::<AddrKey>() == 20);
 };

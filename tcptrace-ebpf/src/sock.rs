@@ -3,13 +3,7 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::{
-    helpers::{
-        bpf_get_current_pid_tgid,
-        generated::{
-            bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_socket_cookie, bpf_jiffies64,
-            bpf_skc_to_tcp_sock,
-        },
-    },
+    helpers::generated::{bpf_get_socket_cookie, bpf_jiffies64, bpf_skc_to_tcp_sock},
     programs::BtfTracePointContext,
 };
 use aya_log_ebpf::debug;
@@ -22,6 +16,7 @@ use crate::{
     kernel::{now, read, setting, zero},
     reset, ring,
     select::{wanted, wanted_netns},
+    task,
 };
 
 /// include/net/tcp_states.h; the same since ever.
@@ -320,17 +315,12 @@ fn send_measured(sk: *const u8, tcp: *const u8, head: &mut Head) {
 unsafe fn owner(sk: *const u8, to: *mut Owner, current: bool) {
     // SAFETY: the caller's.
     unsafe {
-        (&raw mut (*to).uid).write(read(sk, setting!(offsets.sock_uid)));
-        let comm = (&raw mut (*to).comm).cast::<[u64; 2]>();
         if current {
-            (&raw mut (*to).cgroup).write(bpf_get_current_cgroup_id());
-            (&raw mut (*to).pid).write((bpf_get_current_pid_tgid() >> 32) as u32);
-            bpf_get_current_comm(comm.cast(), 16);
+            task::describe(to);
         } else {
-            (&raw mut (*to).cgroup).write(0);
-            (&raw mut (*to).pid).write(0);
-            zero(comm);
+            zero(to);
         }
+        (&raw mut (*to).uid).write(read(sk, setting!(offsets.sock_uid)));
     }
 }
 

@@ -126,12 +126,17 @@ pub struct Head {
 pub struct Owner {
     /// Id of the cgroup (v2) of the task.
     pub cgroup: u64,
-    /// Process id (the kernel's tgid), in the initial pid namespace.
+    /// Process id (the kernel's tgid), in the pid namespace of tcptrace; 0: it is not in it.
     pub pid: u32,
     /// Effective user of the socket (`sk_uid`), in the initial user namespace.
     pub uid: u32,
-    /// Name of the task, ended by a zero byte. Any bytes: a process chooses it.
+    /// Name of the process (its first thread's), ended by a zero byte. Any bytes: a process
+    /// chooses it.
     pub comm: [u8; 16],
+    /// Name of the thread, as `comm`; without a zero byte if it is that long.
+    pub thread: [u8; 15],
+    /// 1 for a thread of the kernel (PF_KTHREAD), which belongs to no process.
+    pub kernel: u8,
 }
 
 /// What a connection did so far: fields of `struct tcp_sock` and `struct inet_connection_sock`.
@@ -218,10 +223,10 @@ pub struct EarlyEnd {
 
 const _: () = {
     assert!(size_of::<Head>() == 64);
-    assert!(size_of::<Owner>() == 32);
+    assert!(size_of::<Owner>() == 48);
     assert!(size_of::<Metrics>() == 56);
-    assert!(size_of::<OwnedSocket>() == 96);
-    assert!(size_of::<MeasuredSocket>() == 152);
+    assert!(size_of::<OwnedSocket>() == 112);
+    assert!(size_of::<MeasuredSocket>() == 168);
     assert!(size_of::<RequestBegin>() == 72);
     assert!(size_of::<EarlyEnd>() == 160);
 };

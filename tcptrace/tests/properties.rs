@@ -271,6 +271,7 @@ fn socket(cookie: Option<Cookie>, tuple: Tuple, from: State, to: State) -> Socke
         from,
         to,
         owner: None,
+        by_kernel: false,
         followed: false,
         stood_in: false,
         errno: 0,

@@ -221,6 +221,7 @@ impl Life {
             from,
             to,
             owner: None,
+            by_kernel: false,
             followed: false,
             stood_in: false,
             errno,

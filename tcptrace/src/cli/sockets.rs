@@ -40,7 +40,7 @@ pub struct SocketArgs {
     /// Process ids.
     #[arg(short = 'p', long, value_name = "PID", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..), help_heading = "Filters")]
     pid: Vec<u32>,
-    /// Process names.
+    /// Names of processes, or of threads.
     #[arg(
         short = 'c',
         long,

@@ -149,7 +149,7 @@ fn keepalive(
 ) -> Option<Keepalive> {
     let own = record.measured.filter(|_| record.keepalive == Some(true))?;
     let netns = record.tuple.netns;
-    let pid = record.owner.process.map(|process| process.pid);
+    let pid = record.owner.process.and_then(|process| process.pid);
     let default = known
         .entry(netns)
         .or_insert_with(|| Namespaces::find(netns, pid).and_then(|it| it.keepalive().ok()));

@@ -56,15 +56,37 @@ impl Comm {
         let mut bytes = [0; 16];
         bytes[..raw.len()].copy_from_slice(raw);
         let plain = |byte: &u8| (b' '..0x7f).contains(byte);
-        let harmless = || std::str::from_utf8(raw).is_ok_and(|text| text.chars().all(is_harmless));
-        if !raw.iter().all(plain) && !harmless() {
-            for byte in bytes[..raw.len()].iter_mut().filter(|byte| !plain(byte)) {
-                *byte = b'?';
+        if raw.iter().all(plain) {
+            return Self {
+                bytes,
+                length: raw.len() as u8,
+            };
+        }
+        let mut harmless = Self {
+            bytes: [0; 16],
+            length: 0,
+        };
+        for chunk in raw.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                harmless.push(if is_harmless(character) {
+                    character
+                } else {
+                    '?'
+                });
+            }
+            // Of a character that the kernel cut through, too.
+            if !chunk.invalid().is_empty() {
+                harmless.push('?');
             }
         }
-        Self {
-            bytes,
-            length: raw.len() as u8,
+        harmless
+    }
+
+    /// Never more bytes than were read: what is put in for something is not longer.
+    fn push(&mut self, character: char) {
+        let at = usize::from(self.length);
+        if let Some(room) = self.bytes.get_mut(at..at + character.len_utf8()) {
+            self.length += character.encode_utf8(room).len() as u8;
         }
     }
 
@@ -85,8 +107,9 @@ impl fmt::Debug for Comm {
 /// A process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Process {
-    /// Its id in the initial pid namespace.
-    pub pid: u32,
+    /// Its id in the pid namespace of tcptrace; `None`: it is not in it, or it is not known which
+    /// of several processes of that name it is.
+    pub pid: Option<u32>,
     /// Its name.
     pub comm: Comm,
 }
@@ -99,6 +122,8 @@ pub type Cgroup = NonZeroU64;
 pub struct Owner {
     /// The process that used it last.
     pub process: Option<Process>,
+    /// The name of its thread that did, where it differs from the process's.
+    pub thread: Option<Comm>,
     /// The user that it belongs to.
     pub uid: Option<u32>,
     /// The control group of the process.
@@ -155,6 +180,8 @@ pub struct SocketEvent {
     pub to: State,
     /// The process that made the transition; `None` when it was made in softirq.
     pub owner: Option<Owner>,
+    /// `owner` is a thread of the kernel, which belongs to no process.
+    pub by_kernel: bool,
     /// Made by the traced command or one of its children.
     pub followed: bool,
     /// Told by the kernel's program that stands in for another, which may have told it, too.
@@ -189,6 +216,7 @@ impl SocketEvent {
             from,
             to: State::Closed,
             owner: None,
+            by_kernel: false,
             followed: false,
             stood_in: false,
             errno: 0,

@@ -104,14 +104,8 @@ fn socket(
         tuple: tuple(head)?,
         from: state("from", head.from)?,
         to: state("to", head.to)?,
-        owner: owner.map(|owner| Owner {
-            process: Some(Process {
-                pid: owner.pid,
-                comm: Comm::new(&owner.comm),
-            }),
-            uid: Some(owner.uid),
-            cgroup: Cgroup::new(owner.cgroup),
-        }),
+        owner: owner.map(read_owner),
+        by_kernel: owner.is_some_and(|owner| owner.kernel != 0),
         followed: head.flags & wire::flag::FOLLOWED != 0,
         stood_in: head.flags & wire::flag::STOOD_IN != 0,
         errno: head.errno,
@@ -133,6 +127,23 @@ fn evidence(bits: u8) -> Evidence {
         repair: has(wire::evidence::REPAIR),
         rst_received: has(wire::evidence::RST_RECEIVED),
         rst_sent: has(wire::evidence::RST_SENT),
+    }
+}
+
+fn read_owner(owner: &wire::Owner) -> Owner {
+    let comm = Comm::new(&owner.comm);
+    // The kernel half sends both, as most often they are the same bytes.
+    let differs = owner.thread != owner.comm[..15];
+    Owner {
+        process: Some(Process {
+            pid: (owner.pid != 0).then_some(owner.pid),
+            comm,
+        }),
+        thread: differs
+            .then(|| Comm::new(&owner.thread))
+            .filter(|thread| *thread != comm),
+        uid: Some(owner.uid),
+        cgroup: Cgroup::new(owner.cgroup),
     }
 }
 

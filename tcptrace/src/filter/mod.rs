@@ -71,7 +71,7 @@ pub struct Filter {
     pub addrs: Vec<IpNet>,
     /// Only these processes.
     pub pids: Vec<u32>,
-    /// Only processes of these names; the kernel keeps 15 bytes of a name.
+    /// Only processes, or threads, of these names; the kernel keeps 15 bytes of a name.
     pub comms: Vec<String>,
     /// Only these users.
     pub uids: Vec<u32>,
@@ -166,12 +166,13 @@ impl Filter {
             && (self.pids.is_empty()
                 || owner
                     .process
-                    .is_some_and(|process| self.pids.contains(&process.pid)))
+                    .and_then(|process| process.pid)
+                    .is_some_and(|pid| self.pids.contains(&pid)))
             && (self.comms.is_empty()
-                || owner.process.is_some_and(|process| {
-                    self.comms
-                        .iter()
-                        .any(|comm| Comm::new(comm.as_bytes()) == process.comm)
+                || self.comms.iter().any(|comm| {
+                    let wanted = Comm::new(comm.as_bytes());
+                    let process = owner.process.map(|process| process.comm);
+                    process == Some(wanted) || owner.thread == Some(wanted)
                 }))
             && (self.uids.is_empty() || owner.uid.is_some_and(|uid| self.uids.contains(&uid)))
     }
@@ -219,13 +220,15 @@ mod tests {
             };
             let owner = Owner {
                 process: Some(Process {
-                    pid: 1,
+                    pid: Some(1),
                     comm: Comm::new(comm),
                 }),
+                thread: Some(Comm::new(b"Socket Thread")),
                 ..Owner::default()
             };
             filter.matches_owner(&owner, false)
         };
+        assert!(matches("Socket Thread", b"firefox"));
         assert!(matches("kubelet", b"kubelet"));
         assert!(!matches("kube", b"kubelet"));
         assert!(matches("a-very-long-process-name", b"a-very-long-pro"));

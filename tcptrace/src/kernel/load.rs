@@ -1,6 +1,6 @@
 //! Loads and attaches the kernel half.
 
-use std::os::{fd::AsFd as _, unix::fs::MetadataExt as _};
+use std::os::fd::AsFd as _;
 
 use aya::{
     Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel,
@@ -9,13 +9,12 @@ use aya::{
     util::KernelVersion,
 };
 use aya_log::EbpfLogger;
-use nix::sys::stat::{major, minor};
 use serde::Serialize;
-use tcptrace_ebpf::settings::Settings;
+use tcptrace_ebpf::settings::{ANY_PID_NAMESPACE, Settings};
 use zerocopy::IntoBytes as _;
 
 use super::{KernelError, Reader, Symbols, misses::Misses, offsets, pushdown};
-use crate::{filter::Filter, track::Sight};
+use crate::{filter::Filter, snapshot::PidNamespace, track::Sight};
 
 /// The types of the running kernel.
 const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -114,12 +113,13 @@ impl Kernel {
             ..Settings::default()
         };
         pushdown::settings(options.filter, &mut settings);
-        if let Ok(namespace) = std::fs::metadata("/proc/self/ns/pid") {
-            // The kernel's own device numbers: MKDEV(), include/linux/kdev_t.h.
-            let (major, minor) = (major(namespace.dev()), minor(namespace.dev()));
-            settings.pid_namespace_device = major << 20 | minor;
-            settings.pid_namespace_inode = namespace.ino();
-        }
+        let pid_namespace = PidNamespace::own();
+        settings.pid_namespace = match pid_namespace {
+            PidNamespace::Initial => ANY_PID_NAMESPACE,
+            PidNamespace::Within(inode) => inode,
+            // There is none of that number.
+            PidNamespace::Unknown => u32::MAX,
+        };
 
         let mut ebpf = loader
             .verifier_log_level(VerifierLogLevel::DEBUG)
@@ -130,6 +130,8 @@ impl Kernel {
                 false,
             )
             .map_max_entries("EVENTS", options.buffer_bytes)
+            // Task storage, which only the kernel half uses.
+            .allow_unsupported_maps()
             .load(PROGRAMS)
             .map_err(|error| KernelError::from_load(&error, options.buffer_bytes))?;
         pushdown::fill(options.filter, &settings, &mut ebpf)
@@ -139,15 +141,17 @@ impl Kernel {
         let events = ebpf.take_map("EVENTS").ok_or_else(missing)?;
         let lost = ebpf.take_map("LOST").ok_or_else(missing)?;
         let sleeping = ebpf.take_map("SLEEPING").ok_or_else(missing)?;
+        let not_followed = ebpf.take_map("NOT_FOLLOWED").ok_or_else(missing)?;
         let mut reader = Reader::new(
             RingBuf::try_from(events)
                 .map_err(|error| KernelError::from_buffer(&error, options.buffer_bytes))?,
             PerCpuArray::try_from(lost).map_err(|error| KernelError::from_any(&error))?,
+            PerCpuArray::try_from(not_followed).map_err(|error| KernelError::from_any(&error))?,
             Array::try_from(sleeping).map_err(|error| KernelError::from_any(&error))?,
         );
 
         let mut kernel = Self {
-            degraded: Vec::new(),
+            degraded: confined(pid_namespace).into_iter().collect(),
             sight: Sight::FULL,
             symbols,
             ebpf,
@@ -261,6 +265,26 @@ impl Kernel {
         program.attach().map_err(refused)?;
         Ok(())
     }
+}
+
+/// What a pid namespace keeps from who is in it.
+fn confined(namespace: PidNamespace) -> Option<Degraded> {
+    let why = match namespace {
+        PidNamespace::Initial => return None,
+        PidNamespace::Within(_) => {
+            "this is not the machine's initial pid namespace: processes outside of it have no pid \
+             here, and those that have sockets already are not found; run tcptrace outside of it \
+             (a container: with --pid=host)"
+        }
+        PidNamespace::Unknown => {
+            "/proc is not of this process's pid namespace, so no process has a pid: mount one that \
+             is"
+        }
+    };
+    Some(Degraded {
+        what: "/proc/self/ns/pid",
+        why: why.to_owned(),
+    })
 }
 
 /// Whether a task may lose the CPU in a program at a tracepoint: nothing else than the version

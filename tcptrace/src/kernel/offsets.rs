@@ -32,7 +32,7 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
     let repair = structs.bit("tcp_sock", "repair");
     let mut at = |container, fields: &[&'static str]| structs.offset(container, fields);
 
-    let offsets = Offsets {
+    let mut offsets = Offsets {
         sock_common_daddr: at("sock_common", &["skc_daddr"])?,
         sock_common_rcv_saddr: at("sock_common", &["skc_rcv_saddr"])?,
         sock_common_v6_daddr: at("sock_common", &["skc_v6_daddr"])?,
@@ -79,6 +79,16 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         tcp_data_segs_out: at("tcp_sock", &["data_segs_out"])?,
         tcp_data_segs_in: at("tcp_sock", &["data_segs_in"])?,
         task_tgid: at("task_struct", &["tgid"])?,
+        task_group_leader: at("task_struct", &["group_leader"])?,
+        task_comm: at("task_struct", &["comm"])?,
+        task_flags: at("task_struct", &["flags"])?,
+        task_thread_pid: at("task_struct", &["thread_pid"])?,
+        pid_level: at("pid", &["level"])?,
+        pid_numbers: at("pid", &["numbers"])?,
+        upid_nr: at("upid", &["nr"])?,
+        upid_ns: at("upid", &["ns"])?,
+        upid_size: 0,
+        pid_namespace_inum: at("pid_namespace", &["ns.inum"])?,
         skb_head: at("sk_buff", &["head"])?,
         skb_network_header: at("sk_buff", &["network_header"])?,
         skb_transport_header: at("sk_buff", &["transport_header"])?,
@@ -86,6 +96,8 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         skb_dev: at("sk_buff", &["dev"])?,
         net_device_net: at("net_device", &["nd_net"])?,
     };
+
+    offsets.upid_size = structs.size("upid")?;
 
     // What the kernel half reads of a minisock or request in one go.
     let within = |offset: u32, bytes: usize| offset as usize + bytes <= MINISOCK_BYTES;
@@ -161,29 +173,38 @@ impl Structs {
             container,
             field: fields[0],
         };
-        if !self.ids.contains_key(container) {
-            let types = self
-                .btf
-                .resolve_types_by_name(container)
-                .map_err(|_| missing())?;
-            let of_name = types
-                .into_iter()
-                .find_map(|kind| match kind {
-                    Type::Struct(found) if !found.members.is_empty() => Some(found),
-                    _ => None,
-                })
-                .ok_or_else(missing)?;
-            self.ids.insert(container, of_name);
-        }
-        let outer = &self.ids[container];
+        let outer = self.named(container).ok_or_else(missing)?.clone();
         fields
             .iter()
             .find_map(|path| {
                 let path: Vec<&str> = path.split('.').collect();
                 let mut members_left = MEMBERS;
-                self.walk(outer, &path, DEPTH, &mut members_left)
+                self.walk(&outer, &path, DEPTH, &mut members_left)
             })
             .ok_or_else(missing)
+    }
+
+    /// The size in bytes of a struct.
+    fn size(&mut self, container: &'static str) -> Result<u32, KernelError> {
+        self.named(container)
+            .and_then(|found| u32::try_from(found.size()).ok())
+            .ok_or(KernelError::NoField {
+                container,
+                field: "(any)",
+            })
+    }
+
+    /// A struct by its name.
+    fn named(&mut self, container: &'static str) -> Option<&btf_rs::Struct> {
+        if !self.ids.contains_key(container) {
+            let types = self.btf.resolve_types_by_name(container).ok()?;
+            let of_name = types.into_iter().find_map(|kind| match kind {
+                Type::Struct(found) if !found.members.is_empty() => Some(found),
+                _ => None,
+            })?;
+            self.ids.insert(container, of_name);
+        }
+        self.ids.get(container)
     }
 
     /// The offset in bits of a field, through nested structs and anonymous members.

@@ -26,6 +26,9 @@ const MISSES: Duration = Duration::from_secs(1);
 pub struct Reader {
     events: RingBuf<MapData>,
     lost: PerCpuArray<MapData, u64>,
+    /// Tasks of the traced command that the kernel half could not mark.
+    not_followed: PerCpuArray<MapData, u64>,
+    not_followed_before: u64,
     sleeping: Array<MapData, u32>,
     lost_before: u64,
     misses: Option<Misses>,
@@ -37,11 +40,14 @@ impl Reader {
     pub(super) fn new(
         events: RingBuf<MapData>,
         lost: PerCpuArray<MapData, u64>,
+        not_followed: PerCpuArray<MapData, u64>,
         sleeping: Array<MapData, u32>,
     ) -> Self {
         Self {
             events,
             lost,
+            not_followed,
+            not_followed_before: 0,
             sleeping,
             lost_before: 0,
             misses: None,
@@ -76,8 +82,8 @@ impl Reader {
         count
     }
 
-    /// How many events were lost since that was last told: records that found no room, and
-    /// events for which the kernel half was not run, of which `told_twice`
+    /// How many events were lost since that was last told: records that found no room, tasks of
+    /// the traced command that could not be followed (each as one), and events for which the kernel half was not run, of which `told_twice`
     /// ([`Tracker::told_twice`](crate::track::Tracker::told_twice)) says how many were not needed.
     pub fn newly_lost(&mut self, told_twice: u64) -> u64 {
         self.look_at_misses = Instant::now() + MISSES;
@@ -85,7 +91,14 @@ impl Reader {
         // What was left out once stays so.
         let missed = missed.unwrap_or_default().max(self.missed_before);
         let newly_missed = missed - std::mem::replace(&mut self.missed_before, missed);
-        newly(&self.lost, &mut self.lost_before) + newly_missed
+        let not_followed = newly(&self.not_followed, &mut self.not_followed_before);
+        if not_followed > 0 {
+            log::warn!(
+                "the kernel had no memory to mark {not_followed} threads of the command: what they \
+                 do is not shown"
+            );
+        }
+        newly(&self.lost, &mut self.lost_before) + newly_missed + not_followed
     }
 
     /// Whether it is time for [`newly_lost`](Self::newly_lost), which no record may come after.
@@ -97,7 +110,7 @@ impl Reader {
     /// How many events were lost so far.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost_before + self.missed_before
+        self.lost_before + self.missed_before + self.not_followed_before
     }
 
     /// Whether the kernel lets this thread look into its maps.

@@ -157,7 +157,9 @@ impl Listing {
         let mut silent = 0;
         for socket in self.sockets.iter_mut().filter(connected) {
             if let (Some(process), Some(descriptor)) = (socket.owner.process, socket.descriptor) {
-                socket.asked = keepalive::ask(process.pid, descriptor, socket.inode).ok();
+                socket.asked = process
+                    .pid
+                    .and_then(|pid| keepalive::ask(pid, descriptor, socket.inode).ok());
                 silent += usize::from(socket.asked.is_none());
             }
         }

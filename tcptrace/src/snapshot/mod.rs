@@ -9,6 +9,7 @@ mod listing;
 mod namespaces;
 pub mod netlink;
 mod owners;
+mod pids;
 pub mod reply;
 mod settings;
 mod tcp_info;
@@ -24,6 +25,7 @@ pub use self::{
     listing::{Listing, Scope, Socket, Unable, list},
     namespaces::{Namespace, Namespaces, NoNamespace, namespace_called, own},
     owners::Owners,
+    pids::PidNamespace,
     settings::{KeepaliveSettings, WaitSettings},
     tcp_info::TcpInfo,
 };

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fs, os::unix::fs::MetadataExt as _, path::Path};
 
+use super::pids::Numbering;
 use crate::decode::{Cgroup, Comm, Owner, Process};
 
 /// Owners by the inode of the socket.
@@ -66,6 +67,7 @@ impl Owners {
 
 /// Looks for the sockets among the descriptors of processes.
 fn walk(pids: &[u32], wanted: &mut HashMap<u32, Option<Holder>>) {
+    let numbering = Numbering::read();
     for pid in pids.iter().copied() {
         // A process that is gone by now, or may not be looked at, has no descriptors to see.
         let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
@@ -78,7 +80,7 @@ fn walk(pids: &[u32], wanted: &mut HashMap<u32, Option<Holder>>) {
                 && let Some(number) = number_of(&descriptor.path())
             {
                 *holder = this
-                    .get_or_insert_with(|| read_owner(pid))
+                    .get_or_insert_with(|| read_owner(pid, numbering))
                     .map(|owner| Holder {
                         owner,
                         descriptor: number,
@@ -104,11 +106,15 @@ fn socket_of(link: &Path) -> Option<u32> {
         .ok()
 }
 
-fn read_owner(pid: u32) -> Option<Owner> {
+fn read_owner(pid: u32, numbering: Numbering) -> Option<Owner> {
     let comm = fs::read(format!("/proc/{pid}/comm")).ok()?;
     let comm = Comm::new(comm.strip_suffix(b"\n").unwrap_or(&comm));
     Some(Owner {
-        process: Some(Process { pid, comm }),
+        process: Some(Process {
+            pid: numbering.own(pid),
+            comm,
+        }),
+        thread: None,
         uid: None,
         cgroup: cgroup_of(pid),
     })

@@ -70,7 +70,9 @@ impl Made {
     /// One more.
     pub fn add(&mut self, process: Option<Process>) {
         self.count += 1;
-        let pid = process.map_or(Processes::Several, |process| Processes::One(process.pid));
+        let pid = process
+            .and_then(|process| process.pid)
+            .map_or(Processes::Several, Processes::One);
         self.join(pid);
     }
 

@@ -1,7 +1,7 @@
 //! What is remembered of a connection.
 
 use super::{Closer, Detail, Length, Reason, Side, State, Transition, order::Out};
-use crate::decode::{Cookie, EarlyCause, Measured, MinisockState, Owner, Tuple};
+use crate::decode::{Comm, Cookie, EarlyCause, Measured, MinisockState, Owner, Tuple};
 
 /// A connection that has, or had, a full socket.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub(super) struct Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeldBack {
     pub time_ns: u64,
+    /// The thread that made it, where its name differs from its process's.
+    pub thread: Option<Comm>,
     /// Its place among the transitions.
     pub ticket: u64,
 }
@@ -125,6 +127,7 @@ impl Flow {
             closer: self.closer,
             length: self.length,
             owner: self.owner,
+            thread: None,
             followed: self.followed,
             measured: None,
             keepalive: None,
@@ -149,6 +152,7 @@ impl Flow {
             closer: None,
             length: None,
             owner: self.owner,
+            thread: held.thread,
             followed: self.followed,
             measured: None,
             keepalive: None,

@@ -7,7 +7,7 @@ use super::{
     order::Out,
     requests::Request,
 };
-use crate::decode::{Cookie, Owner, ResetSentEvent, SocketEvent, Tuple};
+use crate::decode::{Comm, Cookie, Owner, ResetSentEvent, SocketEvent, Tuple};
 
 impl Tracker {
     pub(super) fn socket_changed(
@@ -60,7 +60,7 @@ impl Tracker {
         }
         learn_addresses(&mut flow.tuple, &event.tuple);
         flow.announce(cookie, out);
-        take_owner(flow, event);
+        let thread = take_owner(flow, event);
 
         let seen = Seen {
             minisocks: self.sight.minisocks && flow.epoch == epoch,
@@ -82,6 +82,7 @@ impl Tracker {
                 flow.since = Some(event.time_ns);
                 flow.held_back = Some(HeldBack {
                     time_ns: event.time_ns,
+                    thread,
                     ticket: out.hold(),
                 });
                 self.deadlines.await_port(event.time_ns, cookie);
@@ -96,6 +97,7 @@ impl Tracker {
         let mut transition = flow
             .step(Some(cookie), event.time_ns, event.to, close.reason)
             .with(close.detail);
+        transition.thread = thread;
         transition.measured = event.measured;
         transition.keepalive = Some(event.keepalive);
         if close.doubtful {
@@ -206,22 +208,30 @@ impl Tracker {
     }
 }
 
-/// The running task is the owner where it made the transition; `ss -K` is not.
-fn take_owner(flow: &mut Flow, event: &SocketEvent) {
+/// The running task is the owner where it made the transition; `ss -K` is not, nor is a thread of
+/// the kernel that does it for a process. Returns the name of the owner's thread, where it differs.
+fn take_owner(flow: &mut Flow, event: &SocketEvent) -> Option<Comm> {
     flow.followed |= event.followed;
-    let Some(owner) = event.owner else { return };
+    let owner = event.owner?;
     if closing::killed(event) {
-        return;
+        return None;
+    }
+    // io_uring's worker lets go of the sockets of a process that is over, and delayed_fput() of
+    // those that were closed where one must not wait. NFS has sockets that nobody else has.
+    if event.by_kernel && flow.owner.process.is_some() {
+        return None;
     }
     // Whoever closes a listener: those that it gave connections to know it by its owner.
     if event.from == State::Listen && flow.owner.process.is_some() {
-        return;
+        return None;
     }
     flow.owner = Owner {
         process: owner.process,
+        thread: owner.thread,
         uid: owner.uid.or(flow.owner.uid),
         cgroup: owner.cgroup.or(flow.owner.cgroup),
     };
+    owner.thread
 }
 
 /// Ports and addresses become known one after another, and the port is gone again at the end.

@@ -215,7 +215,7 @@ impl Tracker {
             let flow = self.flows.peek(&cookie)?;
             flow.held_back?;
             let process = flow.owner.process;
-            Some((flow.tuple.netns, process.map(|process| process.pid)))
+            Some((flow.tuple.netns, process.and_then(|process| process.pid)))
         })
     }
 

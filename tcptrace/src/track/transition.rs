@@ -1,7 +1,7 @@
 //! What the state machine yields.
 
 use super::{Closer, Detail, Length, Reason, Side, State};
-use crate::decode::{Cookie, Measured, Owner, Tuple};
+use crate::decode::{Comm, Cookie, Measured, Owner, Tuple};
 
 /// A connection went from one state to another.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,8 @@ pub struct Transition {
     pub length: Option<Length>,
     /// Who has, or had, the socket.
     pub owner: Owner,
+    /// The name of the thread that made it, where it is the owner's and differs from its name.
+    pub thread: Option<Comm>,
     /// It is of the traced command, or of one of its children.
     pub followed: bool,
     /// What the connection did so far, where the kernel half sends it.

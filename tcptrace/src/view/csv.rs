@@ -6,7 +6,7 @@ use super::{Start, Surroundings, TimeFormat, View, row::Row};
 use crate::{kernel::Clock, track::Transition};
 
 /// The fields of a transition, as [`Row`] has them.
-const HEADER: [&str; 20] = [
+const HEADER: [&str; 21] = [
     "time",
     "mono_ns",
     "cookie",
@@ -27,6 +27,7 @@ const HEADER: [&str; 20] = [
     "comm",
     "uid",
     "cgroup",
+    "thread",
 ];
 
 /// Writes CSV. What is unknown is an empty field.

@@ -13,7 +13,12 @@ use super::{
     owner::OwnerFields,
     typed::TypedLines,
 };
-use crate::{decode::Endpoint, filter::Family, kernel::Clock, track::Transition};
+use crate::{
+    decode::{Comm, Endpoint},
+    filter::Family,
+    kernel::Clock,
+    track::Transition,
+};
 
 /// Writes JSON lines.
 pub struct Json<W: Write> {
@@ -89,6 +94,9 @@ impl<W: Write> View<Transition> for Json<W> {
                 closer = it.closer;
             }
             self.owners.append(&it.owner, around.cgroups, line);
+            fields! { line,
+                thread = it.thread.as_ref().map(Comm::as_str);
+            }
         })
     }
 

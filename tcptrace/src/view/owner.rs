@@ -23,16 +23,16 @@ struct Kept {
 impl OwnerFields {
     /// Appends them, each with a comma before it.
     pub fn append(&mut self, owner: &Owner, cgroups: &mut Cgroups, line: &mut Vec<u8>) {
-        let pid = owner.process.map_or(0, |process| process.pid);
+        let pid = owner.process.and_then(|process| process.pid).unwrap_or(0);
         let kept = &mut self.kept[pid as usize % KEPT];
-        if kept.text.is_empty() || kept.owner != *owner {
+        if kept.text.is_empty() || !kept.is_of(owner) {
             let cgroup = owner.cgroup.map(|id| cgroups.path(id.get()));
             kept.owner = *owner;
             kept.text.clear();
             let process = owner.process.as_ref();
             let text = &mut kept.text;
             fields! { text,
-                pid = process.map(|process| process.pid);
+                pid = process.and_then(|process| process.pid);
                 comm = process.map(|process| process.comm.as_str());
                 uid = owner.uid;
                 cgroup = cgroup.flatten();
@@ -48,6 +48,15 @@ impl OwnerFields {
     }
 }
 
+impl Kept {
+    /// Whether it says the same of another owner: threads, which have names of their own, are not
+    /// among the fields.
+    fn is_of(&self, owner: &Owner) -> bool {
+        (self.owner.process, self.owner.uid, self.owner.cgroup)
+            == (owner.process, owner.uid, owner.cgroup)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU64;
@@ -58,9 +67,10 @@ mod tests {
     fn owner(pid: u32, comm: &str, cgroup: u64) -> Owner {
         Owner {
             process: Some(Process {
-                pid,
+                pid: (pid != 0).then_some(pid),
                 comm: Comm::new(comm.as_bytes()),
             }),
+            thread: None,
             uid: Some(5),
             cgroup: NonZeroU64::new(cgroup),
         }

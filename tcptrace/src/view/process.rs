@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use super::line::cut;
+use super::{known::Known, line::cut};
 use crate::decode::Owner;
 
-/// `comm/pid`; of a name that is too long, the end is cut, not the pid.
+/// `comm/pid`, or `comm/-` where the pid is not known; of a name that is too long, the end is cut, not the pid.
 pub(super) struct Process<'a> {
     pub owner: &'a Owner,
     pub width: usize,
@@ -18,10 +18,12 @@ impl fmt::Display for Process<'_> {
         let Some(process) = self.owner.process else {
             return f.write_str("-");
         };
-        let digits = process.pid.checked_ilog10().unwrap_or(0) as usize + 1;
+        let digits = process
+            .pid
+            .map_or(1, |pid| pid.checked_ilog10().unwrap_or(0) as usize + 1);
         let comm = cut(process.comm.as_str(), self.width.saturating_sub(digits + 1));
         let ascii = self.ascii;
-        write!(f, "{}/{}", Program { comm, ascii }, process.pid)
+        write!(f, "{}/{}", Program { comm, ascii }, Known(process.pid))
     }
 }
 

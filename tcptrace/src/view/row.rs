@@ -34,6 +34,7 @@ pub(super) struct Row<'a> {
     pub comm: Option<&'a str>,
     pub uid: Option<u32>,
     pub cgroup: Option<&'a str>,
+    pub thread: Option<&'a str>,
 }
 
 impl<'a> Row<'a> {
@@ -61,7 +62,7 @@ impl<'a> Row<'a> {
             detail: it.detail,
             opener: it.opener,
             closer: it.closer,
-            pid: it.owner.process.map(|process| process.pid),
+            pid: it.owner.process.and_then(|process| process.pid),
             comm: it
                 .owner
                 .process
@@ -69,6 +70,7 @@ impl<'a> Row<'a> {
                 .map(|process| process.comm.as_str()),
             uid: it.owner.uid,
             cgroup: it.owner.cgroup.and_then(|id| around.cgroups.path(id.get())),
+            thread: it.thread.as_ref().map(|thread| thread.as_str()),
         }
     }
 }

@@ -306,11 +306,12 @@ mod tests {
             length: None,
             owner: Owner {
                 process: Some(Task {
-                    pid: 4_194_304,
+                    pid: Some(4_194_304),
                     comm: Comm::new(b"chromium-browse"),
                 }),
                 ..Owner::default()
             },
+            thread: None,
             followed: false,
             measured: None,
             keepalive: None,

@@ -242,9 +242,9 @@ fn a_name_shows_the_sockets_of_processes_of_that_name(family: Family) {
         end
     });
     let path = trace.expect(end, CLIENT);
-    assert!(
-        path.iter()
-            .all(|it| it.comm.as_deref() == Some("a-long-named-cl")),
+    assert_eq!(
+        path[0].thread.as_deref(),
+        Some("a-long-named-cl"),
         "{path:?}"
     );
     trace.expect(hidden, "");

@@ -46,7 +46,7 @@ fn kill(state: &str, port: u16) {
 }
 
 fn is_ours(path: &[Transition]) {
-    let comm = std::fs::read_to_string("/proc/thread-self/comm").unwrap();
+    let comm = std::fs::read_to_string("/proc/self/comm").unwrap();
     for it in path {
         assert_eq!(it.pid, Some(std::process::id()), "{it:?}");
         assert_eq!(it.comm.as_deref(), Some(comm.trim_end()), "{it:?}");

@@ -18,6 +18,7 @@ mod named_namespace;
 mod namespace;
 mod older;
 mod output;
+mod owner;
 mod patience;
 mod preempted;
 mod refusals;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The fields of a transition, in the order of CSV.
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "time",
     "mono_ns",
     "cookie",
@@ -34,6 +34,7 @@ const FIELDS: [&str; 20] = [
     "comm",
     "uid",
     "cgroup",
+    "thread",
 ];
 /// Each tcptrace reads the clock for itself.
 const OF_THE_CLOCK: [&str; 3] = ["time", "mono_ns", "held_ns"];

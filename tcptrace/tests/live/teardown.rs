@@ -47,7 +47,7 @@ fn a_closed_sockets_time_wait_is_seen_and_names_its_process(family: Family) {
     );
     trace.stop();
 
-    let comm = std::fs::read_to_string("/proc/thread-self/comm").unwrap();
+    let comm = std::fs::read_to_string("/proc/self/comm").unwrap();
     for it in ours.iter().chain(&theirs) {
         assert_eq!(it.pid, Some(std::process::id()), "{it:?}");
         assert_eq!(it.comm.as_deref(), Some(comm.trim_end()), "{it:?}");

@@ -61,6 +61,7 @@ pub struct Transition {
     pub comm: Option<String>,
     pub uid: Option<u32>,
     pub cgroup: Option<String>,
+    pub thread: Option<String>,
 }
 
 impl Transition {

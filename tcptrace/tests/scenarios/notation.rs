@@ -123,6 +123,7 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
         tuple,
         from,
         to,
+        by_kernel: words.flag("by-kernel"),
         owner: words.owner()?,
         followed: false,
         stood_in: words.flag("stood-in"),
@@ -294,13 +295,14 @@ impl<'a> Words<'a> {
             return Ok(None);
         };
         let (comm, pid) = by.split_once('/').ok_or("by=COMM/PID is needed")?;
-        let pid = pid.parse().map_err(|_| "a pid is a number")?;
+        let pid: u32 = pid.parse().map_err(|_| "a pid is a number")?;
         let process = Process {
-            pid,
+            pid: Some(pid),
             comm: Comm::new(comm.as_bytes()),
         };
         Ok(Some(Owner {
             process: Some(process),
+            thread: self.value("thread").map(|name| Comm::new(name.as_bytes())),
             uid: Some(1000),
             cgroup: None,
         }))
@@ -334,7 +336,11 @@ pub fn write_transition(to: &mut String, it: &Transition) {
         it.held_ns.map_or("-".to_owned(), ms),
     );
     if let Some(process) = it.owner.process {
-        let _ = write!(to, "  by={}/{}", process.comm.as_str(), process.pid);
+        let pid = process.pid.map_or("-".to_owned(), |pid| pid.to_string());
+        let _ = write!(to, "  by={}/{pid}", process.comm.as_str());
+    }
+    if let Some(thread) = it.thread {
+        let _ = write!(to, "  thread={}", thread.as_str());
     }
     if let Some(closer) = it.closer {
         let _ = write!(to, "  closer={}", name(closer));

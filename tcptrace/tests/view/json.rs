@@ -84,6 +84,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
             "comm",
             "uid",
             "cgroup",
+            "thread",
         ]
     );
 }

@@ -69,7 +69,7 @@ impl Follow {
         let mut found = Vec::new();
         for (netns, due) in by_namespace {
             let states: Vec<_> = due.iter().map(|it| it.state).collect();
-            let pid = due.iter().find_map(|it| Some(it.owner.process?.pid));
+            let pid = due.iter().find_map(|it| it.owner.process?.pid);
             let inspection = self
                 .looks
                 .inspect_one(netns, pid, &states)

@@ -115,7 +115,7 @@ impl Looks {
     pub fn diagnose(&self, found: Vec<Found>, now: u64, cgroups: &mut Cgroups) -> Vec<ShownStuck> {
         let mut near: Vec<u32> = found
             .iter()
-            .filter_map(|it| Some(it.connection.owner.process?.pid))
+            .filter_map(|it| it.connection.owner.process?.pid)
             .collect();
         near.sort_unstable();
         near.dedup();
@@ -145,6 +145,7 @@ fn owner(it: &Found, owners: &Owners) -> Owner {
     let (now, known) = (owners.of(it.blamed()), it.connection.owner);
     Owner {
         process: now.process.or(known.process),
+        thread: known.thread.filter(|_| now.process.is_none()),
         uid: known.uid,
         cgroup: now.cgroup.or(known.cgroup),
     }

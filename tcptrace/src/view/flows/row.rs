@@ -72,7 +72,7 @@ impl<'a> FlowRow<'a> {
             local_port: port(&it.tuple.local),
             remote_addr: it.tuple.remote.port.map(|_| it.tuple.remote.addr),
             remote_port: port(&it.tuple.remote),
-            pid: it.owner.process.map(|process| process.pid),
+            pid: it.owner.process.and_then(|process| process.pid),
             comm: it
                 .owner
                 .process

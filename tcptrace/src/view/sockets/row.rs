@@ -84,7 +84,7 @@ impl<'a> SocketRow<'a> {
             remote_addr: tuple.remote.port.map(|_| tuple.remote.addr),
             remote_port: port(&tuple.remote),
             state: it.state,
-            pid: owner.process.map(|process| process.pid),
+            pid: owner.process.and_then(|process| process.pid),
             comm: owner.process.as_ref().map(|process| process.comm.as_str()),
             uid: owner.uid,
             cgroup: owner.cgroup.and_then(|id| cgroups.path(id.get())),

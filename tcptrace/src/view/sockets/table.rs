@@ -215,7 +215,7 @@ mod tests {
             kind: ExistingKind::Minisock,
             owner: Owner {
                 process: Some(Task {
-                    pid: 4_194_304,
+                    pid: Some(4_194_304),
                     comm: Comm::new(b"chromium-browse"),
                 }),
                 ..Owner::default()

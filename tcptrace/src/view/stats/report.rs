@@ -231,7 +231,9 @@ impl GroupValue {
     pub fn new(group: &Group, cgroups: &mut Cgroups) -> Self {
         match group {
             Group::Comm(comm) => Self::Text(comm.map(|comm| comm.as_str().to_owned())),
-            Group::Pid(process) => Self::Number(process.map(|process| process.pid.into())),
+            Group::Pid(process) => {
+                Self::Number(process.and_then(|process| Some(process.pid?.into())))
+            }
             Group::Remote(addr) => Self::Text(addr.map(|addr| addr.to_string())),
             Group::Port(port) => Self::Number(port.map(Into::into)),
             Group::Cgroup(id) => {

@@ -114,7 +114,7 @@ impl<'a> StuckRow<'a> {
             held_at_least: shown.held.at_least,
             verdict: why.verdict,
             verdict_text: &why.text,
-            pid: owner.process.map(|process| process.pid),
+            pid: owner.process.and_then(|process| process.pid),
             comm: owner.process.as_ref().map(|process| process.comm.as_str()),
             uid: owner.uid,
             cgroup: owner.cgroup.and_then(|id| around.cgroups.path(id.get())),

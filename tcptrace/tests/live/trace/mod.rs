@@ -90,6 +90,13 @@ impl Trace {
         self
     }
 
+    /// The same, by another program that the ones before execute.
+    pub fn under_too<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        let words = words.into_iter().map(|word| word.as_ref().into());
+        self.under.extend(words);
+        self
+    }
+
     /// Of this command alone.
     pub fn command<const N: usize>(mut self, command: [&str; N]) -> Self {
         self.command = command.map(OsString::from).to_vec();

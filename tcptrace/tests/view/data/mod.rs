@@ -52,9 +52,10 @@ fn ends(local: (&str, u16), remote: (&str, u16)) -> Tuple {
 fn by(comm: &str, pid: u32) -> Owner {
     Owner {
         process: Some(Process {
-            pid,
+            pid: Some(pid),
             comm: Comm::new(comm.as_bytes()),
         }),
+        thread: None,
         uid: Some(1000),
         cgroup: NonZeroU64::new(CGROUP),
     }

@@ -1,7 +1,7 @@
 //! Transitions.
 
 use tcptrace::{
-    decode::{Cookie, Owner, Tuple},
+    decode::{Comm, Cookie, Owner, Tuple},
     track::{Closer, Detail, Reason, Side, State, Transition},
 };
 
@@ -22,6 +22,7 @@ pub fn transition(of: &(Tuple, Owner), from: State, to: State, reason: Reason) -
         closer: None,
         length: None,
         owner: of.1,
+        thread: None,
         followed: false,
         measured: None,
         keepalive: None,
@@ -35,6 +36,7 @@ pub fn known_transition() -> Transition {
         detail: Some(Detail::SeenLate),
         opener: Some(Side::Local),
         closer: Some(Closer::Both),
+        thread: Some(Comm::new(b"Socket Thread")),
         ..transition(
             &longest(),
             State::FinWait2,

@@ -1,0 +1,265 @@
+//! Who is told to have a socket: the process, by its own name, in the numbering of tcptrace's own
+//! pid namespace.
+
+use std::{
+    io::Read as _,
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::AsRawFd as _,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    Family, in_both_families,
+    namespace::Namespace,
+    patience::patient,
+    sockets::end,
+    trace::{End, Trace, Transition},
+};
+
+in_both_families!(
+    a_thread_that_names_itself_is_told_beside_its_process,
+    a_filter_by_name_takes_a_process_and_a_thread,
+    the_kernel_that_closes_for_a_process_is_not_the_owner,
+    in_a_pid_namespace_pids_are_its_own,
+    in_a_pid_namespace_a_process_outside_has_a_name_and_no_pid,
+    who_gets_the_id_of_an_ended_child_is_not_followed,
+);
+
+const THREAD: &str = "Socket Thread";
+
+/// What the kernel has as the name of this process.
+fn own_name() -> String {
+    let name = std::fs::read_to_string("/proc/self/comm").expect("/proc");
+    name.trim_end().to_owned()
+}
+
+/// Connects in a thread of that name; the connection is handed back, open.
+fn connect_in_a_thread(to: SocketAddr) -> TcpStream {
+    let thread = thread::Builder::new().name(THREAD.to_owned());
+    thread
+        .spawn(move || TcpStream::connect(to).expect("connect"))
+        .expect("a thread")
+        .join()
+        .expect("a connection")
+}
+
+fn a_thread_that_names_itself_is_told_beside_its_process(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    let listener = net.listen(family);
+    let client = connect_in_a_thread(listener.local_addr().unwrap());
+    let (server, _) = listener.accept().unwrap();
+    let ours = end(&client);
+    drop(server);
+    let path = trace.expect(
+        ours,
+        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT",
+    );
+    let name = own_name();
+    for it in &path {
+        assert_eq!(it.comm.as_ref(), Some(&name), "{it:?}");
+        assert_eq!(it.pid, Some(std::process::id()), "{it:?}");
+    }
+    assert_eq!(path[0].thread.as_deref(), Some(THREAD), "it connected");
+    assert_eq!(path[2].thread, None, "no thread did that");
+    drop(client);
+    let path = trace.expect(
+        ours,
+        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED",
+    );
+    let closed = path[3].thread.as_deref();
+    assert!(closed.is_some() && closed != Some(THREAD), "{closed:?}");
+    assert_eq!(path[3].comm.as_ref(), Some(&name));
+    trace.stop();
+}
+
+fn a_filter_by_name_takes_a_process_and_a_thread(family: Family) {
+    let net = Namespace::new();
+    for wanted in [own_name(), THREAD.to_owned()] {
+        let mut trace = Trace::of(&net).with(["--comm", &wanted]).start();
+        let listener = net.listen(family);
+        let client = connect_in_a_thread(listener.local_addr().unwrap());
+        let (server, _) = listener.accept().unwrap();
+        drop(server);
+        trace.expect(
+            end(&client),
+            "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+             -fin_received-> CLOSE_WAIT",
+        );
+        trace.stop();
+    }
+}
+
+/// Names the address that [`helper_that_leaves_its_socket_to_io_uring`] connects to.
+const CONNECT: &str = "TCPTRACE_TEST_CONNECT";
+
+/// Connects, registers the socket with io_uring and ends.
+#[test]
+#[ignore = "no test, but a command for one"]
+fn helper_that_leaves_its_socket_to_io_uring() {
+    let Ok(addr) = std::env::var(CONNECT) else {
+        return;
+    };
+    let client = TcpStream::connect(addr).unwrap();
+    let socket = client.as_raw_fd();
+    // struct io_uring_params, include/uapi/linux/io_uring.h: 120 bytes.
+    let mut parameters = [0_u32; 30];
+    // SAFETY: both calls read and write what they are given, and no more.
+    unsafe {
+        let ring = libc::syscall(libc::SYS_io_uring_setup, 4, parameters.as_mut_ptr());
+        assert!(ring >= 0, "io_uring: {}", std::io::Error::last_os_error());
+        // IORING_REGISTER_FILES.
+        let told = libc::syscall(libc::SYS_io_uring_register, ring, 2, &raw const socket, 1);
+        assert_eq!(told, 0, "register: {}", std::io::Error::last_os_error());
+        libc::_exit(0);
+    }
+}
+
+/// Starts one of the commands of this file.
+fn helper(name: &str, variable: &str, value: impl ToString) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", name])
+        .env(variable, value.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("this program again")
+}
+
+fn the_kernel_that_closes_for_a_process_is_not_the_owner(family: Family) {
+    let net = Namespace::new();
+    if std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled")
+        .is_ok_and(|it| it.trim() == "2")
+    {
+        return;
+    }
+    let mut trace = Trace::of(&net).start();
+    let listener = net.listen(family);
+    let addr = listener.local_addr().unwrap();
+    let mut child = helper(
+        "owner::helper_that_leaves_its_socket_to_io_uring",
+        CONNECT,
+        addr,
+    );
+    let (mut server, _) = listener.accept().unwrap();
+    let ours = end(&server).peer();
+    server
+        .set_read_timeout(Some(patient(Duration::from_secs(10))))
+        .unwrap();
+    assert_eq!(server.read(&mut [0; 8]).expect("the FIN"), 0);
+    drop(server);
+    assert!(child.wait().unwrap().success());
+    let path = trace.expect(
+        ours,
+        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED -fin_sent-> FIN_WAIT1
+         -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT",
+    );
+    for it in &path {
+        assert_eq!(it.pid, Some(child.id()), "{it:?}");
+        assert_eq!(it.comm, path[0].comm, "{it:?}");
+    }
+    assert_eq!(
+        path[2].thread, None,
+        "a thread of the kernel is none of its"
+    );
+    trace.stop();
+}
+
+/// What bash opens as a connection to a listener.
+fn device(listener: &TcpListener) -> String {
+    let addr = listener.local_addr().unwrap();
+    format!("/dev/tcp/{}/{}", addr.ip(), addr.port())
+}
+
+const IN_A_PID_NAMESPACE: [&str; 3] = ["unshare", "-pf", "--mount-proc"];
+
+fn in_a_pid_namespace_pids_are_its_own(family: Family) {
+    let net = Namespace::new();
+    let listener = net.listen(family);
+    // It exits with its own idea of its id. A child of a namespace within has an id here, too.
+    let script = format!(
+        "exec 3<>{0}; exec 3>&-; unshare -pf --mount-proc bash -c 'exec 3<>{0}'; exit $$",
+        device(&listener)
+    );
+    let trace = Trace::of(&net)
+        .under(IN_A_PID_NAMESPACE)
+        .command(["bash", "-c", &script])
+        .start();
+    let first = listener.accept().unwrap().0;
+    let second = listener.accept().unwrap().0;
+    let (first, second) = (end(&first).peer(), end(&second).peer());
+    let seen = trace.ended();
+    let pid = seen.status.code().map(i32::cast_unsigned);
+    let of = |end: End| -> Vec<&Transition> {
+        let all = seen.transitions.iter();
+        all.filter(|it| it.end() == end).collect()
+    };
+    assert!(of(first).len() >= 3, "{:?}", seen.transitions);
+    assert!(of(first).iter().all(|it| it.pid == pid), "{pid:?} {seen:?}");
+    let within: Vec<Option<u32>> = of(second).iter().map(|it| it.pid).collect();
+    assert!(within.len() >= 3, "{:?}", seen.transitions);
+    assert!(
+        within
+            .iter()
+            .all(|it| it.is_some() && *it > pid && *it < pid.map(|pid| pid + 20)),
+        "its id here, not its own 1: {within:?}"
+    );
+}
+
+fn in_a_pid_namespace_a_process_outside_has_a_name_and_no_pid(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net)
+        .under(IN_A_PID_NAMESPACE)
+        .with(["-n", "2"])
+        .start();
+    let listener = net.listen(family);
+    drop(net.connect_to(&listener));
+    let it = trace.until(|it| it.reason == "connect");
+    assert_eq!(it.pid, None);
+    assert_eq!(it.comm, Some(own_name()));
+    assert_eq!(it.uid, Some(0));
+    trace.ended();
+}
+
+fn who_gets_the_id_of_an_ended_child_is_not_followed(family: Family) {
+    let net = Namespace::new();
+    let listener = net.listen(family);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().display();
+    // A stranger in the same pid namespace takes the id of a child that has ended, and connects.
+    let stranger = format!(
+        "(until [ -s {folder}/pid ]; do sleep 0.05; done
+          for try in 1 2 3 4 5 6 7 8 9; do
+            echo $(($(cat {folder}/pid) - 1)) >/proc/sys/kernel/ns_last_pid
+            bash -c '[ $$ = $(cat {folder}/pid) ] && exec 3<>{} && touch {folder}/taken'
+            [ -e {folder}/taken ] && break
+          done
+          touch {folder}/done) >&2 & exec \"$@\"",
+        device(&listener)
+    );
+    // `:` alone would be no child.
+    let script = format!(
+        "sleep 0.01 & echo $! >{folder}/new; wait; mv {folder}/new {folder}/pid
+         until [ -e {folder}/done ]; do sleep 0.05; done
+         [ -e {folder}/taken ] || exit 9
+         exec 3<>{}",
+        device(&listener)
+    );
+    let trace = Trace::of(&net)
+        .under(IN_A_PID_NAMESPACE)
+        .under_too(["bash", "-c", &stranger, "bash"])
+        .command(["bash", "-c", &script])
+        .start();
+    let stranger = end(&listener.accept().unwrap().0).peer();
+    let own = end(&listener.accept().unwrap().0).peer();
+    let seen = trace.ended();
+    assert_eq!(seen.status.code(), Some(0), "the id was not taken");
+    assert!(!seen.transitions.is_empty());
+    for it in &seen.transitions {
+        assert_ne!(it.end(), stranger, "{it:?}");
+        assert_eq!(it.end(), own, "{it:?}");
+    }
+}
