@@ -32,7 +32,8 @@ static ANSWERED: PerCpuArray<Answered> = PerCpuArray::with_max_entries(1, 0);
 /// the CPU do something else; another one with the same port hardly goes so soon. ns.
 const SAME_SOFTIRQ: u64 = 100_000_000;
 
-/// RSTs of full sockets on this CPU. Each is the address of a socket, or 0.
+/// RSTs of full sockets on this CPU. Each is the cookie of a socket, or 0: addresses are used
+/// again.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Resets {
@@ -60,24 +61,24 @@ pub fn received(sk: *const u8) {
         && let Some(resets) = RESETS.get_ptr_mut(0)
     {
         // SAFETY: the value of this CPU; the verifier checked the address.
-        unsafe { (*resets).received = sk as u64 };
+        unsafe { (*resets).received = read(sk, setting!(offsets.sock_common_cookie)) };
     }
 }
 
 /// A full socket is closed: the bits of [`evidence`] that tell of RSTs.
 #[inline(always)]
-pub fn evidence_of(sk: u64) -> u8 {
+pub fn evidence_of(cookie: u64) -> u8 {
     let Some(resets) = RESETS.get_ptr_mut(0) else {
         return 0;
     };
     let mut bits = 0;
     // SAFETY: as above.
     unsafe {
-        if (*resets).received == sk {
+        if (*resets).received == cookie {
             (*resets).received = 0;
             bits |= evidence::RST_RECEIVED;
         }
-        if (*resets).sent == sk {
+        if (*resets).sent == cookie {
             (*resets).sent = 0;
             bits |= evidence::RST_SENT;
         }
@@ -87,10 +88,10 @@ pub fn evidence_of(sk: u64) -> u8 {
 
 /// Whether it was closed by an RST of its own is told by what it does next.
 #[inline(always)]
-pub fn doubt(sk: u64) {
+pub fn doubt(cookie: u64) {
     if let Some(resets) = RESETS.get_ptr_mut(0) {
         // SAFETY: as above.
-        unsafe { (*resets).doubtful = sk };
+        unsafe { (*resets).doubtful = cookie };
     }
 }
 
@@ -103,9 +104,10 @@ fn sent_by_itself(sk: *const u8) {
     // SAFETY: `sk` is the struct sock that the tracepoint passes; `resets` as above.
     unsafe {
         let state: u8 = read(sk, setting!(offsets.sock_common_state));
+        let cookie = read(sk, setting!(offsets.sock_common_cookie));
         if state != CLOSED {
-            (*resets).sent = sk as u64;
-        } else if (*resets).doubtful == sk as u64 {
+            (*resets).sent = cookie;
+        } else if cookie != 0 && (*resets).doubtful == cookie {
             (*resets).doubtful = 0;
             send_reset(sk);
         }

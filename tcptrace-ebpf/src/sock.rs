@@ -153,7 +153,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
                 }
             }
             if closed {
-                closes(sk as u64, net, head);
+                closes(net, head);
             }
             if measured {
                 send_measured(sk, tcp, head);
@@ -190,8 +190,8 @@ fn send_child(next: &Head, time_ns: u64) {
 /// A full socket is closed: whether by an RST, and whether one that it sends next would tell why.
 /// One that closes it from ESTABLISHED or CLOSE_WAIT without an error sends one in any case.
 #[inline(always)]
-fn closes(sk: u64, net: *const u8, head: &mut Head) {
-    head.evidence |= reset::evidence_of(sk);
+fn closes(net: *const u8, head: &mut Head) {
+    head.evidence |= reset::evidence_of(head.cookie);
     if head.evidence & (evidence::RST_RECEIVED | evidence::RST_SENT) != 0 {
         return;
     }
@@ -200,7 +200,7 @@ fn closes(sk: u64, net: *const u8, head: &mut Head) {
         from => head.errno == 0 && matches!(from, ESTABLISHED | CLOSE_WAIT | SYN_SENT),
     };
     if !certain {
-        reset::doubt(sk);
+        reset::doubt(head.cookie);
         // Where its namespace goes, it goes without an RST.
         // SAFETY: `skc_net` is a pointer whose type BTF knows.
         if unsafe { read::<u32>(net, setting!(offsets.net_ns_count)) } == 0 {

@@ -18,22 +18,41 @@ pub(super) struct Misses {
     fdinfo: PathBuf,
     /// How often the other one told an event in its place, per CPU.
     stood_in: PerCpuArray<MapData, u64>,
+    /// How often a program was left out until the last look: by now, the one that stands in has
+    /// had its turn. A CPU may be taken away between the two, by an interrupt or a hypervisor.
+    left_out: u64,
+    /// What was left out for good before the programs were all attached: nobody was promised to
+    /// see it.
+    before: u64,
 }
 
 impl Misses {
     /// Of the program that a descriptor of this process stands for, as long as it is open.
     pub fn of(program: BorrowedFd<'_>, stood_in: PerCpuArray<MapData, u64>) -> Self {
         let fdinfo = format!("/proc/self/fdinfo/{}", program.as_raw_fd()).into();
-        Self { fdinfo, stood_in }
+        let mut misses = Self {
+            fdinfo,
+            stood_in,
+            left_out: 0,
+            before: 0,
+        };
+        misses.left_out = misses.left_out_so_far().unwrap_or_default();
+        misses.before = misses.count(0).unwrap_or_default();
+        misses
     }
 
-    /// How many so far; `None` where the kernel does not tell. `told_twice` is how often the other
-    /// one told what the first had told: that was no standing in.
-    pub fn count(&self, told_twice: u64) -> Option<u64> {
-        // In this order: what is left out just now is not told by the other one yet.
-        let left_out = parse(&fs::read_to_string(&self.fdinfo).ok()?)?;
+    /// How many until the last look; `None` where the kernel does not tell. `told_twice` is how
+    /// often the other one told what the first had told: that was no standing in.
+    pub fn count(&mut self, told_twice: u64) -> Option<u64> {
         let stood_in: u64 = self.stood_in.get(&0, 0).ok()?.iter().sum();
-        Some(left_out.saturating_sub(stood_in.saturating_sub(told_twice)))
+        let now = self.left_out_so_far()?;
+        let left_out = std::mem::replace(&mut self.left_out, now);
+        let missed = left_out.saturating_sub(stood_in.saturating_sub(told_twice));
+        Some(missed.saturating_sub(self.before))
+    }
+
+    fn left_out_so_far(&self) -> Option<u64> {
+        parse(&fs::read_to_string(&self.fdinfo).ok()?)
     }
 }
 

@@ -83,11 +83,12 @@ impl Reader {
     }
 
     /// How many events were lost since that was last told: records that found no room, tasks of
-    /// the traced command that could not be followed (each as one), and events for which the kernel half was not run, of which `told_twice`
+    /// the traced command that could not be followed (each as one), and, until the time before
+    /// when this was asked, events for which the kernel half was not run, of which `told_twice`
     /// ([`Tracker::told_twice`](crate::track::Tracker::told_twice)) says how many were not needed.
     pub fn newly_lost(&mut self, told_twice: u64) -> u64 {
         self.look_at_misses = Instant::now() + MISSES;
-        let missed = self.misses.as_ref().and_then(|it| it.count(told_twice));
+        let missed = self.misses.as_mut().and_then(|it| it.count(told_twice));
         // What was left out once stays so.
         let missed = missed.unwrap_or_default().max(self.missed_before);
         let newly_missed = missed - std::mem::replace(&mut self.missed_before, missed);

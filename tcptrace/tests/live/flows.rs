@@ -13,12 +13,15 @@ use crate::{
     in_both_families,
     namespace::Namespace,
     sockets::{close_in_turn, end, reset, set_tcp},
+    wire::{ACK, FIN, PSH, SYN, Wire},
 };
 
 in_both_families!(
     a_close_is_told_with_its_phases_and_bytes_from_both_sides,
     data_received_after_a_half_close_counts,
     a_reset_names_who_sent_it,
+    data_and_a_fin_in_the_answer_to_a_fast_open_are_counted_exactly,
+    a_simultaneous_open_that_is_closed_at_once_has_sent_nothing,
 );
 
 fn receive(stream: &mut TcpStream, bytes: usize) {
@@ -204,4 +207,39 @@ fn an_orphan_that_still_waits_at_the_end_is_told_with_what_is_known() {
         flow["end"].is_null() && flow["closed_at"].is_null(),
         "{flow:#}"
     );
+}
+
+fn data_and_a_fin_in_the_answer_to_a_fast_open_are_counted_exactly(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_fastopen", 0x607);
+    let wire = Wire::new(&net, family);
+    let trace = start(&net);
+    let (mut client, mut peer) = wire.connect_fast(b"early");
+    peer.send_data(SYN | FIN | ACK, &[7; 1400]);
+    receive(&mut client, 1400);
+    drop(client);
+    peer.receive(FIN | ACK);
+    peer.send(ACK);
+    let flows = exactly(1, trace);
+    let flow = flow_of(&flows, peer.end());
+    assert_eq!(flow["bytes_received"], 1400, "{flow:#}");
+    assert_eq!(flow["bytes_sent"], 5, "{flow:#}");
+    assert_eq!(flow["end"], "graceful", "{flow:#}");
+}
+
+fn a_simultaneous_open_that_is_closed_at_once_has_sent_nothing(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let trace = start(&net);
+    let (socket, mut peer) = wire.connect(&net);
+    peer.send(SYN);
+    peer.overhear(SYN | ACK);
+    drop(socket);
+    peer.receive(FIN | ACK);
+    peer.send(ACK | PSH);
+    peer.send(FIN | ACK);
+    let flows = exactly(1, trace);
+    let flow = flow_of(&flows, peer.end());
+    assert_eq!(flow["bytes_sent"], 0, "{flow:#}");
+    assert_eq!(flow["bytes_received"], 0, "{flow:#}");
 }

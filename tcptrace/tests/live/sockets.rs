@@ -148,7 +148,7 @@ pub fn connect_fast(family: Family, to: SocketAddr, data: &[u8]) -> TcpStream {
             socket.as_raw_fd(),
             data.as_ptr().cast(),
             data.len(),
-            libc::MSG_FASTOPEN,
+            libc::MSG_FASTOPEN | libc::MSG_DONTWAIT,
             to.as_ptr().cast(),
             to.len(),
         );

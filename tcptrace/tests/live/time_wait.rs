@@ -3,6 +3,8 @@
 use std::{
     io::Write as _,
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    os::fd::AsRawFd as _,
+    process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -17,6 +19,7 @@ use crate::{
 };
 
 in_both_families!(
+    a_syn_to_a_transparent_proxy_takes_the_place_of_a_time_wait,
     an_orphan_whose_peer_never_closes_leaves_fin_wait2_after_its_time,
     a_negative_linger2_resets_instead_of_waiting_for_the_fin,
     a_negative_linger2_resets_a_socket_that_waits_already,
@@ -414,5 +417,65 @@ fn a_time_wait_goes_with_its_namespace(family: Family) {
         &format!("{CLOSED_FIRST} -killed:netns_gone-> CLOSED"),
     );
     assert!(began.elapsed() < patient(Duration::from_secs(20)));
+    trace.stop();
+}
+
+/// nft's tproxy finds the listener by itself, and makes room for a SYN in prerouting.
+fn a_syn_to_a_transparent_proxy_takes_the_place_of_a_time_wait(family: Family) {
+    let net = Namespace::new();
+    let (table, address, level, transparent) = match family {
+        Family::V4 => ("ip", "127.0.0.1", libc::SOL_IP, libc::IP_TRANSPARENT),
+        Family::V6 => ("ip6", "[::1]", libc::SOL_IPV6, libc::IPV6_TRANSPARENT),
+    };
+    let rules = format!(
+        "table {table} proxy {{ chain intercept {{
+           type filter hook prerouting priority mangle; policy accept;
+           tcp dport 80 tproxy to {address}:50080 accept
+         }}
+         }}"
+    );
+    let made = Command::new("nft").arg(rules).status().expect("nft");
+    assert!(made.success(), "rules for a transparent proxy");
+    let mut trace = Trace::of(&net).start();
+    let proxy = net.socket(family);
+    let on: i32 = 1;
+    // SAFETY: the kernel reads the option, of the size that it is told.
+    let set = unsafe {
+        libc::setsockopt(
+            proxy.as_raw_fd(),
+            level,
+            transparent,
+            (&raw const on).cast(),
+            size_of::<i32>() as libc::socklen_t,
+        )
+    };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+    proxy.set_nonblocking(false).unwrap();
+    let here: SocketAddr = (family.loopback(), 50080).into();
+    proxy.bind(&here.into()).unwrap();
+    proxy.listen(8).unwrap();
+    let proxy = TcpListener::from(proxy);
+    let open = || {
+        let client = net.bound((family.loopback(), 4000).into());
+        let to: SocketAddr = (family.loopback(), 80).into();
+        client.connect(&to.into()).unwrap();
+        (TcpStream::from(client), proxy.accept().unwrap().0)
+    };
+    let (client, server) = open();
+    let end = end(&server);
+    close_in_turn(server, client);
+    let first = "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+        -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT";
+    trace.expect(end, first);
+    // The clock of TCP's timestamps must have gone on.
+    sleep(Duration::from_millis(50));
+    let _kept = open();
+    trace.expect(
+        end,
+        &format!(
+            "{first} -reused_by_syn-> CLOSED
+             | LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED"
+        ),
+    );
     trace.stop();
 }

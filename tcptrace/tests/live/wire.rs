@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     fs::{self, File, OpenOptions},
     io::{Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::{
         fd::{AsFd as _, AsRawFd as _},
         unix::fs::OpenOptionsExt as _,
@@ -19,7 +19,7 @@ use crate::{
     Family,
     namespace::{self, Namespace},
     patience::patient,
-    sockets::begin_connect,
+    sockets::{begin_connect, connect_fast},
     trace::End,
 };
 
@@ -162,6 +162,22 @@ impl Wire {
         peer.send(SYN | ACK);
         peer.receive(ACK);
         (socket, peer)
+    }
+
+    /// A socket that sent data in its SYN to a peer, who has not answered.
+    pub fn connect_fast(&self, data: &[u8]) -> (TcpStream, Peer<'_>) {
+        let to = self.peer();
+        let stream = connect_fast(self.family, to, data);
+        let syn = self.receive(|segment| segment.to == to && segment.flags & !PSH == SYN);
+        let peer = Peer {
+            wire: self,
+            addr: to,
+            host: syn.from,
+            seq: 1000,
+            ack: syn.seq.wrapping_add(syn.length + 1),
+            window: WINDOW,
+        };
+        (stream, peer)
     }
 
     /// A peer that has sent a SYN to a port of the kernel's, and has its SYN+ACK.

@@ -177,6 +177,9 @@ impl Live {
                 nap(GRACE).await;
             }
         }
+        // What a program was left out of is known for certain at the second look.
+        self.note_losses(consumer)?;
+        nap(GRACE).await;
         self.note_losses(consumer)?;
         self.emit(consumer, |tracker, sink| {
             tracker.finish(&mut |it| sink.take(it))
