@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 
 use crate::{
-    kernel::{read, setting},
+    kernel::{count_one, read, setting},
     task,
 };
 
@@ -58,7 +58,7 @@ pub fn forked(child: *const u8) {
         && let Some(count) = NOT_FOLLOWED.get_ptr_mut(0)
     {
         // SAFETY: the value of this CPU; the verifier checked the address.
-        unsafe { *count += 1 };
+        unsafe { count_one(count) };
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reading kernel memory at offsets that are settings.
 
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
 use aya_ebpf::{Global, helpers::generated};
 use tcptrace_ebpf::settings::Settings;
 
@@ -86,4 +88,15 @@ pub unsafe fn zero<T>(to: *mut T) {
 pub fn now() -> u64 {
     // SAFETY: the helper has no arguments.
     unsafe { generated::bpf_ktime_get_ns() }
+}
+
+/// Adds one to a counter of this CPU, of which another task may take the CPU in the middle, since
+/// tracepoints don't disable preemption (7.0).
+///
+/// # Safety
+/// `counter` is the value of a map; the verifier checked the address.
+#[inline(always)]
+pub unsafe fn count_one(counter: *mut u64) {
+    // SAFETY: the caller's.
+    unsafe { atomic_xadd::<_, _, { AtomicOrdering::Relaxed }>(counter, 1_u64) };
 }

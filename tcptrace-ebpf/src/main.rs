@@ -5,6 +5,12 @@
 
 #![no_std]
 #![no_main]
+// No atomic type of `core` is there for BPF, though it has the instruction.
+#![feature(core_intrinsics)]
+#![expect(
+    internal_features,
+    reason = "the build has one compiler: rust-toolchain.toml"
+)]
 
 mod child;
 mod follow;

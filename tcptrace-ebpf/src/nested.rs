@@ -11,6 +11,8 @@
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 use tcptrace_ebpf::wire::flag;
 
+use crate::kernel::count_one;
+
 /// Transitions of one CPU that a program has begun to tell and the last has not seen.
 /// Mostly one; another for each that an interrupt makes between the two, and for each task that
 /// lost the CPU between them. Were there more, or went such a task on on another CPU, one would be
@@ -80,7 +82,7 @@ pub fn last(change: Change, tell: impl FnOnce(u8)) {
 fn stand_in(tell: impl FnOnce(u8)) {
     if let Some(stood_in) = STOOD_IN.get_ptr_mut(0) {
         // SAFETY: the value of this CPU; the verifier checked the address.
-        unsafe { *stood_in += 1 };
+        unsafe { count_one(stood_in) };
     }
     tell(flag::STOOD_IN);
 }

@@ -8,7 +8,7 @@ use aya_ebpf::{
 
 use tcptrace_ebpf::wire::Head;
 
-use crate::kernel::setting;
+use crate::kernel::{count_one, setting};
 
 /// All records, in the order in which they were reserved. Userspace sets the size.
 #[map]
@@ -31,7 +31,7 @@ pub fn send<T: 'static>(fill: impl FnOnce(*mut T)) {
     let Some(mut record) = EVENTS.reserve::<T>(0) else {
         if let Some(lost) = LOST.get_ptr_mut(0) {
             // SAFETY: the value of this CPU; the verifier checked the address.
-            unsafe { *lost += 1 };
+            unsafe { count_one(lost) };
         }
         return;
     };
