@@ -47,9 +47,20 @@ impl Snapshot {
         self.field(setting!(offsets.sock_common_net))
     }
 
+    /// Whether it is TCP's, by the name of its `struct proto`: "TCP" or "TCPv6". DCCP's, which is
+    /// gone since 6.16, have timers with the same functions.
+    #[inline(always)]
+    fn is_of_tcp(&self) -> bool {
+        let proto: u64 = self.field(setting!(offsets.sock_common_prot));
+        setting!(dccp) == 0 || peek::<u8>(proto, setting!(offsets.proto_name)) == b'T'
+    }
+
     /// `None` if it is not asked for.
     #[inline(always)]
     pub fn head(&self, what: u8) -> Option<Head> {
+        if !self.is_of_tcp() {
+            return None;
+        }
         let mut head = self.addresses()?;
         let (netns, gone) = netns_of(self.net());
         head.netns = netns;

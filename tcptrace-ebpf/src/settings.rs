@@ -31,12 +31,12 @@ pub struct Settings {
     pub addr_sets: [u32; 3],
     /// To mark what the children of tcptrace do: its process id in its pid namespace; else 0.
     pub follow: u32,
+    /// 1 where DCCP may have minisocks and requests, too.
+    pub dccp: u32,
     /// 1 to say by which way minisocks and requests end early.
     pub stacks: u32,
     /// 1 to send what each connection did; 0: only where that tells why it closed.
     pub metrics: u32,
-    /// Zero: makes whole 64-bit words of it.
-    pub reserved: u32,
 }
 
 /// Indices of the port sets: a bitmap of 65,536 bits each, one after another in map `PORTS`.
@@ -103,6 +103,8 @@ pub struct Offsets {
     pub sock_common_net: u32,
     pub sock_common_cookie: u32,
     pub sock_common_listener: u32,
+    pub sock_common_prot: u32,
+    pub proto_name: u32,
     pub sock_protocol: u32,
     pub sock_lock_owned: u32,
     pub sock_err: u32,
@@ -175,7 +177,7 @@ pub struct BitOffset {
 pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 63 * 4);
-    assert!(size_of::<Settings>() == 24 + 63 * 4 + 52);
+    assert!(size_of::<Offsets>() == 65 * 4);
+    assert!(size_of::<Settings>() == 24 + 65 * 4 + 52);
     assert!(size_of::<AddrKey>() == 20);
 };

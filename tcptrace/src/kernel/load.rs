@@ -105,6 +105,7 @@ impl Kernel {
             } else {
                 0
             },
+            dccp: has_dccp().into(),
             stacks: symbols.knows_causes().into(),
             metrics: match options.metrics {
                 Metrics::Always => 1,
@@ -285,6 +286,11 @@ fn confined(namespace: PidNamespace) -> Option<Degraded> {
         what: "/proc/self/ns/pid",
         why: why.to_owned(),
     })
+}
+
+/// Whether DCCP may be there, or come as a module: it was removed in 6.16.
+fn has_dccp() -> bool {
+    KernelVersion::current().is_ok_and(|version| version < KernelVersion::new(6, 16, 0))
 }
 
 /// Whether a task may lose the CPU in a program at a tracepoint: nothing else than the version

@@ -44,6 +44,8 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         sock_common_net: at("sock_common", &["skc_net"])?,
         sock_common_cookie: at("sock_common", &["skc_cookie"])?,
         sock_common_listener: at("sock_common", &["skc_listener"])?,
+        sock_common_prot: at("sock_common", &["skc_prot"])?,
+        proto_name: at("proto", &["name"])?,
         sock_protocol: at("sock", &["sk_protocol"])?,
         sock_lock_owned: at("sock", &["sk_lock.owned"])?,
         sock_err: at("sock", &["sk_err"])?,
@@ -116,7 +118,10 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
             field: "num_retrans",
         });
     }
-    if !within(offsets.sock_common_cookie, 8) || !within(offsets.sock_common_v6_rcv_saddr, 16) {
+    if !within(offsets.sock_common_cookie, 8)
+        || !within(offsets.sock_common_prot, 8)
+        || !within(offsets.sock_common_v6_rcv_saddr, 16)
+    {
         return Err(KernelError::NoField {
             container: "sock_common",
             field: "skc_cookie",
