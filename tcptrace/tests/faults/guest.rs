@@ -13,10 +13,14 @@ use nix::{
     time::{ClockId, clock_gettime, clock_settime},
 };
 
-use crate::{Family, namespace::Namespace, sockets::end, told::Transition, trace::Trace};
-
-const CLOSED_FIRST: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
-    -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT";
+use crate::{
+    Family,
+    namespace::Namespace,
+    paths::{CLIENT_FIRST, SERVER_SECOND},
+    sockets::end,
+    told::Transition,
+    trace::Trace,
+};
 
 fn need_guest() {
     assert!(
@@ -74,7 +78,8 @@ fn a_step_of_the_clock_changes_the_time_of_day_and_no_duration() {
         drop(client);
         sleep(Duration::from_millis(100));
         drop(server);
-        let path = trace.expect(its, CLOSED_FIRST);
+        trace.expect(its.peer(), SERVER_SECOND);
+        let path = trace.expect(its, CLIENT_FIRST);
         let (opened, closed) = (&path[1], &path[2]);
         let held = closed.held().expect("a known time");
         assert!((1.0..5.0).contains(&held.as_secs_f64()), "{held:?}");
@@ -115,7 +120,8 @@ fn a_cpu_that_goes_takes_no_event_along() {
             drop(client);
             sleep(Duration::from_millis(20));
             drop(server);
-            trace.expect(its, CLOSED_FIRST);
+            trace.expect(its, CLIENT_FIRST);
+            trace.expect(its.peer(), SERVER_SECOND);
         }
     };
     paths(&mut trace);

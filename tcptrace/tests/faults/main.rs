@@ -15,6 +15,9 @@ mod leftovers;
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod namespace;
 mod output;
+#[path = "../live/paths.rs"]
+#[expect(dead_code, reason = "the live tests need more of it")]
+mod paths;
 #[path = "../live/patience.rs"]
 mod patience;
 mod run;

@@ -15,7 +15,7 @@ use crate::{
     namespace::Namespace,
     patience::patient,
     sockets::end,
-    trace::{Trace, tracing::Seen},
+    trace::{End, Trace, tracing::Seen},
 };
 
 in_both_families!(
@@ -132,6 +132,13 @@ fn a_listener_of_a_command_shows_the_connections_it_gets(family: Family) {
             .all(|it| it.pid != Some(std::process::id()) && it.pid.is_some())
     );
     trace.expect(end.peer(), "");
+    trace.expect(
+        End {
+            local: port,
+            remote: 0,
+        },
+        "CLOSED -listen-> LISTEN -listener_closed-> CLOSED",
+    );
     let seen = trace.ended();
     assert_eq!(seen.status.code(), Some(0));
 }

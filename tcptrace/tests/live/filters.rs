@@ -11,6 +11,7 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
+    paths::LISTENS,
     sockets::{begin_connect, close_in_turn, end, listening},
     trace::{End, Trace},
     wire::Wire,
@@ -68,7 +69,7 @@ fn a_local_port_shows_the_servers_side_alone(family: Family) {
     come_and_go(&net, &other);
     let end = come_and_go(&net, &wanted);
     trace.expect(end.peer(), SERVER);
-    trace.expect(listening(&wanted), "CLOSED -listen-> LISTEN");
+    trace.expect(listening(&wanted), LISTENS);
     let seen = trace.stop();
     assert!(seen.transitions.iter().all(|it| it.local_port == Some(80)));
 }
@@ -81,6 +82,7 @@ fn a_port_shows_both_sides(family: Family) {
     let end = come_and_go(&net, &wanted);
     trace.expect(end, CLIENT);
     trace.expect(end.peer(), SERVER);
+    trace.expect(listening(&wanted), LISTENS);
     let seen = trace.stop();
     assert!(
         seen.transitions
@@ -287,6 +289,8 @@ fn another_namespace_is_not_shown(family: Family) {
     let listener = listen(family, 81);
     let end = come_and_go(&outer, &listener);
     trace.expect(end, CLIENT);
+    trace.expect(end.peer(), SERVER);
+    trace.expect(listening(&listener), LISTENS);
     let seen = trace.stop();
     assert!(seen.transitions.iter().all(|it| it.netns == outer.inode()));
     assert!(

@@ -1,13 +1,11 @@
 //! Sockets that an administrator ends by `ss -K`.
 
-use std::{
-    net::{TcpListener, TcpStream},
-    process::Command,
-};
+use std::{net::TcpStream, process::Command};
 
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
+    paths::{ACCEPTED, LISTENS, OPENED, SERVER_SECOND, SERVER_WAITS},
     sockets::{close_in_turn, end, listening},
     trace::{Trace, Transition},
     wire::{RST, Wire},
@@ -21,9 +19,6 @@ in_both_families!(
     a_connect_that_ss_kills_keeps_its_owner,
     a_listener_that_ss_kills_keeps_its_owner,
 );
-
-const OPENED: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED";
-const ACCEPTED: &str = "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED";
 
 /// Kills the sockets in a state with a local port, in the namespace of this thread.
 fn kill(state: &str, port: u16) {
@@ -79,6 +74,7 @@ fn a_time_wait_that_ss_kills_keeps_its_owner(family: Family) {
     kill("time-wait", end.local);
     let path = trace.expect(end, &format!("{before} -killed-> CLOSED"));
     is_ours(&path);
+    trace.expect(end.peer(), SERVER_SECOND);
     trace.stop();
 }
 
@@ -93,6 +89,7 @@ fn an_orphan_in_fin_wait2_that_ss_kills_keeps_its_owner(family: Family) {
     kill("fin-wait-2", end.local);
     let path = trace.expect(end, &format!("{before} -killed-> CLOSED"));
     is_ours(&path);
+    trace.expect(end.peer(), SERVER_WAITS);
     trace.stop();
 }
 
@@ -100,8 +97,8 @@ fn a_half_open_connection_that_ss_kills_keeps_its_owner(family: Family) {
     let net = Namespace::new();
     let wire = Wire::new(&net, family);
     let mut trace = Trace::of(&net).start();
-    let listener = TcpListener::bind((wire.host(), 0)).unwrap();
-    let peer = wire.syn(listener.local_addr().unwrap().port());
+    let (_listener, port) = wire.listen();
+    let peer = wire.syn(port);
     trace.expect(peer.end(), "LISTEN -syn_received-> SYN_RECV");
     kill("syn-recv", peer.end().local);
     let path = trace.expect(
@@ -137,8 +134,9 @@ fn a_listener_that_ss_kills_keeps_its_owner(family: Family) {
     kill("listening", listening.local);
     let path = trace.expect(end.peer(), &format!("{ACCEPTED} -reset_by_us-> CLOSED"));
     is_ours(&path);
-    let gone = trace.until(|it| it.end() == listening && it.to == "CLOSED");
-    is_ours(&[gone]);
+    let path = trace.expect(listening, &format!("{LISTENS} -listener_closed-> CLOSED"));
+    is_ours(&path);
+    trace.expect(end, &format!("{OPENED} -reset_by_peer-> CLOSED"));
     drop(listener);
     trace.stop();
 }

@@ -19,6 +19,7 @@ mod namespace;
 mod older;
 mod output;
 mod owner;
+mod paths;
 mod patience;
 mod preempted;
 mod refusals;

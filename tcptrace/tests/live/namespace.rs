@@ -10,7 +10,7 @@ use std::{
         unix::fs::MetadataExt as _,
     },
     process::{Child, Command},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -18,11 +18,34 @@ use nix::sched::{CloneFlags, setns, unshare};
 /// Held while sockets are among the descriptors that all tests share.
 static SHARED: Mutex<()> = Mutex::new(());
 
+/// The ports of listeners that the tests' helpers opened: their lines need no words of the test.
+#[derive(Clone, Default)]
+pub struct Listeners(Arc<Mutex<Vec<u16>>>);
+
+impl Listeners {
+    /// One more.
+    pub fn add(&self, port: u16) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(port);
+    }
+
+    /// Whether one of them has that port.
+    pub fn have(&self, port: u16) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&port)
+    }
+}
+
 /// The network namespace that this thread, and the threads and processes that it starts, live in
 /// for as long as this value does.
 pub struct Namespace {
     inode: u32,
     outside: File,
+    listeners: Listeners,
     _shared: Option<MutexGuard<'static, ()>>,
     /// It belongs to the thread that made it.
     _here: PhantomData<*const ()>,
@@ -71,6 +94,7 @@ impl Namespace {
         Self {
             inode,
             outside,
+            listeners: Listeners::default(),
             _shared: shared,
             _here: PhantomData,
         }
@@ -79,6 +103,11 @@ impl Namespace {
     /// Its inode number.
     pub fn inode(&self) -> u32 {
         self.inode
+    }
+
+    /// The listeners that the tests' helpers opened in it.
+    pub fn listeners(&self) -> &Listeners {
+        &self.listeners
     }
 
     /// The namespace that the thread was in before.

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
+    paths::OPENED,
     sockets::{close_in_turn, cookie, end, listening},
     trace::{Trace, Transition},
     wire::{ACK, FIN, RST, SYN, Wire},
@@ -91,6 +92,10 @@ fn an_older_connection_is_known_from_outside_its_namespace(family: Family) {
         end.peer(),
         "ESTABLISHED -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED",
     );
+    trace.expect(
+        end,
+        "ESTABLISHED -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT",
+    );
     trace.stop();
 }
 
@@ -148,6 +153,7 @@ fn an_older_time_wait_is_known_when_a_syn_takes_its_place(family: Family) {
     assert_eq!(path[0].held_ns, None);
     assert_eq!(path[0].cookie.as_ref(), Some(&known));
     assert_eq!(path[0].pid, None, "nobody has it any more");
+    trace.expect(end.peer(), OPENED);
     trace.stop();
 }
 

@@ -7,9 +7,11 @@ use nix::sys::signal::Signal;
 use crate::{
     Family,
     namespace::Namespace,
+    paths::{ACCEPTED, OPENED},
     patience::patient,
     sockets::{close_in_turn, end},
-    trace::Trace,
+    told::{normal, render},
+    trace::{Trace, Transition},
 };
 
 /// The fields of a transition, in the order of CSV.
@@ -42,7 +44,8 @@ const OF_THE_CLOCK: [&str; 3] = ["time", "mono_ns", "held_ns"];
 #[test]
 fn a_count_ends_it_after_so_many_lines() {
     let net = Namespace::new();
-    let trace = Trace::of(&net).with(["-n", "3"]).start();
+    let mut trace = Trace::of(&net).with(["-n", "3"]).start();
+    trace.only_counted("which three is for others to say");
     drop(net.connect(Family::V4));
     let seen = trace.ended();
     assert!(seen.status.success(), "{}", seen.status);
@@ -52,16 +55,12 @@ fn a_count_ends_it_after_so_many_lines() {
 #[test]
 fn a_duration_ends_it_after_that_long() {
     let net = Namespace::new();
-    let trace = Trace::of(&net).with(["-d", "1s"]).start();
+    let mut trace = Trace::of(&net).with(["-d", "1s"]).start();
     let (client, _server) = net.connect(Family::V4);
-    let end = end(&client);
+    trace.expect(end(&client), OPENED);
+    trace.expect(end(&client).peer(), ACCEPTED);
     let seen = trace.ended();
     assert!(seen.status.success(), "{}", seen.status);
-    assert!(
-        seen.transitions
-            .iter()
-            .any(|it| it.end() == end && it.to == "ESTABLISHED")
-    );
     let took = seen.end.duration.as_millis();
     assert!((1_000..3_000).contains(&took), "{took} ms");
 }
@@ -71,26 +70,26 @@ fn an_interrupt_ends_it_in_good_order() {
     let net = Namespace::new();
     let mut trace = Trace::of(&net).start();
     let (client, _server) = net.connect(Family::V6);
-    trace.expect(
-        end(&client),
-        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED",
-    );
+    trace.expect(end(&client), OPENED);
+    trace.expect(end(&client).peer(), ACCEPTED);
     trace.stop_by(Signal::SIGINT);
 }
 
 #[test]
 fn what_happened_just_before_the_end_is_still_shown() {
     let net = Namespace::new();
-    let trace = Trace::of(&net).start();
+    let mut trace = Trace::of(&net).start();
+    trace.only_counted("waiting for them would not tell whether they come in time");
     let (client, _server) = net.connect(Family::V4);
     let end = end(&client);
     let seen = trace.stop();
-    let path: Vec<_> = seen
-        .transitions
-        .iter()
-        .filter(|it| it.end() == end)
-        .collect();
-    assert_eq!(path.len(), 2, "{path:?}");
+    for (end, path) in [(end, OPENED), (end.peer(), ACCEPTED)] {
+        let its = |it: &&Transition| it.end() == end;
+        let told: Vec<_> = seen.transitions.iter().filter(its).collect();
+        assert_eq!(render(&told), normal(path));
+    }
+    // And the listener's two.
+    assert_eq!(seen.transitions.len(), 6, "{:?}", seen.transitions);
 }
 
 #[test]
@@ -151,7 +150,11 @@ fn csv_has_the_fields_and_values_of_json() {
         .map(|line| line.split(',').collect())
         .collect();
     assert_eq!(rows.len(), json_lines.len());
-    assert!(rows.len() >= 24, "two connections and their listeners");
+    assert_eq!(
+        rows.len(),
+        2 * (2 + 5 + 5),
+        "two connections and their listeners"
+    );
     for (row, value) in rows.iter().zip(&json_lines) {
         assert_eq!(row.len(), FIELDS.len(), "{row:?}");
         for (name, told) in FIELDS.iter().zip(row) {

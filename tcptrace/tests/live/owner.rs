@@ -13,6 +13,7 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
+    paths::{ACCEPTED, SERVER_FIRST, SERVER_SECOND},
     patience::patient,
     sockets::end,
     trace::{End, Trace, Transition},
@@ -74,6 +75,7 @@ fn a_thread_that_names_itself_is_told_beside_its_process(family: Family) {
     let closed = path[3].thread.as_deref();
     assert!(closed.is_some() && closed != Some(THREAD), "{closed:?}");
     assert_eq!(path[3].comm.as_ref(), Some(&name));
+    trace.expect(ours.peer(), SERVER_FIRST);
     trace.stop();
 }
 
@@ -90,6 +92,13 @@ fn a_filter_by_name_takes_a_process_and_a_thread(family: Family) {
             "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
              -fin_received-> CLOSE_WAIT",
         );
+        // Another thread has the server's end.
+        let theirs = if wanted == THREAD {
+            String::new()
+        } else {
+            format!("{ACCEPTED} -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2")
+        };
+        trace.expect(end(&client).peer(), &theirs);
         trace.stop();
     }
 }
@@ -165,6 +174,7 @@ fn the_kernel_that_closes_for_a_process_is_not_the_owner(family: Family) {
         path[2].thread, None,
         "a thread of the kernel is none of its"
     );
+    trace.expect(ours.peer(), SERVER_SECOND);
     trace.stop();
 }
 
@@ -184,10 +194,11 @@ fn in_a_pid_namespace_pids_are_its_own(family: Family) {
         "exec 3<>{0}; exec 3>&-; unshare -pf --mount-proc bash -c 'exec 3<>{0}'; exit $$",
         device(&listener)
     );
-    let trace = Trace::of(&net)
+    let mut trace = Trace::of(&net)
         .under(IN_A_PID_NAMESPACE)
         .command(["bash", "-c", &script])
         .start();
+    trace.only_counted("whose they are is asked of each below");
     let first = listener.accept().unwrap().0;
     let second = listener.accept().unwrap().0;
     let (first, second) = (end(&first).peer(), end(&second).peer());
@@ -248,11 +259,12 @@ fn who_gets_the_id_of_an_ended_child_is_not_followed(family: Family) {
          exec 3<>{}",
         device(&listener)
     );
-    let trace = Trace::of(&net)
+    let mut trace = Trace::of(&net)
         .under(IN_A_PID_NAMESPACE)
         .under_too(["bash", "-c", &stranger, "bash"])
         .command(["bash", "-c", &script])
         .start();
+    trace.only_counted("each is looked at below");
     let stranger = end(&listener.accept().unwrap().0).peer();
     let own = end(&listener.accept().unwrap().0).peer();
     let seen = trace.ended();

@@ -1,10 +1,12 @@
 //! Tasks that take the CPU from each other while the kernel half runs, as Linux 7 lets them.
 
-use std::{collections::BTreeMap, net::TcpStream, thread, time::Duration};
+use std::{collections::BTreeMap, net::TcpStream, thread};
 
 use nix::sys::signal::Signal;
 
-use crate::{Family, namespace::Namespace, sockets::reset, told::render, trace::Trace};
+use crate::{
+    Family, namespace::Namespace, paths::LISTENS, sockets::reset, told::render, trace::Trace,
+};
 
 /// More than there are CPUs.
 const TASKS: usize = 8;
@@ -20,10 +22,15 @@ const WHOLE: [&str; 6] = [
     "ESTABLISHED -reset_by_peer-> CLOSED",
 ];
 
+/// Transitions of all 2,400 that may be missing where tasks preempt each other in the kernel half:
+/// 1 or 2 of 9,600 were, and 80 to 270 while fewer programs stood in for each other.
+const MISSING: usize = 4;
+
 #[test]
 fn what_tasks_do_that_preempt_each_other_is_told_once_or_counted_as_lost() {
     let net = Namespace::new();
     let mut trace = Trace::of(&net).start();
+    trace.only_counted("each kind of transition is counted below");
     let listeners: Vec<_> = (0..TASKS).map(|_| net.listen(Family::V4)).collect();
     thread::scope(|scope| {
         for listener in &listeners {
@@ -38,7 +45,7 @@ fn what_tasks_do_that_preempt_each_other_is_told_once_or_counted_as_lost() {
             });
         }
     });
-    trace.wait(Duration::from_secs(1));
+    trace.settle();
     trace.signal(Signal::SIGTERM);
     let seen = trace.ended();
 
@@ -58,4 +65,8 @@ fn what_tasks_do_that_preempt_each_other_is_told_once_or_counted_as_lost() {
         .sum();
     eprintln!("{missing} missing, {lost} lost, of whomever");
     assert!(missing <= lost, "{lost} lost: {counts:?}");
+    // What is lost of the whole machine may be much: that alone is a limit that is never reached.
+    assert!(missing <= MISSING, "{missing} missing: {counts:?}");
+    counts.retain(|each, _| !WHOLE.contains(&each.as_str()) && each != LISTENS);
+    assert!(counts.is_empty(), "and nothing else: {counts:?}");
 }

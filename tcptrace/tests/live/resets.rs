@@ -2,7 +2,7 @@
 
 use std::{
     io::Write as _,
-    net::{Shutdown, TcpListener, TcpStream},
+    net::{Shutdown, TcpStream},
     os::fd::AsRawFd,
     time::Duration,
 };
@@ -10,6 +10,7 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
+    paths::{ACCEPTED, OPENED, SERVER_FIRST},
     sockets::{cookie, disconnect, end, reset, set_tcp},
     trace::Trace,
     wire::{ACK, FIN, PSH, RST, SYN, Wire},
@@ -34,9 +35,6 @@ in_both_families!(
     resets_of_half_closed_sockets_are_told_in_order,
     a_socket_in_repair_goes_without_a_word,
 );
-
-const OPENED: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED";
-const ACCEPTED: &str = "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED";
 
 fn a_close_without_lingering_is_a_reset_at_both_ends(family: Family) {
     let net = Namespace::new();
@@ -173,8 +171,8 @@ fn a_syn_cookie_that_is_wrong_shows_nothing(family: Family) {
     net.set("tcp_syncookies", 2);
     let wire = Wire::new(&net, family);
     let mut trace = Trace::of(&net).start();
-    let listener = TcpListener::bind((wire.host(), 0)).unwrap();
-    let mut peer = wire.syn(listener.local_addr().unwrap().port());
+    let (_listener, port) = wire.listen();
+    let mut peer = wire.syn(port);
     let right = peer.ack;
     peer.ack = peer.ack.wrapping_add(12_345);
     peer.send(ACK);
@@ -215,6 +213,7 @@ fn a_socket_that_is_disconnected_can_carry_another_connection(family: Family) {
         second,
         &format!("{OPENED} -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED"),
     );
+    trace.expect(second.peer(), SERVER_FIRST);
     trace.stop();
     assert_ne!(first, second);
     assert!(

@@ -14,7 +14,9 @@ use crate::{Family, namespace::Namespace, patience::patient, trace::End};
 impl Namespace {
     /// A listener on loopback, at a port that the kernel chooses.
     pub fn listen(&self, family: Family) -> TcpListener {
-        TcpListener::bind((family.loopback(), 0)).expect("a listener")
+        let listener = TcpListener::bind((family.loopback(), 0)).expect("a listener");
+        self.listeners().add(listening(&listener).local);
+        listener
     }
 
     /// A connection over loopback: the client's socket, and the server's. The listener is closed.

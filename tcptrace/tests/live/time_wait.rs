@@ -12,8 +12,9 @@ use std::{
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
+    paths::{ACCEPTED, LISTENS, SERVER_SECOND, SERVER_WAITS},
     patience::patient,
-    sockets::{close_in_turn, end, set_tcp},
+    sockets::{close_in_turn, end, listening, set_tcp},
     trace::Trace,
     wire::{ACK, FIN, PSH, Peer, RST, SYN, Wire},
 };
@@ -90,6 +91,7 @@ fn a_time_wait_lasts_its_minute_and_expires() {
         );
         assert_eq!(path[5].cookie, path[0].cookie);
         assert_eq!(path[5].closer.as_deref(), Some("local"));
+        trace.expect(end.peer(), SERVER_SECOND);
     }
     trace.stop();
 }
@@ -109,6 +111,7 @@ fn an_orphan_whose_peer_never_closes_leaves_fin_wait2_after_its_time(family: Fam
     let held = path[4].held().unwrap();
     assert!((1_900..8_000).contains(&held.as_millis()), "{held:?}");
     assert_eq!(path[4].pid, Some(std::process::id()));
+    trace.expect(end.peer(), SERVER_WAITS);
     trace.stop();
 }
 
@@ -208,6 +211,8 @@ fn a_connect_takes_the_place_of_a_time_wait(family: Family) {
     assert_eq!(path[6].cookie, path[0].cookie);
     assert_ne!(path[5].cookie, path[0].cookie);
     assert_eq!(path[7].cookie, path[5].cookie);
+    trace.expect(listening(&listener), LISTENS);
+    trace.expect(end.peer(), &format!("{SERVER_SECOND} | {ACCEPTED}"));
     trace.stop();
 }
 
@@ -230,6 +235,7 @@ fn a_connect_from_a_bound_port_takes_the_place_of_a_time_wait(family: Family) {
              | SYN_SENT -handshake_complete-> ESTABLISHED"
         ),
     );
+    trace.expect(end.peer(), &format!("{SERVER_SECOND} | {ACCEPTED}"));
     trace.stop();
 }
 
@@ -355,6 +361,11 @@ fn without_room_fin_wait2_skips_time_wait(family: Family) {
     drop(client);
     trace.expect(end, &format!("{FIRST_HALF} -overflow-> CLOSED"));
     drop(server);
+    // Nobody is there any more who would acknowledge its FIN.
+    trace.expect(
+        end.peer(),
+        &format!("{SERVER_WAITS} -fin_sent-> LAST_ACK -reset_by_peer-> CLOSED"),
+    );
     trace.stop();
 }
 
@@ -368,6 +379,7 @@ fn without_room_a_half_closed_socket_skips_time_wait(family: Family) {
     let (first_end, second_end) = (end(&first), end(&second));
     close_in_turn(first, first_server);
     trace.expect(first_end, CLOSED_FIRST);
+    trace.expect(first_end.peer(), SERVER_SECOND);
     second.shutdown(Shutdown::Write).unwrap();
     trace.expect(second_end, FIRST_HALF);
     drop(second_server);
@@ -417,6 +429,7 @@ fn a_time_wait_goes_with_its_namespace(family: Family) {
         &format!("{CLOSED_FIRST} -killed:netns_gone-> CLOSED"),
     );
     assert!(began.elapsed() < patient(Duration::from_secs(20)));
+    trace.expect(end.peer(), SERVER_SECOND);
     trace.stop();
 }
 

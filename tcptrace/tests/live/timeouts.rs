@@ -7,6 +7,7 @@ use socket2::TcpKeepalive;
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
+    paths::OPENED,
     sockets::set_tcp,
     trace::Trace,
     wire::{ACK, FIN, Wire},
@@ -19,8 +20,6 @@ in_both_families!(
     a_fin_that_is_never_acknowledged_times_out,
     the_fin_of_a_passive_close_that_is_never_acknowledged_times_out,
 );
-
-const OPENED: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED";
 
 /// Longer than two retransmissions and a user timeout.
 const LIMIT: Duration = Duration::from_secs(10);

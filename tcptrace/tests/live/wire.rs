@@ -17,7 +17,7 @@ use socket2::Socket;
 
 use crate::{
     Family,
-    namespace::{self, Namespace},
+    namespace::{self, Listeners, Namespace},
     patience::patient,
     sockets::{begin_connect, connect_fast},
     trace::End,
@@ -40,6 +40,7 @@ pub struct Wire {
     tun: File,
     family: Family,
     ports: Cell<u16>,
+    listeners: Listeners,
 }
 
 /// A segment that the kernel sent.
@@ -70,7 +71,7 @@ pub struct Peer<'w> {
 
 impl Wire {
     /// Lays a wire into the namespace: the kernel is 10.9.0.1 or fd00:9::1, the peers .2.
-    pub fn new(_: &Namespace, family: Family) -> Self {
+    pub fn new(net: &Namespace, family: Family) -> Self {
         let tun = OpenOptions::new()
             .read(true)
             .write(true)
@@ -91,6 +92,7 @@ impl Wire {
             tun,
             family,
             ports: Cell::new(20_000),
+            listeners: net.listeners().clone(),
         };
         wire.wait_for_address();
         wire
@@ -109,6 +111,7 @@ impl Wire {
     pub fn listen(&self) -> (TcpListener, u16) {
         let listener = TcpListener::bind((self.host(), 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
+        self.listeners.add(port);
         (listener, port)
     }
 

@@ -19,7 +19,7 @@ use nix::{
 };
 
 pub use self::{raw::Raw, tracing::Tracing};
-use crate::namespace::Namespace;
+use crate::namespace::{Listeners, Namespace};
 pub use crate::told::{End, Transition};
 
 /// How long tcptrace may take to start, and to end: the machine may be building something else.
@@ -28,6 +28,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// tcptrace, not started yet.
 pub struct Trace {
     netns: String,
+    listeners: Listeners,
     outside: File,
     outside_of_it: bool,
     subcommand: &'static str,
@@ -48,6 +49,7 @@ impl Trace {
     pub fn of(net: &Namespace) -> Self {
         Self {
             netns: net.inode().to_string(),
+            listeners: net.listeners().clone(),
             outside: net.outside(),
             outside_of_it: false,
             subcommand: "watch",
@@ -106,7 +108,8 @@ impl Trace {
     /// Starts it, and returns at its `start` line.
     pub fn start(self) -> Tracing {
         let outside = self.outside.try_clone().expect("another descriptor");
-        Tracing::of(self.spawn(), &outside)
+        let listeners = self.listeners.clone();
+        Tracing::of(self.spawn(), &outside, listeners)
     }
 
     /// Another command than `watch`.

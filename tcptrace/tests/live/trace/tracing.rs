@@ -17,6 +17,7 @@ use nix::{
 
 use super::{End, START_LIMIT, Transition, drain, leave, wait};
 use crate::{
+    namespace::Listeners,
     patience::patient,
     schema,
     told::{Line, label, normal, render},
@@ -26,7 +27,16 @@ use crate::{
 /// for a machine that has other things to do.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// tcptrace, running.
+/// Nothing comes later than that but by a timer: softirqs and tcptrace's poll take less.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// What becomes of a listener of the tests' helpers; a part of it where tracing begins later or ends
+/// before, and nothing where a filter hides it.
+const LISTENER: &str = "CLOSED -listen-> LISTEN -listener_closed-> CLOSED";
+
+/// tcptrace, running. Every transition that it shows must be named by the test: by the path of its
+/// end ([`expect`](Self::expect)), or alone ([`until`](Self::until)); any other fails the test at
+/// its end. What the tests' helpers listen on, they name themselves.
 pub struct Tracing {
     child: Child,
     lines: Receiver<Result<Line, String>>,
@@ -36,6 +46,13 @@ pub struct Tracing {
     end: Option<Ended>,
     /// Paths that must still be exactly so when it ends.
     expected: Vec<(End, String)>,
+    /// Transitions that are named one by one.
+    named: Vec<usize>,
+    listeners: Listeners,
+    /// It was killed.
+    dead: bool,
+    /// Why the test need not name every transition.
+    only_counted: Option<&'static str>,
 }
 
 /// What the last line says.
@@ -58,7 +75,7 @@ pub struct Seen {
 
 impl Tracing {
     /// Reads its output; returns at its `start` line.
-    pub(super) fn of(mut child: Child, outside: &File) -> Self {
+    pub(super) fn of(mut child: Child, outside: &File, listeners: Listeners) -> Self {
         let (send, lines) = channel();
         let stdout = child.stdout.take().unwrap();
         let elsewhere = outside.try_clone().expect("another descriptor");
@@ -83,11 +100,22 @@ impl Tracing {
             lost: Vec::new(),
             end: None,
             expected: Vec::new(),
+            named: Vec::new(),
+            listeners,
+            dead: false,
+            only_counted: None,
         };
         match tracing.receive(Instant::now() + patient(START_LIMIT)) {
             Some(Line::Start {}) => tracing,
             other => tracing.fail(&format!("the first line was to be `start`, not {other:?}")),
         }
+    }
+
+    /// The test makes a crowd, and counts what becomes of it, or looks at each transition of it by
+    /// itself: the reason says which.
+    pub fn only_counted(&mut self, why: &'static str) {
+        assert!(!why.is_empty(), "a reason is needed");
+        self.only_counted = Some(why);
     }
 
     /// Its process id.
@@ -133,6 +161,7 @@ impl Tracing {
         let mut looked = 0;
         loop {
             if let Some(index) = self.transitions[looked..].iter().position(&wanted) {
+                self.named.push(looked + index);
                 return self.transitions[looked + index].clone();
             }
             looked = self.transitions.len();
@@ -142,14 +171,29 @@ impl Tracing {
         }
     }
 
+    /// All transitions so far.
+    pub fn transitions(&self) -> &[Transition] {
+        &self.transitions
+    }
+
+    /// As if it had told that, too: for the tests' own test.
+    pub fn pretend(&mut self, transition: Transition) {
+        self.transitions.push(transition);
+    }
+
+    /// Reads on until nothing more comes.
+    pub fn settle(&mut self) {
+        while self.next(Instant::now() + patient(QUIET)).is_some() {}
+    }
+
     /// Reads on for some time.
     pub fn wait(&mut self, time: Duration) {
         let deadline = Instant::now() + time;
         while Instant::now() < deadline && self.next(deadline).is_some() {}
     }
 
-    /// Ends it as service managers do; nothing may be lost, and every path must still be exactly
-    /// as expected.
+    /// Ends it as service managers do; nothing may be lost, every path must still be exactly as
+    /// expected, and there must not be others.
     pub fn stop(self) -> Seen {
         self.stop_by(Signal::SIGTERM)
     }
@@ -162,6 +206,13 @@ impl Tracing {
         assert_eq!(seen.end.lost, 0, "events were lost");
         assert!(seen.lost.is_empty(), "events were lost: {:?}", seen.lost);
         seen
+    }
+
+    /// Ends it without any warning: there is no last line.
+    pub fn killed(mut self) {
+        self.signal(Signal::SIGKILL);
+        self.child.wait().expect("wait");
+        self.dead = true;
     }
 
     /// Waits until it ends by itself, or by what was done to it before.
@@ -177,6 +228,7 @@ impl Tracing {
         for (each, _) in self.expected.clone() {
             self.check(each);
         }
+        self.check_surplus();
         assert_eq!(
             end.transitions,
             self.transitions.len() as u64,
@@ -199,6 +251,32 @@ impl Tracing {
         if went != *path {
             let text = format!("{end:?} was expected to go\n  {path}\nand went\n  {went}");
             self.fail(&text);
+        }
+    }
+
+    /// Lines that the test did not name.
+    fn check_surplus(&mut self) {
+        if self.only_counted.is_some() {
+            return;
+        }
+        let mut ends: Vec<End> = Vec::new();
+        for (index, each) in self.transitions.iter().enumerate() {
+            let end = each.end();
+            let known = self.expected.iter().any(|(other, _)| *other == end);
+            if !known && !self.named.contains(&index) && !ends.contains(&end) {
+                ends.push(end);
+            }
+        }
+        let surplus: Vec<_> = ends
+            .into_iter()
+            .map(|end| (end, render(&self.path(end))))
+            .filter(|(end, path)| {
+                !(end.remote == 0 && self.listeners.have(end.local) && LISTENER.contains(path))
+            })
+            .map(|(end, path)| format!("{end:?}\n  {path}\n"))
+            .collect();
+        if !surplus.is_empty() {
+            self.fail(&format!("nobody expected\n{}", surplus.concat()));
         }
     }
 
@@ -282,5 +360,9 @@ impl Drop for Tracing {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        assert!(
+            self.end.is_some() || self.dead || thread::panicking(),
+            "the test does not look at the end: stop() or ended()"
+        );
     }
 }
