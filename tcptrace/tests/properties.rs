@@ -1,6 +1,6 @@
 //! What holds whatever the kernel tells: no panic, no state from nowhere, bounded memory.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem::offset_of};
 
 use proptest::{prelude::*, sample::select};
 use tcptrace::{
@@ -13,10 +13,36 @@ use tcptrace::{
     track::{Existing, ExistingKind, Limits, Sight, State, Tracker, Transition},
 };
 
+use tcptrace_ebpf::wire::{EarlyEnd, Head, MeasuredSocket, OwnedSocket, RequestBegin, kind};
+
 const LIMITS: Limits = Limits {
     flows: 16,
     requests: 8,
 };
+
+/// The kernel's numbers (include/net/tcp_states.h).
+const FIN_WAIT2: u8 = 5;
+const TIME_WAIT: u8 = 6;
+
+/// All kinds of records, and how long they are.
+const KINDS: [(u8, usize); 10] = [
+    (kind::SOCKET, size_of::<Head>()),
+    (kind::SOCKET_OWNED, size_of::<OwnedSocket>()),
+    (kind::SOCKET_MEASURED, size_of::<MeasuredSocket>()),
+    (kind::MINISOCK, size_of::<Head>()),
+    (kind::MINISOCK_EARLY, size_of::<EarlyEnd>()),
+    (kind::REQUEST, size_of::<Head>()),
+    (kind::REQUEST_BEGIN, size_of::<RequestBegin>()),
+    (kind::REQUEST_EARLY, size_of::<EarlyEnd>()),
+    (kind::RESET_SENT, size_of::<Head>()),
+    (kind::FIN_DROPPED, size_of::<Head>()),
+];
+/// At least as long as any.
+const LONGEST: usize = 512;
+
+fn sizes() -> Vec<usize> {
+    KINDS.iter().map(|(_, size)| *size).collect()
+}
 
 proptest! {
     #[test]
@@ -25,13 +51,32 @@ proptest! {
     }
 
     #[test]
-    fn records_of_the_right_size_are_decoded_or_refused(
-        mut bytes in prop::collection::vec(any::<u8>(), 160),
-        kind in 0_u8..10,
-        size in select(vec![64, 72, 96, 160]),
+    fn records_of_any_kind_and_size_are_decoded_or_refused(
+        mut bytes in prop::collection::vec(any::<u8>(), LONGEST),
+        kind in 0_u8..16,
+        size in select(sizes()),
     ) {
-        bytes[56] = kind;
+        bytes[offset_of!(Head, kind)] = kind;
         let _ = decode(&bytes[..size], &Symbols::default());
+    }
+
+    #[test]
+    fn records_of_every_kind_are_decoded_where_their_fields_have_a_value(
+        mut bytes in prop::collection::vec(any::<u8>(), LONGEST),
+        (kind, size) in select(KINDS.to_vec()),
+        wrong in select(sizes()),
+        family in select(vec![4, 6]),
+        from in 1_u8..=4,
+        to in select(vec![FIN_WAIT2, TIME_WAIT]),
+    ) {
+        bytes[offset_of!(Head, kind)] = kind;
+        bytes[offset_of!(Head, family)] = family;
+        bytes[offset_of!(Head, from)] = from;
+        bytes[offset_of!(Head, to)] = to;
+        let decoded = decode(&bytes[..size], &Symbols::default());
+        prop_assert!(decoded.is_ok(), "kind {kind}: {decoded:?}");
+        let decoded = decode(&bytes[..wrong], &Symbols::default());
+        prop_assert_eq!(decoded.is_ok(), wrong == size, "kind {} of {} bytes", kind, wrong);
     }
 
     #[test]
