@@ -12,6 +12,7 @@
     reason = "the build has one compiler: rust-toolchain.toml"
 )]
 
+mod accept;
 mod child;
 mod follow;
 mod kernel;
@@ -25,10 +26,13 @@ mod sock;
 mod task;
 mod timer;
 
-use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{
+    macros::{btf_tracepoint, fexit},
+    programs::{BtfTracePointContext, FExitContext},
+};
 use tcptrace_ebpf::wire;
 
-use self::nested::Change;
+use self::{kernel::setting, nested::Change};
 
 /// A full socket changes its state.
 ///
@@ -157,14 +161,34 @@ fn tcp_send_reset(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// A process or thread is made. Loaded only to follow a command.
+/// A process or thread is made.
 ///
 /// `trace_sched_process_fork(struct task_struct *parent, struct task_struct *child)`,
 /// include/trace/events/sched.h; from `kernel_clone()`, kernel/fork.c, by the parent, before the
 /// child runs.
 #[btf_tracepoint(function = "sched_process_fork")]
 fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
-    follow::forked(ctx.arg(1));
+    if setting!(follow) != 0 {
+        follow::forked(ctx.arg(1));
+    }
+    accept::forked(ctx.arg(1));
+    0
+}
+
+/// A process accepts a connection: the return value. Not on every machine.
+///
+/// `inet_csk_accept(struct sock *sk, struct proto_accept_arg *arg)`,
+/// net/ipv4/inet_connection_sock.c, since 6.10.
+#[fexit(function = "inet_csk_accept")]
+fn inet_csk_accept(ctx: FExitContext) -> i32 {
+    sock::accepted(ctx.arg(2));
+    0
+}
+
+/// The same before: `inet_csk_accept(struct sock *sk, int flags, int *err, bool kern)`.
+#[fexit(function = "inet_csk_accept")]
+fn inet_csk_accept_of_four(ctx: FExitContext) -> i32 {
+    sock::accepted(ctx.arg(4));
     0
 }
 

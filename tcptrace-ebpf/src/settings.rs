@@ -37,6 +37,8 @@ pub struct Settings {
     pub stacks: u32,
     /// 1 to send what each connection did; 0: only where that tells why it closed.
     pub metrics: u32,
+    /// Zero: makes whole 64-bit words of it.
+    pub reserved: u32,
 }
 
 /// Indices of the port sets: a bitmap of 65,536 bits each, one after another in map `PORTS`.
@@ -141,6 +143,7 @@ pub struct Offsets {
     pub tcp_data_segs_in: u32,
     pub task_tgid: u32,
     pub task_group_leader: u32,
+    pub task_files: u32,
     pub task_comm: u32,
     pub task_flags: u32,
     pub task_thread_pid: u32,
@@ -177,7 +180,7 @@ pub struct BitOffset {
 pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 65 * 4);
-    assert!(size_of::<Settings>() == 24 + 65 * 4 + 52);
+    assert!(size_of::<Offsets>() == 66 * 4);
+    assert!(size_of::<Settings>() == 24 + 66 * 4 + 56);
     assert!(size_of::<AddrKey>() == 20);
 };

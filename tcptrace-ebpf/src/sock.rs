@@ -12,7 +12,7 @@ use tcptrace_ebpf::wire::{
 };
 
 use crate::{
-    child, follow,
+    accept, child, follow,
     kernel::{now, read, setting, zero},
     reset, ring,
     select::{wanted, wanted_netns},
@@ -128,6 +128,9 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
             if follow::is_followed() {
                 head.flags |= flag::FOLLOWED;
             }
+            if to == LISTEN {
+                accept::holds();
+            }
         }
     }
     head.time_ns = now();
@@ -185,6 +188,43 @@ fn send_child(next: &Head, time_ns: u64) {
     head.from = LISTEN;
     head.to = SYN_RECV;
     ring::send_head(&head);
+}
+
+/// Sends who accepted a connection. What was there before tracing began, and has no cookie, does
+/// not matter.
+#[inline(always)]
+pub fn accepted(sk: *const u8) {
+    let mut blank = Blank::new();
+    let head = blank.zeroed();
+    // SAFETY: `sk` is the struct sock that the function returns; of none, all reads zero.
+    unsafe {
+        if sk.is_null()
+            || read::<u16>(sk, setting!(offsets.sock_protocol)) != IPPROTO_TCP
+            || !common(sk, head)
+        {
+            return;
+        }
+        let net: *const u8 = read(sk, setting!(offsets.sock_common_net));
+        head.netns = read(net, setting!(offsets.net_ns_inum));
+        head.cookie = read(sk, setting!(offsets.sock_common_cookie));
+    }
+    if head.cookie == 0 || !wanted(head) {
+        return;
+    }
+    head.kind = kind::ACCEPTED;
+    head.flags = flag::OWNED;
+    if follow::is_followed() {
+        head.flags |= flag::FOLLOWED;
+    }
+    head.time_ns = now();
+    accept::holds();
+    ring::send(|to: *mut OwnedSocket| {
+        // SAFETY: `to` is a reserved record.
+        unsafe {
+            (&raw mut (*to).head).write(*head);
+            owner(sk, &raw mut (*to).owner, true);
+        }
+    });
 }
 
 /// A full socket is closed: whether by an RST, and whether one that it sends next would tell why.

@@ -31,6 +31,11 @@ pub mod kind {
     pub const RESET_SENT: u8 = 9;
     /// A FIN was dropped, by whatever it was for: a bare [`Head`](super::Head) without a cookie.
     pub const FIN_DROPPED: u8 = 10;
+    /// A process that has a listener, or what it accepted, made another one:
+    /// [`Forked`](super::Forked).
+    pub const FORKED: u8 = 11;
+    /// A process accepted a connection: [`OwnedSocket`](super::OwnedSocket).
+    pub const ACCEPTED: u8 = 12;
 }
 
 /// Values of [`Head::from`] in records of minisocks and requests: what became of their timer,
@@ -208,6 +213,18 @@ pub struct RequestBegin {
     pub listener: u64,
 }
 
+/// A process was made that has copies of another's descriptors.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Forked {
+    /// `kind` is [`kind::FORKED`]; nothing else but the time is in it.
+    pub head: Head,
+    /// Who made it, as [`Owner::pid`].
+    pub pid: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
 /// How many return addresses an [`EarlyEnd`] carries.
 pub const STACK_DEPTH: usize = 12;
 
@@ -228,5 +245,6 @@ const _: () = {
     assert!(size_of::<OwnedSocket>() == 112);
     assert!(size_of::<MeasuredSocket>() == 168);
     assert!(size_of::<RequestBegin>() == 72);
+    assert!(size_of::<Forked>() == 72);
     assert!(size_of::<EarlyEnd>() == 160);
 };

@@ -24,6 +24,7 @@ pub mod doctor;
 pub mod explain;
 pub mod filter;
 pub mod flows;
+pub mod host;
 pub mod kernel;
 pub mod privileges;
 pub mod schema;

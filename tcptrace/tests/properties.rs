@@ -5,15 +5,17 @@ use std::{collections::HashMap, mem::offset_of};
 use proptest::{prelude::*, sample::select};
 use tcptrace::{
     decode::{
-        Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, MinisockEvent,
-        MinisockState, Owner, RequestEvent, ResetSentEvent, SocketEvent, TimerChange, Tuple,
-        decode,
+        AcceptedEvent, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, ForkedEvent,
+        MinisockEvent, MinisockState, Owner, RequestEvent, ResetSentEvent, SocketEvent,
+        TimerChange, Tuple, decode,
     },
     kernel::Symbols,
     track::{Existing, ExistingKind, Limits, Sight, State, Tracker, Transition},
 };
 
-use tcptrace_ebpf::wire::{EarlyEnd, Head, MeasuredSocket, OwnedSocket, RequestBegin, kind};
+use tcptrace_ebpf::wire::{
+    EarlyEnd, Forked, Head, MeasuredSocket, OwnedSocket, RequestBegin, kind,
+};
 
 const LIMITS: Limits = Limits {
     flows: 16,
@@ -25,7 +27,7 @@ const FIN_WAIT2: u8 = 5;
 const TIME_WAIT: u8 = 6;
 
 /// All kinds of records, and how long they are.
-const KINDS: [(u8, usize); 10] = [
+const KINDS: [(u8, usize); 12] = [
     (kind::SOCKET, size_of::<Head>()),
     (kind::SOCKET_OWNED, size_of::<OwnedSocket>()),
     (kind::SOCKET_MEASURED, size_of::<MeasuredSocket>()),
@@ -36,6 +38,8 @@ const KINDS: [(u8, usize); 10] = [
     (kind::REQUEST_EARLY, size_of::<EarlyEnd>()),
     (kind::RESET_SENT, size_of::<Head>()),
     (kind::FIN_DROPPED, size_of::<Head>()),
+    (kind::FORKED, size_of::<Forked>()),
+    (kind::ACCEPTED, size_of::<OwnedSocket>()),
 ];
 /// At least as long as any.
 const LONGEST: usize = 512;
@@ -82,9 +86,9 @@ proptest! {
     #[test]
     fn any_events_make_only_states_that_they_tell_of(
         steps in prop::collection::vec(step(), 1..400),
-        (minisocks, fins, resets) in any::<(bool, bool, bool)>(),
+        (minisocks, fins, resets, accepts) in any::<(bool, bool, bool, bool)>(),
     ) {
-        let sight = Sight { minisocks, fins, resets };
+        let sight = Sight { minisocks, fins, resets, accepts };
         let mut tracker = Tracker::new(LIMITS, sight);
         let mut told: Vec<Transition> = Vec::new();
         let mut now = 0;
@@ -101,7 +105,10 @@ proptest! {
                         Event::Socket(event) => states.extend([event.from, event.to]),
                         Event::Minisock(event) => states.push(event.state.into()),
                         Event::FinDropped(_) => states.push(State::TimeWait),
-                        Event::Request(_) | Event::ResetSent(_) => {}
+                        Event::Request(_)
+                        | Event::ResetSent(_)
+                        | Event::Forked(_)
+                        | Event::Accepted(_) => {}
                     }
                     tracker.apply(&event, &mut out);
                 }
@@ -268,7 +275,21 @@ fn event() -> impl Strategy<Value = Event> {
     let aborted =
         cookie().prop_map(|cookie| Event::ResetSent(ResetSentEvent { time_ns: 0, cookie }));
     let fin = tuple().prop_map(|tuple| Event::FinDropped(FinDroppedEvent { time_ns: 0, tuple }));
-    prop_oneof![6 => socket, 4 => minisock, 4 => request, 1 => aborted, 1 => fin]
+    let forked = Just(Event::Forked(ForkedEvent {
+        time_ns: 0,
+        pid: Some(1),
+    }));
+    let accepted = cookie().prop_map(|cookie| {
+        Event::Accepted(AcceptedEvent {
+            time_ns: 0,
+            cookie,
+            owner: Owner::default(),
+            followed: false,
+        })
+    });
+    prop_oneof![
+        6 => socket, 4 => minisock, 4 => request, 1 => aborted, 1 => fin, 1 => forked, 1 => accepted
+    ]
 }
 
 fn existing() -> impl Strategy<Value = Existing> {
@@ -283,6 +304,7 @@ fn existing() -> impl Strategy<Value = Existing> {
         state,
         kind,
         owner: Owner::default(),
+        near: None,
     })
 }
 
@@ -294,6 +316,8 @@ fn at(event: &Event, now: u64) -> Event {
         Event::Request(event) => event.time_ns = now,
         Event::ResetSent(event) => event.time_ns = now,
         Event::FinDropped(event) => event.time_ns = now,
+        Event::Forked(event) => event.time_ns = now,
+        Event::Accepted(event) => event.time_ns = now,
     }
     event
 }

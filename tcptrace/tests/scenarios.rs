@@ -84,6 +84,13 @@ fn play(events: &str) -> Result<(String, String), Failed> {
             Step::Event(event) => tracker.apply(&event, &mut tell),
             Step::Passed(now) => tracker.advance(now, &mut tell),
             Step::Looked { cookie, tuple } => tracker.learn(cookie, &tuple, &mut tell),
+            Step::Found(found) => tracker.found(&found),
+            Step::Asked(cookie) => {
+                let asked = tracker.question().map(|it| it.cookie);
+                if asked != cookie {
+                    return Err(format!("line {number}: {asked:?} is asked for").into());
+                }
+            }
             Step::Lost => tracker.note_loss(),
             Step::End => tracker.finish(&mut tell),
             Step::Remembered { flows, requests } => {

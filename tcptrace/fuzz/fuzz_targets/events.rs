@@ -122,10 +122,10 @@ impl Record {
         let mut bytes = head.as_bytes().to_vec();
         // What follows the head has any bytes.
         let (size, filler) = match kind {
-            wire::kind::SOCKET_OWNED => (96, self.cause),
+            wire::kind::SOCKET_OWNED | wire::kind::ACCEPTED => (112, self.cause),
             wire::kind::SOCKET_MEASURED => (168, self.cause),
             wire::kind::MINISOCK_EARLY | wire::kind::REQUEST_EARLY => (160, 0),
-            wire::kind::REQUEST_BEGIN => (72, 0),
+            wire::kind::REQUEST_BEGIN | wire::kind::FORKED => (72, 0),
             _ => (64, 0),
         };
         bytes.resize(size, filler);
@@ -147,6 +147,7 @@ fuzz_target!(|run: Run| {
         minisocks: run.minisocks,
         fins: run.fins,
         resets: run.resets,
+        accepts: true,
     };
     let mut tracker = Tracker::new(LIMITS, sight);
     let mut told: Vec<Transition> = Vec::new();
@@ -176,6 +177,7 @@ fuzz_target!(|run: Run| {
                     _ => ExistingKind::Request,
                 },
                 owner: Owner::default(),
+                near: None,
             }),
             Step::Learn(cookie, place) => {
                 if let Some(cookie) = Cookie::new(u64::from(cookie % 24)) {

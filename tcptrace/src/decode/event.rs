@@ -149,6 +149,10 @@ pub enum Event {
     /// A FIN was dropped by whatever it was for: if that is an orphan in FIN_WAIT2, it is in
     /// TIME_WAIT now. Only where the kernel does not tell for whom it was (before 6.11).
     FinDropped(FinDroppedEvent),
+    /// A process that has a listener, or what it accepted, made another one.
+    Forked(ForkedEvent),
+    /// A process accepted a connection. Only where the kernel lets that be seen.
+    Accepted(AcceptedEvent),
 }
 
 impl Event {
@@ -161,6 +165,8 @@ impl Event {
             Self::Request(event) => event.time_ns,
             Self::ResetSent(event) => event.time_ns,
             Self::FinDropped(event) => event.time_ns,
+            Self::Forked(event) => event.time_ns,
+            Self::Accepted(event) => event.time_ns,
         }
     }
 }
@@ -350,6 +356,28 @@ pub struct ResetSentEvent {
     pub time_ns: u64,
     /// Its cookie.
     pub cookie: Option<Cookie>,
+}
+
+/// A process was made that has copies of another's descriptors.
+#[derive(Clone, Copy, Debug)]
+pub struct ForkedEvent {
+    /// CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// Who made it, by its id in the pid namespace of tcptrace.
+    pub pid: Option<u32>,
+}
+
+/// A connection was accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct AcceptedEvent {
+    /// CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// Its cookie.
+    pub cookie: Option<Cookie>,
+    /// Who accepted it.
+    pub owner: Owner,
+    /// That is the traced command or one of its children.
+    pub followed: bool,
 }
 
 /// A FIN was dropped.

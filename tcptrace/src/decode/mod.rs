@@ -9,9 +9,9 @@ mod text;
 pub use self::{
     address::{Endpoint, Tuple},
     event::{
-        Cgroup, Comm, Cookie, EarlyCause, Event, Evidence, FinDroppedEvent, Measured,
-        MinisockEvent, MinisockState, Owner, Process, RequestEvent, ResetSentEvent, SocketEvent,
-        TimerChange,
+        AcceptedEvent, Cgroup, Comm, Cookie, EarlyCause, Event, Evidence, FinDroppedEvent,
+        ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process, RequestEvent,
+        ResetSentEvent, SocketEvent, TimerChange,
     },
     record::{DecodeError, decode},
     text::printable,

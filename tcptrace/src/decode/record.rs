@@ -1,11 +1,14 @@
 //! From the bytes of a record to an event.
 
-use tcptrace_ebpf::wire::{self, EarlyEnd, Head, MeasuredSocket, OwnedSocket, RequestBegin};
+use tcptrace_ebpf::wire::{
+    self, EarlyEnd, Forked, Head, MeasuredSocket, OwnedSocket, RequestBegin,
+};
 use zerocopy::FromBytes as _;
 
 use super::{
-    Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, MinisockEvent,
-    MinisockState, Owner, Process, RequestEvent, ResetSentEvent, SocketEvent, TimerChange, Tuple,
+    AcceptedEvent, Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent,
+    ForkedEvent, MinisockEvent, MinisockState, Owner, Process, RequestEvent, ResetSentEvent,
+    SocketEvent, TimerChange, Tuple,
     address::{Family, ip},
 };
 use crate::{kernel::Symbols, track::State};
@@ -87,6 +90,22 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
             Ok(Event::FinDropped(FinDroppedEvent {
                 time_ns: head.time_ns,
                 tuple,
+            }))
+        }
+        wire::kind::FORKED => {
+            let record = Forked::read_from_bytes(bytes).map_err(|_| wrong)?;
+            Ok(Event::Forked(ForkedEvent {
+                time_ns: head.time_ns,
+                pid: (record.pid != 0).then_some(record.pid),
+            }))
+        }
+        wire::kind::ACCEPTED => {
+            let record = OwnedSocket::read_from_bytes(bytes).map_err(|_| wrong)?;
+            Ok(Event::Accepted(AcceptedEvent {
+                time_ns: head.time_ns,
+                cookie: Cookie::new(head.cookie),
+                owner: read_owner(&record.owner),
+                followed: head.flags & wire::flag::FOLLOWED != 0,
             }))
         }
         _ => Err(wrong),

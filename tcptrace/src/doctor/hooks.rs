@@ -5,7 +5,7 @@ use crate::kernel::{Degraded, KernelError};
 
 /// Without it nothing can be traced.
 const STATES: &str = "inet_sock_set_state";
-/// For `-- COMMAND` alone.
+/// For `-- COMMAND`, and for who may accept a connection.
 const FORK: &str = "sched_process_fork";
 /// Tried only if the addresses of the timers' handlers are known.
 const OTHERS: [&str; 6] = [

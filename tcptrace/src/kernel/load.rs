@@ -4,8 +4,8 @@ use std::os::fd::AsFd as _;
 
 use aya::{
     Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel,
-    maps::{Array, PerCpuArray, RingBuf},
-    programs::BtfTracePoint,
+    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
+    programs::{BtfTracePoint, FExit, ProgramError},
     util::KernelVersion,
 };
 use aya_log::EbpfLogger;
@@ -66,6 +66,7 @@ pub struct Kernel {
     pub sight: Sight,
     /// For telling why minisocks and requests end early.
     pub symbols: Symbols,
+    holding: Option<HashMap<MapData, u64, u8>>,
     ebpf: Ebpf,
 }
 
@@ -155,11 +156,12 @@ impl Kernel {
             degraded: confined(pid_namespace).into_iter().collect(),
             sight: Sight::FULL,
             symbols,
+            holding: ebpf
+                .take_map("HOLDING")
+                .and_then(|map| HashMap::try_from(map).ok()),
             ebpf,
         };
-        if options.follow {
-            kernel.attach("sched_process_fork", &btf)?;
-        }
+        kernel.attach_holders(options.follow, &btf)?;
         // Timers first: a connection that is seen to begin must not lose its TIME_WAIT.
         kernel.attach_timers(&btf);
         kernel.attach("inet_sock_set_state", &btf)?;
@@ -241,6 +243,44 @@ impl Kernel {
                       TIME_WAIT or SYN_RECV is unknown"
                     .to_owned(),
             });
+        }
+    }
+
+    /// Attaches what tells who has what a listener accepted, and follows a command.
+    fn attach_holders(&mut self, follow: bool, btf: &Btf) -> Result<(), KernelError> {
+        if let Err(error) = self.attach("sched_process_fork", btf) {
+            if follow {
+                return Err(error);
+            }
+            self.degraded.push(Degraded {
+                what: "sched_process_fork",
+                why: format!(
+                    "{error}, so a connection may be told to be of the process that listened, \
+                     where another accepted it"
+                ),
+            });
+        }
+        // Not everywhere; then one looks for who has it.
+        self.sight.accepts = ["inet_csk_accept", "inet_csk_accept_of_four"]
+            .iter()
+            .any(|program| self.attach_accept(program, btf).is_ok());
+        Ok(())
+    }
+
+    fn attach_accept(&mut self, program: &str, btf: &Btf) -> Result<(), ProgramError> {
+        if let Some(program) = self.ebpf.program_mut(program) {
+            let program: &mut FExit = program.try_into()?;
+            program.load("inet_csk_accept", btf)?;
+            program.attach()?;
+        }
+        Ok(())
+    }
+
+    /// Says that a process has a listener, so that it is told when it makes another one.
+    pub fn note_holder(&mut self, pid: u32) {
+        if let Some(holding) = &mut self.holding {
+            // Where the map can't be written any more, less is known.
+            let _ = holding.insert(u64::from(pid), 1, 0);
         }
     }
 

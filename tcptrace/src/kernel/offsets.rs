@@ -82,6 +82,7 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         tcp_data_segs_in: at("tcp_sock", &["data_segs_in"])?,
         task_tgid: at("task_struct", &["tgid"])?,
         task_group_leader: at("task_struct", &["group_leader"])?,
+        task_files: at("task_struct", &["files"])?,
         task_comm: at("task_struct", &["comm"])?,
         task_flags: at("task_struct", &["flags"])?,
         task_thread_pid: at("task_struct", &["thread_pid"])?,

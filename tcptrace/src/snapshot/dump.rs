@@ -1,6 +1,6 @@
 //! The TCP sockets of one network namespace, by sock_diag.
 
-use std::io;
+use std::{io, net::IpAddr};
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage};
 use netlink_packet_sock_diag::{
@@ -16,7 +16,10 @@ use super::{
     reply,
     tcp_info::TcpInfo,
 };
-use crate::track::State;
+use crate::{
+    decode::{Cookie, Tuple},
+    track::State,
+};
 
 /// All states; the kernel takes SYN_RECV for requests, too (`inet_diag_dump_icsk()`).
 pub const ALL_STATES: StateFlags = StateFlags::all();
@@ -73,6 +76,38 @@ pub fn inspect(netns: u32, states: &StateFlags) -> io::Result<Vec<(Found, Option
     Ok(found)
 }
 
+/// Looks at one socket: the inode of it that processes have it by, or 0. The kernel finds it by
+/// its addresses, without a walk (`inet_diag_find_one_icsk()`, net/ipv4/inet_diag.c).
+///
+/// # Errors
+/// When it is not there (any more), or netlink fails.
+pub fn one(tuple: Tuple, cookie: Cookie) -> io::Result<u32> {
+    let (family, mut socket_id) = match tuple.local.addr {
+        IpAddr::V4(_) => (AF_INET, SocketId::new_v4()),
+        IpAddr::V6(_) => (AF_INET6, SocketId::new_v6()),
+    };
+    socket_id.source_address = tuple.local.addr;
+    socket_id.source_port = tuple.local.port_or_zero();
+    socket_id.destination_address = tuple.remote.addr;
+    socket_id.destination_port = tuple.remote.port_or_zero();
+    socket_id.cookie = cookie.0.get().to_ne_bytes();
+    let mut found = None;
+    ask(
+        NLM_F_REQUEST,
+        InetRequest {
+            family,
+            protocol: IPPROTO_TCP,
+            extensions: ExtensionFlags::empty(),
+            states: ALL_STATES,
+            socket_id,
+        },
+        &mut |bytes| found = reply::read(tuple.netns, bytes).or(found),
+    )?;
+    found
+        .map(|it| it.inode)
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
 /// Hands each answer to `take`.
 fn both_families(
     states: &StateFlags,
@@ -95,23 +130,24 @@ fn one_family(
     socket_id: SocketId,
     take: &mut impl FnMut(&[u8]),
 ) -> io::Result<()> {
+    let request = InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions,
+        states: states.clone(),
+        socket_id,
+    };
+    ask(NLM_F_REQUEST | NLM_F_DUMP, request, take)
+}
+
+fn ask(flags: u16, request: InetRequest, take: &mut impl FnMut(&[u8])) -> io::Result<()> {
     let mut socket = Socket::new(NETLINK_SOCK_DIAG).map_err(known)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
 
     let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let mut request = NetlinkMessage::new(
-        header,
-        SockDiagMessage::InetRequest(InetRequest {
-            family,
-            protocol: IPPROTO_TCP,
-            extensions,
-            states: states.clone(),
-            socket_id,
-        })
-        .into(),
-    );
+    header.flags = flags;
+    let mut request = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
     request.finalize();
     let mut bytes = vec![0; request.buffer_len()];
     request.serialize(&mut bytes);
@@ -120,7 +156,9 @@ fn one_family(
     let mut buffer = vec![0; BUFFER];
     loop {
         let size = socket.recv(&mut &mut buffer[..], 0)?;
-        if datagram(&buffer[..size], &mut *take)?.is_break() {
+        let over = datagram(&buffer[..size], &mut *take)?.is_break();
+        // A single answer has no end behind it.
+        if over || flags & NLM_F_DUMP != NLM_F_DUMP {
             return Ok(());
         }
     }

@@ -3,6 +3,7 @@
 
 mod dump;
 mod found;
+mod holders;
 mod inspection;
 mod keepalive;
 mod listing;
@@ -20,6 +21,7 @@ use crate::track::{Existing, ExistingKind, State};
 
 pub use self::{
     found::{Found, Timer, TimerKind},
+    holders::{Look, who_has},
     inspection::{Inspected, Inspection, Listening},
     keepalive::Keepalive,
     listing::{Listing, Scope, Socket, Unable, list},
@@ -64,7 +66,12 @@ pub fn take(netns: Option<u32>) -> Snapshot {
     // Listeners first: half-open connections are theirs.
     found.sort_by_key(|socket| socket.state != State::Listen);
     for socket in found {
-        let mut owner = owners.of(socket.inode);
+        let near = owners.of(socket.inode).process.and_then(|it| it.pid);
+        let mut owner = if socket.state == State::Listen {
+            owners.of_all(socket.inode)
+        } else {
+            owners.of(socket.inode)
+        };
         owner.uid = (socket.kind == ExistingKind::Socket).then_some(socket.uid);
         snapshot.sockets.push(Existing {
             cookie: socket.cookie,
@@ -72,6 +79,7 @@ pub fn take(netns: Option<u32>) -> Snapshot {
             state: socket.state,
             kind: socket.kind,
             owner,
+            near,
         });
     }
     snapshot

@@ -65,6 +65,13 @@ impl Namespace {
         self.within(move || dump::dump(inode, &states))
     }
 
+    /// Looks at one socket: its inode, or 0 where no process has it; `None`: it is gone, or can't
+    /// be looked at.
+    #[must_use]
+    pub fn one(&self, tuple: Tuple, cookie: Cookie) -> Option<u32> {
+        self.within(move || dump::one(tuple, cookie)).ok()
+    }
+
     /// Looks at the sockets in these states, at its listeners, and at the settings that govern how
     /// long they stay there.
     ///

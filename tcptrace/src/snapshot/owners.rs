@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs, os::unix::fs::MetadataExt as _, path::Path};
 
-use super::pids::Numbering;
+use super::{holders::in_common, pids::Numbering};
 use crate::decode::{Cgroup, Comm, Owner, Process};
 
 /// Owners by the inode of the socket.
@@ -13,6 +13,8 @@ pub struct Owners(HashMap<u32, Holder>);
 #[derive(Clone, Copy, Debug)]
 struct Holder {
     owner: Owner,
+    /// What all have in common that have it.
+    common: Owner,
     /// By which descriptor; the lowest of several.
     descriptor: u32,
 }
@@ -35,12 +37,7 @@ impl Owners {
             .collect();
         walk(near, &mut wanted);
         if wanted.values().any(Option::is_none) {
-            let mut pids: Vec<u32> = fs::read_dir("/proc")
-                .into_iter()
-                .flatten()
-                .flatten()
-                .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-                .collect();
+            let mut pids: Vec<u32> = pids().collect();
             pids.sort_unstable();
             walk(&pids, &mut wanted);
         }
@@ -58,11 +55,35 @@ impl Owners {
         self.0.get(&inode).map(|it| it.owner).unwrap_or_default()
     }
 
+    /// The one process that has a socket, or what several have in common.
+    #[must_use]
+    pub fn of_all(&self, inode: u32) -> Owner {
+        self.0.get(&inode).map(|it| it.common).unwrap_or_default()
+    }
+
     /// The descriptor by which the owner has it.
     #[must_use]
     pub fn descriptor(&self, inode: u32) -> Option<u32> {
         self.0.get(&inode).map(|it| it.descriptor)
     }
+}
+
+/// All processes that /proc has.
+pub(super) fn pids() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// Whether a process has a socket.
+pub(super) fn has(pid: u32, inode: u32) -> bool {
+    fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|descriptor| socket_of(&descriptor.path()) == Some(inode))
 }
 
 /// Looks for the sockets among the descriptors of processes.
@@ -76,15 +97,21 @@ fn walk(pids: &[u32], wanted: &mut HashMap<u32, Option<Holder>>) {
         let mut this = None;
         for descriptor in descriptors.flatten() {
             if let Some(inode) = socket_of(&descriptor.path())
-                && let Some(holder @ None) = wanted.get_mut(&inode)
+                && let Some(holder) = wanted.get_mut(&inode)
                 && let Some(number) = number_of(&descriptor.path())
+                && let Some(owner) = *this.get_or_insert_with(|| read_owner(pid, numbering))
             {
-                *holder = this
-                    .get_or_insert_with(|| read_owner(pid, numbering))
-                    .map(|owner| Holder {
-                        owner,
-                        descriptor: number,
-                    });
+                match holder {
+                    Some(holder) if holder.owner.process == owner.process => {}
+                    Some(holder) => holder.common = in_common(&holder.common, &owner),
+                    None => {
+                        *holder = Some(Holder {
+                            owner,
+                            common: owner,
+                            descriptor: number,
+                        });
+                    }
+                }
             }
         }
     }
@@ -106,7 +133,7 @@ fn socket_of(link: &Path) -> Option<u32> {
         .ok()
 }
 
-fn read_owner(pid: u32, numbering: Numbering) -> Option<Owner> {
+pub(super) fn read_owner(pid: u32, numbering: Numbering) -> Option<Owner> {
     let comm = fs::read(format!("/proc/{pid}/comm")).ok()?;
     let comm = Comm::new(comm.strip_suffix(b"\n").unwrap_or(&comm));
     Some(Owner {

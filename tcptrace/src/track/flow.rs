@@ -1,6 +1,8 @@
 //! What is remembered of a connection.
 
-use super::{Closer, Detail, Length, Reason, Side, State, Transition, order::Out};
+use super::{
+    Closer, Detail, Length, Reason, Side, State, Transition, holding::Holding, order::Out,
+};
 use crate::decode::{Comm, Cookie, EarlyCause, Measured, MinisockState, Owner, Tuple};
 
 /// A connection that has, or had, a full socket.
@@ -11,6 +13,7 @@ pub(super) struct Flow {
     /// When it came into `state`; `None`: before tracing began, or unknown.
     pub since: Option<u64>,
     pub owner: Owner,
+    pub holding: Holding,
     pub opener: Option<Side>,
     pub closer: Option<Closer>,
     /// Known once it is not ESTABLISHED any more.
@@ -85,6 +88,7 @@ impl Flow {
             state,
             since: None,
             owner: Owner::default(),
+            holding: Holding::Acted,
             opener: None,
             closer: None,
             length: None,

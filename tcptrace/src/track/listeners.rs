@@ -30,6 +30,11 @@ impl Listeners {
         }
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = Cookie> + '_ {
+        self.0.values().flatten().map(|listener| listener.cookie)
+    }
+
     /// Whether there are any at the port of a connection.
     pub fn are_at(&self, tuple: &Tuple) -> bool {
         self.0.contains_key(&key(tuple))

@@ -9,6 +9,7 @@ mod closing;
 mod connections;
 mod deadlines;
 mod flow;
+mod holding;
 mod length;
 mod listeners;
 mod minisocks;
@@ -23,6 +24,7 @@ mod twice;
 
 pub use self::{
     connections::Connection,
+    holding::{Found, Question},
     length::Length,
     reason::{Closer, Detail, Reason, Side},
     state::{State, UnknownState},

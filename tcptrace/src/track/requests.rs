@@ -4,9 +4,10 @@ use super::{
     Detail, Reason, Side, State, Tracker, Transition,
     deadlines::Waiting,
     flow::{Flow, Stopped},
+    holding::Inherited,
     order::Out,
 };
-use crate::decode::{Cookie, EarlyCause, Owner, RequestEvent, TimerChange, Tuple};
+use crate::decode::{Cookie, EarlyCause, RequestEvent, TimerChange, Tuple};
 
 /// What is remembered of a request.
 #[derive(Clone, Debug)]
@@ -14,8 +15,8 @@ pub(super) struct Request {
     /// When the SYN arrived; `None`: before tracing began.
     pub since: Option<u64>,
     pub listener: Option<Cookie>,
-    pub owner: Owner,
-    pub followed: bool,
+    /// What it has of its listener.
+    pub inherited: Inherited,
     pub stopped: Option<Stopped>,
 }
 
@@ -24,8 +25,9 @@ impl Request {
     pub fn flow(&self, tuple: Tuple) -> Flow {
         let mut flow = Flow::new(tuple, State::SynRecv);
         flow.since = self.since;
-        flow.owner = self.owner;
-        flow.followed = self.followed;
+        flow.owner = self.inherited.owner;
+        flow.holding = self.inherited.holding;
+        flow.followed = self.inherited.followed;
         flow.opener = Some(Side::Remote);
         flow
     }
@@ -83,13 +85,12 @@ impl Tracker {
             }
         }
         let listener = event.listener.or_else(|| self.listeners.of(&event.tuple));
-        let (owner, followed) = self.listener(listener);
+        let inherited = self.inherit(listener, event.time_ns);
         let since = event.fresh.then_some(event.time_ns);
         let request = Request {
             since,
             listener,
-            owner,
-            followed,
+            inherited,
             stopped: None,
         };
         if event.fresh {

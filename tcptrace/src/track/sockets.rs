@@ -4,6 +4,7 @@ use super::{
     Closer, Length, Reason, Side, State, Tracker, Transition,
     closing::{self, Close, Seen},
     flow::{Flow, HeldBack, Minisock, Verdict},
+    holding::Holding,
     order::Out,
     requests::Request,
 };
@@ -60,6 +61,9 @@ impl Tracker {
         }
         learn_addresses(&mut flow.tuple, &event.tuple);
         flow.announce(cookie, out);
+        if event.owner.is_none() && !event.orphan {
+            self.holders.doubt(flow);
+        }
         let thread = take_owner(flow, event);
 
         let seen = Seen {
@@ -122,6 +126,7 @@ impl Tracker {
             }
             _ => {}
         }
+        self.ask_for_holder(cookie, event);
     }
 
     /// It sent an RST, for data that came too late or by itself: that is what closed it.
@@ -169,12 +174,11 @@ impl Tracker {
             self.keep(cookie, request.flow(event.tuple), out);
             return;
         }
-        let (owner, followed) = self.listener(self.listeners.of(&event.tuple));
+        let inherited = self.inherit(self.listeners.of(&event.tuple), event.time_ns);
         let mut flow = Request {
             since: None,
             listener: None,
-            owner,
-            followed,
+            inherited,
             stopped: None,
         }
         .flow(event.tuple);
@@ -218,7 +222,8 @@ fn take_owner(flow: &mut Flow, event: &SocketEvent) -> Option<Comm> {
     }
     // io_uring's worker lets go of the sockets of a process that is over, and delayed_fput() of
     // those that were closed where one must not wait. NFS has sockets that nobody else has.
-    if event.by_kernel && flow.owner.process.is_some() {
+    let known = flow.owner.process.is_some() || flow.holding != Holding::Acted;
+    if event.by_kernel && known {
         return None;
     }
     // Whoever closes a listener: those that it gave connections to know it by its owner.
@@ -230,6 +235,10 @@ fn take_owner(flow: &mut Flow, event: &SocketEvent) -> Option<Comm> {
         thread: owner.thread,
         uid: owner.uid.or(flow.owner.uid),
         cgroup: owner.cgroup.or(flow.owner.cgroup),
+    };
+    flow.holding = match event.to {
+        State::Listen => Holding::Since(event.time_ns),
+        _ => Holding::Acted,
     };
     owner.thread
 }

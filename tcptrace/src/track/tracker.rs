@@ -7,6 +7,7 @@ use super::{
     Side, State, Transition,
     deadlines::{Deadlines, Waiting},
     flow::{Flow, Minisock},
+    holding::{Holders, Holding},
     listeners::Listeners,
     order::{Order, Out},
     requests::Request,
@@ -42,6 +43,8 @@ pub struct Sight {
     pub fins: bool,
     /// RSTs that are sent in answer to a segment.
     pub resets: bool,
+    /// Who accepts a connection.
+    pub accepts: bool,
 }
 
 impl Sight {
@@ -50,6 +53,7 @@ impl Sight {
         minisocks: true,
         fins: true,
         resets: true,
+        accepts: true,
     };
 }
 
@@ -64,8 +68,10 @@ pub struct Existing {
     pub state: State,
     /// Which of the kernel's three kinds it is.
     pub kind: ExistingKind,
-    /// Who has it.
+    /// Who has it; of several that have a listener, only what is the same of all.
     pub owner: Owner,
+    /// A process that has it.
+    pub near: Option<u32>,
 }
 
 /// The kernel's three kinds of sockets.
@@ -88,6 +94,7 @@ pub struct Tracker {
     pub(super) deadlines: Deadlines,
     order: Order,
     pub(super) twice: Twice,
+    pub(super) holders: Holders,
     pub(super) sight: Sight,
     /// Orphans in FIN_WAIT2 by their addresses, where FINs are told without their socket.
     pub(super) orphans: FxHashMap<Tuple, Cookie>,
@@ -108,6 +115,7 @@ impl Tracker {
             deadlines: Deadlines::default(),
             order: Order::default(),
             twice: Twice::default(),
+            holders: Holders::new(sight.accepts),
             sight,
             orphans: FxHashMap::default(),
             epoch: 0,
@@ -125,12 +133,11 @@ impl Tracker {
             (ExistingKind::Request, _) if self.requests.peek(&existing.tuple).is_some() => {}
             (ExistingKind::Request, _) => {
                 let listener = self.listeners.of(&existing.tuple);
-                let (owner, followed) = self.listener(listener);
+                let inherited = self.inherit(listener, 0);
                 let request = Request {
                     since: None,
                     listener,
-                    owner,
-                    followed,
+                    inherited,
                     stopped: None,
                 };
                 self.keep_request(existing.tuple, request);
@@ -139,6 +146,14 @@ impl Tracker {
             (kind, Some(cookie)) => {
                 let mut flow = Flow::new(existing.tuple, existing.state);
                 flow.owner = existing.owner;
+                flow.holding = match existing.owner.process {
+                    Some(process) if process.pid.is_some() => Holding::Since(0),
+                    _ if existing.state == State::Listen => Holding::Unknown {
+                        asked: 0,
+                        near: existing.near,
+                    },
+                    _ => Holding::Acted,
+                };
                 flow.opener = (existing.state == State::SynSent).then_some(Side::Local);
                 if kind == ExistingKind::Minisock {
                     flow.socket = false;
@@ -153,7 +168,9 @@ impl Tracker {
                 }
                 let sink = &mut |_: &Transition| {};
                 let orphan = flow.minisock == Minisock::Alive(MinisockState::FinWait2);
-                self.keep(cookie, flow, &mut Out::new(&mut Order::default(), sink));
+                let mut order = std::mem::take(&mut self.order);
+                self.keep(cookie, flow, &mut Out::new(&mut order, sink));
+                self.order = order;
                 if orphan && !self.sight.fins {
                     self.remember_orphan(existing.tuple, cookie);
                 }
@@ -171,6 +188,8 @@ impl Tracker {
             Event::Request(event) => self.request_changed(event, out),
             Event::ResetSent(event) => self.reset_sent(event, out),
             Event::FinDropped(event) => self.fin_dropped(event, out),
+            Event::Forked(event) => self.forked(event),
+            Event::Accepted(event) => self.accepted(event),
         }
         self.order = order;
     }
@@ -280,14 +299,5 @@ impl Tracker {
             self.forgotten += 1;
         }
         self.requests.insert(tuple, request);
-    }
-
-    /// The owner of a listener, and whether it is followed.
-    pub(super) fn listener(&self, cookie: Option<Cookie>) -> (Owner, bool) {
-        cookie
-            .and_then(|cookie| self.flows.peek(&cookie))
-            .map_or((Owner::default(), false), |flow| {
-                (flow.owner, flow.followed)
-            })
     }
 }

@@ -67,11 +67,16 @@ fn all() -> CapabilitySet {
     load() | ELSEWHERE
 }
 
-/// A line of `/proc/PID/status`, of each thread.
+/// The thread that looks for who has a connection, where accept() can't be seen.
+const LOOKS_FOR_HOLDERS: &str = "holders\n";
+
+/// A line of `/proc/PID/status`, of each thread but that one.
 fn of_threads(pid: u32, name: &str) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
-    threads
-        .flatten()
+    let others = threads.flatten().filter(|thread| {
+        fs::read_to_string(thread.path().join("comm")).is_ok_and(|it| it != LOOKS_FOR_HOLDERS)
+    });
+    others
         .map(|thread| {
             let status = fs::read_to_string(thread.path().join("status")).expect("its status");
             let line = status.lines().find(|line| line.starts_with(name));

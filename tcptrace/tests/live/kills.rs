@@ -4,7 +4,7 @@ use std::{net::TcpStream, process::Command};
 
 use crate::{
     Family, in_both_families,
-    namespace::Namespace,
+    namespace::{Namespace, without_descriptors},
     paths::{ACCEPTED, LISTENS, OPENED, SERVER_SECOND, SERVER_WAITS},
     sockets::{close_in_turn, end, listening},
     trace::{Trace, Transition},
@@ -22,17 +22,19 @@ in_both_families!(
 
 /// Kills the sockets in a state with a local port, in the namespace of this thread.
 fn kill(state: &str, port: u16) {
-    let told = Command::new("ss")
-        .args([
-            "-K",
-            "-t",
-            "-n",
-            "state",
-            state,
-            &format!("sport = :{port}"),
-        ])
-        .output()
-        .expect("ss of iproute2");
+    let told = without_descriptors(|| {
+        Command::new("ss")
+            .args([
+                "-K",
+                "-t",
+                "-n",
+                "state",
+                state,
+                &format!("sport = :{port}"),
+            ])
+            .output()
+            .expect("ss of iproute2")
+    });
     let text = String::from_utf8_lossy(&told.stdout);
     assert!(
         text.contains(&port.to_string()),

@@ -58,22 +58,7 @@ impl Namespace {
         need_root();
         // With descriptors of its own, too: a process that another test starts just now would
         // hold the sockets of this one until its exec, and be the one that closes them.
-        // SAFETY: the call takes integers; nobody but this thread knows the descriptors that it
-        // closes for this thread alone, and this thread uses none of them.
-        let unshared = unsafe {
-            libc::syscall(
-                libc::SYS_close_range,
-                3,
-                libc::c_uint::MAX,
-                libc::CLOSE_RANGE_UNSHARE,
-            )
-        };
-        assert_eq!(
-            unshared,
-            0,
-            "descriptors of its own: {}",
-            io::Error::last_os_error()
-        );
+        let_go_of_descriptors();
         Self::enter(None)
     }
 
@@ -131,6 +116,38 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         setns(&self.outside, CloneFlags::CLONE_NEWNET).expect("back to the namespace outside");
     }
+}
+
+/// Leaves this thread with descriptors of its own: none but the standard ones.
+fn let_go_of_descriptors() {
+    // SAFETY: the call takes integers; nobody but this thread knows the descriptors that it
+    // closes for this thread alone, and this thread uses none of them.
+    let unshared = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_UNSHARE,
+        )
+    };
+    assert_eq!(
+        unshared,
+        0,
+        "descriptors of its own: {}",
+        io::Error::last_os_error()
+    );
+}
+
+/// Does something in a thread that has none of the test's descriptors: what it starts has no copies
+/// of them, and is nobody who could have a connection.
+pub fn without_descriptors<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let_go_of_descriptors();
+            run()
+        });
+        thread.join().expect("a result")
+    })
 }
 
 pub fn need_root() {

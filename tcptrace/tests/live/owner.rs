@@ -3,11 +3,11 @@
 
 use std::{
     io::Read as _,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     os::fd::AsRawFd as _,
     process::{Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
     namespace::Namespace,
     paths::{ACCEPTED, SERVER_FIRST, SERVER_SECOND},
     patience::patient,
-    sockets::end,
-    trace::{End, Trace, Transition},
+    sockets::{end, reset},
+    trace::{End, Trace, Tracing, Transition},
 };
 
 in_both_families!(
@@ -26,6 +26,9 @@ in_both_families!(
     in_a_pid_namespace_pids_are_its_own,
     in_a_pid_namespace_a_process_outside_has_a_name_and_no_pid,
     who_gets_the_id_of_an_ended_child_is_not_followed,
+    a_child_that_accepts_is_the_owner_and_never_its_parent,
+    a_child_that_accepts_at_an_older_listener_is_the_owner,
+    a_child_that_goes_on_with_what_its_parent_accepted_is_the_owner,
 );
 
 const THREAD: &str = "Socket Thread";
@@ -274,4 +277,186 @@ fn who_gets_the_id_of_an_ended_child_is_not_followed(family: Family) {
         assert_ne!(it.end(), stranger, "{it:?}");
         assert_eq!(it.end(), own, "{it:?}");
     }
+}
+
+/// Names the address at which [`helper_that_serves_by_a_child`] listens.
+const SERVE: &str = "TCPTRACE_TEST_SERVE";
+/// Set: the parent accepts, and leaves the connection to the child.
+const ACCEPT_FIRST: &str = "TCPTRACE_TEST_ACCEPT_FIRST";
+
+/// Listens, and has a child that takes the one connection. Neither ends by itself.
+#[test]
+#[ignore = "no test, but a command for one"]
+fn helper_that_serves_by_a_child() {
+    let Ok(addr) = std::env::var(SERVE) else {
+        return;
+    };
+    std::fs::write("/proc/self/comm", "server").unwrap();
+    let listener = TcpListener::bind(addr).unwrap();
+    let accepted = std::env::var_os(ACCEPT_FIRST).map(|_| listener.accept().unwrap());
+    // SAFETY: the child does nothing but accept and wait.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
+    let _mine = if child == 0 {
+        // SAFETY: it goes with its parent, and has its name, not that of the thread that made it.
+        unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            libc::prctl(libc::PR_SET_NAME, c"server".as_ptr());
+        };
+        Some(accepted.unwrap_or_else(|| listener.accept().unwrap()))
+    } else {
+        drop(accepted);
+        None
+    };
+    loop {
+        thread::park();
+    }
+}
+
+/// A server whose child serves.
+struct Server {
+    parent: std::process::Child,
+    addr: SocketAddr,
+}
+
+impl Server {
+    fn start(family: Family, accept_first: bool) -> Self {
+        let addr = SocketAddr::from((family.loopback(), 85));
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args([
+                "--ignored",
+                "--exact",
+                "owner::helper_that_serves_by_a_child",
+            ])
+            .env(SERVE, addr.to_string())
+            .stdout(Stdio::null());
+        if accept_first {
+            command.env(ACCEPT_FIRST, "");
+        }
+        let parent = command.spawn().expect("this program again");
+        Self { parent, addr }
+    }
+
+    /// Connects as soon as it listens.
+    fn connect(&self) -> TcpStream {
+        let began = Instant::now();
+        loop {
+            match TcpStream::connect(self.addr) {
+                Ok(client) => return client,
+                Err(error) => assert!(
+                    began.elapsed() < patient(Duration::from_secs(20)),
+                    "{error}"
+                ),
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The id of the child, once there is one.
+    fn child(&self) -> u32 {
+        let began = Instant::now();
+        loop {
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", self.parent.id())).unwrap();
+            let children = tasks
+                .flatten()
+                .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+                .collect::<String>();
+            if let Some(child) = children.split_whitespace().next() {
+                return child.parse().unwrap();
+            }
+            assert!(
+                began.elapsed() < patient(Duration::from_secs(20)),
+                "no child"
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.parent.kill();
+        let _ = self.parent.wait();
+    }
+}
+
+/// The client resets what the child has: softirq does all of it.
+fn reset_by_the_client(trace: &mut Tracing, server: &Server, client: TcpStream) {
+    let theirs = end(&client).peer();
+    let child = server.child();
+    // It is looked for meanwhile, where accept() can't be seen.
+    trace.wait(patient(Duration::from_millis(700)));
+    reset(client);
+    let path = trace.expect(
+        theirs,
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -reset_by_peer-> CLOSED",
+    );
+    assert_eq!(path[2].pid, Some(child), "{path:?}");
+    assert_eq!(path[2].uid, Some(0), "{path:?}");
+}
+
+fn a_child_that_accepts_is_the_owner_and_never_its_parent(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    trace.only_counted("the lines of the server alone are looked at");
+    let server = Server::start(family, false);
+    server.child();
+    let client = server.connect();
+    let theirs = end(&client).peer();
+    reset_by_the_client(&mut trace, &server, client);
+    let seen = trace.stop();
+    let parent = Some(server.parent.id());
+    let lines = seen.transitions.iter().filter(|it| it.end() == theirs);
+    for it in lines {
+        assert_ne!(it.pid, parent, "who accepts, or nobody: {it:?}");
+    }
+}
+
+fn a_child_that_accepts_at_an_older_listener_is_the_owner(family: Family) {
+    let net = Namespace::new();
+    let server = Server::start(family, false);
+    server.child();
+    let mut trace = Trace::of(&net).start();
+    trace.only_counted("the lines of the server alone are looked at");
+    let client = server.connect();
+    let theirs = end(&client).peer();
+    reset_by_the_client(&mut trace, &server, client);
+    let seen = trace.stop();
+    let parent = Some(server.parent.id());
+    for it in seen.transitions.iter().filter(|it| it.end() == theirs) {
+        assert_ne!(it.pid, parent, "who accepts, or nobody: {it:?}");
+        // All that listen have one name.
+        assert_eq!(it.comm.as_deref(), Some("server"), "{it:?}");
+    }
+}
+
+fn a_child_that_goes_on_with_what_its_parent_accepted_is_the_owner(family: Family) {
+    let net = Namespace::new();
+    let mut trace = Trace::of(&net).start();
+    trace.only_counted("the lines of the server alone are looked at");
+    let server = Server::start(family, true);
+    let client = server.connect();
+    server.child();
+    let theirs = end(&client).peer();
+    trace.wait(patient(Duration::from_millis(300)));
+    client.shutdown(Shutdown::Write).unwrap();
+    // The parent has let go of it: the child, or nobody as long as that is not known.
+    let path = trace.expect(
+        theirs,
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT",
+    );
+    let parent = Some(server.parent.id());
+    assert_ne!(path[2].pid, parent, "{path:?}");
+    trace.wait(patient(Duration::from_millis(300)));
+    reset(client);
+    let path = trace.expect(
+        theirs,
+        "LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT -reset_by_peer-> CLOSED",
+    );
+    assert_ne!(path[3].pid, parent, "{path:?}");
+    trace.stop();
 }

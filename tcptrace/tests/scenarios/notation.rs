@@ -4,12 +4,12 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use tcptrace::{
     decode::{
-        Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, Measured,
-        MinisockEvent, MinisockState, Owner, Process, RequestEvent, ResetSentEvent, SocketEvent,
-        TimerChange, Tuple,
+        AcceptedEvent, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent,
+        ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process, RequestEvent,
+        ResetSentEvent, SocketEvent, TimerChange, Tuple,
     },
     flows::{End, FlowRecord},
-    track::{Closer, Existing, ExistingKind, Limits, Side, Sight, State, Transition},
+    track::{Closer, Existing, ExistingKind, Found, Limits, Side, Sight, State, Transition},
 };
 use zerocopy::FromZeros as _;
 
@@ -24,6 +24,8 @@ pub enum Step {
     Event(Event),
     Passed(u64),
     Looked { cookie: Cookie, tuple: Tuple },
+    Found(Found),
+    Asked(Option<Cookie>),
     Lost,
     End,
     Remembered { flows: usize, requests: usize },
@@ -44,6 +46,7 @@ pub fn parse(line: &str) -> Result<Step> {
                 minisocks: !words.flag("blind"),
                 fins: !words.flag("no-fins"),
                 resets: !words.flag("no-resets"),
+                accepts: !words.flag("no-accepts"),
             },
             limits: Limits {
                 flows: words
@@ -62,6 +65,7 @@ pub fn parse(line: &str) -> Result<Step> {
                 tuple: words.tuple()?,
             }
         }
+        "asked" => Step::Asked(words.cookie()?),
         "lost" => Step::Lost,
         "end" => Step::End,
         "remembered" => Step::Remembered {
@@ -82,6 +86,21 @@ pub fn parse(line: &str) -> Result<Step> {
                     let tuple = words.tuple()?;
                     Step::Event(Event::FinDropped(FinDroppedEvent { time_ns, tuple }))
                 }
+                "forked" => Step::Event(Event::Forked(ForkedEvent {
+                    time_ns,
+                    pid: words.number("pid")?.map(|pid| pid as u32),
+                })),
+                "accepted" => Step::Event(Event::Accepted(AcceptedEvent {
+                    time_ns,
+                    cookie: words.cookie()?,
+                    owner: words.owner()?.ok_or("by=COMM/PID is needed")?,
+                    followed: false,
+                })),
+                "found" => Step::Found(Found {
+                    since: time_ns,
+                    cookie: words.cookie()?.ok_or("a cookie is needed")?,
+                    owner: words.owner()?,
+                }),
                 "passed" => Step::Passed(time_ns),
                 other => return Err(format!("'{other}' is nothing that happens")),
             }
@@ -193,6 +212,7 @@ fn existing(words: &mut Words<'_>) -> Result<Existing> {
         state: words.state()?,
         kind,
         owner: words.owner()?.unwrap_or_default(),
+        near: None,
     })
 }
 
@@ -295,9 +315,12 @@ impl<'a> Words<'a> {
             return Ok(None);
         };
         let (comm, pid) = by.split_once('/').ok_or("by=COMM/PID is needed")?;
-        let pid: u32 = pid.parse().map_err(|_| "a pid is a number")?;
+        let pid = match pid {
+            "-" => None,
+            pid => Some(pid.parse::<u32>().map_err(|_| "a pid is a number")?),
+        };
         let process = Process {
-            pid: Some(pid),
+            pid,
             comm: Comm::new(comm.as_bytes()),
         };
         Ok(Some(Owner {

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{super::child::Launcher, Live, LiveOptions, signals::Signals};
+use super::{super::child::Launcher, Live, LiveOptions, holders::Holders, signals::Signals};
 use crate::{
     decode::{Event, decode},
     kernel::{Cgroups, Clock, Degraded, Drained, Kernel, Metrics, Options},
     privileges::{self, CapabilitySet},
     snapshot,
-    track::{Limits, Tracker},
+    track::{Limits, State, Tracker},
 };
 
 /// How many events are kept while the snapshot is taken; more stay in the ring buffer.
@@ -38,6 +38,11 @@ impl Live {
             log: options.kernel_log,
         })?;
         let mut tracker = Tracker::new(Limits::default(), kernel.sight);
+        // Where the kernel tells who accepts, nobody need be asked.
+        let holders = match kernel.sight.accepts {
+            true => None,
+            false => Holders::start(options.filter.netns),
+        };
 
         let netns = options.filter.netns;
         kernel.degraded.extend(blind(netns));
@@ -64,6 +69,11 @@ impl Live {
         }
         for existing in &snapshot.sockets {
             tracker.seed(existing);
+            if existing.state == State::Listen
+                && let Some(pid) = existing.near
+            {
+                kernel.note_holder(pid);
+            }
         }
         log::info!(
             "attached; {} sockets were there already, {} events came meanwhile",
@@ -86,6 +96,7 @@ impl Live {
             broken_records,
             signals,
             launcher,
+            holders,
         };
         if lost_early > 0 {
             live.tracker.note_loss();

@@ -1,6 +1,7 @@
 //! What all live commands share: kernel → decode → track → filter, until something ends it.
 
 mod attach;
+mod holders;
 mod round;
 mod run;
 mod signals;
@@ -13,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::signals::Signals;
+use self::{holders::Holders, signals::Signals};
 use super::child::Launcher;
 use crate::{
     filter::Filter,
@@ -132,6 +133,8 @@ pub struct Live {
     broken_records: u64,
     /// Made before anything else, so that no signal is missed.
     signals: Signals,
+    /// Looks for who has a connection.
+    holders: Option<Holders>,
     /// Starts the command that is traced.
     launcher: Option<Launcher>,
 }

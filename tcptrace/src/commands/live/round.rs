@@ -67,6 +67,10 @@ impl Live {
         });
         let empty = count < *chunk;
         sink.finish()?;
+        let asking = self
+            .holders
+            .as_mut()
+            .is_some_and(|holders| holders.turn(&mut self.tracker, &mut self.kernel));
         let known = if empty { now } else { last.min(now) }.saturating_sub(MARGIN_NS);
         // Before anything is given up, as it may have waited unread for long.
         self.look_for_addresses(known, consumer)?;
@@ -81,7 +85,7 @@ impl Live {
         }
         Ok(Round {
             empty,
-            quiet: count == 0 && !self.tracker.is_waiting(),
+            quiet: count == 0 && !asking && !self.tracker.is_waiting(),
             enough: self.enough,
             reached_ns: last,
         })

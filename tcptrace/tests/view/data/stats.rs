@@ -122,6 +122,7 @@ fn tracker(sockets: u16) -> Tracker {
             state,
             kind,
             owner,
+            near: None,
         });
     };
     for number in 0..sockets {

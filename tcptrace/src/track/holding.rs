@@ -1,0 +1,243 @@
+//! Which process has what a listener accepted.
+//!
+//! accept() is no transition. Until a process makes one, it is told to have a connection only where
+//! it can't be another: it has the listener, it accepted the connection, or it was seen to have it,
+//! and it has made no process since, which would have copies of its descriptors and may be the one
+//! that accepts, or that goes on. Otherwise none is told, and asked for.
+
+use std::collections::VecDeque;
+
+use hashlink::LruCache;
+use rustc_hash::FxBuildHasher;
+
+use super::{State, Tracker, flow::Flow};
+use crate::decode::{AcceptedEvent, Cookie, ForkedEvent, Owner, SocketEvent, Tuple};
+
+/// How it is known which process has a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holding {
+    /// It made a transition.
+    Acted,
+    /// It had it at that time: CLOCK_MONOTONIC, ns.
+    Since(u64),
+    /// It is not known.
+    Unknown {
+        /// When it was asked for last: CLOCK_MONOTONIC, ns; 0: never.
+        asked: u64,
+        /// Who may have it, or who made who has it.
+        near: Option<u32>,
+    },
+}
+
+/// Who has a socket?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The socket.
+    pub cookie: Cookie,
+    /// Its addresses and ports.
+    pub tuple: Tuple,
+    /// It is a listener: all that have it are asked for.
+    pub listener: bool,
+    /// Who may have it, or may have made who has it.
+    pub near: Option<u32>,
+}
+
+/// Who was seen to have it.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// The socket.
+    pub cookie: Cookie,
+    /// From when on one looked: CLOCK_MONOTONIC, ns.
+    pub since: u64,
+    /// The process; of several that have a listener, only what is the same of all. `None`: it was
+    /// not found.
+    pub owner: Option<Owner>,
+}
+
+/// So many questions wait to be asked; what is more is asked for later.
+const MOST_QUESTIONS: usize = 64;
+/// So many processes that made others are remembered.
+const MOST_PARENTS: usize = 16_384;
+/// How long after it was asked for a connection is asked for again, and a listener.
+const AGAIN_NS: u64 = 200_000_000;
+const LISTENER_AGAIN_NS: u64 = 1_000_000_000;
+
+/// What is remembered of processes, and what is to be asked.
+pub(super) struct Holders {
+    /// When each process that has listeners made another one last: CLOCK_MONOTONIC, ns.
+    forked: LruCache<u32, u64, FxBuildHasher>,
+    questions: VecDeque<Question>,
+    /// Who accepts is told, and need not be asked for.
+    accepts: bool,
+}
+
+impl Holders {
+    pub fn new(accepts: bool) -> Self {
+        Self {
+            accepts,
+            forked: LruCache::with_hasher(MOST_PARENTS, FxBuildHasher),
+            questions: VecDeque::with_capacity(MOST_QUESTIONS),
+        }
+    }
+
+    /// Forgets who has a socket, where it may be another by now.
+    pub fn doubt(&self, flow: &mut Flow) {
+        if let (Holding::Since(then), Some(process)) = (flow.holding, flow.owner.process)
+            && let Some(pid) = process.pid
+            && self.forked.peek(&pid).is_some_and(|forked| *forked > then)
+        {
+            flow.forget_holder(pid);
+        }
+    }
+
+    /// Asks who has a socket, if that is not known, nor asked for just now.
+    pub fn ask(&mut self, cookie: Cookie, flow: &mut Flow, now: u64) {
+        let Holding::Unknown { asked, near } = flow.holding else {
+            return;
+        };
+        if self.accepts {
+            return;
+        }
+        let listener = flow.state == State::Listen;
+        let again = if listener {
+            LISTENER_AGAIN_NS
+        } else {
+            AGAIN_NS
+        };
+        if (asked == 0 || now.saturating_sub(asked) > again)
+            && self.questions.len() < MOST_QUESTIONS
+        {
+            flow.holding = Holding::Unknown { asked: now, near };
+            let question = Question {
+                cookie,
+                tuple: flow.tuple,
+                listener,
+                near,
+            };
+            // A look for all that have a listener takes longer, and can wait.
+            if listener {
+                self.questions.push_back(question);
+            } else {
+                self.questions.push_front(question);
+            }
+        }
+    }
+}
+
+impl Flow {
+    /// Who has it is not known any more. The user is the socket's own.
+    fn forget_holder(&mut self, pid: u32) {
+        self.owner = Owner {
+            uid: self.owner.uid,
+            ..Owner::default()
+        };
+        self.holding = Holding::Unknown {
+            asked: 0,
+            near: Some(pid),
+        };
+    }
+}
+
+/// What a connection has of its listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inherited {
+    pub owner: Owner,
+    pub holding: Holding,
+    pub followed: bool,
+}
+
+impl Tracker {
+    /// What a connection has of its listener, which is asked for if it is not known who has it.
+    pub(super) fn inherit(&mut self, listener: Option<Cookie>, now: u64) -> Inherited {
+        let unknown = Inherited {
+            owner: Owner::default(),
+            holding: Holding::Unknown {
+                asked: 0,
+                near: None,
+            },
+            followed: false,
+        };
+        let Some(cookie) = listener else {
+            return unknown;
+        };
+        let Some(flow) = self.flows.peek_mut(&cookie) else {
+            return unknown;
+        };
+        self.holders.doubt(flow);
+        self.holders.ask(cookie, flow, now);
+        Inherited {
+            // A name that all have who have the listener is who accepts it, whoever that is.
+            owner: flow.owner,
+            holding: match flow.holding {
+                Holding::Acted => Holding::Since(now),
+                Holding::Since(then) => Holding::Since(then),
+                Holding::Unknown { near, .. } => Holding::Unknown { asked: 0, near },
+            },
+            followed: flow.followed,
+        }
+    }
+
+    /// A process with listeners made another one.
+    pub(super) fn forked(&mut self, event: &ForkedEvent) {
+        let Some(pid) = event.pid else { return };
+        self.holders.forked.insert(pid, event.time_ns);
+        // What the next connection has of them is known the sooner.
+        for cookie in self.listeners.all() {
+            if let Some(flow) = self.flows.peek_mut(&cookie)
+                && flow.owner.process.is_some_and(|it| it.pid == Some(pid))
+            {
+                self.holders.doubt(flow);
+                self.holders.ask(cookie, flow, event.time_ns);
+            }
+        }
+    }
+
+    /// A process accepted a connection.
+    pub(super) fn accepted(&mut self, event: &AcceptedEvent) {
+        let Some(flow) = event
+            .cookie
+            .and_then(|cookie| self.flows.peek_mut(&cookie))
+            .filter(|flow| flow.holding != Holding::Acted)
+        else {
+            return;
+        };
+        flow.followed |= event.followed;
+        flow.owner = Owner {
+            uid: event.owner.uid.or(flow.owner.uid),
+            ..event.owner
+        };
+        flow.holding = Holding::Since(event.time_ns);
+    }
+
+    /// What is to be asked next: see [`found`](Self::found).
+    pub fn question(&mut self) -> Option<Question> {
+        self.holders.questions.pop_front()
+    }
+
+    /// Takes who has a socket.
+    pub fn found(&mut self, found: &Found) {
+        let Some(flow) = self.flows.peek_mut(&found.cookie) else {
+            return;
+        };
+        let (Holding::Unknown { .. }, Some(owner)) = (flow.holding, found.owner) else {
+            return;
+        };
+        flow.owner = Owner {
+            uid: flow.owner.uid,
+            ..owner
+        };
+        // A process that was seen may have made another one since.
+        if owner.process.is_some_and(|process| process.pid.is_some()) {
+            flow.holding = Holding::Since(found.since);
+            self.holders.doubt(flow);
+        }
+    }
+
+    /// Asks who has a connection that goes on without a process that does it.
+    pub(super) fn ask_for_holder(&mut self, cookie: Cookie, event: &SocketEvent) {
+        let lives = !event.orphan && !matches!(event.to, State::Closed | State::SynRecv);
+        if lives && let Some(flow) = self.flows.peek_mut(&cookie) {
+            self.holders.ask(cookie, flow, event.time_ns);
+        }
+    }
+}
