@@ -23,6 +23,7 @@ mod ring;
 mod segment;
 mod select;
 mod sock;
+mod syn;
 mod task;
 mod timer;
 
@@ -90,7 +91,8 @@ fn changed(ctx: &BtfTracePointContext, change: Change, flags: u8) {
 /// `trace_timer_start(struct timer_list *timer, …)`, include/trace/events/timer.h; from
 /// `debug_timer_activate()`, kernel/time/timer.c. The arguments behind `timer` differ by version.
 /// Minisocks: `__inet_twsk_schedule()`, net/ipv4/inet_timewait_sock.c. Requests:
-/// `reqsk_queue_hash_req()` and `reqsk_timer_handler()`, net/ipv4/inet_connection_sock.c.
+/// `reqsk_queue_hash_req()` and `reqsk_timer_handler()`, net/ipv4/inet_connection_sock.c. SYNs:
+/// `tcp_connect()`, net/ipv4/tcp_output.c, and `tcp_retransmit_timer()`, net/ipv4/tcp_timer.c.
 #[btf_tracepoint(function = "timer_start")]
 fn timer_start(ctx: BtfTracePointContext) -> i32 {
     timer::changed(&ctx, wire::change::STARTED);

@@ -80,7 +80,7 @@ impl Snapshot {
 /// Reads the namespace, whose pointer has no type to the verifier. Returns its inode number, and
 /// whether it is being taken down.
 #[inline(always)]
-fn netns_of(net: u64) -> (u32, bool) {
+pub fn netns_of(net: u64) -> (u32, bool) {
     let inum = peek(net, setting!(offsets.net_ns_inum));
     let count: u32 = peek(net, setting!(offsets.net_ns_count));
     (inum, count == 0)

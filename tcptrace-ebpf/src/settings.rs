@@ -15,6 +15,8 @@ pub struct Settings {
     pub tw_timer_handler: u64,
     /// Address of `reqsk_timer_handler`; 0: requests are not traced.
     pub reqsk_timer_handler: u64,
+    /// Address of `tcp_write_timer`; 0: SYNs are not told.
+    pub tcp_write_timer: u64,
     /// Bytes waiting in the ring buffer at which the reader is woken.
     pub wake_at: u64,
     /// Where the fields of kernel structs are.
@@ -37,8 +39,6 @@ pub struct Settings {
     pub stacks: u32,
     /// 1 to send what each connection did; 0: only where that tells why it closed.
     pub metrics: u32,
-    /// Zero: makes whole 64-bit words of it.
-    pub reserved: u32,
 }
 
 /// Indices of the port sets: a bitmap of 65,536 bits each, one after another in map `PORTS`.
@@ -124,7 +124,10 @@ pub struct Offsets {
     pub request_num_retrans: u32,
     pub request_num_timeout: u32,
     pub request_timer: u32,
+    pub tcp_write_timer: u32,
     pub tcp_inet_sport: u32,
+    pub tcp_mstamp: u32,
+    pub tcp_packets_out: u32,
     pub tcp_bytes_acked: u32,
     pub tcp_bytes_received: u32,
     pub tcp_total_retrans: u32,
@@ -180,7 +183,7 @@ pub struct BitOffset {
 pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 66 * 4);
-    assert!(size_of::<Settings>() == 24 + 66 * 4 + 56);
+    assert!(size_of::<Offsets>() == 69 * 4);
+    assert!(size_of::<Settings>() == 32 + 69 * 4 + 52);
     assert!(size_of::<AddrKey>() == 20);
 };

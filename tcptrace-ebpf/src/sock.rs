@@ -16,6 +16,7 @@ use crate::{
     kernel::{now, read, setting, zero},
     reset, ring,
     select::{wanted, wanted_netns},
+    syn::at_most_255,
     task,
 };
 
@@ -113,7 +114,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     }
     // SAFETY: as above.
     unsafe {
-        head.errno = read::<u32>(sk, setting!(offsets.sock_err)) as u16;
+        head.errno = at_most_255(read(sk, setting!(offsets.sock_err)));
         head.evidence = read::<u8>(sk, setting!(offsets.sock_shutdown))
             & (evidence::RECEIVE_SHUTDOWN | evidence::SEND_SHUTDOWN);
         let flags: u64 = read(sk, setting!(offsets.sock_flags));
@@ -140,8 +141,9 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     );
 
     let closed = to == CLOSED && from != LISTEN;
-    let measured = setting!(metrics) != 0 && (closed || from == ESTABLISHED || to == CLOSE_WAIT);
-    if closed || measured {
+    let mut measured =
+        setting!(metrics) != 0 && (closed || from == ESTABLISHED || to == CLOSE_WAIT);
+    if closed || measured || from == SYN_SENT || from == SYN_RECV {
         // SAFETY: the helper checks that the socket is a full one of TCP.
         let tcp: *const u8 = unsafe { bpf_skc_to_tcp_sock(sk.cast_mut().cast()) }.cast();
         if !tcp.is_null() {
@@ -153,11 +155,20 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
                 }
                 if closed {
                     head.evidence |= evidence_in(tcp);
+                    let out: u32 = read(tcp, setting!(offsets.tcp_packets_out));
+                    if from == SYN_SENT && out != 0 {
+                        head.flags |= flag::SYN_OUT;
+                    }
                 }
             }
             if closed {
                 closes(net, head);
             }
+            // SAFETY: as above.
+            let retransmits: u32 = unsafe { read(tcp, setting!(offsets.tcp_total_retrans)) };
+            head.retransmits = at_most_255(retransmits);
+            // Those that a byte can't count are told in full.
+            measured |= retransmits > 255;
             if measured {
                 send_measured(sk, tcp, head);
                 return;

@@ -13,7 +13,7 @@ use crate::{
     child,
     kernel::{peek, read, setting, zero},
     minisock::Snapshot,
-    reset, ring,
+    reset, ring, syn,
 };
 
 /// Sends what became of a timer, if it is a minisock's or a request's.
@@ -34,6 +34,8 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
     } else if function == setting!(reqsk_timer_handler) {
         let request = timer as u64 - u64::from(setting!(offsets.request_timer));
         request_changed(ctx, request, what);
+    } else if what == change::STARTED && function == setting!(tcp_write_timer) {
+        syn::armed(timer as u64 - u64::from(setting!(offsets.tcp_write_timer)));
     }
 }
 

@@ -36,6 +36,9 @@ pub mod kind {
     pub const FORKED: u8 = 11;
     /// A process accepted a connection: [`OwnedSocket`](super::OwnedSocket).
     pub const ACCEPTED: u8 = 12;
+    /// A SYN was sent, or sent again: a bare [`Head`](super::Head), whose `time_ns` is that of the
+    /// segment (`tcp_mstamp`), to the microsecond.
+    pub const SYN: u8 = 13;
 }
 
 /// Values of [`Head::from`] in records of minisocks and requests: what became of their timer,
@@ -87,6 +90,8 @@ pub mod flag {
     pub const RST_SENT: u8 = 1 << 5;
     /// Told by the program that stands in for the one that mostly tells. Rarely, both did.
     pub const STOOD_IN: u8 = 1 << 6;
+    /// SYN_SENT is left for CLOSED, and a SYN is on its way: `packets_out` is not 0.
+    pub const SYN_OUT: u8 = 1 << 7;
 }
 
 /// The beginning of every record, and all of most.
@@ -111,7 +116,8 @@ pub struct Head {
     pub kind: u8,
     /// 4 or 6. IPv4-mapped IPv6 is 4.
     pub family: u8,
-    /// Full sockets: the kernel's number of the state left. Others: one of [`change`].
+    /// Full sockets: the kernel's number of the state left. SYNs: 1 if its port, now that it is
+    /// known, is not asked for. Others: one of [`change`].
     pub from: u8,
     /// Full sockets: the kernel's number of the state entered. Minisocks: `tw_substate`.
     /// Requests: SYN+ACKs sent again so far (`num_retrans`).
@@ -121,8 +127,11 @@ pub struct Head {
     /// Full sockets: bits of [`evidence`]. Requests: the byte of `num_timeout`, not 0 once the
     /// timer of its SYN+ACK has expired.
     pub evidence: u8,
-    /// `sk_err`; 0 for minisocks and requests.
-    pub errno: u16,
+    /// `sk_err`, 255 at the most; 0 for minisocks and requests.
+    pub errno: u8,
+    /// `total_retrans`, 255 at the most: SYNs, and full sockets out of SYN_SENT and SYN_RECV and
+    /// into CLOSED; 0 for others.
+    pub retransmits: u8,
 }
 
 /// The process that made a transition.

@@ -5,6 +5,7 @@
 //!
 //! * [`kernel`] loads the kernel half and reads what it sends,
 //! * [`decode`] makes events of the bytes,
+//! * [`host`] asks the machine while the others go on,
 //! * [`snapshot`] knows the sockets that were there before,
 //! * [`track`] makes transitions of the events: the state machine,
 //! * [`flows`] makes one record a connection of them,

@@ -6,7 +6,7 @@ use proptest::{prelude::*, sample::select};
 use tcptrace::{
     decode::{
         AcceptedEvent, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, ForkedEvent,
-        MinisockEvent, MinisockState, Owner, RequestEvent, ResetSentEvent, SocketEvent,
+        MinisockEvent, MinisockState, Owner, RequestEvent, ResetSentEvent, SocketEvent, SynEvent,
         TimerChange, Tuple, decode,
     },
     kernel::Symbols,
@@ -86,9 +86,9 @@ proptest! {
     #[test]
     fn any_events_make_only_states_that_they_tell_of(
         steps in prop::collection::vec(step(), 1..400),
-        (minisocks, fins, resets, accepts) in any::<(bool, bool, bool, bool)>(),
+        (minisocks, fins, resets, accepts, syns) in any::<(bool, bool, bool, bool, bool)>(),
     ) {
-        let sight = Sight { minisocks, fins, resets, accepts };
+        let sight = Sight { minisocks, fins, resets, accepts, syns };
         let mut tracker = Tracker::new(LIMITS, sight);
         let mut told: Vec<Transition> = Vec::new();
         let mut now = 0;
@@ -108,7 +108,8 @@ proptest! {
                         Event::Request(_)
                         | Event::ResetSent(_)
                         | Event::Forked(_)
-                        | Event::Accepted(_) => {}
+                        | Event::Accepted(_)
+                        | Event::Syn(_) => {}
                     }
                     tracker.apply(&event, &mut out);
                 }
@@ -275,6 +276,17 @@ fn event() -> impl Strategy<Value = Event> {
     let aborted =
         cookie().prop_map(|cookie| Event::ResetSent(ResetSentEvent { time_ns: 0, cookie }));
     let fin = tuple().prop_map(|tuple| Event::FinDropped(FinDroppedEvent { time_ns: 0, tuple }));
+    let syn = (cookie(), tuple(), 0_u8..3, any::<bool>()).prop_map(
+        |(cookie, tuple, retransmits, wanted)| {
+            Event::Syn(SynEvent {
+                time_ns: 0,
+                cookie,
+                tuple,
+                retransmits,
+                wanted,
+            })
+        },
+    );
     let forked = Just(Event::Forked(ForkedEvent {
         time_ns: 0,
         pid: Some(1),
@@ -288,7 +300,8 @@ fn event() -> impl Strategy<Value = Event> {
         })
     });
     prop_oneof![
-        6 => socket, 4 => minisock, 4 => request, 1 => aborted, 1 => fin, 1 => forked, 1 => accepted
+        6 => socket, 4 => minisock, 4 => request, 1 => aborted, 1 => fin, 1 => forked, 1 => accepted,
+        2 => syn
     ]
 }
 
@@ -318,6 +331,7 @@ fn at(event: &Event, now: u64) -> Event {
         Event::FinDropped(event) => event.time_ns = now,
         Event::Forked(event) => event.time_ns = now,
         Event::Accepted(event) => event.time_ns = now,
+        Event::Syn(event) => event.time_ns = now,
     }
     event
 }
@@ -351,6 +365,7 @@ fn socket(cookie: Option<Cookie>, tuple: Tuple, from: State, to: State) -> Socke
         netns_gone: false,
         orphan: false,
         keepalive: false,
+        retransmits: None,
         measured: None,
     }
 }

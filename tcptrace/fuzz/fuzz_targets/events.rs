@@ -26,6 +26,7 @@ struct Run {
     minisocks: bool,
     fins: bool,
     resets: bool,
+    syns: bool,
     time_wait: bool,
     steps: Vec<Step>,
 }
@@ -117,6 +118,7 @@ impl Record {
             },
             flags: self.flags,
             shutdown: self.shutdown & 3,
+            retransmits: self.cause,
             errno: [0, 103, 104, 110, 111, 113, 32, 1][usize::from(self.errno & 7)],
         };
         let mut bytes = head.as_bytes().to_vec();
@@ -148,6 +150,7 @@ fuzz_target!(|run: Run| {
         fins: run.fins,
         resets: run.resets,
         accepts: true,
+        syns: run.syns,
     };
     let mut tracker = Tracker::new(LIMITS, sight);
     let mut told: Vec<Transition> = Vec::new();
@@ -189,7 +192,7 @@ fuzz_target!(|run: Run| {
         let (flows, requests) = tracker.remembered();
         assert!(flows <= LIMITS.flows && requests <= LIMITS.requests);
         assert!(tracker.connections().count() <= LIMITS.flows + LIMITS.requests);
-        let _ = tracker.without_addresses(now).count();
+        let _ = tracker.without_port(now);
     }
     // Nothing is withheld for ever.
     tracker.advance(now + 1_000_000_000, &mut |it| told.push(*it));

@@ -206,14 +206,14 @@ impl Life {
     }
 
     /// A transition of the full socket that is to be told.
-    fn goes(&mut self, from: State, to: State, errno: u16) {
+    fn goes(&mut self, from: State, to: State, errno: u8) {
         // The port is released before.
         let port = if to == Closed { 0 } else { self.port };
         self.tells(from, to, port, errno);
         self.path.push((from, to));
     }
 
-    fn tells(&mut self, from: State, to: State, port: u16, errno: u16) {
+    fn tells(&mut self, from: State, to: State, port: u16, errno: u8) {
         self.events.push(Event::Socket(SocketEvent {
             time_ns: 0,
             cookie: Cookie::new(self.port.into()),
@@ -233,6 +233,7 @@ impl Life {
             netns_gone: false,
             orphan: false,
             keepalive: false,
+            retransmits: None,
             measured: None,
         }));
     }
@@ -278,6 +279,7 @@ fn at(mut event: Event, now: u64) -> Event {
         Event::Request(event) => event.time_ns = now,
         Event::ResetSent(event) => event.time_ns = now,
         Event::FinDropped(event) => event.time_ns = now,
+        Event::Syn(event) => event.time_ns = now,
     }
     event
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     filter::Filter,
     flows::{Assembler, FlowRecord, IdleTable, Patience},
-    kernel::{Clock, Metrics, jiffies_per_second},
+    kernel::{Clock, Metrics, jiffies_per_second, monotonic_now},
     snapshot::{KeepaliveSettings, Namespaces},
     track::{Tracker, Transition},
     view::{
@@ -187,8 +187,16 @@ impl Consumer for Flows {
         }
     }
 
-    fn finish(&mut self, _: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
-        let rest: Vec<FlowRecord> = self.assembler.finish().collect();
+    fn finish(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
+        let now = monotonic_now();
+        let mut half_open: Vec<FlowRecord> = known
+            .connections()
+            .filter(|it| self.assembler.is_unknown(it))
+            .map(|it| FlowRecord::half_open(&it, now))
+            .collect();
+        half_open.sort_by_key(|it| it.time_ns);
+        let mut rest: Vec<FlowRecord> = self.assembler.finish().collect();
+        rest.append(&mut half_open);
         for record in rest {
             if self.lines.are_enough() || self.show(&record, around)?.is_break() {
                 break;

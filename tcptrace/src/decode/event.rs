@@ -153,6 +153,8 @@ pub enum Event {
     Forked(ForkedEvent),
     /// A process accepted a connection. Only where the kernel lets that be seen.
     Accepted(AcceptedEvent),
+    /// A SYN was sent, or sent again: by now its port is chosen.
+    Syn(SynEvent),
 }
 
 impl Event {
@@ -167,6 +169,7 @@ impl Event {
             Self::FinDropped(event) => event.time_ns,
             Self::Forked(event) => event.time_ns,
             Self::Accepted(event) => event.time_ns,
+            Self::Syn(event) => event.time_ns,
         }
     }
 }
@@ -193,7 +196,7 @@ pub struct SocketEvent {
     /// Told by the kernel's program that stands in for another, which may have told it, too.
     pub stood_in: bool,
     /// `sk_err`: 0, or why the socket closed.
-    pub errno: u16,
+    pub errno: u8,
     /// What else tells why it is closed.
     pub evidence: Evidence,
     /// Its network namespace is being taken down. Only of one whose end is in doubt.
@@ -202,6 +205,8 @@ pub struct SocketEvent {
     pub orphan: bool,
     /// SO_KEEPALIVE is on.
     pub keepalive: bool,
+    /// Segments sent again so far; `None` where the kernel half does not tell.
+    pub retransmits: Option<u32>,
     /// Out of ESTABLISHED, and into CLOSED.
     pub measured: Option<Measured>,
 }
@@ -230,6 +235,7 @@ impl SocketEvent {
             netns_gone: false,
             orphan: false,
             keepalive: false,
+            retransmits: None,
             measured: None,
         }
     }
@@ -253,6 +259,8 @@ pub struct Evidence {
     /// It sent an RST just before. One that it sends just after is an
     /// [`Event::ResetSent`].
     pub rst_sent: bool,
+    /// Its SYN was on its way.
+    pub syn_out: bool,
 }
 
 /// What became of a timer.
@@ -387,4 +395,19 @@ pub struct FinDroppedEvent {
     pub time_ns: u64,
     /// Its addresses and ports.
     pub tuple: Tuple,
+}
+
+/// A SYN was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct SynEvent {
+    /// CLOCK_MONOTONIC, ns, to the microsecond.
+    pub time_ns: u64,
+    /// The socket's cookie.
+    pub cookie: Option<Cookie>,
+    /// Its addresses and ports.
+    pub tuple: Tuple,
+    /// How often it was sent before.
+    pub retransmits: u8,
+    /// Whether its port is asked for; where not, the kernel half tells no more of it.
+    pub wanted: bool,
 }

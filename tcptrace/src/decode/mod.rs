@@ -11,7 +11,7 @@ pub use self::{
     event::{
         AcceptedEvent, Cgroup, Comm, Cookie, EarlyCause, Event, Evidence, FinDroppedEvent,
         ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process, RequestEvent,
-        ResetSentEvent, SocketEvent, TimerChange,
+        ResetSentEvent, SocketEvent, SynEvent, TimerChange,
     },
     record::{DecodeError, decode},
     text::printable,

@@ -8,7 +8,7 @@ use zerocopy::FromBytes as _;
 use super::{
     AcceptedEvent, Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent,
     ForkedEvent, MinisockEvent, MinisockState, Owner, Process, RequestEvent, ResetSentEvent,
-    SocketEvent, TimerChange, Tuple,
+    SocketEvent, SynEvent, TimerChange, Tuple,
     address::{Family, ip},
 };
 use crate::{kernel::Symbols, track::State};
@@ -108,6 +108,13 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
                 followed: head.flags & wire::flag::FOLLOWED != 0,
             }))
         }
+        wire::kind::SYN if bytes.len() == size_of::<Head>() => Ok(Event::Syn(SynEvent {
+            time_ns: head.time_ns,
+            cookie: Cookie::new(head.cookie),
+            tuple: tuple(&head)?,
+            retransmits: head.retransmits,
+            wanted: head.from == 0,
+        })),
         _ => Err(wrong),
     }
 }
@@ -117,21 +124,31 @@ fn socket(
     owner: Option<&wire::Owner>,
     measured: Option<wire::Metrics>,
 ) -> Result<SocketEvent, DecodeError> {
+    let (from, to) = (state("from", head.from)?, state("to", head.to)?);
+    let closed = to == State::Closed && from != State::Listen;
+    let counted = matches!(from, State::SynSent | State::SynRecv) || closed;
     Ok(SocketEvent {
         time_ns: head.time_ns,
         cookie: Cookie::new(head.cookie),
         tuple: tuple(head)?,
-        from: state("from", head.from)?,
-        to: state("to", head.to)?,
+        from,
+        to,
         owner: owner.map(read_owner),
         by_kernel: owner.is_some_and(|owner| owner.kernel != 0),
         followed: head.flags & wire::flag::FOLLOWED != 0,
         stood_in: head.flags & wire::flag::STOOD_IN != 0,
         errno: head.errno,
-        evidence: evidence(head.evidence),
+        evidence: Evidence {
+            syn_out: head.flags & wire::flag::SYN_OUT != 0,
+            ..evidence(head.evidence)
+        },
         netns_gone: head.flags & wire::flag::NETNS_GONE != 0,
         orphan: head.flags & wire::flag::ORPHAN != 0,
         keepalive: head.flags & wire::flag::KEEPALIVE != 0,
+        retransmits: match measured {
+            Some(measured) => Some(measured.retransmits),
+            None => counted.then_some(head.retransmits.into()),
+        },
         measured,
     })
 }
@@ -146,6 +163,7 @@ fn evidence(bits: u8) -> Evidence {
         repair: has(wire::evidence::REPAIR),
         rst_received: has(wire::evidence::RST_RECEIVED),
         rst_sent: has(wire::evidence::RST_SENT),
+        syn_out: false,
     }
 }
 

@@ -6,7 +6,7 @@ use rustc_hash::FxBuildHasher;
 use super::{End, FlowRecord, Stay};
 use crate::{
     decode::{Cookie, Measured},
-    track::{Detail, Reason, State, Transition},
+    track::{Connection, Detail, Reason, State, Transition},
 };
 
 /// How long a flow is waited for.
@@ -80,13 +80,15 @@ impl Assembler {
     }
 
     /// The flows whose end was not seen: with what is known, in the order in which they were
-    /// last heard of. Those that are still in the application's hands are not among them.
+    /// last heard of. Those that are open, and in the application's hands, are not among them.
     pub fn finish(&mut self) -> impl Iterator<Item = FlowRecord> + '_ {
         self.open.drain().map(|(_, flow)| flow).filter(|flow| {
             matches!(
                 flow.path.last().map(|stay| stay.state),
                 Some(
-                    State::FinWait1
+                    State::SynSent
+                        | State::SynRecv
+                        | State::FinWait1
                         | State::FinWait2
                         | State::Closing
                         | State::LastAck
@@ -94,6 +96,16 @@ impl Assembler {
                 )
             )
         })
+    }
+
+    /// Whether a connection is half-open, and no flow of it is known: its beginning was not seen,
+    /// or it has no socket yet.
+    #[must_use]
+    pub fn is_unknown(&self, it: &Connection) -> bool {
+        matches!(it.state, State::SynSent | State::SynRecv)
+            && it
+                .cookie
+                .is_none_or(|cookie| self.open.peek(&cookie).is_none())
     }
 
     /// How many connections were forgotten for want of room.
@@ -117,6 +129,38 @@ impl Assembler {
 }
 
 impl FlowRecord {
+    /// A connection that is half-open at `now` (CLOCK_MONOTONIC, ns).
+    #[must_use]
+    pub fn half_open(it: &Connection, now: u64) -> Self {
+        let stay = Stay {
+            state: it.state,
+            ns: None,
+        };
+        Self {
+            cookie: it.cookie,
+            tuple: it.tuple,
+            owner: it.owner,
+            followed: it.followed,
+            opener: it.opener,
+            closer: None,
+            length: None,
+            opened_ns: it.since,
+            closed_ns: None,
+            time_ns: it.since.unwrap_or(now),
+            path: vec![stay],
+            end: None,
+            detail: None,
+            time_wait_end: None,
+            unsent_ns: None,
+            resent: None,
+            measured: None,
+            fin_acked: false,
+            fin_uncounted: false,
+            at_close: None,
+            keepalive: None,
+        }
+    }
+
     fn new(it: &Transition, opened_ns: Option<u64>, first: Stay) -> Self {
         // Most connections go through five states.
         let mut path = Vec::with_capacity(6);
@@ -134,7 +178,10 @@ impl FlowRecord {
             time_ns: it.time_ns,
             path,
             end: None,
+            detail: None,
             time_wait_end: None,
+            unsent_ns: None,
+            resent: None,
             measured: None,
             fin_acked: false,
             fin_uncounted: false,
@@ -183,6 +230,8 @@ impl FlowRecord {
         self.closer = it.closer.or(self.closer);
         self.length = it.length.or(self.length);
         self.keepalive = it.keepalive.or(self.keepalive);
+        self.unsent_ns = it.unsent_ns.or(self.unsent_ns);
+        self.resent = it.retransmits.or(self.resent);
         if let Some(measured) = it.measured {
             self.measure(measured, it);
         }
@@ -207,6 +256,7 @@ impl FlowRecord {
                 // Seen late, it was at a time that nobody knows.
                 self.closed_ns = Some(it.time_ns).filter(|_| it.detail != Some(Detail::SeenLate));
                 self.end = End::of(it);
+                self.detail = it.detail;
             }
             _ => {}
         }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     decode::{Cookie, Measured, Owner, Tuple},
-    track::{Closer, Length, Reason, Side, State, Transition},
+    track::{Closer, Detail, Length, Reason, Side, State, Transition},
 };
 
 /// A state that a connection was in.
@@ -77,8 +77,14 @@ pub struct FlowRecord {
     pub path: Vec<Stay>,
     /// How it ended; `None`: it has not.
     pub end: Option<End>,
+    /// More about how it ended, where more is known.
+    pub detail: Option<Detail>,
     /// What ended its TIME_WAIT; `None`: there was none, or it is not over.
     pub time_wait_end: Option<Reason>,
+    /// How long it was in SYN_SENT before its SYN was sent, ns; `None`: it was not, or unknown.
+    pub unsent_ns: Option<u64>,
+    /// Segments sent again, as it was told last.
+    pub resent: Option<u32>,
     /// What it did, as the kernel counts.
     pub measured: Option<Measured>,
     /// Our FIN is among the bytes acknowledged that `measured` has.
@@ -111,14 +117,18 @@ impl FlowRecord {
         self.path.iter().any(|stay| stay.state == state)
     }
 
-    /// The handshake, ns: SYN to SYN+ACK for who opened it, SYN to ACK for the other side.
+    /// The handshake, ns: first SYN to SYN+ACK for who opened it, SYN to ACK for the other side.
     #[must_use]
     pub fn handshake_ns(&self) -> Option<u64> {
         let phase = [State::SynSent, State::SynRecv];
         if !self.went_through(State::Established) {
             return None;
         }
-        self.sum(|state| phase.contains(&state))
+        let held = self.sum(|state| phase.contains(&state))?;
+        match self.went_through(State::SynSent) {
+            true => Some(held.saturating_sub(self.unsent_ns?)),
+            false => Some(held),
+        }
     }
 
     /// From the first FIN to the end, or to TIME_WAIT, ns.
@@ -160,7 +170,7 @@ impl FlowRecord {
             Side::Remote => 0,
         };
         let fin = u64::from(self.fin_acked);
-        self.measured
+        self.last_measured()
             .map(|measured| measured.bytes_acked.saturating_sub(syn + fin))
     }
 
@@ -168,7 +178,7 @@ impl FlowRecord {
     /// (tcp_rcv_nxt_update(), net/ipv4/tcp_input.c).
     #[must_use]
     pub fn bytes_received(&self) -> Option<u64> {
-        self.measured.map(|measured| {
+        self.last_measured().map(|measured| {
             measured
                 .bytes_received
                 .saturating_sub(u64::from(measured.fin_received != 0 && !self.fin_uncounted))
@@ -178,13 +188,13 @@ impl FlowRecord {
     /// Segments sent again.
     #[must_use]
     pub fn retransmits(&self) -> Option<u32> {
-        self.measured.map(|measured| measured.retransmits)
+        self.resent.filter(|_| self.end.is_some())
     }
 
     /// The smoothed round-trip time, µs; `None` when it was never measured.
     #[must_use]
     pub fn srtt_us(&self) -> Option<u32> {
-        self.measured
+        self.last_measured()
             .map(|measured| measured.srtt_us_8 / 8)
             .filter(|us| *us > 0)
     }
@@ -195,6 +205,11 @@ impl FlowRecord {
         let it = self.at_close?;
         let since = |then: u32| it.now.wrapping_sub(then);
         Some(since(it.last_sent).min(since(it.last_received)))
+    }
+
+    /// What it did in all. As long as it is not over, the kernel goes on counting, without a word.
+    fn last_measured(&self) -> Option<Measured> {
+        self.measured.filter(|_| self.end.is_some())
     }
 
     fn sum(&self, in_phase: impl Fn(State) -> bool) -> Option<u64> {

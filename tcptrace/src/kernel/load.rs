@@ -96,11 +96,16 @@ impl Kernel {
         let (mut loader, btf) = parsed
             .map_err(|_| no_btf("it can't be parsed".to_owned()))?
             .map_err(|error| KernelError::from_types(&error))?;
+        let offsets = offsets?;
         let mut settings = Settings {
             tw_timer_handler: symbols.tw_timer_handler,
             reqsk_timer_handler: symbols.reqsk_timer_handler,
+            tcp_write_timer: match offsets.tcp_write_timer {
+                0 => 0,
+                _ => symbols.tcp_write_timer,
+            },
             wake_at: u64::from(options.buffer_bytes) / 4,
-            offsets: offsets?,
+            offsets,
             follow: if options.follow {
                 std::process::id()
             } else {
@@ -163,6 +168,7 @@ impl Kernel {
         };
         kernel.attach_holders(options.follow, &btf)?;
         // Timers first: a connection that is seen to begin must not lose its TIME_WAIT.
+        kernel.sight.syns = settings.tcp_write_timer != 0;
         kernel.attach_timers(&btf);
         kernel.attach("inet_sock_set_state", &btf)?;
         if tracepoints_are_preempted() {
@@ -193,6 +199,7 @@ impl Kernel {
         let consequence = "TIME_WAIT, orphaned FIN_WAIT2 and half-open SYN_RECV can't be seen";
         if self.symbols.tw_timer_handler == 0 || self.symbols.reqsk_timer_handler == 0 {
             self.sight.minisocks = false;
+            self.sight.syns = false;
             self.degraded.push(Degraded {
                 what: "/proc/kallsyms",
                 why: format!(
@@ -205,11 +212,20 @@ impl Kernel {
         for hook in TIMERS {
             if let Err(error) = self.attach(hook, btf) {
                 self.sight.minisocks = false;
+                self.sight.syns = false;
                 self.degraded.push(Degraded {
                     what: hook,
                     why: format!("{error}, so {consequence}"),
                 });
             }
+        }
+        if self.symbols.tcp_write_timer == 0 {
+            self.degraded.push(Degraded {
+                what: "/proc/kallsyms",
+                why: "tcp_write_timer is missing in it, so the port of connect() is looked for \
+                      instead of told, and whether a SYN was sent at all is unknown"
+                    .to_owned(),
+            });
         }
         // Since 6.11 it tells the minisock that a segment was for; before, only the segment.
         self.sight.fins = self.attach("kfree_skb", btf).is_ok();

@@ -63,7 +63,10 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         request_num_retrans: at("request_sock", &["num_retrans"])?,
         request_num_timeout: at("request_sock", &["num_timeout"])?,
         request_timer: at("request_sock", &["rsk_timer"])?,
+        tcp_write_timer: write_timer(&mut at),
         tcp_inet_sport: at("tcp_sock", &["inet_conn.icsk_inet.inet_sport"])?,
+        tcp_mstamp: at("tcp_sock", &["tcp_mstamp"])?,
+        tcp_packets_out: at("tcp_sock", &["packets_out"])?,
         tcp_bytes_acked: at("tcp_sock", &["bytes_acked"])?,
         tcp_bytes_received: at("tcp_sock", &["bytes_received"])?,
         tcp_total_retrans: at("tcp_sock", &["total_retrans"])?,
@@ -129,6 +132,16 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         });
     }
     Ok(offsets)
+}
+
+/// Where a socket has the timer of `tcp_write_timer()`; 0 where it is not found: there it can't
+/// be. It is in `struct sock` since 7.0.
+fn write_timer(
+    at: &mut impl FnMut(&'static str, &[&'static str]) -> Result<u32, KernelError>,
+) -> u32 {
+    at("inet_connection_sock", &["icsk_retransmit_timer"])
+        .or_else(|_| at("sock", &["tcp_retransmit_timer"]))
+        .unwrap_or(0)
 }
 
 /// Opens types without parsing them all: that takes a third of a second and 30 MiB, for a dozen

@@ -42,6 +42,8 @@ pub struct Symbols {
     pub tw_timer_handler: u64,
     /// `reqsk_timer_handler`, 0 if unknown.
     pub reqsk_timer_handler: u64,
+    /// `tcp_write_timer`, 0 if unknown.
+    pub tcp_write_timer: u64,
     causes: Vec<(Range<u64>, EarlyCause)>,
     for_good: Vec<Range<u64>>,
 }
@@ -83,6 +85,7 @@ impl Symbols {
             match name {
                 b"tw_timer_handler" => symbols.tw_timer_handler = address,
                 b"reqsk_timer_handler" => symbols.reqsk_timer_handler = address,
+                b"tcp_write_timer" => symbols.tcp_write_timer = address,
                 // Most names differ from all of these in the first bytes.
                 [b't' | b'i' | b'n' | b'_', ..] => {
                     // Those of FOR_GOOD count on behind those of CAUSES.

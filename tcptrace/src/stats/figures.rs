@@ -1,8 +1,8 @@
 //! All figures of a span of time.
 
 use super::{
-    Bounded, By, Ends, Group, GroupFigures, HalfOpen, Lengths, Listener, Made, Maker, Service,
-    States,
+    Bounded, By, Ends, Group, GroupFigures, HalfOpen, Lengths, Listener, Made, Maker, Retried,
+    Service, States,
 };
 use crate::track::{State, Transition};
 
@@ -28,6 +28,8 @@ pub struct Figures {
     pub services: Bounded<Service, Lengths>,
     /// What became of SYNs.
     pub listeners: Bounded<Listener, HalfOpen>,
+    /// Handshakes that needed a segment again, by service.
+    pub retried: Bounded<Service, Retried>,
     /// What the groups are of.
     pub by: Option<By>,
     /// By group, if asked for.
@@ -46,6 +48,7 @@ impl Figures {
             makers: Bounded::new(MOST),
             services: Bounded::new(MOST),
             listeners: Bounded::new(MOST),
+            retried: Bounded::new(MOST),
             by,
             groups: Bounded::new(MOST_GROUPS),
         }
@@ -77,6 +80,11 @@ impl Figures {
                 lengths.waits(length);
             }
         }
+        if let Some(retransmits) = Retried::in_handshake(it)
+            && let Some(service) = Service::of(&it.tuple, it.opener)
+        {
+            self.retried.row(service).take(it, retransmits);
+        }
         if HalfOpen::concerns(it) {
             self.listeners.row(Listener::of(&it.tuple)).take(it);
         }
@@ -97,6 +105,7 @@ impl Figures {
         self.makers.absorb(other.makers, Made::absorb);
         self.services.absorb(other.services, Lengths::absorb);
         self.listeners.absorb(other.listeners, HalfOpen::absorb);
+        self.retried.absorb(other.retried, Retried::absorb);
         self.groups.absorb(other.groups, GroupFigures::absorb);
     }
 }

@@ -9,6 +9,7 @@ mod census;
 mod ends;
 mod figures;
 mod group;
+mod handshakes;
 mod held;
 mod listeners;
 mod makers;
@@ -23,6 +24,7 @@ pub use self::{
     ends::{Ends, FailedHandshakes, Failure},
     figures::Figures,
     group::{By, Group, GroupFigures},
+    handshakes::Retried,
     held::Held,
     listeners::{HalfOpen, Listener},
     makers::{Made, Maker},

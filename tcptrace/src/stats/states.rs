@@ -1,6 +1,6 @@
 //! What states connections went through.
 
-use super::Held;
+use super::{Held, Retried};
 use crate::track::{State, Transition};
 
 /// Figures of one state.
@@ -10,6 +10,8 @@ pub struct StateFigures {
     pub entered: u64,
     /// Connections that left it.
     pub left: u64,
+    /// Of those that left SYN_SENT or SYN_RECV, the ones whose SYN or SYN+ACK was sent again.
+    pub retried: u64,
     /// How long those that left were in it, as far as that is known.
     pub held: Held,
 }
@@ -27,6 +29,7 @@ impl States {
         }
         let from = &mut self.0[it.from as usize];
         from.left += 1;
+        from.retried += u64::from(Retried::in_handshake(it).is_some());
         if let Some(ns) = it.held_ns {
             from.held.record(ns);
         }
@@ -52,6 +55,7 @@ impl States {
         for (mine, more) in self.0.iter_mut().zip(other.0) {
             mine.entered += more.entered;
             mine.left += more.left;
+            mine.retried += more.retried;
             mine.held.absorb(more.held);
         }
     }

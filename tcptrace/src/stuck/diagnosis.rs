@@ -124,6 +124,8 @@ fn verdict(suspect: &Suspect, queues: &Queues) -> Verdict {
         State::SynRecv => Verdict::HalfOpen,
         State::FinWait2 if suspect.is_orphan() => Verdict::FinAwaited,
         State::FinWait2 => Verdict::HalfClosed,
+        // A SYN that was sent is sent again by a timer.
+        State::SynSent if suspect.timer.is_none() => Verdict::NotSent,
         State::CloseWait if !suspect.owned => Verdict::NotAccepted,
         // The peer's FIN is counted until read() comes to it.
         State::CloseWait if suspect.recv_queue > 0 => Verdict::NotRead,
@@ -222,6 +224,14 @@ fn course(suspect: &Suspect, verdict: Verdict) -> Course {
         {
             not_acked(suspect)
         }
+        Verdict::NotSent => Course::of(
+            Some(Limit {
+                name: "TCP_FASTOPEN_CONNECT",
+                value: None,
+            }),
+            None,
+            None,
+        ),
         Verdict::StillSending
         | Verdict::HalfClosed
         | Verdict::NotClosed

@@ -10,6 +10,9 @@ use serde::Serialize;
 pub enum Verdict {
     /// SYN_SENT: nobody answers the SYN.
     NoAnswer,
+    /// SYN_SENT: connect() was put off to the first write, which does not come
+    /// (TCP_FASTOPEN_CONNECT).
+    NotSent,
     /// SYN_RECV: the third segment of the handshake does not come.
     HalfOpen,
     /// SYN_RECV: the listener has no room for it, as its program does not accept.
@@ -37,8 +40,9 @@ pub enum Verdict {
 
 impl Verdict {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoAnswer,
+        Self::NotSent,
         Self::HalfOpen,
         Self::AcceptQueueFull,
         Self::DataAwaited,
@@ -57,6 +61,7 @@ impl Verdict {
     pub fn name(self) -> &'static str {
         match self {
             Self::NoAnswer => "no_answer",
+            Self::NotSent => "not_sent",
             Self::HalfOpen => "half_open",
             Self::AcceptQueueFull => "accept_queue_full",
             Self::DataAwaited => "data_awaited",

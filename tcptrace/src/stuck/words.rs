@@ -16,6 +16,9 @@ pub(super) fn text(
 ) -> String {
     match verdict {
         Verdict::NoAnswer => "The peer does not answer the SYN.".to_owned(),
+        Verdict::NotSent => "No SYN was sent: connect() was put off to the first write, and \
+                                 this process has not written (TCP_FASTOPEN_CONNECT)."
+            .to_owned(),
         Verdict::HalfOpen => half_open(suspect),
         Verdict::AcceptQueueFull => accept_queue_full(suspect),
         Verdict::DataAwaited => "The client is connected and has sent no data; the listener wants \
@@ -61,6 +64,9 @@ pub(super) fn advice(suspect: &Suspect, verdict: Verdict) -> &'static str {
         Verdict::NoAnswer => {
             "Is the peer up, is the address right, and does a firewall drop the SYNs? The program \
              may give up sooner: a timeout of its own for connect(), or TCP_SYNCNT."
+        }
+        Verdict::NotSent => {
+            "The peer knows nothing of it, and no timer runs: the program must write, or close it."
         }
         // Both sides opened: there is no listener, nor a flood.
         Verdict::HalfOpen if suspect.kind != ExistingKind::Request => {

@@ -4,28 +4,28 @@
 //! `sk_err`: ICMP sets that, too, and one that was set long before may still stand there
 //! (IP_RECVERR).
 
-use super::{Detail, Reason, State};
+use super::{Detail, Reason, State, syn};
 use crate::decode::SocketEvent;
 
 /// errno, as `sk_err` has it (include/uapi/asm-generic/errno.h; the same on x86 and arm).
 mod errno {
-    pub const PIPE: u16 = libc::EPIPE as u16;
-    pub const CONNABORTED: u16 = libc::ECONNABORTED as u16;
-    pub const CONNRESET: u16 = libc::ECONNRESET as u16;
-    pub const TIMEDOUT: u16 = libc::ETIMEDOUT as u16;
+    pub const PIPE: u8 = libc::EPIPE as u8;
+    pub const CONNABORTED: u8 = libc::ECONNABORTED as u8;
+    pub const CONNRESET: u8 = libc::ECONNRESET as u8;
+    pub const TIMEDOUT: u8 = libc::ETIMEDOUT as u8;
 
     /// What `icmp_err_convert` (net/ipv4/icmp.c) and `icmpv6_err_convert()` (net/ipv6/icmp.c) make
     /// of a message that says why a packet did not arrive.
-    pub const ICMP: [u16; 9] = [
-        libc::ECONNREFUSED as u16,
-        libc::EHOSTUNREACH as u16,
-        libc::ENETUNREACH as u16,
-        libc::ENOPROTOOPT as u16,
-        libc::EHOSTDOWN as u16,
-        libc::ENONET as u16,
-        libc::EOPNOTSUPP as u16,
-        libc::EACCES as u16,
-        libc::EPROTO as u16,
+    pub const ICMP: [u8; 9] = [
+        libc::ECONNREFUSED as u8,
+        libc::EHOSTUNREACH as u8,
+        libc::ENETUNREACH as u8,
+        libc::ENOPROTOOPT as u8,
+        libc::EHOSTDOWN as u8,
+        libc::ENONET as u8,
+        libc::EOPNOTSUPP as u8,
+        libc::EACCES as u8,
+        libc::EPROTO as u8,
     ];
 }
 
@@ -37,6 +37,8 @@ pub(super) struct Seen {
     pub minisocks: bool,
     /// RSTs that arrive and that are sent are traced.
     pub resets: bool,
+    /// Whether its SYN was sent; `None`: unknown.
+    pub syn: Option<bool>,
     /// Its local port is known: connect() got one.
     pub port: bool,
 }
@@ -121,11 +123,10 @@ pub(super) fn why(event: &SocketEvent, seen: Seen) -> Close {
             }
             Is::certain(Reason::Unreachable).with(Detail::Icmp)
         }
-        (SynSent, 0) if owned => Is::certain(Reason::Unknown).with(if seen.port {
-            Detail::GivenUp
-        } else {
-            Detail::NoFreePort
-        }),
+        (SynSent, 0) if owned => Close {
+            detail: syn::unanswered(event, seen.port, seen.syn),
+            ..Is::certain(Reason::Unknown)
+        },
         (SynSent, _) => Is::certain(Reason::Unknown),
 
         // All is acknowledged: there is nothing else that it could wait for.
@@ -193,10 +194,10 @@ mod tests {
             errno::CONNRESET,
             errno::TIMEDOUT,
         ];
-        let errors: Vec<u16> = errors.into_iter().chain(errno::ICMP).collect();
+        let errors: Vec<u8> = errors.into_iter().chain(errno::ICMP).collect();
         for from in State::ALL {
             for error in &errors {
-                for bits in 0..1_u32 << 14 {
+                for bits in 0..1_u32 << 15 {
                     let has = |bit: u32| bits >> bit & 1 == 1;
                     let event = SocketEvent {
                         errno: *error,
@@ -212,6 +213,7 @@ mod tests {
                             repair: has(8),
                             rst_received: has(9),
                             rst_sent: has(10),
+                            syn_out: has(14),
                         },
                         ..SocketEvent::closed(from)
                     };
@@ -219,6 +221,7 @@ mod tests {
                         minisocks: has(11),
                         resets: has(12),
                         port: has(13),
+                        syn: [None, Some(false), Some(true)][bits as usize % 3],
                     };
                     each(&event, seen, why(&event, seen));
                 }
@@ -276,6 +279,19 @@ mod tests {
                     assert!(event.orphan && event.from == State::FinWait2, "{}", what());
                 }
                 _ => {}
+            }
+            if close.detail == Some(Detail::GivenUp) {
+                assert!(
+                    (seen.syn == Some(true) || it.syn_out) && seen.port,
+                    "{}",
+                    what()
+                );
+            }
+            if matches!(
+                close.detail,
+                Some(Detail::AddressInUse | Detail::NothingSent)
+            ) {
+                assert!(seen.syn != Some(true) && seen.port, "{}", what());
             }
             if close.detail == Some(Detail::Icmp) {
                 assert!(!it.rst_received && told.closer.is_none(), "{}", what());

@@ -8,6 +8,8 @@ use crate::decode::{Cookie, Tuple};
 pub(super) const PORT_NS: u64 = 90_000_000;
 /// After this long, a port that no event has told is worth a look at the socket.
 pub(super) const LOOK_NS: u64 = 40_000_000;
+/// The same where the SYN would have told it, within connect().
+pub(super) const LOOK_FOR_UNSENT_NS: u64 = 10_000_000;
 /// The RST that closed a socket is told by the same softirq.
 pub(super) const VERDICT_NS: u64 = 20_000_000;
 /// A timer that was stopped with time left is armed again by the same call, or not at all
@@ -72,14 +74,24 @@ impl Deadlines {
         self.ports.is_empty() && self.verdicts.is_empty() && self.timers.is_empty()
     }
 
-    /// Those that have waited for a port long enough for a look at `now`.
-    pub fn unported(&self, now: u64) -> impl Iterator<Item = Cookie> + '_ {
-        self.ports
-            .iter()
-            .take_while(move |(deadline, _)| deadline - PORT_NS + LOOK_NS <= now)
-            .filter_map(|(_, waiting)| match waiting {
-                Waiting::Port(cookie) => Some(*cookie),
-                _ => None,
-            })
+    /// The one that has waited for a port the longest, if it has for `long`, ns, at `now`. Those
+    /// that `waits` says do not wait any more are forgotten.
+    pub fn unported(
+        &mut self,
+        now: u64,
+        long: u64,
+        waits: impl Fn(Cookie, u64) -> bool,
+    ) -> Option<Cookie> {
+        while let Some((deadline, Waiting::Port(cookie))) = self.ports.front().copied() {
+            let began = deadline - PORT_NS;
+            if began + long > now {
+                return None;
+            }
+            if waits(cookie, began) {
+                return Some(cookie);
+            }
+            self.ports.pop_front();
+        }
+        None
     }
 }

@@ -1,7 +1,7 @@
 //! What is remembered of a connection.
 
 use super::{
-    Closer, Detail, Length, Reason, Side, State, Transition, holding::Holding, order::Out,
+    Closer, Detail, Length, Reason, Side, State, Transition, holding::Holding, order::Out, syn::Syn,
 };
 use crate::decode::{Comm, Cookie, EarlyCause, Measured, MinisockState, Owner, Tuple};
 
@@ -22,8 +22,10 @@ pub(super) struct Flow {
     /// The full socket is not closed.
     pub socket: bool,
     pub minisock: Minisock,
-    /// When `CLOSED -> SYN_SENT` happened, as long as it is held back for want of a port.
+    /// When `CLOSED -> SYN_SENT` happened, as long as it is held back for want of a SYN or a port.
     pub held_back: Option<HeldBack>,
+    /// What is known of the SYN that this side sent.
+    pub syn: Syn,
     /// When its TIME_WAIT began, and why, until the close of its full socket tells what it did.
     pub entering: Option<(u64, Reason)>,
     /// What the full socket of an orphan in FIN_WAIT2 did.
@@ -45,7 +47,7 @@ pub(super) struct Verdict {
     pub ticket: u64,
 }
 
-/// A `CLOSED -> SYN_SENT` that waits for its port.
+/// A `CLOSED -> SYN_SENT` that waits for its SYN, or where those are not told, for its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeldBack {
     pub time_ns: u64,
@@ -96,6 +98,7 @@ impl Flow {
             socket: true,
             minisock: Minisock::None,
             held_back: None,
+            syn: Syn::NotSeen,
             entering: None,
             measured: None,
             verdict: None,
@@ -125,21 +128,30 @@ impl Flow {
             // A connection's life begins with its first transition: CLOSED and LISTEN before it
             // are not states that it was held in.
             held_ns: if begins(from, to) { None } else { held_ns },
+            unsent_ns: None,
             reason,
             detail: None,
+            nothing_sent: false,
             opener: self.opener,
             closer: self.closer,
             length: self.length,
             owner: self.owner,
             thread: None,
             followed: self.followed,
+            retransmits: None,
             measured: None,
             keepalive: None,
         }
     }
 
-    /// Tells the transition that was held back, with what is known by now.
-    pub fn announce(&mut self, cookie: Cookie, out: &mut Out<'_, impl FnMut(&Transition)>) {
+    /// Tells the transition that was held back, with what is known by now. `all_seen`: its SYN
+    /// would have been told.
+    pub fn announce(
+        &mut self,
+        cookie: Cookie,
+        all_seen: bool,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
         let Some(held) = self.held_back.take() else {
             return;
         };
@@ -150,14 +162,17 @@ impl Flow {
             from: State::Closed,
             to: State::SynSent,
             held_ns: None,
+            unsent_ns: None,
             reason: Reason::Connect,
             detail: None,
+            nothing_sent: self.syn.is_sent(all_seen) == Some(false),
             opener: self.opener,
             closer: None,
             length: None,
             owner: self.owner,
             thread: held.thread,
             followed: self.followed,
+            retransmits: None,
             measured: None,
             keepalive: None,
         };
@@ -176,14 +191,14 @@ impl Flow {
             && self.state != State::TimeWait
         {
             let mut transition = self.step(Some(cookie), time_ns, State::TimeWait, reason);
-            transition.measured = measured;
+            transition.take_measured(measured);
             out.tell(&transition);
         }
     }
 
     /// Tells all that waits for something, with what is known: nothing more will come.
     pub fn tell_what_waits(&mut self, cookie: Cookie, out: &mut Out<'_, impl FnMut(&Transition)>) {
-        self.announce(cookie, out);
+        self.announce(cookie, false, out);
         self.enter_time_wait(cookie, None, out);
         self.tell_verdict(out);
     }
@@ -215,6 +230,12 @@ fn begins(from: State, to: State) -> bool {
 }
 
 impl Transition {
+    /// Takes what the connection did.
+    pub(super) fn take_measured(&mut self, measured: Option<Measured>) {
+        self.retransmits = measured.map(|it| it.retransmits);
+        self.measured = measured;
+    }
+
     /// The same with a detail.
     pub(super) fn with(mut self, detail: Option<Detail>) -> Self {
         self.detail = detail;

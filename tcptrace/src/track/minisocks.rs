@@ -44,7 +44,7 @@ impl Tracker {
         };
         if flow.held_back.is_some() {
             flow.tuple = event.tuple;
-            flow.announce(cookie, out);
+            flow.announce(cookie, false, out);
         }
         if let Some(verdict) = flow.verdict.take() {
             out.give_up(verdict.ticket);
@@ -273,7 +273,7 @@ impl Tracker {
             // Its FIN came at a time that nothing told of.
             flow.since = None;
             let mut late = flow.step(Some(cookie), time_ns, State::TimeWait, Reason::FinReceived);
-            late.measured = measured.take();
+            late.take_measured(measured.take());
             out.tell(&late.with(Some(Detail::SeenLate)));
             flow.since = None;
         } else if flow.state != State::from(state) {
@@ -282,7 +282,7 @@ impl Tracker {
             flow.since = None;
         }
         let mut closed = flow.step(Some(cookie), time_ns, State::Closed, reason);
-        closed.measured = measured;
+        closed.take_measured(measured);
         out.tell(&closed.with(detail));
         flow.minisock = Minisock::Over;
         self.orphans.remove(&flow.tuple);

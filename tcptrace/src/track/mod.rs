@@ -18,6 +18,7 @@ mod reason;
 mod requests;
 mod sockets;
 mod state;
+mod syn;
 mod tracker;
 mod transition;
 mod twice;

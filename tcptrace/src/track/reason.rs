@@ -129,6 +129,11 @@ pub enum Detail {
     GivenUp,
     /// connect() found no free local port: EADDRNOTAVAIL.
     NoFreePort,
+    /// bind() gave a port that another connection to the same place has: EADDRNOTAVAIL.
+    AddressInUse,
+    /// Its SYN was never sent: connect() was put off to a first write that did not come
+    /// (TCP_FASTOPEN_CONNECT), or failed before.
+    NothingSent,
     /// The listener that the half-open connection belonged to was closed.
     ListenerGone,
     /// The network namespace was taken down.
@@ -144,9 +149,11 @@ pub enum Detail {
 
 impl Detail {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::GivenUp,
         Self::NoFreePort,
+        Self::AddressInUse,
+        Self::NothingSent,
         Self::ListenerGone,
         Self::NetnsGone,
         Self::SeenLate,
@@ -160,6 +167,8 @@ impl Detail {
         match self {
             Self::GivenUp => "given_up",
             Self::NoFreePort => "no_free_port",
+            Self::AddressInUse => "address_in_use",
+            Self::NothingSent => "nothing_sent",
             Self::ListenerGone => "listener_gone",
             Self::NetnsGone => "netns_gone",
             Self::SeenLate => "seen_late",

@@ -18,6 +18,8 @@ pub(super) struct Request {
     /// What it has of its listener.
     pub inherited: Inherited,
     pub stopped: Option<Stopped>,
+    /// How often its SYN+ACK was sent again; `None`: unknown.
+    pub retransmits: Option<u8>,
 }
 
 impl Request {
@@ -75,6 +77,7 @@ impl Tracker {
             if !event.fresh {
                 // Its SYN+ACK was sent again.
                 request.stopped = None;
+                request.retransmits = Some(event.retransmits);
                 return;
             }
             // Another SYN, from the same port: the one before is over.
@@ -92,11 +95,14 @@ impl Tracker {
             listener,
             inherited,
             stopped: None,
+            retransmits: Some(event.retransmits),
         };
         if event.fresh {
             let mut flow = request.flow(event.tuple);
             flow.state = State::Listen;
-            out.tell(&flow.step(None, event.time_ns, State::SynRecv, Reason::SynReceived));
+            let mut begun = flow.step(None, event.time_ns, State::SynRecv, Reason::SynReceived);
+            begun.retransmits = Some(0);
+            out.tell(&begun);
         }
         self.keep_request(event.tuple, request);
     }
@@ -120,6 +126,7 @@ impl Tracker {
             epoch: self.epoch,
         };
         request.stopped = Some(stopped);
+        request.retransmits = Some(event.retransmits);
         let waiting = Waiting::Request(event.tuple);
         match cause {
             _ if stop == Stop::ForGood => self.end_request(&event.tuple, stopped, out),
@@ -194,10 +201,10 @@ impl Tracker {
             None | Some(EarlyCause::Connect | EarlyCause::Unknown) => (Reason::Unknown, None),
         };
         let mut flow = request.flow(*tuple);
-        out.tell(
-            &flow
-                .step(None, stopped.time_ns, State::Closed, reason)
-                .with(detail),
-        );
+        let mut closed = flow
+            .step(None, stopped.time_ns, State::Closed, reason)
+            .with(detail);
+        closed.retransmits = request.retransmits.map(u32::from);
+        out.tell(&closed);
     }
 }

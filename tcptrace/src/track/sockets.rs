@@ -7,6 +7,7 @@ use super::{
     holding::Holding,
     order::Out,
     requests::Request,
+    syn::Syn,
 };
 use crate::decode::{Comm, Cookie, Owner, ResetSentEvent, SocketEvent, Tuple};
 
@@ -35,6 +36,8 @@ impl Tracker {
             return;
         };
 
+        // Each SYN since its last event would have been told.
+        let syn_seen = self.sight.syns && flow.epoch == epoch;
         flow.tell_verdict(out);
         if event.from == event.to {
             // close() after shutdown() sets the state that it is in already.
@@ -43,7 +46,7 @@ impl Tracker {
         }
         if event.to == State::Closed && flow.minisock != Minisock::None {
             // The minisock has taken the connection over: this is not its end.
-            flow.announce(cookie, out);
+            flow.announce(cookie, syn_seen, out);
             flow.socket = false;
             flow.enter_time_wait(cookie, event.measured, out);
             if flow.state == State::FinWait2 {
@@ -60,13 +63,14 @@ impl Tracker {
             flow.since = None;
         }
         learn_addresses(&mut flow.tuple, &event.tuple);
-        flow.announce(cookie, out);
+        flow.announce(cookie, syn_seen, out);
         if event.owner.is_none() && !event.orphan {
             self.holders.doubt(flow);
         }
         let thread = take_owner(flow, event);
 
         let seen = Seen {
+            syn: flow.syn.is_sent(syn_seen),
             minisocks: self.sight.minisocks && flow.epoch == epoch,
             resets: self.sight.resets,
             port: flow.tuple.local.port.is_some(),
@@ -80,8 +84,10 @@ impl Tracker {
             // A cookie can carry several connections, one after another: disconnect().
             flow.closer = None;
             flow.length = None;
+            flow.syn = Syn::Awaited;
             flow.opener = (event.to == State::SynSent).then_some(Side::Local);
-            if event.to == State::SynSent && flow.tuple.local.port.is_none() {
+            let untold = self.sight.syns || flow.tuple.local.port.is_none();
+            if event.to == State::SynSent && untold {
                 flow.state = event.to;
                 flow.since = Some(event.time_ns);
                 flow.held_back = Some(HeldBack {
@@ -97,11 +103,16 @@ impl Tracker {
             let established_ns = flow.since.map(|since| event.time_ns.saturating_sub(since));
             flow.length = Length::of(did, &flow.tuple, established_ns);
         }
+        let unsent_ns = (event.from == State::SynSent)
+            .then(|| flow.unsent_ns(self.sight.syns))
+            .flatten();
         let closer_before = flow.closer;
         let mut transition = flow
             .step(Some(cookie), event.time_ns, event.to, close.reason)
             .with(close.detail);
         transition.thread = thread;
+        transition.unsent_ns = unsent_ns;
+        transition.retransmits = event.retransmits;
         transition.measured = event.measured;
         transition.keepalive = Some(event.keepalive);
         if close.doubtful {
@@ -180,6 +191,7 @@ impl Tracker {
             listener: None,
             inherited,
             stopped: None,
+            retransmits: None,
         }
         .flow(event.tuple);
         flow.state = State::Listen;

@@ -5,7 +5,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{
     Side, State, Transition,
-    deadlines::{Deadlines, Waiting},
+    deadlines::{Deadlines, LOOK_FOR_UNSENT_NS, LOOK_NS, Waiting},
     flow::{Flow, Minisock},
     holding::{Holders, Holding},
     listeners::Listeners,
@@ -45,6 +45,8 @@ pub struct Sight {
     pub resets: bool,
     /// Who accepts a connection.
     pub accepts: bool,
+    /// SYNs that are sent: one that is not told was not.
+    pub syns: bool,
 }
 
 impl Sight {
@@ -54,6 +56,7 @@ impl Sight {
         fins: true,
         resets: true,
         accepts: true,
+        syns: true,
     };
 }
 
@@ -139,6 +142,7 @@ impl Tracker {
                     listener,
                     inherited,
                     stopped: None,
+                    retransmits: None,
                 };
                 self.keep_request(existing.tuple, request);
             }
@@ -190,6 +194,7 @@ impl Tracker {
             Event::FinDropped(event) => self.fin_dropped(event, out),
             Event::Forked(event) => self.forked(event),
             Event::Accepted(event) => self.accepted(event),
+            Event::Syn(event) => self.syn_sent(event, out),
         }
         self.order = order;
     }
@@ -205,7 +210,10 @@ impl Tracker {
                     if let Some(flow) = self.flows.peek_mut(&cookie)
                         && flow.held_back.is_some_and(|held| held.time_ns == began)
                     {
-                        flow.announce(cookie, out);
+                        // At the end of the run, it may be about to be sent.
+                        let all_seen =
+                            self.sight.syns && flow.epoch == self.epoch && now != u64::MAX;
+                        flow.announce(cookie, all_seen, out);
                     }
                 }
                 Waiting::Minisock(cookie) => self.minisock_waited(cookie, began, out),
@@ -227,15 +235,23 @@ impl Tracker {
         self.epoch = self.epoch.wrapping_add(1);
     }
 
-    /// Namespaces of connections of which a port is still unknown at `now`, each with
-    /// a process that may live there, for a look at their sockets: see [`learn`](Self::learn).
-    pub fn without_addresses(&self, now: u64) -> impl Iterator<Item = (u32, Option<u32>)> + '_ {
-        self.deadlines.unported(now).filter_map(|cookie| {
-            let flow = self.flows.peek(&cookie)?;
-            flow.held_back?;
-            let process = flow.owner.process;
-            Some((flow.tuple.netns, process.and_then(|process| process.pid)))
-        })
+    /// The namespace of a connection of which the port is still unknown at `now`, with a process
+    /// that may live there, for a look at its sockets: see [`learn`](Self::learn).
+    pub fn without_port(&mut self, now: u64) -> Option<(u32, Option<u32>)> {
+        let flows = &self.flows;
+        let held_back = |cookie, began| {
+            let flow: Option<&Flow> = flows.peek(&cookie);
+            flow.and_then(|flow| flow.held_back)
+                .is_some_and(|held| held.time_ns == began)
+        };
+        let long = match self.sight.syns {
+            true => LOOK_FOR_UNSENT_NS,
+            false => LOOK_NS,
+        };
+        let cookie = self.deadlines.unported(now, long, held_back)?;
+        let flow = self.flows.peek(&cookie)?;
+        let process = flow.owner.process;
+        Some((flow.tuple.netns, process.and_then(|process| process.pid)))
     }
 
     /// Takes the addresses that a look at the socket gave.
@@ -243,11 +259,12 @@ impl Tracker {
         let mut order = std::mem::take(&mut self.order);
         let out = &mut Out::new(&mut order, sink);
         if let Some(flow) = self.flows.peek_mut(&cookie)
-            && flow.held_back.is_some()
+            && flow.state == State::SynSent
             && tuple.local.port.is_some()
         {
             flow.tuple.local = tuple.local;
-            flow.announce(cookie, out);
+            let all_seen = self.sight.syns && flow.epoch == self.epoch;
+            flow.announce(cookie, all_seen, out);
         }
         self.order = order;
     }

@@ -19,10 +19,15 @@ pub struct Transition {
     /// How long it was in `from`, ns; `None` when that began before tracing did, and for the
     /// first transition of a connection.
     pub held_ns: Option<u64>,
+    /// How long it was in SYN_SENT before its SYN was sent, ns: connect() may be put off to the
+    /// first write. `None`: it was in another state, or that is not known.
+    pub unsent_ns: Option<u64>,
     /// Why.
     pub reason: Reason,
     /// More about why, where more is known.
     pub detail: Option<Detail>,
+    /// connect() was called, and its SYN did not follow: that may still come.
+    pub nothing_sent: bool,
     /// Who opened the connection.
     pub opener: Option<Side>,
     /// Who sent the first FIN or RST.
@@ -35,6 +40,8 @@ pub struct Transition {
     pub thread: Option<Comm>,
     /// It is of the traced command, or of one of its children.
     pub followed: bool,
+    /// Segments sent again so far, where the kernel half sends it.
+    pub retransmits: Option<u32>,
     /// What the connection did so far, where the kernel half sends it.
     pub measured: Option<Measured>,
     /// SO_KEEPALIVE is on; `None` where the kernel half does not tell.

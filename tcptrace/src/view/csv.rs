@@ -6,7 +6,7 @@ use super::{Start, Surroundings, TimeFormat, View, row::Row};
 use crate::{kernel::Clock, track::Transition};
 
 /// The fields of a transition, as [`Row`] has them.
-const HEADER: [&str; 21] = [
+const HEADER: [&str; 22] = [
     "time",
     "mono_ns",
     "cookie",
@@ -23,6 +23,7 @@ const HEADER: [&str; 21] = [
     "detail",
     "opener",
     "closer",
+    "retransmits",
     "pid",
     "comm",
     "uid",

@@ -92,6 +92,7 @@ impl<W: Write> View<Transition> for Json<W> {
                 detail = it.detail;
                 opener = it.opener;
                 closer = it.closer;
+                retransmits = it.retransmits;
             }
             self.owners.append(&it.owner, around.cgroups, line);
             fields! { line,

@@ -30,6 +30,7 @@ pub(super) struct Row<'a> {
     pub detail: Option<Detail>,
     pub opener: Option<Side>,
     pub closer: Option<Closer>,
+    pub retransmits: Option<u32>,
     pub pid: Option<u32>,
     pub comm: Option<&'a str>,
     pub uid: Option<u32>,
@@ -62,6 +63,7 @@ impl<'a> Row<'a> {
             detail: it.detail,
             opener: it.opener,
             closer: it.closer,
+            retransmits: it.retransmits,
             pid: it.owner.process.and_then(|process| process.pid),
             comm: it
                 .owner

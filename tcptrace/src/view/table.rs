@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     kernel::Clock,
-    track::{Side, Transition},
+    track::{Detail, Side, Transition},
 };
 
 /// The longest name of a state.
@@ -250,10 +250,14 @@ impl<W: Write> View<Transition> for Table<W> {
             ),
             None => line.right(palette.faint(), HELD, "-"),
         }
+        let detail = match it.nothing_sent {
+            true => Some(Detail::NothingSent),
+            false => it.detail,
+        };
         line.column(
             palette.reason(it.reason),
             words::WIDTH,
-            words::why(it.reason, it.detail),
+            words::why(it.reason, detail),
         );
         self.line.write(&mut self.out)
     }
@@ -299,8 +303,10 @@ mod tests {
             from: State::Established,
             to: State::CloseWait,
             held_ns: Some(999_000),
+            unsent_ns: None,
             reason: Reason::HandshakeComplete,
             detail: None,
+            nothing_sent: false,
             opener: Some(Side::Local),
             closer: None,
             length: None,
@@ -313,6 +319,7 @@ mod tests {
             },
             thread: None,
             followed: false,
+            retransmits: None,
             measured: None,
             keepalive: None,
         }

@@ -11,6 +11,8 @@ pub fn why(reason: Reason, detail: Option<Detail>) -> &'static str {
     match (reason, detail) {
         (_, Some(Detail::GivenUp)) => "given up",
         (_, Some(Detail::NoFreePort)) => "no free port",
+        (_, Some(Detail::AddressInUse)) => "address in use",
+        (_, Some(Detail::NothingSent)) => "nothing sent",
         (_, Some(Detail::ListenerGone)) => "listener gone",
         (_, Some(Detail::NetnsGone)) => "netns gone",
         (_, Some(Detail::SeenLate)) => "seen late",

@@ -29,6 +29,7 @@ mod schema;
 mod sockets;
 mod stats;
 mod stuck;
+mod syns;
 mod teardown;
 mod time_wait;
 mod timeouts;

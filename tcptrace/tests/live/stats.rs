@@ -348,8 +348,8 @@ fn csv_has_a_line_a_state() {
         .start_csv();
     assert_eq!(
         raw.first.trim_end(),
-        "time,span,period_ns,by,value,state,entered,left,now,held_p50_ns,held_p90_ns,held_p99_ns,\
-         held_max_ns"
+        "time,span,period_ns,by,value,state,entered,left,retried,now,held_p50_ns,held_p90_ns,\
+         held_p99_ns,held_max_ns"
     );
     short_connection(&net.listen(Family::V4));
     sleep(SETTLED);
@@ -363,6 +363,6 @@ fn csv_has_a_line_a_state() {
         20,
         "ten of all, and ten of the namespace: {lines}"
     );
-    let of_netns = format!(",netns,{},SYN_SENT,1,1,0,", net.inode());
+    let of_netns = format!(",netns,{},SYN_SENT,1,1,0,0,", net.inode());
     assert!(lines.contains(&of_netns), "{lines}");
 }

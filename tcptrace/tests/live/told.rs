@@ -57,6 +57,7 @@ pub struct Transition {
     pub detail: Option<String>,
     pub opener: Option<String>,
     pub closer: Option<String>,
+    pub retransmits: Option<u32>,
     pub pid: Option<u32>,
     pub comm: Option<String>,
     pub uid: Option<u32>,

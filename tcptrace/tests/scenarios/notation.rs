@@ -6,7 +6,7 @@ use tcptrace::{
     decode::{
         AcceptedEvent, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent,
         ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process, RequestEvent,
-        ResetSentEvent, SocketEvent, TimerChange, Tuple,
+        ResetSentEvent, SocketEvent, SynEvent, TimerChange, Tuple,
     },
     flows::{End, FlowRecord},
     track::{Closer, Existing, ExistingKind, Found, Limits, Side, Sight, State, Transition},
@@ -47,6 +47,7 @@ pub fn parse(line: &str) -> Result<Step> {
                 fins: !words.flag("no-fins"),
                 resets: !words.flag("no-resets"),
                 accepts: !words.flag("no-accepts"),
+                syns: !words.flag("no-syns"),
             },
             limits: Limits {
                 flows: words
@@ -101,6 +102,13 @@ pub fn parse(line: &str) -> Result<Step> {
                     cookie: words.cookie()?.ok_or("a cookie is needed")?,
                     owner: words.owner()?,
                 }),
+                "syn" => Step::Event(Event::Syn(SynEvent {
+                    time_ns,
+                    cookie: words.cookie()?,
+                    tuple: words.tuple()?,
+                    retransmits: words.number("retrans")?.unwrap_or(0) as u8,
+                    wanted: !words.flag("unwanted"),
+                })),
                 "passed" => Step::Passed(time_ns),
                 other => return Err(format!("'{other}' is nothing that happens")),
             }
@@ -146,7 +154,7 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
         owner: words.owner()?,
         followed: false,
         stood_in: words.flag("stood-in"),
-        errno: errno as u16,
+        errno: errno as u8,
         evidence: Evidence {
             receive_shutdown: words.flag("shut"),
             linger_0: words.flag("linger-0"),
@@ -155,10 +163,12 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
             repair: words.flag("repair"),
             rst_received: words.flag("rst"),
             rst_sent: words.flag("rst-sent"),
+            syn_out: words.flag("syn-out"),
         },
         netns_gone: words.flag("gone"),
         orphan: words.flag("orphan"),
         keepalive: words.flag("keepalive"),
+        retransmits: words.number("retrans")?.map(|count| count as u32),
         measured: (from == State::Established || to == State::Closed).then_some(measured),
     })
 }
@@ -371,6 +381,12 @@ pub fn write_transition(to: &mut String, it: &Transition) {
     if let Some(detail) = it.detail {
         let _ = write!(to, "  detail={}", detail.name());
     }
+    if it.nothing_sent {
+        to.push_str("  nothing-sent");
+    }
+    if let Some(retransmits) = it.retransmits.filter(|count| *count > 0) {
+        let _ = write!(to, "  retransmits={retransmits}");
+    }
     to.push('\n');
 }
 
@@ -393,8 +409,17 @@ pub fn write_flow(to: &mut String, it: &FlowRecord) {
     }
     let end = it.end.map_or("-", End::name);
     let _ = write!(to, "  end={end} total={}", known(it.total_ns()));
+    if let Some(ns) = it
+        .handshake_ns()
+        .filter(|_| it.unsent_ns.is_some_and(|ns| ns > 1_000_000))
+    {
+        let _ = write!(to, " handshake={}", ms(ns));
+    }
     if let Some(closer) = it.closer {
         let _ = write!(to, " closer={}", name(closer));
+    }
+    if let Some(detail) = it.detail {
+        let _ = write!(to, " detail={}", detail.name());
     }
     if let Some(reason) = it.time_wait_end {
         let _ = write!(to, " time_wait_end={reason}");

@@ -80,6 +80,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
             "detail",
             "opener",
             "closer",
+            "retransmits",
             "pid",
             "comm",
             "uid",

@@ -1,6 +1,6 @@
 //! The beginning: attach first, then look at the sockets that are there, then join the two.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -90,7 +90,8 @@ impl Live {
             clock: Clock::new(),
             cgroups: Cgroups::new(),
             chunk,
-            look_again: Instant::now(),
+            looker: None,
+            asked: false,
             enough: false,
             lost_early,
             broken_records,

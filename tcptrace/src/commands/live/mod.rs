@@ -14,10 +14,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{holders::Holders, signals::Signals};
+use self::{
+    holders::Holders,
+    round::{Opening, Place},
+    signals::Signals,
+};
 use super::child::Launcher;
 use crate::{
     filter::Filter,
+    host::Looker,
     kernel::{self, Cgroups, Clock, Kernel, Reader},
     track::{Tracker, Transition},
     view::{End, Start, Surroundings},
@@ -123,8 +128,10 @@ pub struct Live {
     /// Records between two looks at the count of losses: fewer than fit into the ring buffer, so
     /// that a loss is known before anything behind it is read.
     chunk: usize,
-    /// When ports may be looked for again.
-    look_again: Instant,
+    /// Looks for addresses that no event has told.
+    looker: Option<Looker<Place, Opening>>,
+    /// It was asked, and has not answered.
+    asked: bool,
     /// The consumer wants no more.
     enough: bool,
     /// Events lost while the snapshot was taken, not told yet.

@@ -1,12 +1,11 @@
 //! One look at the ring buffer.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Result;
 
 use super::{Consumer, Live, sink::Sink};
 use crate::{
-    decode::decode,
+    decode::{Cookie, Tuple, decode},
+    host::Looker,
     kernel::{self, Drained},
     snapshot::Namespaces,
     track::Tracker,
@@ -14,10 +13,15 @@ use crate::{
 
 /// Another CPU may have taken the time of an event and not have reserved its record yet.
 const MARGIN_NS: u64 = 1_000_000;
-/// Looks for ports of unanswered SYNs, so often at the most, and at the least: a line is held
-/// back for 90 ms, and looked for after 40 ms.
-const LOOK: Duration = Duration::from_millis(20);
-const MOST_LOOK: Duration = Duration::from_millis(45);
+/// What part of a CPU looks for addresses take at the most: the kernel walks the whole table of
+/// the machine. More of it where the port of each SYN is looked for.
+const SHARE: u32 = 100;
+const SHARE_FOR_SYNS: u32 = 10;
+
+/// A network namespace, with a process that may live in it.
+pub(super) type Place = (u32, Option<u32>);
+/// Sockets that were found there.
+pub(super) type Opening = Vec<(Cookie, Tuple)>;
 
 /// What a round found.
 pub(super) struct Round {
@@ -91,30 +95,39 @@ impl Live {
         })
     }
 
-    /// Asks sock_diag for addresses that no event has told: the ports of SYNs that nobody has
-    /// answered, and before Linux 6.15 the peers of TCP Fast Open.
+    /// Has a thread ask sock_diag for addresses that no event has told: the port of a connect() that
+    /// was put off, and where SYNs can't be seen, of each.
     fn look_for_addresses(&mut self, now: u64, consumer: &mut impl Consumer) -> Result<()> {
-        if Instant::now() < self.look_again {
-            return Ok(());
-        }
-        let mut wanted: Vec<(u32, Option<u32>)> = self.tracker.without_addresses(now).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let began = Instant::now();
-        wanted.sort_unstable();
-        wanted.dedup_by_key(|(netns, _)| *netns);
-        for (netns, pid) in wanted {
-            let found = Namespaces::opening(netns, pid);
+        if self.asked
+            && let Some(found) = self.looker.as_ref().and_then(Looker::answer)
+        {
+            self.asked = false;
             self.emit(consumer, |tracker, sink| {
                 for (cookie, tuple) in &found {
                     tracker.learn(*cookie, tuple, &mut |it| sink.take(it));
                 }
             })?;
         }
-        // The kernel walks its whole table: a tenth of the time at the most.
-        self.look_again = Instant::now() + (began.elapsed() * 10).clamp(LOOK, MOST_LOOK);
+        if !self.asked
+            && let Some(place) = self.tracker.without_port(now)
+        {
+            self.asked = self.looker().is_some_and(|it| it.ask(place).is_ok());
+        }
         Ok(())
+    }
+
+    /// The thread that looks for addresses; it is started when it is first needed, with the
+    /// privileges that are left by then.
+    fn looker(&mut self) -> Option<&Looker<Place, Opening>> {
+        if self.looker.is_none() {
+            let share = match self.kernel.sight.syns {
+                true => SHARE,
+                false => SHARE_FOR_SYNS,
+            };
+            let look = |(netns, pid)| Namespaces::opening(netns, pid);
+            self.looker = Looker::start("sock_diag", 0, share, look).ok();
+        }
+        self.looker.as_ref()
     }
 
     /// Hands transitions to the consumer that are not the answer to one event.

@@ -49,7 +49,7 @@ impl<W: Write> View<ShownFlow<'_>> for FlowCsv<W> {
     }
 }
 
-const HEADER: [&str; 34] = [
+const HEADER: [&str; 35] = [
     "time",
     "cookie",
     "netns",
@@ -74,6 +74,7 @@ const HEADER: [&str; 34] = [
     "time_wait_ns",
     "total_ns",
     "end",
+    "detail",
     "time_wait_end",
     "bytes_sent",
     "bytes_received",
@@ -86,7 +87,7 @@ const HEADER: [&str; 34] = [
     "complete",
 ];
 
-fn fields(row: &FlowRow<'_>) -> [String; 34] {
+fn fields(row: &FlowRow<'_>) -> [String; 35] {
     fn some(value: Option<impl ToString>) -> String {
         value.map_or_else(String::new, |value| value.to_string())
     }
@@ -131,6 +132,7 @@ fn fields(row: &FlowRow<'_>) -> [String; 34] {
         some(row.time_wait_ns),
         some(row.total_ns),
         some(row.end),
+        name(row.detail),
         some(row.time_wait_end),
         some(row.bytes_sent),
         some(row.bytes_received),

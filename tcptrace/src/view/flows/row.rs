@@ -10,7 +10,7 @@ use crate::{
     filter::Family,
     flows::{End, Stay},
     kernel::{Cgroups, Clock},
-    track::{Closer, Length, Reason, Side, State},
+    track::{Closer, Detail, Length, Reason, Side, State},
     view::TimeFormat,
 };
 
@@ -41,6 +41,7 @@ pub(super) struct FlowRow<'a> {
     pub time_wait_ns: Option<u64>,
     pub total_ns: Option<u64>,
     pub end: Option<&'static str>,
+    pub detail: Option<Detail>,
     pub time_wait_end: Option<Reason>,
     pub bytes_sent: Option<u64>,
     pub bytes_received: Option<u64>,
@@ -92,6 +93,7 @@ impl<'a> FlowRow<'a> {
             time_wait_ns: it.time_in(State::TimeWait),
             total_ns: it.total_ns(),
             end: it.end.map(End::name),
+            detail: it.detail,
             time_wait_end: it.time_wait_end,
             bytes_sent: it.bytes_sent(),
             bytes_received: it.bytes_received(),

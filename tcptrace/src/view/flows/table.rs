@@ -224,7 +224,7 @@ impl fmt::Display for Ended<'_> {
         match self.0.end {
             None => f.write_str("not over"),
             Some(End::Graceful) => f.write_str("FIN"),
-            Some(End::Reason(reason)) => f.write_str(words::why(reason, None)),
+            Some(End::Reason(reason)) => f.write_str(words::why(reason, self.0.detail)),
         }
     }
 }

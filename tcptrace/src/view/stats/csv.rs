@@ -18,7 +18,7 @@ pub struct StatsCsv<W: Write> {
     time: TimeFormat,
 }
 
-const HEADER: [&str; 13] = [
+const HEADER: [&str; 14] = [
     "time",
     "span",
     "period_ns",
@@ -27,6 +27,7 @@ const HEADER: [&str; 13] = [
     "state",
     "entered",
     "left",
+    "retried",
     "now",
     "held_p50_ns",
     "held_p90_ns",
@@ -44,6 +45,7 @@ struct Row<'a> {
     state: State,
     entered: u64,
     left: u64,
+    retried: u64,
     now: Option<u64>,
     p50: Option<u64>,
     p90: Option<u64>,
@@ -81,6 +83,7 @@ impl<W: Write> StatsCsv<W> {
             state,
             entered: figures.entered,
             left: figures.left,
+            retried: figures.retried,
             now,
             p50: held.quantile(0.5),
             p90: held.quantile(0.9),

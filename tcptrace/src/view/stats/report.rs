@@ -33,6 +33,7 @@ pub(super) struct Report<'a> {
     pub ports: Vec<PortsRow>,
     pub services: Vec<ServiceRow>,
     pub listeners: Vec<ListenerRow>,
+    pub retried_handshakes: Vec<RetriedRow>,
     pub by: Option<&'static str>,
     pub groups: Vec<GroupRow<'a>>,
     pub more: More,
@@ -74,6 +75,7 @@ impl Now<'_> {
 struct StateRow {
     entered: u64,
     left: u64,
+    retried: u64,
     now: Option<u64>,
     held_ns: Option<HeldRow>,
 }
@@ -106,6 +108,7 @@ impl Serialize for StateRows<'_> {
             let row = StateRow {
                 entered: figures.entered,
                 left: figures.left,
+                retried: figures.retried,
                 now: self.now.of(state),
                 held_ns: HeldRow::new(&figures.held),
             };
@@ -211,6 +214,17 @@ pub(super) struct ListenerRow {
 }
 
 #[derive(Serialize)]
+pub(super) struct RetriedRow {
+    pub netns: u32,
+    pub opener: Side,
+    pub addr: IpAddr,
+    pub port: u16,
+    pub handshakes: u64,
+    pub failed: u64,
+    pub retransmits: u64,
+}
+
+#[derive(Serialize)]
 pub(super) struct GroupRow<'a> {
     pub value: GroupValue,
     pub comm: Option<&'a str>,
@@ -250,6 +264,7 @@ pub(super) struct More {
     pub time_wait_makers: usize,
     pub services: usize,
     pub listeners: usize,
+    pub retried_handshakes: usize,
 }
 
 impl<'a> Report<'a> {
@@ -286,7 +301,9 @@ impl<'a> Report<'a> {
                 time_wait_makers: beside(&figures.makers),
                 services: beside(&figures.services),
                 listeners: listeners.len().saturating_sub(MOST_ROWS),
+                retried_handshakes: beside(&figures.retried),
             },
+            retried_handshakes: retried(period, MOST_ROWS),
             listeners: listeners.into_iter().take(MOST_ROWS).collect(),
             by: figures.by.map(|by| by.name()),
             groups: groups(period, around.cgroups),
@@ -307,6 +324,7 @@ pub(super) fn overflowed(period: &Period<'_>) -> Vec<&'static str> {
     note("time_wait_makers", figures.makers.others().is_some());
     note("services", figures.services.others().is_some());
     note("listeners", figures.listeners.others().is_some());
+    note("retried_handshakes", figures.retried.others().is_some());
     note("groups", figures.groups.others().is_some());
     if let Some(now) = period.now {
         note("ports", now.taken.others().is_some());
@@ -402,6 +420,22 @@ pub(super) fn services(period: &Period<'_>, most: usize) -> Vec<ServiceRow> {
             short_share: it.short_share(),
             time_waits_of_short: it.time_waits_of_short,
             time_waits_of_long: it.time_waits_of_long,
+        })
+        .collect()
+}
+
+/// The services with the most handshakes that needed a SYN or SYN+ACK again.
+pub(super) fn retried(period: &Period<'_>, most: usize) -> Vec<RetriedRow> {
+    let rows = period.figures.retried.top(most, |it| it.handshakes);
+    rows.into_iter()
+        .map(|(service, it)| RetriedRow {
+            netns: service.netns,
+            opener: service.opener,
+            addr: service.addr,
+            port: service.port,
+            handshakes: it.handshakes,
+            failed: it.failed,
+            retransmits: it.retransmits,
         })
         .collect()
 }

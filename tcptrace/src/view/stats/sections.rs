@@ -8,7 +8,7 @@ use std::{
 use anstyle::Style;
 
 use super::{
-    report::{listeners, makers, ports, services},
+    report::{listeners, makers, ports, retried, services},
     states::Look,
 };
 use crate::{
@@ -55,7 +55,8 @@ impl<W: Write> Sections<'_, W> {
         self.makers(period)?;
         self.ports(period)?;
         self.services(period)?;
-        self.listeners(period)
+        self.listeners(period)?;
+        self.retried(period)
     }
 
     fn heading(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
@@ -288,6 +289,41 @@ impl<W: Write> Sections<'_, W> {
             self.line.write(self.out)?;
         }
         self.more(all.min(ROWS), all)
+    }
+
+    fn retried(&mut self, period: &Period<'_>) -> io::Result<()> {
+        let rows = retried(period, ROWS);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.heading(format_args!(
+            "Handshakes that needed a SYN or SYN+ACK again, by service"
+        ))?;
+        let style = self.look.palette.faint();
+        let address = self.address_width(3 * (COUNT + 2) + 4);
+        self.begin();
+        self.line.column(style, address, "SERVICE");
+        self.line.column(style, 2, "");
+        for name in ["HANDSHAKES", "FAILED", "SENT AGAIN"] {
+            self.line.right(style, COUNT + 1, name);
+        }
+        self.line.write(self.out)?;
+        let shown = rows.len();
+        for row in rows {
+            self.begin();
+            self.address(Endpoint::new(row.addr, row.port), address);
+            let direction = if row.opener == Side::Local {
+                "to"
+            } else {
+                "of"
+            };
+            self.line.column(style, 2, direction);
+            for count in [row.handshakes, row.failed, row.retransmits] {
+                self.line.right(Style::new(), COUNT + 1, count);
+            }
+            self.line.write(self.out)?;
+        }
+        self.more(shown, period.figures.retried.len())
     }
 
     /// The room that is left for an address beside columns of so many characters.

@@ -3,7 +3,7 @@
 use tcptrace::{
     decode::{Cookie, Measured, Owner, Tuple},
     flows::{Candidate, End, FlowRecord, Manner, Role, Stay},
-    track::{Closer, Length, Reason, Side, State},
+    track::{Closer, Detail, Length, Reason, Side, State},
 };
 use zerocopy::FromZeros as _;
 
@@ -30,7 +30,10 @@ fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<End>) ->
         time_ns: 70 * SECOND,
         path: path.iter().map(|&(state, ns)| Stay { state, ns }).collect(),
         end,
+        detail: None,
         time_wait_end: None,
+        unsent_ns: Some(0),
+        resent: Some(3),
         measured: None,
         fin_acked: false,
         fin_uncounted: false,
@@ -72,6 +75,7 @@ pub fn known_flow() -> Flow {
             length: Some(Length::Long),
             opened_ns: Some(3 * SECOND),
             closed_ns: Some(8_262 * MS),
+            detail: Some(Detail::SeenLate),
             time_wait_end: Some(Reason::Expired),
             measured: measured(1002, 20_480),
             fin_acked: true,

@@ -16,14 +16,17 @@ pub fn transition(of: &(Tuple, Owner), from: State, to: State, reason: Reason) -
         from,
         to,
         held_ns: None,
+        unsent_ns: None,
         reason,
         detail: None,
+        nothing_sent: false,
         opener: None,
         closer: None,
         length: None,
         owner: of.1,
         thread: None,
         followed: false,
+        retransmits: None,
         measured: None,
         keepalive: None,
     }
@@ -33,6 +36,7 @@ pub fn transition(of: &(Tuple, Owner), from: State, to: State, reason: Reason) -
 pub fn known_transition() -> Transition {
     Transition {
         held_ns: Some(999_000),
+        retransmits: Some(3),
         detail: Some(Detail::SeenLate),
         opener: Some(Side::Local),
         closer: Some(Closer::Both),

@@ -1,0 +1,56 @@
+//! SYNs that this machine sends, seen by the timer that would send them again.
+//!
+//! `tcp_connect()`, net/ipv4/tcp_output.c, arms it as soon as the SYN is out, within connect(): by
+//! then the port is chosen. Without it no SYN was sent: connect() failed before, or was put off to
+//! the first write (TCP_FASTOPEN_CONNECT).
+
+use tcptrace_ebpf::wire::kind;
+
+use crate::{
+    kernel::{peek, setting},
+    minisock::{Snapshot, netns_of},
+    ring,
+    select::wanted,
+};
+
+/// TCP_SYN_SENT, include/net/tcp_states.h.
+const SYN_SENT: u8 = 2;
+
+/// The retransmission timer of the socket at that address was armed.
+#[inline(always)]
+pub fn armed(address: u64) {
+    // It is armed for data, too, with most ACKs: nothing may come before this. Nothing that was
+    // noted at the transition would do: a SYN is sent again by another CPU, and a task may lose
+    // its own in between.
+    if peek::<u8>(address, setting!(offsets.sock_common_state)) != SYN_SENT {
+        return;
+    }
+    let bytes = Snapshot::at(address);
+    let Some(mut head) = bytes.addresses() else {
+        return;
+    };
+    head.cookie = bytes.field(setting!(offsets.sock_common_cookie));
+    (head.netns, _) = netns_of(bytes.net());
+    if !wanted(&head) {
+        // Its transition to SYN_SENT passed, if nothing but the port, then unknown, speaks against
+        // it: userspace need not remember it any longer.
+        let port = core::mem::take(&mut head.local_port);
+        if !wanted(&head) {
+            return;
+        }
+        head.local_port = port;
+        head.from = 1;
+    }
+    head.kind = kind::SYN;
+    head.to = SYN_SENT;
+    let sent_us: u64 = peek(address, setting!(offsets.tcp_mstamp));
+    head.time_ns = sent_us * 1000;
+    head.retransmits = at_most_255(peek(address, setting!(offsets.tcp_total_retrans)));
+    ring::send_head(&head);
+}
+
+/// What fits into a byte.
+#[inline(always)]
+pub fn at_most_255(count: u32) -> u8 {
+    if count > 255 { 255 } else { count as u8 }
+}
