@@ -6,7 +6,9 @@
 //! namespace of its own. `TCPTRACE_BIN` names another binary to test.
 
 mod connections;
+mod counters;
 mod flood;
+mod kernel_counts;
 mod loop_back;
 mod memory;
 #[path = "../live/namespace.rs"]
@@ -16,6 +18,7 @@ mod namespaces;
 mod stalled;
 mod time_waits;
 mod traced;
+mod wire;
 
 /// How much there is to be done: so much, or a twentieth of it for `TCPTRACE_LOAD=small`.
 fn load(full: u64) -> u64 {

@@ -69,7 +69,7 @@ fn namespaces_that_go_are_let_go_and_leave_nothing_behind() {
         ("ESTABLISHED FIN_WAIT1 fin_sent", all),
         ("FIN_WAIT1 FIN_WAIT2 fin_acked", all),
         ("FIN_WAIT2 TIME_WAIT fin_received", all),
-        ("TIME_WAIT CLOSED killed", all),
+        ("TIME_WAIT CLOSED killed:netns_gone", all),
         ("LISTEN SYN_RECV syn_received", all),
         ("SYN_RECV ESTABLISHED handshake_complete", all),
         ("ESTABLISHED CLOSE_WAIT fin_received", all),

@@ -9,7 +9,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
         mpsc,
     },
     thread::{self, JoinHandle},
@@ -31,6 +31,11 @@ use crate::memory;
 /// Nothing takes that long, but on a machine that has other things to do.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// How a detail is written that is not null.
+const DETAIL: &[u8] = b"\"detail\":\"";
+/// A transition's detail comes within so many bytes behind its reason.
+const DETAIL_WITHIN: usize = 64;
+
 /// What a flow has whose end was not seen.
 const UNENDED: &[u8] = b"\"end\":null";
 
@@ -41,6 +46,8 @@ pub struct Traced {
     lines: Arc<AtomicU64>,
     /// Events that it said are lost, so far.
     lost: Arc<AtomicU64>,
+    /// TIME_WAITs that began and have not ended, so far.
+    time_waits: Arc<AtomicI64>,
     reader: Option<JoinHandle<Told>>,
     logged: Option<JoinHandle<u64>>,
     /// From its start to its `start` line.
@@ -50,7 +57,7 @@ pub struct Traced {
 /// All that it said, counted.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// Transitions by `FROM -> TO reason`, flows by their end, or `unended`.
+    /// Transitions by `FROM TO reason`, or `reason:detail`; flows by their end, or `unended`.
     pub counts: HashMap<String, u64>,
     /// The events of all `lost` lines.
     pub lost: u64,
@@ -112,6 +119,7 @@ impl Traced {
             child,
             lines: Arc::default(),
             lost: Arc::default(),
+            time_waits: Arc::default(),
             reader: None,
             logged: None,
             took: began.elapsed(),
@@ -134,10 +142,14 @@ impl Traced {
         };
         let output = Slow(self.child.stdout.take().expect("its output"), pause);
         let leave = spawn(outside.try_clone().expect("a descriptor"), ready.clone());
-        let (lines, lost) = (Arc::clone(&self.lines), Arc::clone(&self.lost));
+        let so_far = SoFar {
+            lines: Arc::clone(&self.lines),
+            lost: Arc::clone(&self.lost),
+            time_waits: Arc::clone(&self.time_waits),
+        };
         self.reader = Some(thread::spawn(move || {
             leave();
-            read(BufReader::with_capacity(1 << 16, output), &lines, &lost)
+            read(BufReader::with_capacity(1 << 16, output), &so_far)
         }));
         let log = self.child.stderr.take().expect("stderr");
         let leave = spawn(outside.try_clone().expect("a descriptor"), ready);
@@ -161,6 +173,11 @@ impl Traced {
     /// Lines of transitions or flows so far; of `stats`, ESTABLISHED entered.
     pub fn lines(&self) -> u64 {
         self.lines.load(Ordering::Relaxed)
+    }
+
+    /// TIME_WAITs that began since it was started, and have not ended, so far.
+    pub fn time_waits(&self) -> i64 {
+        self.time_waits.load(Ordering::Relaxed)
     }
 
     /// Waits until there are so many lines.
@@ -227,6 +244,21 @@ impl Told {
         assert_eq!(self.last("forgotten"), 0, "connections were forgotten");
     }
 
+    /// How many transitions are like this; `*` stands for any state, reason or reason's detail.
+    pub fn sum(&self, from: &str, to: &str, reason: &str) -> u64 {
+        let like = |word: Option<&str>, wanted: &str| {
+            wanted == "*" || word.is_some_and(|word| word == wanted)
+        };
+        self.counts
+            .iter()
+            .filter(|(label, _)| {
+                let mut words = label.split(' ');
+                like(words.next(), from) && like(words.next(), to) && like(words.next(), reason)
+            })
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// There is exactly this.
     pub fn assert_counts(&self, wanted: &[(&str, u64)]) {
         let wanted: HashMap<String, u64> = wanted
@@ -248,7 +280,19 @@ impl<R: io::Read> io::Read for Slow<R> {
     }
 }
 
-fn read(mut output: BufReader<impl std::io::Read>, lines: &AtomicU64, lost: &AtomicU64) -> Told {
+/// What is known while it still runs.
+struct SoFar {
+    lines: Arc<AtomicU64>,
+    lost: Arc<AtomicU64>,
+    time_waits: Arc<AtomicI64>,
+}
+
+fn read(mut output: BufReader<impl std::io::Read>, so_far: &SoFar) -> Told {
+    let SoFar {
+        lines,
+        lost,
+        time_waits,
+    } = so_far;
     let mut told = Told::default();
     let mut counts: HashMap<Vec<u8>, u64> = HashMap::new();
     let mut line = Vec::new();
@@ -259,6 +303,11 @@ fn read(mut output: BufReader<impl std::io::Read>, lines: &AtomicU64, lost: &Ato
         }
         if line.starts_with(br#"{"type":"transition""#) {
             let label = label(&line, &[b"\"from\":\"", b"\"to\":\"", b"\"reason\":\""]);
+            if label.starts_with(b"TIME_WAIT ") {
+                time_waits.fetch_sub(1, Ordering::Relaxed);
+            } else if label.windows(11).any(|word| word == b" TIME_WAIT ") {
+                time_waits.fetch_add(1, Ordering::Relaxed);
+            }
             count(&mut counts, label);
             lines.fetch_add(1, Ordering::Relaxed);
         } else if line.starts_with(br#"{"type":"flow""#) {
@@ -297,7 +346,8 @@ fn read(mut output: BufReader<impl std::io::Read>, lines: &AtomicU64, lost: &Ato
     told
 }
 
-/// The values of these fields, which are in that order, with spaces between.
+/// The values of these fields, which are in that order, with spaces between, and the detail that
+/// follows them.
 fn label(line: &[u8], fields: &[&[u8]]) -> Vec<u8> {
     let mut rest = line;
     let mut label = Vec::new();
@@ -312,6 +362,13 @@ fn label(line: &[u8], fields: &[&[u8]]) -> Vec<u8> {
             label.push(b' ');
         }
         label.extend_from_slice(&rest[..end]);
+    }
+    let behind = &rest[..rest.len().min(DETAIL_WITHIN)];
+    if let Some(at) = behind.windows(DETAIL.len()).position(|it| it == DETAIL) {
+        let detail = &rest[at + DETAIL.len()..];
+        let end = detail.iter().position(|byte| *byte == b'"');
+        label.push(b':');
+        label.extend_from_slice(&detail[..end.expect("a value")]);
     }
     label
 }
