@@ -7,14 +7,17 @@
 use tcptrace_ebpf::wire::kind;
 
 use crate::{
+    child,
     kernel::{peek, setting},
     minisock::{Snapshot, netns_of},
     ring,
     select::wanted,
 };
 
-/// TCP_SYN_SENT, include/net/tcp_states.h.
+/// include/net/tcp_states.h.
 const SYN_SENT: u8 = 2;
+const SYN_RECV: u8 = 3;
+const LISTEN: u8 = 10;
 
 /// The retransmission timer of the socket at that address was armed.
 #[inline(always)]
@@ -22,7 +25,11 @@ pub fn armed(address: u64) {
     // It is armed for data, too, with most ACKs: nothing may come before this. Nothing that was
     // noted at the transition would do: a SYN is sent again by another CPU, and a task may lose
     // its own in between.
-    if peek::<u8>(address, setting!(offsets.sock_common_state)) != SYN_SENT {
+    let state: u8 = peek(address, setting!(offsets.sock_common_state));
+    if state == SYN_RECV {
+        fast_open_armed(address);
+    }
+    if state != SYN_SENT {
         return;
     }
     let bytes = Snapshot::at(address);
@@ -46,6 +53,30 @@ pub fn armed(address: u64) {
     let sent_us: u64 = peek(address, setting!(offsets.tcp_mstamp));
     head.time_ns = sent_us * 1000;
     head.retransmits = at_most_255(peek(address, setting!(offsets.tcp_total_retrans)));
+    ring::send_head(&head);
+}
+
+/// The child that TCP Fast Open makes waits for an acknowledgement, which may come much later and
+/// on another CPU: tcp_fastopen_create_child(), net/ipv4/tcp_fastopen.c, arms its timer. If it was
+/// not told when it was made (before 6.15), it is now; it may have no cookie yet.
+#[inline(always)]
+fn fast_open_armed(address: u64) {
+    let Some(time_ns) = child::goes_on(address) else {
+        return;
+    };
+    let bytes = Snapshot::at(address);
+    let Some(mut head) = bytes.addresses() else {
+        return;
+    };
+    (head.netns, _) = netns_of(bytes.net());
+    if !wanted(&head) {
+        return;
+    }
+    head.kind = kind::SOCKET;
+    head.cookie = bytes.field(setting!(offsets.sock_common_cookie));
+    head.from = LISTEN;
+    head.to = SYN_RECV;
+    head.time_ns = time_ns;
     ring::send_head(&head);
 }
 

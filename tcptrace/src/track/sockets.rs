@@ -9,7 +9,9 @@ use super::{
     requests::Request,
     syn::Syn,
 };
-use crate::decode::{Comm, Cookie, Owner, ResetSentEvent, SocketEvent, Tuple};
+use crate::decode::{
+    Comm, Cookie, Owner, RequestEvent, ResetSentEvent, SocketEvent, TimerChange, Tuple,
+};
 
 impl Tracker {
     pub(super) fn socket_changed(
@@ -180,7 +182,19 @@ impl Tracker {
     /// The third ACK made a full socket: the SYN was told when it arrived, unless there was no
     /// request (SYN cookies, TCP Fast Open).
     fn child_made(&mut self, event: &SocketEvent, out: &mut Out<'_, impl FnMut(&Transition)>) {
-        let Some(cookie) = event.cookie else { return };
+        let Some(cookie) = event.cookie else {
+            // One of TCP Fast Open, before Linux 6.15: it has a cookie when it is told of next.
+            let begun = RequestEvent {
+                time_ns: event.time_ns,
+                tuple: event.tuple,
+                change: TimerChange::Started,
+                listener: None,
+                retransmits: 0,
+                fresh: true,
+                netns_gone: false,
+            };
+            return self.request_changed(&begun, out);
+        };
         if let Some(request) = self.requests.remove(&event.tuple) {
             self.keep(cookie, request.flow(event.tuple), out);
             return;
