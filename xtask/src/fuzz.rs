@@ -10,13 +10,14 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 
 use crate::{
     cargo::{cargo, say_and_succeed, tool},
+    packages,
     repository::Repository,
-    search_path, setup,
+    setup,
     steps::Steps,
 };
 
@@ -59,14 +60,7 @@ pub struct Plan {
 /// # Errors
 /// When set-up fails. A target in which something was found is told by the status.
 pub fn all(repository: &Repository, plan: &Plan) -> Result<ExitCode> {
-    if search_path::find("c++").is_none() {
-        bail!(
-            "a C++ compiler, `c++`, is missing, which libFuzzer takes; type one of:\n  \
-             sudo apt-get install g++    (Debian, Ubuntu)\n  \
-             sudo dnf install gcc-c++    (Fedora, RHEL)\n  \
-             sudo pacman -S gcc          (Arch)"
-        );
-    }
+    packages::install(packages::OF_FUZZING)?;
     setup::prepare(repository, &[])?;
     let mut steps = Steps::default();
     let built = steps.step("fuzz targets", || build(repository));

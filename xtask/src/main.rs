@@ -9,12 +9,14 @@ mod kernels;
 mod lint;
 mod load;
 mod namespace;
+mod packages;
 mod pinned;
 mod release;
 mod repository;
 mod root;
 mod run;
 mod search_path;
+mod services;
 mod setup;
 mod steps;
 mod test;
@@ -47,7 +49,8 @@ enum Task {
         #[arg(last = true)]
         args: Vec<OsString>,
     },
-    /// Runs all tests; those with real sockets as root (through sudo if need be).
+    /// Runs all tests; those with real sockets as root (through sudo if need be). Programs that they
+    /// take are installed by apt-get if they are missing: Apache, nginx, HAProxy, curl, iproute2.
     Test {
         /// Run the real-socket tests on Debian's kernels instead, in QEMU: all, or those whose
         /// version begins so (6.1,7).
@@ -77,6 +80,12 @@ enum Task {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         rounds: Option<u32>,
     },
+    /// Installs packages of Debian while services stay off; needs root.
+    #[command(hide = true)]
+    InstallPackages {
+        #[arg(required = true)]
+        packages: Vec<OsString>,
+    },
     /// Makes short connections, for `bench`; needs root. Prints one line of JSON.
     #[command(hide = true)]
     Load(load::Plan),
@@ -103,6 +112,7 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
     // Those that need no repository.
     let done = match &task {
         Task::DemoTraffic { rounds } => Some(demo::play(*rounds)),
+        Task::InstallPackages { packages } => Some(packages::install_by_root(packages)),
         Task::Load(plan) => Some(load::connections(plan)),
         Task::LoadTimers(plan) => Some(load::timers(plan)),
         _ => None,
@@ -135,8 +145,10 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
         Task::Test { args, .. } => test::all(&repository, &args),
         Task::Lint => lint::all(&repository),
         Task::Fuzz(plan) => fuzz::all(&repository, &plan),
-        Task::Bench(_) | Task::DemoTraffic { .. } | Task::Load(_) | Task::LoadTimers(_) => {
-            unreachable!("done above")
-        }
+        Task::Bench(_)
+        | Task::DemoTraffic { .. }
+        | Task::InstallPackages { .. }
+        | Task::Load(_)
+        | Task::LoadTimers(_) => unreachable!("done above"),
     }
 }

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use crate::{
     cargo::{cargo, executable, say_and_succeed},
-    release,
+    packages, release,
     repository::Repository,
     root, setup,
     steps::Steps,
@@ -49,6 +49,7 @@ const REAL_SOCKETS: [RealSockets; 4] = [
 /// # Errors
 /// When set-up fails. A step that fails is told by the status.
 pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> {
+    packages::install(packages::OF_TESTS)?;
     setup::prepare(repository, &[])?;
     let mut steps = Steps::default();
     steps.step("unit tests", || {
@@ -127,6 +128,7 @@ impl Load {
 /// # Errors
 /// When set-up fails. A test that fails is told by the status.
 pub fn load(repository: &Repository, load: Load, arguments: &[OsString]) -> Result<ExitCode> {
+    packages::install(packages::OF_LOAD)?;
     setup::prepare(repository, &[])?;
     let mut steps = Steps::default();
     let binary = steps.step("release binary", || release::build_prepared(repository));

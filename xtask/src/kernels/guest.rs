@@ -10,23 +10,9 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::search_path;
-
 const QEMU: &str = "qemu-system-x86_64";
 /// Most of it is the file system, which is there twice while it is unpacked.
 const MEGABYTES: &str = "1024";
-
-/// Whether QEMU is there.
-///
-/// # Errors
-/// When it isn't.
-pub fn need_qemu() -> Result<()> {
-    ensure!(
-        search_path::find(QEMU).is_some(),
-        "{QEMU} is missing, which runs the kernels: sudo apt-get install qemu-system-x86"
-    );
-    Ok(())
-}
 
 /// Boots a kernel with so many CPUs, and waits until it is turned off; what it writes to its console
 /// goes to a file, and is returned. After the limit it is turned off, whatever it does.

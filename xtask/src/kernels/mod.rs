@@ -33,7 +33,7 @@ use self::{
     table::Row,
     verdict::Verdict,
 };
-use crate::repository::Repository;
+use crate::{packages, repository::Repository};
 
 /// How long a guest may take. On a machine that does nothing else it takes a third of that.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -87,7 +87,7 @@ const GUESTS: [Guest; 2] = [
 /// by a table and the status: 1 where tests failed, 125 where nothing is known of them.
 pub fn test(repository: &Repository, asked: &[String], arguments: &[OsString]) -> Result<ExitCode> {
     let kernels = choice::chosen(asked)?;
-    guest::need_qemu()?;
+    packages::install(packages::OF_KERNELS)?;
     let target = env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| repository.root.join("target"), PathBuf::from)
         .join("kernels");

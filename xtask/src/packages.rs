@@ -1,0 +1,183 @@
+//! Programs that tests take, from the packages of the distribution.
+
+use std::{env, ffi::OsString, os::unix::process::CommandExt as _, process::Command};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::sys::signal::SigSet;
+
+use crate::{
+    cargo::succeed,
+    root, search_path,
+    services::{Off, Uninterrupted},
+    setup,
+};
+
+/// A program, and who has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    name: &'static str,
+    /// Debian's package.
+    debian: &'static str,
+    /// Packages of Fedora and RHEL, and of Arch.
+    others: [&'static str; 2],
+}
+
+/// What real-socket tests start beside tcptrace, most of all the servers of tests/servers.
+pub const OF_TESTS: &[Program] = &[
+    IP,
+    program("ss", "iproute2", ["iproute", "iproute2"]),
+    program("apache2", "apache2-bin", ["httpd", "apache"]),
+    program("nginx", "nginx", ["nginx", "nginx"]),
+    program("haproxy", "haproxy", ["haproxy", "haproxy"]),
+    program("curl", "curl", ["curl", "curl"]),
+];
+/// What load tests start.
+pub const OF_LOAD: &[Program] = &[IP];
+/// What runs other kernels, and unpacks them.
+pub const OF_KERNELS: &[Program] = &[
+    program(
+        "qemu-system-x86_64",
+        "qemu-system-x86",
+        ["qemu-system-x86", "qemu-system-x86"],
+    ),
+    program("xz", "xz-utils", ["xz", "xz"]),
+];
+/// What compiles libFuzzer.
+pub const OF_FUZZING: &[Program] = &[program("c++", "g++", ["gcc-c++", "gcc"])];
+
+const IP: Program = program("ip", "iproute2", ["iproute", "iproute2"]);
+
+const fn program(name: &'static str, debian: &'static str, others: [&'static str; 2]) -> Program {
+    Program {
+        name,
+        debian,
+        others,
+    }
+}
+
+/// Installs those that are missing, by apt-get, as root.
+///
+/// # Errors
+/// When that fails, or there is no apt-get: says what to type.
+pub fn install(programs: &[Program]) -> Result<()> {
+    let missing = missing(programs);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = names(&missing, |it| it.debian);
+    if search_path::find("apt-get").is_none() {
+        bail!("{}", by_hand(&missing));
+    }
+    eprintln!(
+        "set-up: installing {} (services stay off)",
+        packages.join(" ")
+    );
+    let own = env::current_exe().context("the path of xtask can't be told: is /proc mounted?")?;
+    let arguments: Vec<&str> = ["install-packages"]
+        .into_iter()
+        .chain(packages.clone())
+        .collect();
+    let typed = format!("sudo apt-get install {}", packages.join(" "));
+    setup::install(&typed, &mut root::command(&own, &arguments)?)?;
+    let missing = self::missing(programs);
+    ensure!(missing.is_empty(), "{}", by_hand(&missing));
+    Ok(())
+}
+
+/// Installs Debian's packages; run by root. Services that they have are not started: tests start
+/// servers by themselves.
+///
+/// # Errors
+/// When apt-get fails.
+pub fn install_by_root(packages: &[OsString]) -> Result<()> {
+    // Dropped last: who interrupts it does so once all is cleaned up.
+    let _uninterrupted = Uninterrupted::begin()?;
+    let _off = Off::begin()?;
+    let install = || {
+        apt(&[
+            &["install".into(), "--no-install-recommends".into()],
+            packages,
+        ]
+        .concat())
+    };
+    // Without lists, or with old ones, it does not know the packages.
+    if install().is_err() {
+        apt(&["update".into()])?;
+        install()?;
+    }
+    Ok(())
+}
+
+/// apt-get, as quiet as it is while it still tells how far it is.
+fn apt(arguments: &[OsString]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    command
+        .args(["--quiet", "--yes"])
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    // It may be interrupted, and then we clean up.
+    // SAFETY: pthread_sigmask(3) may be called between fork and exec, and no memory is touched.
+    unsafe {
+        command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?));
+    }
+    succeed(&mut command)
+}
+
+fn missing(programs: &[Program]) -> Vec<Program> {
+    programs
+        .iter()
+        .copied()
+        .filter(|it| search_path::find_with_sbin(it.name).is_none())
+        .collect()
+}
+
+/// Packages by name, each once.
+fn names(programs: &[Program], name: impl Fn(&Program) -> &'static str) -> Vec<&'static str> {
+    let mut names: Vec<&str> = programs.iter().map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// What to type where it is not known how to install, or nothing came of it.
+fn by_hand(missing: &[Program]) -> String {
+    let programs: Vec<&str> = missing.iter().map(|it| it.name).collect();
+    let typed = |name: fn(&Program) -> &'static str| names(missing, name).join(" ");
+    format!(
+        "missing, which the tests start: {}; type one of:\n  \
+         sudo apt-get install {}    (Debian, Ubuntu)\n  \
+         sudo dnf install {}    (Fedora, RHEL)\n  \
+         sudo pacman -S {}    (Arch)\n\
+         and start again. Programs must have the names that Debian gives them",
+        programs.join(", "),
+        typed(|it| it.debian),
+        typed(|it| it.others[0]),
+        typed(|it| it.others[1]),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IP, OF_TESTS, by_hand, missing, program};
+
+    #[test]
+    fn what_is_missing_is_named_with_what_to_type() {
+        let nobodys = program("no-such-program", "no-such-package", ["nsp", "nsp-arch"]);
+        let missing = missing(&[nobodys, program("sh", "dash", ["dash", "dash"])]);
+        let said = by_hand(&missing);
+        for words in [
+            "start: no-such-program;",
+            "apt-get install no-such-package ",
+            "dnf install nsp ",
+            "pacman -S nsp-arch ",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_package_with_two_programs_is_installed_once() {
+        let said = by_hand(OF_TESTS);
+        assert_eq!(said.matches(IP.debian).count(), 2, "{said}");
+    }
+}
