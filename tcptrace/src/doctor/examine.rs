@@ -86,13 +86,10 @@ fn btf() -> Check {
 
 fn kallsyms() -> Check {
     const NAME: &str = "/proc/kallsyms";
-    let symbols = Symbols::read();
-    if symbols.tw_timer_handler != 0 && symbols.reqsk_timer_handler != 0 {
-        return Check::ok(NAME);
+    match Symbols::read().incomplete() {
+        None => Check::ok(NAME),
+        why => Check::new(NAME, Status::Degraded, why),
     }
-    let why = "no kernel addresses in it: set kernel.kptr_restrict to 0 or 1, and run as root or \
-               with CAP_SYSLOG";
-    Check::new(NAME, Status::Degraded, Some(why.to_owned()))
 }
 
 /// Attaches everything; without what only following a command needs, if that is what fails.
@@ -113,7 +110,7 @@ fn load() -> Result<Loaded, KernelError> {
     };
     let symbols = &kernel.symbols;
     Ok(Loaded {
-        addresses: symbols.tw_timer_handler != 0 && symbols.reqsk_timer_handler != 0,
+        addresses: symbols.incomplete().is_none(),
         degraded: kernel.degraded,
         fork,
     })

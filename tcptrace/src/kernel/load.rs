@@ -197,15 +197,12 @@ impl Kernel {
 
     fn attach_timers(&mut self, btf: &Btf) {
         let consequence = "TIME_WAIT, orphaned FIN_WAIT2 and half-open SYN_RECV can't be seen";
-        if self.symbols.tw_timer_handler == 0 || self.symbols.reqsk_timer_handler == 0 {
+        if let Some(why) = self.symbols.incomplete() {
             self.sight.minisocks = false;
             self.sight.syns = false;
             self.degraded.push(Degraded {
                 what: "/proc/kallsyms",
-                why: format!(
-                    "no kernel addresses in it, so {consequence}: set kernel.kptr_restrict to 0 \
-                     or 1, and run as root or with CAP_SYSLOG"
-                ),
+                why: format!("{why}; until then, {consequence}"),
             });
             return;
         }

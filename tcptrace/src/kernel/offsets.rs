@@ -32,11 +32,14 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
     let repair = structs.bit("tcp_sock", "repair");
     let mut at = |container, fields: &[&'static str]| structs.offset(container, fields);
 
+    let daddr = at("sock_common", &["skc_daddr"])?;
     let mut offsets = Offsets {
-        sock_common_daddr: at("sock_common", &["skc_daddr"])?,
+        sock_common_daddr: daddr,
         sock_common_rcv_saddr: at("sock_common", &["skc_rcv_saddr"])?,
-        sock_common_v6_daddr: at("sock_common", &["skc_v6_daddr"])?,
-        sock_common_v6_rcv_saddr: at("sock_common", &["skc_v6_rcv_saddr"])?,
+        // Without CONFIG_IPV6 there are none, and no socket is of a family that has them: they are
+        // never read there.
+        sock_common_v6_daddr: at("sock_common", &["skc_v6_daddr"]).unwrap_or(daddr),
+        sock_common_v6_rcv_saddr: at("sock_common", &["skc_v6_rcv_saddr"]).unwrap_or(daddr),
         sock_common_dport: at("sock_common", &["skc_dport"])?,
         sock_common_num: at("sock_common", &["skc_num"])?,
         sock_common_family: at("sock_common", &["skc_family"])?,

@@ -46,6 +46,8 @@ pub struct Symbols {
     pub tcp_write_timer: u64,
     causes: Vec<(Range<u64>, EarlyCause)>,
     for_good: Vec<Range<u64>>,
+    /// There are names, and all their addresses are hidden.
+    hidden: bool,
 }
 
 impl Symbols {
@@ -58,14 +60,14 @@ impl Symbols {
             .unwrap_or_default()
     }
 
-    /// Parses lines of `address type name [module]`, sorted by address as the kernel's own are.
-    /// What is not of that form is passed over.
+    /// Parses lines of `address type name [module]`: the kernel's own, then those of one module
+    /// after another, which need not be sorted by address. What is not of that form is passed over.
     #[must_use]
     pub fn parse(mut lines: impl std::io::BufRead) -> Self {
-        let mut symbols = Self::default();
-        let mut found: Vec<(usize, Range<u64>)> = Vec::new();
-        // The function found last ends where the next symbol begins.
-        let mut open: Option<(usize, u64)> = None;
+        let mut handlers = [Handler::default(); 3];
+        let mut part = Part::default();
+        let mut found = Vec::new();
+        let (mut seen, mut hidden) = (false, true);
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -73,39 +75,81 @@ impl Symbols {
                 Ok(0) | Err(_) => break,
                 Ok(_) => {}
             }
-            let Some((address, name)) = split(&line) else {
+            let Some(symbol) = Symbol::of(&line) else {
                 continue;
             };
-            if let Some((index, start)) = open
-                && address > start
-            {
-                found.push((index, start..address));
-                open = None;
+            seen = true;
+            if symbol.address == 0 {
+                continue;
             }
-            match name {
-                b"tw_timer_handler" => symbols.tw_timer_handler = address,
-                b"reqsk_timer_handler" => symbols.reqsk_timer_handler = address,
-                b"tcp_write_timer" => symbols.tcp_write_timer = address,
+            hidden = false;
+            if part.module != symbol.module {
+                part.close(&mut found);
+                part.module = symbol.module.to_vec();
+            }
+            part.addresses.push(symbol.address);
+            match symbol.name {
+                b"tw_timer_handler" => handlers[0].take(&symbol),
+                b"reqsk_timer_handler" => handlers[1].take(&symbol),
+                b"tcp_write_timer" => handlers[2].take(&symbol),
                 // Most names differ from all of these in the first bytes.
                 [b't' | b'i' | b'n' | b'_', ..] => {
                     // Those of FOR_GOOD count on behind those of CAUSES.
                     let mut known = CAUSES.iter().map(|(cause, _)| cause).chain(&FOR_GOOD);
-                    if let Some(index) = known.position(|known| known.as_bytes() == name) {
-                        open = Some((index, address));
-                    }
+                    let index = known.position(|known| known.as_bytes() == symbol.name);
+                    part.functions
+                        .extend(index.map(|index| (index, symbol.address)));
                 }
                 _ => {}
             }
         }
-        found.retain(|(_, range)| range.start != 0);
+        part.close(&mut found);
         found.sort_by_key(|(index, _)| *index);
+        let (mut causes, mut for_good) = (Vec::new(), Vec::new());
         for (index, range) in found {
             match CAUSES.get(index) {
-                Some((_, cause)) => symbols.causes.push((range, *cause)),
-                None => symbols.for_good.push(range),
+                Some((_, cause)) => causes.push((range, *cause)),
+                None => for_good.push(range),
             }
         }
-        symbols
+        Self {
+            tw_timer_handler: handlers[0].address,
+            reqsk_timer_handler: handlers[1].address,
+            tcp_write_timer: handlers[2].address,
+            causes,
+            for_good,
+            hidden: seen && hidden,
+        }
+    }
+
+    /// Why minisocks and requests can't be told from other timers, and what helps; `None`: they
+    /// can.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<String> {
+        let handlers = [
+            ("tw_timer_handler", self.tw_timer_handler),
+            ("reqsk_timer_handler", self.reqsk_timer_handler),
+        ];
+        let missing: Vec<&str> = handlers
+            .iter()
+            .filter(|(_, address)| *address == 0)
+            .map(|(name, _)| *name)
+            .collect();
+        if missing.is_empty() {
+            None
+        } else if self.hidden {
+            Some(
+                "no kernel addresses in it: set kernel.kptr_restrict to 0 or 1, and run as root \
+                 or with CAP_SYSLOG"
+                    .to_owned(),
+            )
+        } else {
+            Some(format!(
+                "it has no {}: this kernel must be built with CONFIG_KALLSYMS, and keep the names \
+                 of its functions",
+                missing.join(" and no ")
+            ))
+        }
     }
 
     /// Whether the way to an early end can be told.
@@ -133,12 +177,83 @@ impl Symbols {
     }
 }
 
-fn split(line: &[u8]) -> Option<(u64, &[u8])> {
-    let mut words = line.split(|byte| byte.is_ascii_whitespace());
-    let address = std::str::from_utf8(words.next()?).ok()?;
-    let address = u64::from_str_radix(address, 16).ok()?;
-    words.next()?;
-    Some((address, words.next()?))
+/// A line of /proc/kallsyms.
+struct Symbol<'a> {
+    address: u64,
+    /// Without what the compiler adds to the name of a static function.
+    name: &'a [u8],
+    /// It is so in the file.
+    exact: bool,
+    /// `[module]`; empty for the kernel's own.
+    module: &'a [u8],
+}
+
+impl<'a> Symbol<'a> {
+    fn of(line: &'a [u8]) -> Option<Self> {
+        let mut words = line.split(|byte| byte.is_ascii_whitespace());
+        let address = std::str::from_utf8(words.next()?).ok()?;
+        let address = u64::from_str_radix(address, 16).ok()?;
+        words.next()?;
+        let full = words.next()?;
+        let name = without_hash(full);
+        Some(Self {
+            address,
+            name,
+            exact: name.len() == full.len(),
+            module: words.next().unwrap_or_default(),
+        })
+    }
+}
+
+/// Clang with LTO makes static functions global, and adds `.llvm.` and a number to their names.
+/// `.isra.0`, `.constprop.0`, `.part.0` and `.cold` are other functions, or a part of one.
+fn without_hash(name: &[u8]) -> &[u8] {
+    const HASH: &[u8] = b".llvm.";
+    let digits = name.iter().rev().take_while(|it| it.is_ascii_digit());
+    let (before, digits) = name.split_at(name.len() - digits.count());
+    match before.strip_suffix(HASH) {
+        Some(bare) if !digits.is_empty() => bare,
+        _ => name,
+    }
+}
+
+/// The address of a function: the first one, but one that has exactly its name rather than another.
+#[derive(Clone, Copy, Default)]
+struct Handler {
+    address: u64,
+    exact: bool,
+}
+
+impl Handler {
+    fn take(&mut self, symbol: &Symbol<'_>) {
+        if self.address == 0 || symbol.exact && !self.exact {
+            self.address = symbol.address;
+            self.exact = symbol.exact;
+        }
+    }
+}
+
+/// The kernel's own symbols, or those of one module.
+#[derive(Default)]
+struct Part {
+    module: Vec<u8>,
+    addresses: Vec<u64>,
+    /// Functions that are looked for: which one, and where.
+    functions: Vec<(usize, u64)>,
+}
+
+impl Part {
+    /// A function ends where the next symbol of its part begins; the last one with its page at the
+    /// latest, where another module may begin.
+    fn close(&mut self, found: &mut Vec<(usize, Range<u64>)>) {
+        const PAGE: u64 = 4096;
+        for (index, start) in self.functions.drain(..) {
+            let next = self.addresses.iter().filter(|address| **address > start);
+            let end = next.min().copied();
+            found.push((index, start..end.unwrap_or((start | (PAGE - 1)) + 1)));
+        }
+        self.addresses.clear();
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +293,77 @@ ffffffffc0000000 t reqsk_timer_handler\t[module]
         let symbols = Symbols::parse(hidden.as_bytes());
         assert_eq!(symbols.tw_timer_handler, 0);
         assert!(!symbols.knows_causes());
+    }
+
+    #[test]
+    fn names_with_a_hash_are_found_and_exact_ones_win() {
+        let handlers = |text: &str| {
+            let symbols = Symbols::parse(text.as_bytes());
+            (symbols.tw_timer_handler, symbols.reqsk_timer_handler)
+        };
+        let hashed = "\
+10 t tw_timer_handler.llvm.3433979326929198294
+20 t reqsk_timer_handler.llvm.3433979326929198294
+";
+        assert_eq!(handlers(hashed), (0x10, 0x20));
+        assert_eq!(
+            handlers(&format!("{hashed}30 t tw_timer_handler\n")),
+            (0x30, 0x20)
+        );
+        assert_eq!(
+            handlers(&format!("30 t tw_timer_handler\n{hashed}")),
+            (0x30, 0x20)
+        );
+        // Parts and variants of a function are not the one that a timer has the address of.
+        for other in [
+            ".cold",
+            ".isra.0",
+            ".constprop.0",
+            ".part.0",
+            ".llvm.",
+            ".llvm.1x",
+        ] {
+            assert_eq!(
+                handlers(&format!("10 t tw_timer_handler{other}\n")),
+                (0, 0),
+                "{other}"
+            );
+        }
+        let symbols = Symbols::parse("10 t tcp_abort.llvm.7\n20 t x\n".as_bytes());
+        assert_eq!(symbols.early_cause(&[0x1f]), Some(EarlyCause::Killed));
+    }
+
+    #[test]
+    fn a_function_does_not_reach_beyond_its_module() {
+        let symbols = Symbols::parse(
+            "\
+1000 T first
+c0005000 t between\t[ipv6]
+c0001000 t before\t[ipv6]
+c0002000 t tcp_v6_rcv\t[ipv6]
+c0002800 t next\t[ipv6]
+c0009000 t last\t[ipv6]
+c0008010 t tcp_check_req\t[other]
+d0000000 t far\t[third]
+"
+            .as_bytes(),
+        );
+        let cause = |address| symbols.early_cause(&[address]);
+        assert_eq!(cause(0xc000_27ff), Some(EarlyCause::Segment));
+        assert_eq!(cause(0xc000_2800), None);
+        assert_eq!(cause(0xc000_8fff), Some(EarlyCause::Reset));
+        assert_eq!(cause(0xc000_9000), None);
+    }
+
+    #[test]
+    fn what_is_said_to_help_does() {
+        let why = |text: &str| Symbols::parse(text.as_bytes()).incomplete();
+        assert_eq!(why(KALLSYMS), None);
+        let hidden = "0000000000000000 t tw_timer_handler\n0000000000000000 t x\n";
+        assert!(why(hidden).unwrap().contains("kptr_restrict"));
+        let without = why("10 t tw_timer_handler\n20 t x\n").unwrap();
+        assert!(without.contains("no reqsk_timer_handler") && !without.contains("kptr"));
+        assert!(why("").unwrap().contains("CONFIG_KALLSYMS"));
     }
 
     #[test]
