@@ -66,6 +66,10 @@ impl<W: Write> Json<W> {
 impl<W: Write> View<Transition> for Json<W> {
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         let time = self.time.write(clock.wall(start.mono_ns));
+        let start = &Start {
+            mono_ns: clock.own(start.mono_ns),
+            ..start.clone()
+        };
         self.lines.write("start", &StartRow { start, time })?;
         self.flush()
     }
@@ -77,7 +81,7 @@ impl<W: Write> View<Transition> for Json<W> {
         self.lines.write_by("transition", |line| {
             fields! { line,
                 time = Word(time);
-                mono_ns = it.time_ns;
+                mono_ns = around.clock.own(it.time_ns);
                 cookie = it.cookie;
                 netns = it.tuple.netns;
                 family = Word(Family::of(local.addr).name());

@@ -48,7 +48,7 @@ impl<'a> Row<'a> {
         let tuple = &it.tuple;
         Self {
             time: time.write(around.clock.wall(it.time_ns)),
-            mono_ns: it.time_ns,
+            mono_ns: around.clock.own(it.time_ns),
             cookie: it.cookie,
             netns: tuple.netns,
             family: Family::of(tuple.local.addr).name(),

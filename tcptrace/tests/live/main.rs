@@ -31,6 +31,7 @@ mod stats;
 mod stuck;
 mod syns;
 mod teardown;
+mod time_namespace;
 mod time_wait;
 mod timeouts;
 mod told;

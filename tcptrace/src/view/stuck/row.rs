@@ -101,7 +101,7 @@ impl<'a> StuckRow<'a> {
         let waiting = shown.suspect.listening;
         Self {
             time: time.write(around.clock.wall(shown.mono_ns)),
-            mono_ns: shown.mono_ns,
+            mono_ns: around.clock.own(shown.mono_ns),
             cookie: it.cookie,
             netns: tuple.netns,
             family: Family::of(tuple.local.addr).name(),
