@@ -6,8 +6,9 @@ use tcptrace::{commands::ExplainOptions, view::Colour};
 /// Options of `tcptrace explain`.
 #[derive(Args, Debug)]
 pub struct ExplainArgs {
-    /// A state, a reason, a setting, a counter or a topic; without it, the list of all.
-    what: Option<String>,
+    /// A state, a reason, a setting, a counter, a word, a program or a topic; without it, the list
+    /// of all.
+    what: Vec<String>,
     /// When to colour; NO_COLOR is honoured.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: Colour,
@@ -17,7 +18,7 @@ impl ExplainArgs {
     /// What `explain` is told.
     pub fn into_options(self) -> ExplainOptions {
         ExplainOptions {
-            what: self.what,
+            what: (!self.what.is_empty()).then(|| self.what.join(" ")),
             colour: self.color,
         }
     }

@@ -19,11 +19,15 @@ pub enum Kind {
     Setting,
     /// A counter of /proc/net/netstat.
     Counter,
+    /// A word of TCP.
+    Word,
+    /// A program that TCP meets, or a setting of one.
+    Product,
 }
 
 impl Kind {
     /// All, in the order in which they are listed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Topic,
         Self::State,
         Self::Reason,
@@ -31,6 +35,8 @@ impl Kind {
         Self::Verdict,
         Self::Setting,
         Self::Counter,
+        Self::Word,
+        Self::Product,
     ];
 
     /// Several of them, as a heading.
@@ -44,6 +50,8 @@ impl Kind {
             Self::Verdict => "Verdicts on connections that are stuck",
             Self::Setting => "Settings",
             Self::Counter => "Counters",
+            Self::Word => "Words",
+            Self::Product => "Other programs and their settings",
         }
     }
 
@@ -58,6 +66,8 @@ impl Kind {
             Self::Verdict => "verdict",
             Self::Setting => "setting",
             Self::Counter => "counter",
+            Self::Word => "word",
+            Self::Product => "another program",
         }
     }
 
@@ -70,6 +80,8 @@ impl Kind {
             Self::Verdict => include_str!("texts/verdicts.toml"),
             Self::Setting => include_str!("texts/settings.toml"),
             Self::Counter => include_str!("texts/counters.toml"),
+            Self::Word => include_str!("texts/words.toml"),
+            Self::Product => include_str!("texts/products.toml"),
         }
     }
 }

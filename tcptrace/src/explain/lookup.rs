@@ -59,6 +59,15 @@ impl Book {
                 near: self.near(&wanted),
             });
         }
+        // A word that another program spells just so is not TCP's of a like name: KeepAliveTimeout
+        // is no keepalive_timeout.
+        let exact = |entry: &&Entry| spellings(entry).any(|spelling| spelling == word.trim());
+        if found
+            .iter()
+            .any(|it| it.kind() == Kind::Product && exact(it))
+        {
+            found.retain(exact);
+        }
         // What a state is comes first.
         found.sort_by_key(|entry| entry.kind() != Kind::State);
         Ok(found)
@@ -128,6 +137,8 @@ fn key(word: &str) -> String {
         "ipv4/",
         "core.",
         "core/",
+        "netfilter.",
+        "netfilter/",
     ] {
         if let Some(rest) = word.strip_prefix(prefix) {
             word = rest.to_owned();
@@ -188,6 +199,78 @@ mod tests {
         assert_eq!(found("no FIN came"), ["fin_timeout"]);
         assert_eq!(found("TW overflow"), ["overflow"]);
         assert_eq!(found("given up"), ["given_up"]);
+    }
+
+    #[test]
+    fn a_word_of_another_program_is_not_taken_for_tcps_of_a_like_name() {
+        assert_eq!(found("KeepAliveTimeout"), ["KeepAliveTimeout"]);
+        // Apache's, nginx's and TCP's.
+        assert_eq!(found("keepalive_timeout"), ["keepalive_timeout", "nginx"]);
+        assert_eq!(found("Keep Alive Timeout").len(), 3);
+        assert_eq!(found("KeepAlive"), ["KeepAlive"]);
+        assert!(found("keepalive").contains(&"keepalive".to_owned()));
+    }
+
+    #[test]
+    fn products_are_found_by_what_people_call_them_and_their_settings() {
+        for (word, entry) in [
+            ("f5", "F5 BIG-IP"),
+            ("Keep Alive Interval", "F5 BIG-IP"),
+            ("keep-alive-interval", "F5 BIG-IP"),
+            ("apache", "Apache httpd"),
+            ("MAXKEEPALIVEREQUESTS", "MaxKeepAliveRequests"),
+            ("nginx", "nginx"),
+            ("haproxy", "HAProxy"),
+            (
+                "net.netfilter.nf_conntrack_tcp_timeout_time_wait",
+                "conntrack",
+            ),
+        ] {
+            assert_eq!(found(word), [entry], "{word}");
+        }
+    }
+
+    #[test]
+    fn every_product_of_the_idle_table_is_explained() {
+        let book = Book::read().unwrap();
+        let known: Vec<String> = book
+            .entries()
+            .iter()
+            .filter(|it| it.kind() == Kind::Product)
+            .flat_map(|it| spellings(it).map(key).collect::<Vec<_>>())
+            .collect();
+        for row in crate::flows::IdleTable::load(None).unwrap().rows() {
+            let product = key(&row.product);
+            assert!(
+                product == key("Linux keepalive, no answer")
+                    || known.iter().any(|known| product.starts_with(known)),
+                "{}",
+                row.product
+            );
+        }
+    }
+
+    #[test]
+    fn flags_and_settings_that_people_read_of_are_explained() {
+        for word in [
+            "SYN",
+            "ACK",
+            "FIN",
+            "RST",
+            "half-close",
+            "backlog",
+            "MSL",
+            "tcp_tw_recycle",
+            "SO_REUSEPORT",
+            "tcp_migrate_req",
+            "IP_BIND_ADDRESS_NO_PORT",
+            "tcp_fastopen",
+            "long connection",
+            "short connection",
+            "HTTP keep-alive",
+        ] {
+            assert!(!found(word).is_empty(), "{word}");
+        }
     }
 
     #[test]

@@ -61,6 +61,7 @@ fn parts(entry: &Entry) -> Vec<(&'static str, String)> {
         Kind::Setting => ("What it does", "Who is in it", "When there are many"),
         Kind::Topic => ("How it goes", "Who is in it", "When there are many"),
         Kind::Verdict => ("What it means", "Who is to blame", "What to do"),
+        Kind::Product => ("What it does", "Who is in it", "What to do"),
         _ => ("What it means", "Who is in it", "When it comes often"),
     };
     let usual = entry.default.as_ref().map(|value| match &entry.unit {
