@@ -1,6 +1,12 @@
 //! Which process has which socket, from /proc.
 
-use std::{collections::HashMap, fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use super::{holders::in_common, pids::Numbering};
 use crate::decode::{Cgroup, Comm, Owner, Process};
@@ -156,12 +162,13 @@ fn cgroup_of(pid: u32) -> Option<Cgroup> {
         .into_iter()
         .find(|cgroup| cgroup.hierarchy == 0)?
         .pathname;
-    let mount = procfs::process::Process::myself()
-        .and_then(|me| me.mountinfo())
-        .ok()?
-        .into_iter()
-        .find(|mount| mount.fs_type == "cgroup2")?
-        .mount_point;
-    let directory = mount.join(path.trim_start_matches('/'));
+    // Asked once, not for each process: a machine with containers has thousands of mounts.
+    static MOUNT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let mount = MOUNT.get_or_init(|| {
+        let mounts = procfs::process::Process::myself().and_then(|me| me.mountinfo());
+        let mut mounts = mounts.ok()?.into_iter();
+        Some(mounts.find(|it| it.fs_type == "cgroup2")?.mount_point)
+    });
+    let directory = mount.as_ref()?.join(path.trim_start_matches('/'));
     Cgroup::new(fs::metadata(directory).ok()?.ino())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Start, Surroundings, TimeFormat, View, row::Row};
+use super::{Start, Surroundings, TimeFormat, View, cells::Cells, row::Row};
 use crate::{kernel::Clock, track::Transition};
 
 /// The fields of a transition, as [`Row`] has them.
@@ -33,7 +33,7 @@ const HEADER: [&str; 22] = [
 
 /// Writes CSV. What is unknown is an empty field.
 pub struct Csv<W: Write> {
-    out: ::csv::Writer<W>,
+    out: ::csv::Writer<Cells<W>>,
     time: TimeFormat,
 }
 
@@ -43,7 +43,7 @@ impl<W: Write> Csv<W> {
         // The header is there even if no transition follows.
         let out = ::csv::WriterBuilder::new()
             .has_headers(false)
-            .from_writer(out);
+            .from_writer(Cells::new(out));
         Self {
             out,
             time: TimeFormat::rfc3339(),

@@ -2,6 +2,7 @@
 
 mod address;
 mod append;
+mod cells;
 mod colour;
 mod csv;
 mod duration;
@@ -35,7 +36,7 @@ pub use self::{
     message::say,
     sockets::{Counts, ShownSockets, SocketLayout, sockets_csv, sockets_json, sockets_table},
     stats::{StatsCsv, StatsJson, StatsTable},
-    stdout::Stdout,
+    stdout::{Stdout, writes},
     stuck::{ShownStuck, StuckCsv, StuckJson, StuckTable},
     table::{Layout, Table},
     time::TimeFormat,

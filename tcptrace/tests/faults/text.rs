@@ -30,12 +30,15 @@ use crate::{
 };
 
 /// Names that a program gives itself, and how they are shown.
-const NAMES: [(&[u8], &str); 5] = [
+const NAMES: [(&[u8], &str); 7] = [
     (b"\x1b[31mred", "?[31mred"),
     (b"two\nlines\r", "two?lines?"),
     (b"a,\"b\";'c\\", "a,\"b\";'c\\"),
     (b"\xff\xfe,\xc3", "??,?"),
-    ("größe\u{202e}".as_bytes(), "gr????e???"),
+    ("größe\u{202e}".as_bytes(), "größe?"),
+    // The kernel cuts through its last but one character.
+    ("a数据库的服务".as_bytes(), "a数据库的?"),
+    (b"=1+1", "=1+1"),
 ];
 
 fn assert_harmless(text: &str) {
@@ -93,6 +96,8 @@ fn names_of_programs_are_harmless_in_json_and_csv() {
     let records: Vec<_> = reader.records().map(Result::unwrap).collect();
     let opened = records.iter().filter(|it| it[to] == *"SYN_SENT");
     let comms: Vec<&str> = opened.map(|it| &it[comm]).collect();
+    // A spreadsheet shall not compute it.
+    let names = names.map(|it| if it == "=1+1" { "'=1+1" } else { it });
     assert_eq!(comms, names, "{text}");
 }
 

@@ -11,12 +11,12 @@ use std::{
 use super::{ShownFlow, row::FlowRow};
 use crate::{
     kernel::Clock,
-    view::{Start, Surroundings, TimeFormat, View, csv::io_error},
+    view::{Start, Surroundings, TimeFormat, View, cells::Cells, csv::io_error},
 };
 
 /// Writes CSV. What is unknown is an empty field.
 pub struct FlowCsv<W: Write> {
-    out: ::csv::Writer<W>,
+    out: ::csv::Writer<Cells<W>>,
     time: TimeFormat,
 }
 
@@ -25,7 +25,7 @@ impl<W: Write> FlowCsv<W> {
     pub fn new(out: W) -> Self {
         let out = ::csv::WriterBuilder::new()
             .has_headers(false)
-            .from_writer(out);
+            .from_writer(Cells::new(out));
         Self {
             out,
             time: TimeFormat::rfc3339(),

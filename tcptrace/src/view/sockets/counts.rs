@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     snapshot::Socket,
     track::{ExistingKind, State},
-    view::{Palette, csv::io_error, line::Line, typed::TypedLines},
+    view::{Palette, cells::Cells, csv::io_error, line::Line, typed::TypedLines},
 };
 
 /// Counts of one state.
@@ -63,7 +63,7 @@ impl Counts {
     /// # Errors
     /// See [`json`](Self::json).
     pub fn csv(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut out = ::csv::Writer::from_writer(out);
+        let mut out = ::csv::Writer::from_writer(Cells::new(out));
         for count in &self.0 {
             out.serialize(count).map_err(io_error)?;
         }

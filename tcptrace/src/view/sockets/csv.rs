@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{ShownSockets, row::SocketRow};
 use crate::{
     snapshot::TimerKind,
-    view::{TimeFormat, csv::io_error},
+    view::{TimeFormat, cells::Cells, csv::io_error},
 };
 
 const HEADER: [&str; 26] = [
@@ -65,7 +65,7 @@ struct Rest {
 pub fn write(out: &mut impl Write, shown: &mut ShownSockets<'_>) -> io::Result<()> {
     let mut out = ::csv::WriterBuilder::new()
         .has_headers(false)
-        .from_writer(out);
+        .from_writer(Cells::new(out));
     let mut format = TimeFormat::rfc3339();
     let time = format.write(shown.wall_ns);
     out.write_record(HEADER).map_err(io_error)?;

@@ -9,12 +9,12 @@ use crate::{
     kernel::Clock,
     stats::{Period, Span, StateFigures},
     track::State,
-    view::{Start, Surroundings, TimeFormat, View, csv::io_error},
+    view::{Start, Surroundings, TimeFormat, View, cells::Cells, csv::io_error},
 };
 
 /// Writes CSV. What is unknown is an empty field.
 pub struct StatsCsv<W: Write> {
-    out: ::csv::Writer<W>,
+    out: ::csv::Writer<Cells<W>>,
     time: TimeFormat,
 }
 
@@ -58,7 +58,7 @@ impl<W: Write> StatsCsv<W> {
     pub fn new(out: W) -> Self {
         let out = ::csv::WriterBuilder::new()
             .has_headers(false)
-            .from_writer(out);
+            .from_writer(Cells::new(out));
         Self {
             out,
             time: TimeFormat::rfc3339(),

@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     kernel::Clock,
-    view::{Start, Surroundings, TimeFormat, View, csv::io_error},
+    view::{Start, Surroundings, TimeFormat, View, cells::Cells, csv::io_error},
 };
 
 /// Writes CSV. What is unknown is an empty field.
 pub struct StuckCsv<W: Write> {
-    out: ::csv::Writer<W>,
+    out: ::csv::Writer<Cells<W>>,
     time: TimeFormat,
 }
 
@@ -22,7 +22,7 @@ impl<W: Write> StuckCsv<W> {
     pub fn new(out: W) -> Self {
         let out = ::csv::WriterBuilder::new()
             .has_headers(false)
-            .from_writer(out);
+            .from_writer(Cells::new(out));
         Self {
             out,
             time: TimeFormat::rfc3339(),
