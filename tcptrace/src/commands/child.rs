@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::signal::{SigSet, Signal, kill},
     unistd::Pid,
 };
 use tokio::{
@@ -27,16 +27,21 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Makes ready for it, within a tokio runtime; privileges may be given up then.
+    /// Makes ready for it, within a tokio runtime; privileges may be given up then. `signals`:
+    /// those that the command finds blocked, as tcptrace found them.
     ///
     /// # Errors
     /// When there can't be another thread.
-    pub fn new(command: &[OsString]) -> io::Result<Self> {
+    pub fn new(command: &[OsString], signals: SigSet) -> io::Result<Self> {
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
         let mut command = Command::new(program);
         command.args(arguments);
+        // SAFETY: pthread_sigmask(3) may be called between fork and exec, and no memory is touched.
+        unsafe {
+            command.pre_exec(move || Ok(signals.thread_set_mask()?));
+        }
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         let (go, told) = mpsc::channel();
         let thread = thread::Builder::new().spawn(move || {
@@ -71,9 +76,14 @@ impl Traced {
         self.child.wait().await
     }
 
-    /// Passes a signal on.
+    /// Its process id, until it has ended.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        if let Some(pid) = self.id().and_then(|pid| i32::try_from(pid).ok()) {
             // It may be over by now.
             let _ = kill(Pid::from_raw(pid), signal);
         }

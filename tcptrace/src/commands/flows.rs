@@ -78,10 +78,13 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
         forgotten: outcome.end.forgotten + consumer.assembler.forgotten(),
         ..outcome.end
     };
-    consumer.view.end(&end)?;
-    consumer.view.flush()?;
+    if outcome.unread {
+        return Ok(outcome);
+    }
+    let view = &mut consumer.view;
+    let written = view.end(&end).and_then(|()| view.flush());
     lines::report(&end);
-    Ok(outcome)
+    outcome.told(written)
 }
 
 fn view(options: &FlowsOptions) -> Box<dyn for<'a> View<ShownFlow<'a>>> {

@@ -55,10 +55,10 @@ pub fn list(options: &ListOptions) -> Result<()> {
     if options.keepalive {
         let silent = listing.ask_for_keepalive();
         if silent > 0 {
-            eprintln!(
-                "tcptrace: {silent} of the sockets can't be asked for their keepalive: that takes \
-                 root, or CAP_SYS_PTRACE, and Linux 5.6"
-            );
+            say(format_args!(
+                "{silent} of the sockets can't be asked for their keepalive: that takes root, or \
+                 CAP_SYS_PTRACE, and Linux 5.6"
+            ));
         }
     }
     let sockets = &listing.sockets[..];

@@ -71,10 +71,13 @@ pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
     };
     let outcome = live.run(&options.live, &mut consumer).await?;
     consumer.lines.stop_waiting();
-    consumer.view.end(&outcome.end)?;
-    consumer.view.flush()?;
+    if outcome.unread {
+        return Ok(outcome);
+    }
+    let view = &mut consumer.view;
+    let written = view.end(&outcome.end).and_then(|()| view.flush());
     lines::report(&outcome.end);
-    Ok(outcome)
+    outcome.told(written)
 }
 
 fn view(options: &StatsOptions) -> Box<dyn for<'a> View<Period<'a>>> {

@@ -7,6 +7,7 @@
 //! else. `TCPTRACE_BIN` names another binary to test.
 
 mod capabilities;
+mod command;
 mod copied;
 mod guest;
 mod kernel;

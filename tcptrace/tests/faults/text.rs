@@ -1,22 +1,19 @@
 //! Text that others choose: it can't write control characters, and breaks neither CSV nor JSON.
 
 use std::{
-    ffi::{CString, OsString},
+    ffi::OsString,
     fs,
     io::{Read as _, Write as _},
     net::TcpListener,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::mpsc::channel,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc::channel},
     thread::{self, sleep},
     time::{Duration, Instant},
 };
 
 use nix::{
-    sys::{
-        prctl,
-        signal::{Signal, kill},
-    },
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde_json::Value;
@@ -46,10 +43,16 @@ fn assert_harmless(text: &str) {
     assert!(!text.contains(control), "{text:?}");
 }
 
-/// Calls this thread so.
+/// Held while a test calls this process something, which is all tests'.
+static NAMED: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    NAMED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls this process so.
 fn call(name: &[u8]) {
-    let name = CString::new(name).unwrap();
-    prctl::set_name(&name).unwrap();
+    fs::write("/proc/self/comm", name).unwrap();
 }
 
 /// A connection that is opened and closed by this thread.
@@ -62,6 +65,7 @@ fn connection(net: &Namespace) {
 
 #[test]
 fn names_of_programs_are_harmless_in_json_and_csv() {
+    let _alone = alone();
     let net = Namespace::new();
     let json = Trace::of(&net).start_raw();
     let csv = Trace::of(&net).start_csv();
@@ -103,6 +107,7 @@ fn names_of_programs_are_harmless_in_json_and_csv() {
 
 #[test]
 fn names_of_programs_are_harmless_in_tables() {
+    let _alone = alone();
     let net = Namespace::new();
     for arguments in [
         &["watch"][..],
@@ -280,6 +285,7 @@ fn arguments_and_paths_in_messages_are_harmless_and_bounded() {
 
 #[test]
 fn a_name_is_found_by_what_is_shown_of_it() {
+    let _alone = alone();
     let net = Namespace::new();
     call(b"a\x1bb");
     let mut trace = Trace::of(&net).with(["-c", "a?b", "-n", "1"]).start();

@@ -15,7 +15,7 @@ use crate::{
     Family,
     namespace::{Namespace, set_flags},
     paths::{CLIENT_FIRST, SERVER_SECOND},
-    sockets::end,
+    sockets::{close_in_turn, end},
     trace::{Trace, binary},
 };
 
@@ -76,8 +76,7 @@ fn connections_are_shown(net: &Namespace, named: &Named, called: &str) {
     named.enter();
     let (client, server) = net.connect(Family::V4);
     let its = end(&client);
-    drop(client);
-    drop(server);
+    close_in_turn(client, server);
     trace.expect(its, CLIENT_FIRST);
     trace.expect(its.peer(), SERVER_SECOND);
     let seen = trace.stop();

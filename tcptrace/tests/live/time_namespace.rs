@@ -7,6 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 use crate::{
     Family,
     namespace::Namespace,
+    paths::{ACCEPTED, OPENED},
     patience::patient,
     sockets::{begin_connect, end},
     trace::{End, Trace},
@@ -48,6 +49,9 @@ fn times_are_right(offset: i32) {
         remote: to.port(),
     };
     trace.expect(half_open, "CLOSED -connect-> SYN_SENT");
+    trace.expect(its, OPENED);
+    trace.expect(its.peer(), ACCEPTED);
+    trace.stop();
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use nix::sys::signal::SigSet;
 
-use super::{super::child::Launcher, Live, LiveOptions, holders::Holders, signals::Signals};
+use super::{super::child::Launcher, Live, LiveOptions, holders::Holders, signals::Blocked};
 use crate::{
     decode::{Event, decode},
     kernel::{Cgroups, Clock, Degraded, Drained, Kernel, Metrics, Options},
@@ -24,12 +25,14 @@ impl Live {
     /// # Errors
     /// [`KernelError`](crate::kernel::KernelError) when this machine can't be traced.
     pub fn attach(options: &LiveOptions, metrics: Metrics) -> Result<Self> {
-        let signals = Signals::new()?;
+        let before = SigSet::thread_get_mask()?;
+        let signals = Blocked::new(!options.command.is_empty())?;
         let launcher = match options.command.as_slice() {
             [] => None,
-            command => Some(Launcher::new(command)?),
+            command => Some(Launcher::new(command, before)?),
         };
         privileges::keep(privileges::load() | privileges::ELSEWHERE | privileges::SIGNAL);
+        let signals = signals.listen(options.limit.duration)?;
         let (mut kernel, mut reader) = Kernel::load(&Options {
             filter: &options.filter,
             buffer_bytes: options.buffer_bytes,

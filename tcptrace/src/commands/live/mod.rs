@@ -25,7 +25,7 @@ use crate::{
     host::Looker,
     kernel::{self, Cgroups, Clock, Kernel, Reader},
     track::{Tracker, Transition},
-    view::{End, Start, Surroundings},
+    view::{End, Start, Surroundings, say},
 };
 
 /// When to stop by itself.
@@ -57,8 +57,35 @@ pub struct LiveOptions {
 pub struct Outcome {
     /// The exit status.
     pub code: u8,
+    /// It is the traced command's: nothing that goes wrong changes it.
+    pub of_command: bool,
+    /// Nobody reads any more: the last line is not written.
+    pub unread: bool,
     /// Numbers for the last line.
     pub end: End,
+}
+
+impl Outcome {
+    /// Takes in what came of writing the last line.
+    ///
+    /// # Errors
+    /// What writing failed with, where the status is not the traced command's.
+    pub fn told(self, written: io::Result<()>) -> anyhow::Result<Self> {
+        match written {
+            Err(error) if self.of_command => {
+                report_unwritten(&error);
+                Ok(self)
+            }
+            written => Ok(written.map(|()| self)?),
+        }
+    }
+}
+
+/// Says why nothing more is written, but not that the reader of a pipe has seen enough.
+fn report_unwritten(error: &io::Error) {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        say(error);
+    }
 }
 
 /// What a live command does with what happens.

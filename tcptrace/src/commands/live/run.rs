@@ -2,17 +2,20 @@
 
 use std::{
     io,
+    os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
+use aya_log::EbpfLogger;
 use nix::sys::signal::Signal;
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
     super::child::{self, Traced},
-    Consumer, Live, LiveOptions, Outcome,
+    Consumer, Live, LiveOptions, Outcome, report_unwritten,
     round::Round,
+    signals::{Caught, Signals},
 };
 use crate::{
     kernel,
@@ -35,7 +38,7 @@ const GRACE: Duration = Duration::from_millis(10);
 /// Why the loop goes on.
 enum Woken {
     Poll,
-    Signal(Signal),
+    Signal(Caught),
     /// The traced command ended, with that status.
     Ended(u8),
 }
@@ -62,6 +65,7 @@ impl Live {
 
         self.give_up_privileges(options, consumer);
         let began = Instant::now();
+        self.signals.begin();
         consumer.start(&self.start(), &self.clock)?;
         if self.lost_early > 0 {
             consumer.lost(self.lost_early)?;
@@ -80,20 +84,85 @@ impl Live {
                     let end = self.end(began, consumer);
                     return Ok(Outcome {
                         code: child::code_of_failure(&error),
+                        of_command: true,
+                        unread: false,
                         end,
                     });
                 }
             },
         };
-        let mut deadline = options.limit.duration.map(|limit| began + limit);
-        let mut code = 0;
+        self.signals
+            .pass_on_to(traced.as_ref().and_then(Traced::id));
+        let limit = options.limit.duration.map(|limit| began + limit);
+        let mut status = None;
+        let told = self
+            .follow(
+                consumer,
+                &mut traced,
+                limit,
+                &mut status,
+                &wakeups,
+                &mut logger,
+            )
+            .await;
+        let end = self.end(began, consumer);
+        drop(wakeups);
+        if let Err(error) = &told
+            && let Some(mut traced) = traced
+        {
+            match error.downcast_ref() {
+                Some(error) => report_unwritten(error),
+                None => say(format_args!("{error:#}")),
+            }
+            // The command goes on, and is traced no more.
+            let Self {
+                mut signals,
+                kernel,
+                reader,
+                ..
+            } = self;
+            drop((kernel, reader));
+            let code = match status {
+                Some(status) => status,
+                None => accompany(&mut traced, &mut signals).await,
+            };
+            return Ok(Outcome {
+                code,
+                of_command: true,
+                unread: true,
+                end,
+            });
+        }
+        told?;
+        Ok(Outcome {
+            code: match status {
+                Some(status @ 1..) => status,
+                _ => u8::from(options.strict && end.lost > 0),
+            },
+            of_command: status.is_some(),
+            unread: false,
+            end,
+        })
+    }
+
+    /// Tells what happens until something ends it, and then the rest. `status` becomes that of the
+    /// traced command when it has ended.
+    async fn follow(
+        &mut self,
+        consumer: &mut impl Consumer,
+        traced: &mut Option<Traced>,
+        mut deadline: Option<Instant>,
+        status: &mut Option<u8>,
+        wakeups: &AsyncFd<OwnedFd>,
+        logger: &mut Option<EbpfLogger<&'static dyn log::Log>>,
+    ) -> Result<()> {
         let mut signalled = false;
         let mut settling = false;
         let mut to_be_woken = false;
 
         loop {
             let round = self.round(consumer)?;
-            if let Some(logger) = &mut logger {
+            if let Some(logger) = logger.as_mut() {
                 logger.flush();
             }
             // What is still in the buffer happened before.
@@ -105,7 +174,7 @@ impl Live {
                 self.review(consumer)?;
             }
             if self.enough || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                match &traced {
+                match &*traced {
                     // It is asked to end, and then given the time to.
                     Some(traced) if !settling && !signalled => {
                         signalled = true;
@@ -136,8 +205,8 @@ impl Live {
             let woken = tokio::select! {
                 biased;
                 signal = self.signals.next() => Woken::Signal(signal),
-                status = ended(&mut traced), if traced.is_some() && !settling => {
-                    Woken::Ended(status.map_or(1, child::code))
+                ended = ended(traced), if traced.is_some() && !settling => {
+                    Woken::Ended(ended.map_or(1, child::code))
                 }
                 () = nap(pause) => Woken::Poll,
                 Ok(mut ready) = wakeups.readable(), if round.empty => {
@@ -145,16 +214,16 @@ impl Live {
                     Woken::Poll
                 }
             };
-            match (woken, &traced) {
+            match (woken, &*traced) {
                 (Woken::Poll, _) => {}
-                // It ends us by its own end; who is impatient signals twice.
-                (Woken::Signal(signal), Some(traced)) if !signalled => {
-                    signalled = true;
-                    traced.signal(signal);
-                }
+                // It decides, and ends us by its own end.
+                (Woken::Signal(caught), Some(_)) if caught.also_to_command => {}
+                // It got the signal; who is impatient signals twice.
+                (Woken::Signal(_), Some(_)) if !signalled => signalled = true,
                 (Woken::Signal(_), _) => break,
-                (Woken::Ended(status), _) => {
-                    code = status;
+                (Woken::Ended(code), _) => {
+                    self.signals.pass_on_to(None);
+                    *status = Some(code);
                     settling = true;
                     deadline = Some(Instant::now() + SETTLE);
                 }
@@ -190,11 +259,7 @@ impl Live {
         };
         consumer.finish(&self.tracker, around)?;
         consumer.flush()?;
-        let end = self.end(began, consumer);
-        if options.strict && end.lost > 0 && code == 0 {
-            code = 1;
-        }
-        Ok(Outcome { code, end })
+        Ok(())
     }
 
     /// Keeps what is needed to look into namespaces later, to find out owners, and to pass on
@@ -248,6 +313,22 @@ impl Live {
             lost: self.reader.lost(),
             forgotten: self.tracker.forgotten(),
             duration: began.elapsed(),
+        }
+    }
+}
+
+/// Waits for the end of a command that is traced no more; its status.
+async fn accompany(traced: &mut Traced, signals: &mut Signals) -> u8 {
+    let mut signalled = false;
+    loop {
+        tokio::select! {
+            ended = traced.ended() => return ended.map_or(1, child::code),
+            caught = signals.next() => {
+                // As while it was traced.
+                if !caught.also_to_command && std::mem::replace(&mut signalled, true) {
+                    return 1;
+                }
+            }
         }
     }
 }

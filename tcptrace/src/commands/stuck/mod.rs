@@ -60,10 +60,9 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     let outcome = live.run(&live_options, &mut consumer).await?;
     let (mut view, mut lines) = consumer.into_output();
     lines.stop_waiting();
-    view.end(&outcome.end)?;
-    view.flush()?;
+    let written = view.end(&outcome.end).and_then(|()| view.flush());
     lines::report(&outcome.end);
-    Ok(outcome)
+    outcome.told(written)
 }
 
 fn view(options: &StuckOptions) -> Box<dyn View<ShownStuck>> {

@@ -116,7 +116,12 @@ pub(super) fn look(
     if for_people && lines.shown() == 0 {
         say(format_args!("nothing is stuck{}", among(passing)));
     }
-    Ok(Outcome { code: 0, end })
+    Ok(Outcome {
+        code: 0,
+        of_command: false,
+        unread: false,
+        end,
+    })
 }
 
 /// Those that are in such a state, and not for long.
