@@ -13,6 +13,7 @@
 )]
 
 mod accept;
+mod cgroup;
 mod child;
 mod follow;
 mod kernel;
@@ -191,6 +192,17 @@ fn inet_csk_accept(ctx: FExitContext) -> i32 {
 #[fexit(function = "inet_csk_accept")]
 fn inet_csk_accept_of_four(ctx: FExitContext) -> i32 {
     sock::accepted(ctx.arg(4));
+    0
+}
+
+/// A control group is made, before any process can be in it.
+///
+/// `trace_cgroup_mkdir(struct cgroup *cgrp, const char *path)`, include/trace/events/cgroup.h; from
+/// `cgroup_mkdir()`, kernel/cgroup/cgroup.c, before `kernfs_activate()` shows its directory. Those
+/// of v2 keep their name and place: only v1 lets them be renamed (`cgroup1_rename()`).
+#[btf_tracepoint(function = "cgroup_mkdir")]
+fn cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
+    cgroup::made(ctx.arg(0));
     0
 }
 

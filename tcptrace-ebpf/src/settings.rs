@@ -19,6 +19,8 @@ pub struct Settings {
     pub tcp_write_timer: u64,
     /// Bytes waiting in the ring buffer at which the reader is woken.
     pub wake_at: u64,
+    /// Id of a cgroup that says nothing of the processes in it; 0: none.
+    pub silent_cgroup: u64,
     /// Where the fields of kernel structs are.
     pub offsets: Offsets,
     /// 4, 6, or 0 for both.
@@ -162,6 +164,15 @@ pub struct Offsets {
     pub skb_protocol: u32,
     pub skb_dev: u32,
     pub net_device_net: u32,
+    pub cgroup_root: u32,
+    pub cgroup_kn: u32,
+    pub cgroup_self_parent: u32,
+    pub cgroup_subsys_state_cgroup: u32,
+    pub cgroup_root_hierarchy_id: u32,
+    pub kernfs_node_id: u32,
+    pub kernfs_node_name: u32,
+    pub sock_common_bound_dev_if: u32,
+    pub sock_common_ipv6only: BitOffset,
 }
 
 /// [`Settings::pid_namespace`] where every process has the id that the kernel itself knows it by:
@@ -183,7 +194,7 @@ pub struct BitOffset {
 pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 69 * 4);
-    assert!(size_of::<Settings>() == 32 + 69 * 4 + 52);
+    assert!(size_of::<Offsets>() == 79 * 4);
+    assert!(size_of::<Settings>() == 40 + 79 * 4 + 52);
     assert!(size_of::<AddrKey>() == 20);
 };

@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use aya_log_ebpf::debug;
 use tcptrace_ebpf::wire::{
-    Head, MeasuredSocket, Metrics, OwnedSocket, Owner, evidence, flag, kind,
+    Head, MeasuredSocket, Metrics, OwnedSocket, Owner, Reach, evidence, flag, kind,
 };
 
 use crate::{
@@ -134,6 +134,10 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
             }
         }
     }
+    if to == LISTEN {
+        // SAFETY: as above.
+        unsafe { reach(sk, head) };
+    }
     head.time_ns = now();
     debug!(
         ctx,
@@ -238,6 +242,25 @@ pub fn accepted(sk: *const u8) {
     });
 }
 
+/// Writes what else decides which connections a listener gets, in the place of the peer.
+///
+/// # Safety
+/// `sk` is a struct sock that begins to listen.
+#[inline(always)]
+unsafe fn reach(sk: *const u8, head: &mut Head) {
+    // SAFETY: the caller's.
+    unsafe {
+        let bits: u8 = read(sk, setting!(offsets.sock_common_ipv6only.byte));
+        let device: u32 = read(sk, setting!(offsets.sock_common_bound_dev_if));
+        let told = Reach {
+            device,
+            only_ipv6: (u32::from(bits) & setting!(offsets.sock_common_ipv6only.mask) != 0).into(),
+            reserved: [0; 11],
+        };
+        head.remote_addr.as_mut_ptr().cast::<Reach>().write(told);
+    }
+}
+
 /// A full socket is closed: whether by an RST, and whether one that it sends next would tell why.
 /// One that closes it from ESTABLISHED or CLOSE_WAIT without an error sends one in any case.
 #[inline(always)]
@@ -320,13 +343,14 @@ pub unsafe fn common(skc: *const u8, head: &mut Head) -> bool {
         match read::<u16>(skc, setting!(offsets.sock_common_family)) {
             AF_INET6 => {
                 let daddr = setting!(offsets.sock_common_v6_daddr);
+                let saddr = setting!(offsets.sock_common_v6_rcv_saddr);
                 let peer: [u64; 2] = [read(skc, daddr), read(skc, daddr + 8)];
-                // ::ffff:0:0/96. Then the IPv4 fields hold the addresses, the local one too.
-                if peer[0] != 0 || peer[1] & 0xffff_ffff != u64::from(0xffff_0000_u32.to_le()) {
-                    let saddr = setting!(offsets.sock_common_v6_rcv_saddr);
+                let own: [u64; 2] = [read(skc, saddr), read(skc, saddr + 8)];
+                // Then the IPv4 fields hold the addresses. A listener has no peer, and what is
+                // bound to a mapped address never gets one that isn't (tcp_v6_connect()).
+                if !is_mapped(peer) && !(peer == [0; 2] && is_mapped(own)) {
                     head.family = 6;
-                    local.cast::<u64>().write(read(skc, saddr));
-                    local.cast::<u64>().add(1).write(read(skc, saddr + 8));
+                    local.cast::<[u64; 2]>().write(own);
                     remote.cast::<[u64; 2]>().write(peer);
                     return true;
                 }
@@ -342,6 +366,12 @@ pub unsafe fn common(skc: *const u8, head: &mut Head) -> bool {
             .write(read(skc, setting!(offsets.sock_common_daddr)));
         true
     }
+}
+
+/// Whether an address is IPv4-mapped, ::ffff:0:0/96: two words as they lie in memory.
+#[inline(always)]
+fn is_mapped(addr: [u64; 2]) -> bool {
+    addr[0] == 0 && addr[1] & 0xffff_ffff == u64::from(0xffff_0000_u32.to_le())
 }
 
 /// Sends a transition together with what the connection did.

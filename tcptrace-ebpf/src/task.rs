@@ -1,9 +1,12 @@
 //! The running task, and the process that it is a thread of.
 
-use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_task_btf};
+use aya_ebpf::helpers::generated::bpf_get_current_task_btf;
 use tcptrace_ebpf::{settings::ANY_PID_NAMESPACE, wire::Owner};
 
-use crate::kernel::{peek, read, setting};
+use crate::{
+    cgroup,
+    kernel::{peek, read, setting},
+};
 
 /// A thread that belongs to no process, but to the kernel (include/linux/sched.h; the same since
 /// ever). Those that io_uring and vhost make are threads of their process, and not such ones.
@@ -30,7 +33,7 @@ pub unsafe fn describe(to: *mut Owner) {
     // SAFETY: the caller's; `task` is a task_struct, and BTF knows the type of its leader.
     unsafe {
         let leader: *const u8 = read(task, setting!(offsets.task_group_leader));
-        (&raw mut (*to).cgroup).write(bpf_get_current_cgroup_id());
+        (&raw mut (*to).cgroup).write(cgroup::current());
         (&raw mut (*to).pid).write(process_id(leader));
         let comm = setting!(offsets.task_comm);
         copy_name(leader, comm, (&raw mut (*to).comm).cast());

@@ -39,6 +39,8 @@ pub mod kind {
     /// A SYN was sent, or sent again: a bare [`Head`](super::Head), whose `time_ns` is that of the
     /// segment (`tcp_mstamp`), to the microsecond.
     pub const SYN: u8 = 13;
+    /// A control group was made: [`CgroupMade`](super::CgroupMade).
+    pub const CGROUP_MADE: u8 = 20;
 }
 
 /// Values of [`Head::from`] in records of minisocks and requests: what became of their timer,
@@ -104,7 +106,7 @@ pub struct Head {
     pub cookie: u64,
     /// IPv4 in the first four bytes (the rest zero), or IPv6; network order.
     pub local_addr: [u8; 16],
-    /// As `local_addr`.
+    /// As `local_addr`. Of a socket that begins to listen: [`Reach`].
     pub remote_addr: [u8; 16],
     /// Inode number of the network namespace.
     pub netns: u32,
@@ -132,6 +134,18 @@ pub struct Head {
     /// `total_retrans`, 255 at the most: SYNs, and full sockets out of SYN_SENT and SYN_RECV and
     /// into CLOSED; 0 for others.
     pub retransmits: u8,
+}
+
+/// What else than its address decides which connections a listener gets.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Reach {
+    /// SO_BINDTODEVICE: index of the device; 0: any.
+    pub device: u32,
+    /// IPV6_V6ONLY: 1 if it is set.
+    pub only_ipv6: u8,
+    /// Zero.
+    pub reserved: [u8; 11],
 }
 
 /// The process that made a transition.
@@ -247,8 +261,24 @@ pub struct EarlyEnd {
     pub stack: [u64; STACK_DEPTH],
 }
 
+/// A control group (v2) was made.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct CgroupMade {
+    /// `kind` is [`kind::CGROUP_MADE`]; only `time_ns` is set besides.
+    pub head: Head,
+    /// Its id.
+    pub id: u64,
+    /// The id of the one that it was made in.
+    pub parent: u64,
+    /// Its name (NAME_MAX bytes at the most), ended by a zero byte; what is behind that is
+    /// anything. Any bytes: whoever makes it chooses it.
+    pub name: [u8; 256],
+}
+
 const _: () = {
     assert!(size_of::<Head>() == 64);
+    assert!(size_of::<Reach>() == 16);
     assert!(size_of::<Owner>() == 48);
     assert!(size_of::<Metrics>() == 56);
     assert!(size_of::<OwnedSocket>() == 112);
@@ -256,4 +286,5 @@ const _: () = {
     assert!(size_of::<RequestBegin>() == 72);
     assert!(size_of::<Forked>() == 72);
     assert!(size_of::<EarlyEnd>() == 160);
+    assert!(size_of::<CgroupMade>() == 336);
 };

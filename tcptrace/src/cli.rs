@@ -142,6 +142,15 @@ struct LiveArgs {
     /// Size of the ring buffer to the kernel, a power of two.
     #[arg(long, default_value = "8M", value_name = "SIZE", value_parser = buffer_size)]
     buffer_size: u32,
+    /// Remember so many connections at the most, 1024 to 67108864; beyond that, those that are
+    /// over or idle are forgotten before stuck ones, and listeners never.
+    #[arg(
+        long,
+        default_value_t = 1 << 20,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1 << 10..=1 << 26)
+    )]
+    max_connections: u32,
     /// Exit with status 1 if any event was lost.
     #[arg(long)]
     strict: bool,
@@ -226,6 +235,7 @@ impl LiveArgs {
                 duration: self.duration,
             },
             buffer_bytes: self.buffer_size,
+            max_connections: self.max_connections,
             strict: self.strict,
             kernel_log: self.verbose > 1,
             command,

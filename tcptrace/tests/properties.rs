@@ -6,8 +6,8 @@ use proptest::{prelude::*, sample::select};
 use tcptrace::{
     decode::{
         AcceptedEvent, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, ForkedEvent,
-        MinisockEvent, MinisockState, Owner, RequestEvent, ResetSentEvent, SocketEvent, SynEvent,
-        TimerChange, Tuple, decode,
+        MinisockEvent, MinisockState, Owner, Reach, RequestEvent, ResetSentEvent, SocketEvent,
+        SynEvent, TimerChange, Tuple, decode,
     },
     kernel::Symbols,
     track::{Existing, ExistingKind, Limits, Sight, State, Tracker, Transition},
@@ -318,6 +318,7 @@ fn existing() -> impl Strategy<Value = Existing> {
         kind,
         owner: Owner::default(),
         near: None,
+        reach: Reach::default(),
     })
 }
 
@@ -366,6 +367,7 @@ fn socket(cookie: Option<Cookie>, tuple: Tuple, from: State, to: State) -> Socke
         orphan: false,
         keepalive: false,
         retransmits: None,
+        reach: None,
         measured: None,
     }
 }

@@ -69,6 +69,7 @@ fn play(events: &str) -> Result<(String, String), Failed> {
     let mut flows = String::new();
     let mut tracker = Tracker::new(Limits::default(), Sight::FULL);
     let mut told = String::new();
+    let mut there = Vec::new();
     for (number, line) in (1..).zip(events.lines()) {
         let step = notation::parse(line).map_err(|error| format!("line {number}: {error}"))?;
         let mut tell = |transition: &Transition| {
@@ -92,6 +93,11 @@ fn play(events: &str) -> Result<(String, String), Failed> {
                 }
             }
             Step::Lost => tracker.note_loss(),
+            Step::LookBegins => tracker.begin_look(),
+            Step::There(existing) => there.push(existing),
+            Step::Compared => {
+                tracker.resync(&std::mem::take(&mut there), &[notation::NETNS], &mut tell);
+            }
             Step::End => tracker.finish(&mut tell),
             Step::Remembered { flows, requests } => {
                 let remembered = tracker.remembered();

@@ -6,7 +6,7 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use tcptrace::{
-    decode::{Cookie, Endpoint, Owner, Tuple, decode},
+    decode::{Cookie, Endpoint, Owner, Reach, Tuple, decode},
     flows::{Assembler, Patience},
     kernel::{Cgroups, Clock, Symbols},
     stats::{By, Figures},
@@ -181,6 +181,7 @@ fuzz_target!(|run: Run| {
                 },
                 owner: Owner::default(),
                 near: None,
+                reach: Reach::default(),
             }),
             Step::Learn(cookie, place) => {
                 if let Some(cookie) = Cookie::new(u64::from(cookie % 24)) {

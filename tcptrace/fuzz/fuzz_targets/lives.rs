@@ -234,6 +234,7 @@ impl Life {
             orphan: false,
             keepalive: false,
             retransmits: None,
+            reach: None,
             measured: None,
         }));
     }

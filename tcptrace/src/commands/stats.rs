@@ -18,7 +18,7 @@ use crate::{
     filter::Filter,
     kernel::{Clock, Metrics, monotonic_now},
     snapshot::Namespaces,
-    stats::{By, Census, Figures, Period, PortRange, Span},
+    stats::{At, By, Census, Figures, Lately, Period, PortRange, Span, TakenPorts},
     track::{State, Tracker, Transition},
     view::{
         Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, Stdout, Surroundings, View,
@@ -66,6 +66,7 @@ pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
         }),
         began_ns: 0,
         before: None,
+        recent: Recent::default(),
         ranges: FxHashMap::default(),
         lines: Lines::new(options.count),
     };
@@ -102,6 +103,7 @@ struct Stats {
     interval: Option<Interval>,
     began_ns: u64,
     before: Option<Census>,
+    recent: Recent,
     /// Ports of network namespaces, as they were when they were first seen.
     ranges: FxHashMap<u32, Option<PortRange>>,
     lines: Lines,
@@ -116,15 +118,67 @@ struct Interval {
     before: Option<Census>,
 }
 
+/// Two looks at the ports that are taken, as forecasts need one that is not long ago.
+#[derive(Default)]
+struct Recent {
+    older: Option<Lately>,
+    newer: Option<Lately>,
+    /// When the next is made.
+    due: Option<Instant>,
+}
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(5);
+/// A look takes no more than the hundredth part of the time.
+const SHARE: u32 = 100;
+
+impl Recent {
+    fn add(&mut self, it: Lately) {
+        self.older = self.newer.replace(it);
+    }
+
+    /// One that is neither just made nor long ago; `None` in the beginning.
+    fn get(&self) -> Option<&Lately> {
+        self.older.as_ref().or(self.newer.as_ref())
+    }
+}
+
 impl Stats {
-    /// Counts what there is. `None` after losses: what nobody told of is not known to have ended.
-    fn census(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> Option<Census> {
-        if self.run.lost > 0 || self.interval.as_ref().is_some_and(|it| it.figures.lost > 0) {
+    /// Looks at the ports that are taken, now and then.
+    fn look(&mut self, known: &Tracker, now: u64, around: &mut Surroundings<'_>) {
+        let began = Instant::now();
+        if self.recent.due.is_some_and(|due| began < due) {
+            return;
+        }
+        if !known.is_unsure() {
+            self.read_ranges(known);
+            let taken = TakenPorts::of(
+                known,
+                At { now, lately: now },
+                |it| self.filter.matches_connection(it, around.cgroups),
+                |netns| self.ranges.get(&netns)?.as_ref(),
+            );
+            self.recent.add(Lately { at_ns: now, taken });
+        }
+        self.recent.due = Some(began + (began.elapsed() * SHARE).max(LOOK));
+    }
+
+    /// Counts what there is at `now`; `lately`: since when TIME_WAITs are young. `None` after
+    /// losses, until the sockets were looked at: what nobody told of is not known to have ended.
+    fn census(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        lately: u64,
+        around: &mut Surroundings<'_>,
+    ) -> Option<Census> {
+        if known.is_unsure() {
             return None;
         }
         self.read_ranges(known);
         Some(Census::of(
             known,
+            At { now, lately },
             self.run.by,
             |it| self.filter.matches_connection(it, around.cgroups),
             |netns| self.ranges.get(&netns)?.as_ref(),
@@ -154,7 +208,7 @@ impl Stats {
         now: u64,
         around: &mut Surroundings<'_>,
     ) -> io::Result<()> {
-        let census = self.census(known, around);
+        let census = self.census(known, now, now, around);
         let by = self.run.by;
         let Some(interval) = &mut self.interval else {
             return Ok(());
@@ -169,6 +223,7 @@ impl Stats {
                 figures: &figures,
                 before: interval.before.as_ref(),
                 now: census.as_ref(),
+                lately: None,
                 ranges: &self.ranges,
             },
             around,
@@ -222,7 +277,8 @@ impl Consumer for Stats {
     }
 
     fn review_due(&self) -> Option<Instant> {
-        self.interval.as_ref().map(|interval| interval.due)
+        let report = self.interval.as_ref().map(|interval| interval.due);
+        report.into_iter().chain(self.recent.due).min()
     }
 
     fn review(
@@ -233,12 +289,18 @@ impl Consumer for Stats {
     ) -> io::Result<ControlFlow<()>> {
         if self.began_ns == 0 {
             self.began_ns = now;
-            self.before = self.census(known, around);
+            self.before = self.census(known, now, now, around);
+            self.recent.due = Some(Instant::now() + LOOK);
             if let Some(interval) = &mut self.interval {
                 interval.began_ns = now;
                 interval.due = Instant::now() + interval.every;
                 interval.before.clone_from(&self.before);
             }
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.look(known, now, around);
+        let due = |it: &Interval| Instant::now() >= it.due;
+        if !self.interval.as_ref().is_some_and(due) {
             return Ok(ControlFlow::Continue(()));
         }
         self.end_interval(known, now, around)?;
@@ -248,7 +310,8 @@ impl Consumer for Stats {
     fn finish(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
         self.lines.stop_waiting();
         let now = monotonic_now();
-        let census = self.census(known, around);
+        let lately = self.recent.get().map_or(now, |it| it.at_ns);
+        let census = self.census(known, now, lately, around);
         if let Some(interval) = self.interval.take() {
             self.run.absorb(interval.figures);
         }
@@ -260,6 +323,7 @@ impl Consumer for Stats {
                 figures: &self.run,
                 before: self.before.as_ref(),
                 now: census.as_ref(),
+                lately: self.recent.get(),
                 ranges: &self.ranges,
             },
             around,

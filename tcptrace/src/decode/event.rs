@@ -1,6 +1,9 @@
 //! What the kernel half tells, typed.
 
-use std::{fmt, num::NonZeroU64};
+use std::{
+    fmt,
+    num::{NonZeroU32, NonZeroU64},
+};
 
 use serde::{Serialize, Serializer};
 
@@ -130,6 +133,15 @@ pub struct Owner {
     pub cgroup: Option<Cgroup>,
 }
 
+/// What else than its address decides which connections a listener gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Those that come by this device alone (SO_BINDTODEVICE): its index.
+    pub device: Option<NonZeroU32>,
+    /// No IPv4 (IPV6_V6ONLY).
+    pub only_ipv6: bool,
+}
+
 /// What a connection did so far, in the kernel's own units: see
 /// [`Metrics`](tcptrace_ebpf::wire::Metrics).
 pub type Measured = tcptrace_ebpf::wire::Metrics;
@@ -207,6 +219,8 @@ pub struct SocketEvent {
     pub keepalive: bool,
     /// Segments sent again so far; `None` where the kernel half does not tell.
     pub retransmits: Option<u32>,
+    /// Of a socket that begins to listen.
+    pub reach: Option<Reach>,
     /// Out of ESTABLISHED, and into CLOSED.
     pub measured: Option<Measured>,
 }
@@ -236,6 +250,7 @@ impl SocketEvent {
             orphan: false,
             keepalive: false,
             retransmits: None,
+            reach: None,
             measured: None,
         }
     }

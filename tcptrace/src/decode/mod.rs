@@ -2,15 +2,17 @@
 //! whatever the bytes are.
 
 mod address;
+mod cgroup;
 mod event;
 mod record;
 mod text;
 
 pub use self::{
     address::{Endpoint, Tuple},
+    cgroup::CgroupMade,
     event::{
         AcceptedEvent, Cgroup, Comm, Cookie, EarlyCause, Event, Evidence, FinDroppedEvent,
-        ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process, RequestEvent,
+        ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent,
         ResetSentEvent, SocketEvent, SynEvent, TimerChange,
     },
     record::{DecodeError, decode},

@@ -1,5 +1,10 @@
 //! From the bytes of a record to an event.
 
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    num::NonZero,
+};
+
 use tcptrace_ebpf::wire::{
     self, EarlyEnd, Forked, Head, MeasuredSocket, OwnedSocket, RequestBegin,
 };
@@ -7,7 +12,7 @@ use zerocopy::FromBytes as _;
 
 use super::{
     AcceptedEvent, Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent,
-    ForkedEvent, MinisockEvent, MinisockState, Owner, Process, RequestEvent, ResetSentEvent,
+    ForkedEvent, MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent, ResetSentEvent,
     SocketEvent, SynEvent, TimerChange, Tuple,
     address::{Family, ip},
 };
@@ -127,10 +132,21 @@ fn socket(
     let (from, to) = (state("from", head.from)?, state("to", head.to)?);
     let closed = to == State::Closed && from != State::Listen;
     let counted = matches!(from, State::SynSent | State::SynRecv) || closed;
+    let mut tuple = tuple(head)?;
+    let mut reach = None;
+    if to == State::Listen {
+        // In the place of the peer that it has not got.
+        let told: wire::Reach = zerocopy::transmute!(head.remote_addr);
+        reach = Some(Reach {
+            device: NonZero::new(told.device),
+            only_ipv6: told.only_ipv6 != 0,
+        });
+        tuple.remote = Endpoint::new(unspecified(tuple.local.addr), 0);
+    }
     Ok(SocketEvent {
         time_ns: head.time_ns,
         cookie: Cookie::new(head.cookie),
-        tuple: tuple(head)?,
+        tuple,
         from,
         to,
         owner: owner.map(read_owner),
@@ -149,6 +165,7 @@ fn socket(
             Some(measured) => Some(measured.retransmits),
             None => counted.then_some(head.retransmits.into()),
         },
+        reach,
         measured,
     })
 }
@@ -256,6 +273,14 @@ fn change(value: u8, early: Option<Early>) -> Result<TimerChange, DecodeError> {
 
 fn state(field: &'static str, value: u8) -> Result<State, DecodeError> {
     State::from_kernel(value).ok_or(DecodeError::Value { field, value })
+}
+
+/// The address of nobody, of the same family.
+fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
 }
 
 fn tuple(head: &Head) -> Result<Tuple, DecodeError> {

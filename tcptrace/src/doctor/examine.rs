@@ -15,7 +15,7 @@ use crate::{
     explain::Book,
     filter::Filter,
     flows::IdleTable,
-    kernel::{Kernel, KernelError, Metrics, Options, Symbols, release},
+    kernel::{Kernel, KernelError, Metrics, Options, Symbols, is_split, release},
     privileges,
     snapshot::{self, Listing, Scope},
     track::State,
@@ -64,6 +64,7 @@ pub fn judge(
     let present = Present {
         time_waits: proc::sockstat(&sockstat, "tw"),
         listeners,
+        cgroup_v1: read("/proc/self/cgroup").is_some_and(|it| is_split(&it)),
         products: products.rows(),
     };
     Report {

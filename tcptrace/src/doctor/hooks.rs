@@ -7,6 +7,8 @@ use crate::kernel::{Degraded, KernelError};
 const STATES: &str = "inet_sock_set_state";
 /// For `-- COMMAND`, and for who may accept a connection.
 const FORK: &str = "sched_process_fork";
+/// For the names of cgroups alone.
+const CGROUPS: &str = "cgroup_mkdir";
 /// Tried only if the addresses of the timers' handlers are known.
 const OTHERS: [&str; 6] = [
     "timer_start",
@@ -34,11 +36,11 @@ pub(super) fn checks(loaded: &Result<Loaded, KernelError>) -> Vec<Check> {
         Ok(loaded) => {
             checks.push(Check::ok("load"));
             checks.push(Check::ok(STATES));
-            for hook in OTHERS {
+            for hook in OTHERS.into_iter().chain([CGROUPS]) {
                 checks.push(
                     match loaded.degraded.iter().find(|lost| lost.what == hook) {
                         Some(lost) => Check::new(hook, Status::Degraded, Some(lost.why.clone())),
-                        None if loaded.addresses => Check::ok(hook),
+                        None if loaded.addresses || hook == CGROUPS => Check::ok(hook),
                         None => Check::new(hook, Status::Unknown, None),
                     },
                 );
@@ -63,7 +65,7 @@ pub(super) fn checks(loaded: &Result<Loaded, KernelError>) -> Vec<Check> {
             } else {
                 Check::new("load", Status::Failed, why.clone())
             });
-            for hook in std::iter::once(STATES).chain(OTHERS).chain([FORK]) {
+            for hook in std::iter::once(STATES).chain(OTHERS).chain([CGROUPS, FORK]) {
                 checks.push(if refused == Some(hook) {
                     Check::new(hook, Status::Failed, why.clone())
                 } else {

@@ -42,6 +42,8 @@ pub(super) struct Present<'a> {
     pub(super) time_waits: Option<u64>,
     /// The listeners of this network namespace.
     pub(super) listeners: Vec<Listener>,
+    /// Processes have their places in hierarchies of cgroup v1.
+    pub(super) cgroup_v1: bool,
     /// Products that drop idle connections.
     pub(super) products: &'a [Candidate],
 }
@@ -116,6 +118,16 @@ pub(super) fn warnings(values: &Values, present: &Present<'_>) -> Vec<Warning> {
         warnings.push(Warning {
             setting: "tcp_syncookies",
             text: "is 0: a SYN flood keeps clients out; 1 is safe".to_owned(),
+        });
+    }
+    if present.cgroup_v1 {
+        warnings.push(Warning {
+            setting: "cgroup",
+            text: "v1 is mounted here, alone or beside v2 (hybrid): of v2, which alone is told, \
+                   processes are mostly in the root, which says nothing of them: their cgroup is \
+                   null; systemd.unified_cgroup_hierarchy=1 on the kernel's command line makes \
+                   systemd use v2 alone"
+                .to_owned(),
         });
     }
     if let Some(most) = first("somaxconn") {
@@ -240,6 +252,15 @@ mod tests {
         assert_eq!(with(Some(800)), ["tcp_max_tw_buckets"]);
         assert!(with(Some(799)).is_empty());
         assert!(with(None).is_empty());
+    }
+
+    #[test]
+    fn a_machine_that_places_processes_in_cgroup_v1_is_told() {
+        let present = Present {
+            cgroup_v1: true,
+            ..Present::default()
+        };
+        assert_eq!(warned("", &present), ["cgroup"]);
     }
 
     #[test]

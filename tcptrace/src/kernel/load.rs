@@ -1,6 +1,6 @@
 //! Loads and attaches the kernel half.
 
-use std::os::fd::AsFd as _;
+use std::{num::NonZero, os::fd::AsFd as _};
 
 use aya::{
     Btf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel,
@@ -13,7 +13,7 @@ use serde::Serialize;
 use tcptrace_ebpf::settings::{ANY_PID_NAMESPACE, Settings};
 use zerocopy::IntoBytes as _;
 
-use super::{KernelError, Reader, Symbols, misses::Misses, offsets, pushdown};
+use super::{KernelError, Reader, Symbols, cgroup, misses::Misses, offsets, pushdown};
 use crate::{filter::Filter, snapshot::PidNamespace, track::Sight};
 
 /// The types of the running kernel.
@@ -113,6 +113,7 @@ impl Kernel {
             },
             dccp: has_dccp().into(),
             stacks: symbols.knows_causes().into(),
+            silent_cgroup: cgroup::silent().map_or(0, NonZero::get),
             metrics: match options.metrics {
                 Metrics::Always => 1,
                 Metrics::ForReasons => 0,
@@ -167,6 +168,7 @@ impl Kernel {
             ebpf,
         };
         kernel.attach_holders(options.follow, &btf)?;
+        kernel.attach_cgroups(&btf, settings.offsets.cgroup_kn != 0);
         // Timers first: a connection that is seen to begin must not lose its TIME_WAIT.
         kernel.sight.syns = settings.tcp_write_timer != 0;
         kernel.attach_timers(&btf);
@@ -193,6 +195,25 @@ impl Kernel {
         let stood_in = PerCpuArray::try_from(self.ebpf.take_map("STOOD_IN")?).ok()?;
         let program = self.ebpf.program("inet_sock_set_state")?;
         Some(Misses::of(program.fd().ok()?.as_fd(), stood_in))
+    }
+
+    /// Without `fields`, the kernel has no control groups, or is built in a way of its own.
+    fn attach_cgroups(&mut self, btf: &Btf, fields: bool) {
+        let attached = match fields {
+            true => self
+                .attach("cgroup_mkdir", btf)
+                .map_err(|error| error.to_string()),
+            false => Err("the kernel's types have no control groups".to_owned()),
+        };
+        if let Err(error) = attached {
+            self.degraded.push(Degraded {
+                what: "cgroup_mkdir",
+                why: format!(
+                    "{error}, so control groups that are made while tracing are known late, or \
+                     not at all if they are short-lived"
+                ),
+            });
+        }
     }
 
     fn attach_timers(&mut self, btf: &Btf) {

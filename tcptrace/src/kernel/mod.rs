@@ -15,7 +15,7 @@ mod symbols;
 pub use self::{
     boot::release,
     buffer::{BufferSizeError, buffer_size},
-    cgroup::Cgroups,
+    cgroup::{Cgroups, is_split, silent as silent_cgroup},
     clock::{Clock, jiffies_per_second, monotonic_now},
     error::KernelError,
     load::{Degraded, Kernel, Metrics, Options},

@@ -30,6 +30,7 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         ids: HashMap::new(),
     };
     let repair = structs.bit("tcp_sock", "repair");
+    let only_ipv6 = structs.bit("sock_common", "skc_ipv6only");
     let mut at = |container, fields: &[&'static str]| structs.offset(container, fields);
 
     let daddr = at("sock_common", &["skc_daddr"])?;
@@ -49,6 +50,7 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         sock_common_listener: at("sock_common", &["skc_listener"])?,
         sock_common_prot: at("sock_common", &["skc_prot"])?,
         proto_name: at("proto", &["name"])?,
+        sock_common_bound_dev_if: at("sock_common", &["skc_bound_dev_if"])?,
         sock_protocol: at("sock", &["sk_protocol"])?,
         sock_lock_owned: at("sock", &["sk_lock.owned"])?,
         sock_err: at("sock", &["sk_err"])?,
@@ -104,7 +106,14 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         skb_protocol: at("sk_buff", &["protocol"])?,
         skb_dev: at("sk_buff", &["dev"])?,
         net_device_net: at("net_device", &["nd_net"])?,
+        sock_common_ipv6only: only_ipv6,
+        ..Offsets::default()
     };
+    // Without control groups, there are none of these.
+    if let Err(missing) = control_groups(&mut offsets, at) {
+        log::info!("control groups are not known as they are made: {missing}");
+        offsets.cgroup_kn = 0;
+    }
 
     offsets.upid_size = structs.size("upid")?;
 
@@ -145,6 +154,21 @@ fn write_timer(
     at("inet_connection_sock", &["icsk_retransmit_timer"])
         .or_else(|_| at("sock", &["tcp_retransmit_timer"]))
         .unwrap_or(0)
+}
+
+/// Looks up what is followed from a control group to its id, its name and the one above.
+fn control_groups(
+    offsets: &mut Offsets,
+    mut at: impl FnMut(&'static str, &[&'static str]) -> Result<u32, KernelError>,
+) -> Result<(), KernelError> {
+    offsets.cgroup_root = at("cgroup", &["root"])?;
+    offsets.cgroup_kn = at("cgroup", &["kn"])?;
+    offsets.cgroup_self_parent = at("cgroup", &["self.parent"])?;
+    offsets.cgroup_subsys_state_cgroup = at("cgroup_subsys_state", &["cgroup"])?;
+    offsets.cgroup_root_hierarchy_id = at("cgroup_root", &["hierarchy_id"])?;
+    offsets.kernfs_node_id = at("kernfs_node", &["id"])?;
+    offsets.kernfs_node_name = at("kernfs_node", &["name"])?;
+    Ok(())
 }
 
 /// Opens types without parsing them all: that takes a third of a second and 30 MiB, for a dozen

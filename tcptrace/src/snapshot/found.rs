@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    decode::{Cgroup, Cookie, Tuple},
+    decode::{Cgroup, Cookie, Reach, Tuple},
     track::{ExistingKind, State},
 };
 
@@ -33,6 +33,8 @@ pub struct Found {
     pub send_queue: u32,
     /// The control group that it was made in; only of a full socket.
     pub cgroup: Option<Cgroup>,
+    /// What else than its address decides what a listener gets.
+    pub reach: Reach,
 }
 
 /// A timer of a socket. There may be others: the kernel tells of the one that matters most.

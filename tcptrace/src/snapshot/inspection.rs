@@ -111,7 +111,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::decode::{Cookie, Endpoint};
+    use crate::decode::{Cookie, Endpoint, Reach};
 
     fn found(state: State, kind: ExistingKind, addr: IpAddr, queues: (u32, u32)) -> Found {
         Found {
@@ -125,6 +125,7 @@ mod tests {
             recv_queue: queues.0,
             send_queue: queues.1,
             cgroup: None,
+            reach: Reach::default(),
         }
     }
 

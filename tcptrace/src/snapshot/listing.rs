@@ -263,7 +263,7 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Endpoint;
+    use crate::decode::{Endpoint, Reach};
 
     fn found(state: State, kind: ExistingKind, inode: u32, timer: Option<TimerKind>) -> Socket {
         let end = Endpoint::new([127, 0, 0, 1].into(), 80);
@@ -286,6 +286,7 @@ mod tests {
             recv_queue: 0,
             send_queue: 0,
             cgroup: None,
+            reach: Reach::default(),
         };
         Socket::new(&found, &Owners::default())
     }

@@ -37,6 +37,8 @@ pub use self::{
 pub struct Snapshot {
     /// The sockets.
     pub sockets: Vec<Existing>,
+    /// Network namespaces that were looked into.
+    pub namespaces: Vec<u32>,
     /// What could not be looked at, and why.
     pub failures: Vec<String>,
 }
@@ -53,7 +55,10 @@ pub fn take(netns: Option<u32>) -> Snapshot {
     };
     for namespace in namespaces {
         match namespace.dump(dump::ALL_STATES) {
-            Ok(sockets) => found.extend(sockets),
+            Ok(sockets) => {
+                snapshot.namespaces.push(namespace.inode);
+                found.extend(sockets);
+            }
             // Its last process has ended meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => snapshot.failures.push(format!(
@@ -80,6 +85,7 @@ pub fn take(netns: Option<u32>) -> Snapshot {
             kind: socket.kind,
             owner,
             near,
+            reach: socket.reach,
         });
     }
     snapshot

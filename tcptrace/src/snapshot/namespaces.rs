@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     decode::{Cookie, Tuple},
-    stats::PortRange,
+    stats::{PortRange, Reuse},
     track::{ExistingKind, State},
 };
 
@@ -96,7 +96,7 @@ impl Namespace {
         self.within(KeepaliveSettings::read)
     }
 
-    /// Reads the ports that connect() chooses from.
+    /// Reads the ports that connect() chooses from, and when it takes those of TIME_WAITs.
     ///
     /// # Errors
     /// As [`dump`](Self::dump), or when the kernel shows them in another form.
@@ -105,8 +105,15 @@ impl Namespace {
             let read = |name: &str| fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"));
             let range = read("ip_local_port_range")?;
             let reserved = read("ip_local_reserved_ports")?;
-            PortRange::parse(&range, &reserved)
-                .ok_or_else(|| io::Error::other(format!("{range:?} is no range of ports")))
+            let mut ports = PortRange::parse(&range, &reserved)
+                .ok_or_else(|| io::Error::other(format!("{range:?} is no range of ports")))?;
+            let delay = read("tcp_tw_reuse_delay").ok();
+            ports.reuse = Reuse::parse(
+                &read("tcp_tw_reuse")?,
+                &read("tcp_timestamps")?,
+                delay.as_deref(),
+            );
+            Ok(ports)
         })
     }
 

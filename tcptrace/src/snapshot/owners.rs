@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::{holders::in_common, pids::Numbering};
-use crate::decode::{Cgroup, Comm, Owner, Process};
+use crate::{
+    decode::{Cgroup, Comm, Owner, Process},
+    kernel::silent_cgroup,
+};
 
 /// Owners by the inode of the socket.
 #[derive(Debug, Default)]
@@ -170,5 +173,5 @@ fn cgroup_of(pid: u32) -> Option<Cgroup> {
         Some(mounts.find(|it| it.fs_type == "cgroup2")?.mount_point)
     });
     let directory = mount.as_ref()?.join(path.trim_start_matches('/'));
-    Cgroup::new(fs::metadata(directory).ok()?.ino())
+    Cgroup::new(fs::metadata(directory).ok()?.ino()).filter(|id| silent_cgroup() != Some(*id))
 }

@@ -4,6 +4,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    num::NonZero,
     time::Duration,
 };
 
@@ -16,12 +17,15 @@ use super::{
     tcp_info::TcpInfo,
 };
 use crate::{
-    decode::{Cgroup, Cookie, Endpoint, Tuple},
+    decode::{Cgroup, Cookie, Endpoint, Reach, Tuple},
+    kernel::silent_cgroup,
     track::{ExistingKind, State},
 };
 
 const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_SHUTDOWN: u16 = 8;
+/// Of listeners and closed sockets of IPv6 alone.
+const INET_DIAG_SKV6ONLY: u16 = 11;
 /// The attribute with the id of the cgroup (Linux 5.7).
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
@@ -37,7 +41,7 @@ struct Header {
     remote_port: u16,
     local: [u8; 16],
     remote: [u8; 16],
-    _interface: u32,
+    interface: u32,
     cookie: [u8; 8],
     expires_ms: u32,
     recv_queue: u32,
@@ -77,6 +81,10 @@ pub fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
         recv_queue: header.recv_queue,
         send_queue: header.send_queue,
         cgroup: cgroup(attributes),
+        reach: Reach {
+            device: NonZero::new(header.interface),
+            only_ipv6: is_only_ipv6(attributes),
+        },
     })
 }
 
@@ -115,12 +123,20 @@ fn has_shutdown(attributes: &[u8]) -> bool {
         .any(|attribute| attribute.kind() == INET_DIAG_SHUTDOWN)
 }
 
+fn is_only_ipv6(attributes: &[u8]) -> bool {
+    NlasIterator::new(attributes)
+        .map_while(Result::ok)
+        .find(|attribute| attribute.kind() == INET_DIAG_SKV6ONLY)
+        .is_some_and(|attribute| attribute.value().first().is_some_and(|only| *only != 0))
+}
+
 fn cgroup(attributes: &[u8]) -> Option<Cgroup> {
     NlasIterator::new(attributes)
         .map_while(Result::ok)
         .find(|attribute| attribute.kind() == INET_DIAG_CGROUP_ID)
         .and_then(|attribute| Some(u64::from_ne_bytes(attribute.value().try_into().ok()?)))
         .and_then(Cgroup::new)
+        .filter(|id| silent_cgroup() != Some(*id))
 }
 
 fn address(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {
@@ -131,7 +147,8 @@ fn address(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {
     }
 }
 
-/// Addresses as the kernel half tells them: IPv4 where the peer's is IPv4-mapped. Never one of
+/// Addresses as the kernel half tells them: IPv4 where the peer's is IPv4-mapped, or, without a
+/// peer, the own. Never one of
 /// each family.
 fn canonical(local: IpAddr, remote: IpAddr) -> (IpAddr, IpAddr) {
     let mapped = |addr: IpAddr| match addr {
@@ -140,6 +157,10 @@ fn canonical(local: IpAddr, remote: IpAddr) -> (IpAddr, IpAddr) {
     };
     match (mapped(local), mapped(remote)) {
         (Some(local), Some(remote)) => (local.into(), remote.into()),
+        // A listener, or what is only bound.
+        (Some(local), None) if remote.is_unspecified() => {
+            (local.into(), Ipv4Addr::UNSPECIFIED.into())
+        }
         (None, Some(remote)) if local.is_unspecified() => {
             (Ipv4Addr::UNSPECIFIED.into(), remote.into())
         }
@@ -285,7 +306,11 @@ mod tests {
         let tuple = answer.read().tuple;
         assert_eq!(format!("{:?}", tuple.local), "10.0.0.1:80");
         assert_eq!(format!("{:?}", tuple.remote), "10.0.0.2:4000");
-        answer.addrs[0] = [0; 16];
+        answer.addrs[1] = [0; 16];
+        let tuple = answer.read().tuple;
+        assert_eq!(format!("{:?}", tuple.local), "10.0.0.1:80");
+        assert_eq!(tuple.remote.addr, Ipv4Addr::UNSPECIFIED);
+        answer.addrs = [[0; 16], mapped(2)];
         assert_eq!(format!("{:?}", answer.read().tuple.local), "0.0.0.0:80");
         // No connection has one address of each family, whatever is answered.
         answer.addrs[0] = Ipv6Addr::LOCALHOST.octets();

@@ -49,6 +49,11 @@ impl<K: Eq + Hash, V: Default> Bounded<K, V> {
         self.rows.iter()
     }
 
+    /// All rows, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.rows.iter_mut()
+    }
+
     /// How many keys have a row.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,6 +1,9 @@
 //! What there is at a moment.
 
-use super::{Bounded, By, Group, Listener, Maker, PortRange, Route, Taken};
+use super::{
+    Bounded, By, Group, Listener, Maker, PortRange,
+    taken::{At, PortCount, TakenPorts},
+};
 use crate::track::{Connection, Side, State, Tracker};
 
 /// So many routes, listeners and makers are told apart.
@@ -30,7 +33,7 @@ pub struct Census {
     /// Half-open connections by where they came to.
     pub half_open: Bounded<Listener, u64>,
     /// Ports taken.
-    pub taken: Bounded<Route, Taken>,
+    pub taken: TakenPorts,
 }
 
 impl Census {
@@ -39,6 +42,7 @@ impl Census {
     #[must_use]
     pub fn of<'a>(
         known: &Tracker,
+        at: At,
         by: Option<By>,
         mut wanted: impl FnMut(&Connection) -> bool,
         mut range_of: impl FnMut(u32) -> Option<&'a PortRange>,
@@ -48,9 +52,13 @@ impl Census {
             groups: Bounded::new(MOST),
             time_waits: Bounded::new(MOST),
             half_open: Bounded::new(MOST),
-            taken: Bounded::new(MOST),
+            taken: PortCount::default().sum(),
         };
+        let mut taken = PortCount::default();
         for it in known.connections() {
+            if let Some(range) = range_of(it.tuple.netns) {
+                taken.bound(&it, range);
+            }
             if !wanted(&it) {
                 continue;
             }
@@ -72,18 +80,11 @@ impl Census {
                 }
                 _ => {}
             }
-            let ours = match it.opener {
-                Some(side) => side == Side::Local,
-                // Of what is older than the trace, nobody saw who opened it.
-                None => !known.is_listened_at(&it.tuple),
-            };
-            let port = it.tuple.local.port_or_zero();
-            if ours && range_of(it.tuple.netns).is_some_and(|range| range.contains(port)) {
-                let taken = census.taken.row(Route::of(&it.tuple));
-                taken.ports += 1;
-                taken.time_waits += u64::from(it.state == State::TimeWait);
+            if let Some(range) = range_of(it.tuple.netns) {
+                taken.chosen(&it, known, range, at);
             }
         }
+        census.taken = taken.sum();
         census
     }
 

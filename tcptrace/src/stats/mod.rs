@@ -17,6 +17,7 @@ mod period;
 mod ports;
 mod services;
 mod states;
+mod taken;
 
 pub use self::{
     bounded::Bounded,
@@ -28,8 +29,9 @@ pub use self::{
     held::Held,
     listeners::{HalfOpen, Listener},
     makers::{Made, Maker},
-    period::{Period, RoutePorts, Span},
-    ports::{Outlook, PortRange, Route, Taken},
+    period::{Lately, Period, RoutePorts, Span},
+    ports::{Outlook, PortRange, Reuse, Route, Taken},
     services::{Lengths, Service},
     states::{StateFigures, States},
+    taken::{At, TakenPorts},
 };

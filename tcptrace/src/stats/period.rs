@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Census, Figures, Outlook, PortRange, Route, Taken};
+use super::{Census, Figures, Outlook, PortRange, Route, Taken, TakenPorts};
 use crate::track::Side;
 
 /// Which span of the run.
@@ -13,6 +13,16 @@ pub enum Span {
     Interval,
     /// All of it.
     Run,
+}
+
+/// The ports that were taken not long ago: a forecast from the beginning of a long run would be
+/// one of its average.
+#[derive(Clone, Debug)]
+pub struct Lately {
+    /// When: CLOCK_MONOTONIC, ns.
+    pub at_ns: u64,
+    /// By route.
+    pub taken: TakenPorts,
 }
 
 /// A span of time with all that is known of it.
@@ -29,6 +39,8 @@ pub struct Period<'a> {
     pub before: Option<&'a Census>,
     /// What there is at the end; `None`: events were lost, so that nobody knows.
     pub now: Option<&'a Census>,
+    /// What forecasts go by, which `now` was counted for; `None`: the whole of it.
+    pub lately: Option<&'a Lately>,
     /// The ports of the network namespaces.
     pub ranges: &'a FxHashMap<u32, Option<PortRange>>,
 }
@@ -76,15 +88,25 @@ impl Period<'_> {
             .filter_map(|(route, taken)| {
                 let range = self.ranges.get(&route.netns)?.as_ref()?;
                 let made = self.made(route);
-                let before = |census: &Census| census.taken.get(route).copied();
+                let (since, before, made_since) = match self.lately {
+                    Some(it) => (it.at_ns, Some(&it.taken), Some(taken.lately)),
+                    None => (self.from_ns, self.before.map(|it| &it.taken), made),
+                };
+                let seconds = self.to_ns.saturating_sub(since) as f64 / 1e9;
                 Some(RoutePorts {
                     route,
                     taken: *taken,
                     available: range.available,
                     time_waits_per_s: made.map(|made| self.per_s(made)),
-                    outlook: self.before.zip(made).and_then(|(census, made)| {
-                        let before = before(census).unwrap_or_default();
-                        Outlook::of(before, *taken, made, self.seconds(), range.available)
+                    outlook: before.zip(made_since).and_then(|(before, made)| {
+                        Outlook::of(
+                            before.get(route).copied().unwrap_or_default(),
+                            *taken,
+                            made,
+                            seconds,
+                            range.available,
+                            range.reuse.after(route).is_some(),
+                        )
                     }),
                 })
             })

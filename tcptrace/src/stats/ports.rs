@@ -37,10 +37,70 @@ impl Route {
 /// Ports of a route that are taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// All of them.
+    /// All of them: what bind() took counts for every destination.
     pub ports: u64,
     /// Those that a TIME_WAIT has.
     pub time_waits: u64,
+    /// Those of them that connect() would take over: tcp_tw_reuse.
+    pub reusable: u64,
+    /// TIME_WAITs that began lately.
+    pub lately: u64,
+}
+
+impl Taken {
+    /// Those that connect() can't have.
+    fn held(&self) -> u64 {
+        self.ports.saturating_sub(self.reusable)
+    }
+}
+
+/// When connect() takes the port of a TIME_WAIT over: `tcp_twsk_unique()`, net/ipv4/tcp_ipv4.c.
+/// That the peer sends timestamps is taken for granted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reuse {
+    /// For which destinations.
+    scope: ReuseScope,
+    /// How old a TIME_WAIT must be: ns.
+    delay_ns: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum ReuseScope {
+    #[default]
+    Nowhere,
+    Loopback,
+    Everywhere,
+}
+
+impl Reuse {
+    /// Reads the texts of tcp_tw_reuse, tcp_timestamps and tcp_tw_reuse_delay (ms; not there
+    /// before 6.14, when it is a second).
+    #[must_use]
+    pub fn parse(reuse: &str, timestamps: &str, delay: Option<&str>) -> Self {
+        let number = |text: &str| text.trim().parse::<u64>().ok();
+        let scope = match number(reuse) {
+            _ if number(timestamps) == Some(0) => ReuseScope::Nowhere,
+            Some(1) => ReuseScope::Everywhere,
+            Some(2) => ReuseScope::Loopback,
+            _ => ReuseScope::Nowhere,
+        };
+        let delay_ms = delay.and_then(number).unwrap_or(1000);
+        Self {
+            scope,
+            delay_ns: delay_ms.saturating_mul(1_000_000),
+        }
+    }
+
+    /// How old a TIME_WAIT of a route must be, ns; `None`: it lasts until it is over.
+    #[must_use]
+    pub fn after(&self, route: &Route) -> Option<u64> {
+        let reused = match self.scope {
+            ReuseScope::Nowhere => false,
+            ReuseScope::Loopback => route.local.is_loopback() || route.remote.is_loopback(),
+            ReuseScope::Everywhere => true,
+        };
+        reused.then_some(self.delay_ns)
+    }
 }
 
 /// The ports that connect() chooses from: ip_local_port_range less ip_local_reserved_ports.
@@ -52,6 +112,8 @@ pub struct PortRange {
     pub last: u16,
     /// How many of them are not reserved.
     pub available: u32,
+    /// When those of TIME_WAITs come back.
+    pub reuse: Reuse,
 }
 
 impl PortRange {
@@ -74,6 +136,7 @@ impl PortRange {
             first,
             last,
             available: all.checked_sub(taken_out)?,
+            reuse: Reuse::default(),
         })
     }
 
@@ -97,7 +160,8 @@ pub struct Outlook {
 
 impl Outlook {
     /// Looks ahead from a period of so many seconds at whose beginning and end so many ports were
-    /// taken, and in which so many TIME_WAITs were made. `None` for a period of no length.
+    /// taken, and in which so many TIME_WAITs were made; where `reused`, connect() takes their
+    /// ports over. `None` for a period of no length.
     #[must_use]
     pub fn of(
         before: Taken,
@@ -105,15 +169,21 @@ impl Outlook {
         time_waits_made: u64,
         seconds: f64,
         available: u32,
+        reused: bool,
     ) -> Option<Self> {
         if seconds <= 0.0 {
             return None;
         }
         let available = f64::from(available);
-        let grows_per_s = (now.ports as f64 - before.ports as f64) / seconds;
+        let grows_per_s = (now.held() as f64 - before.held() as f64) / seconds;
         let in_use = now.ports.saturating_sub(now.time_waits) as f64;
-        let settles_at = in_use + time_waits_made as f64 / seconds * TIME_WAIT_S;
-        let left = available - now.ports as f64;
+        let waiting = match reused {
+            // Those that are too young for it are as many as there will be.
+            true => now.time_waits.saturating_sub(now.reusable) as f64,
+            false => time_waits_made as f64 / seconds * TIME_WAIT_S,
+        };
+        let settles_at = in_use + waiting;
+        let left = available - now.held() as f64;
         let exhausted_in_s = if left <= 0.0 {
             Some(0.0)
         } else if grows_per_s > 0.0 && settles_at > available {
@@ -137,8 +207,9 @@ mod tests {
         let taken = |ports| Taken {
             ports,
             time_waits: ports,
+            ..Taken::default()
         };
-        Outlook::of(taken(before), taken(now), made, seconds, 28_232).unwrap()
+        Outlook::of(taken(before), taken(now), made, seconds, 28_232, false).unwrap()
     }
 
     #[test]
@@ -170,6 +241,41 @@ mod tests {
         assert_eq!(outlook(20_000, 20_000, 0, 10.0).exhausted_in_s, None);
         assert_eq!(outlook(28_232, 28_232, 0, 10.0).exhausted_in_s, Some(0.0));
         let nothing = Taken::default();
-        assert_eq!(Outlook::of(nothing, nothing, 0, 0.0, 100), None);
+        assert_eq!(Outlook::of(nothing, nothing, 0, 0.0, 100, false), None);
+    }
+
+    #[test]
+    fn time_waits_that_connect_takes_over_do_not_run_out() {
+        let now = Taken {
+            ports: 28_232,
+            time_waits: 28_230,
+            reusable: 27_000,
+            lately: 1000,
+        };
+        let it = Outlook::of(Taken::default(), now, 28_230, 10.0, 28_232, true).unwrap();
+        assert_eq!(it.exhausted_in_s, None);
+        assert!((it.settles_at - 1232.0).abs() < 1.0, "{it:?}");
+    }
+
+    #[test]
+    fn time_waits_are_reused_as_tcp_tw_reuse_says() {
+        let route = |addr: &str| Route {
+            netns: 1,
+            local: "10.0.0.1".parse().unwrap(),
+            remote: addr.parse().unwrap(),
+            port: 80,
+        };
+        let after = |reuse, timestamps, delay, addr| {
+            Reuse::parse(reuse, timestamps, delay).after(&route(addr))
+        };
+        let second = Some(1_000_000_000);
+        assert_eq!(after("2\n", "1", None, "127.0.0.9"), second);
+        assert_eq!(after("2", "1", None, "10.0.0.2"), None);
+        assert_eq!(
+            after("1", "1", Some("200\n"), "10.0.0.2"),
+            Some(200_000_000)
+        );
+        assert_eq!(after("1", "0", None, "127.0.0.1"), None);
+        assert_eq!(after("0", "1", None, "127.0.0.1"), None);
     }
 }

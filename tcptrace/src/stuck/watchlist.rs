@@ -186,6 +186,7 @@ mod tests {
             owner: Owner::default(),
             opener: None,
             followed: false,
+            bound: false,
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Connection {
     pub opener: Option<Side>,
     /// It is of the traced command, or of one of its children.
     pub followed: bool,
+    /// bind() took its port, as far as that was seen.
+    pub bound: bool,
 }
 
 impl Connection {
@@ -35,6 +37,7 @@ impl Connection {
             owner: flow.owner,
             opener: flow.opener,
             followed: flow.followed,
+            bound: flow.bound,
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Flow {
     /// Known once it is not ESTABLISHED any more.
     pub length: Option<Length>,
     pub followed: bool,
+    /// bind() took its port.
+    pub bound: bool,
     /// The full socket is not closed.
     pub socket: bool,
     pub minisock: Minisock,
@@ -95,6 +97,7 @@ impl Flow {
             closer: None,
             length: None,
             followed: false,
+            bound: false,
             socket: true,
             minisock: Minisock::None,
             held_back: None,

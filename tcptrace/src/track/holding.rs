@@ -177,6 +177,31 @@ impl Tracker {
         }
     }
 
+    /// The same where the kernel does not say which listener it was: of several that it may have
+    /// been, what they have in common.
+    pub(super) fn inherit_at(&mut self, tuple: &Tuple, now: u64) -> (Option<Cookie>, Inherited) {
+        let mut candidates = self.listeners.of(tuple);
+        let (first, another) = (candidates.next(), candidates.next());
+        if another.is_none() {
+            drop(candidates);
+            return (first, self.inherit(first, now));
+        }
+        let all: Vec<Cookie> = first.into_iter().chain(another).chain(candidates).collect();
+        let mut common = self.inherit(first, now);
+        for other in all.into_iter().skip(1) {
+            let other = self.inherit(Some(other), now);
+            common.followed &= other.followed;
+            if other.owner.process != common.owner.process {
+                common.owner = Owner::default();
+                common.holding = Holding::Unknown {
+                    asked: 0,
+                    near: None,
+                };
+            }
+        }
+        (None, common)
+    }
+
     /// A process with listeners made another one.
     pub(super) fn forked(&mut self, event: &ForkedEvent) {
         let Some(pid) = event.pid else { return };

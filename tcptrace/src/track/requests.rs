@@ -87,8 +87,12 @@ impl Tracker {
                 self.requests.remove(&event.tuple);
             }
         }
-        let listener = event.listener.or_else(|| self.listeners.of(&event.tuple));
-        let inherited = self.inherit(listener, event.time_ns);
+        // One that is not known can't be known to have gone.
+        let known = |cookie: &Cookie| self.flows.peek(cookie).is_some();
+        let (listener, inherited) = match event.listener.filter(known) {
+            Some(cookie) => (Some(cookie), self.inherit(Some(cookie), event.time_ns)),
+            None => self.inherit_at(&event.tuple, event.time_ns),
+        };
         let since = event.fresh.then_some(event.time_ns);
         let request = Request {
             since,

@@ -88,6 +88,8 @@ impl Tracker {
             flow.length = None;
             flow.syn = Syn::Awaited;
             flow.opener = (event.to == State::SynSent).then_some(Side::Local);
+            // connect() chooses a port after this transition (tcp_v4_connect()).
+            flow.bound = event.tuple.local.port.is_some();
             let untold = self.sight.syns || flow.tuple.local.port.is_none();
             if event.to == State::SynSent && untold {
                 flow.state = event.to;
@@ -129,7 +131,10 @@ impl Tracker {
         out.tell(&transition);
 
         match (event.from, event.to) {
-            (_, State::Listen) => self.listeners.add(cookie, event.tuple),
+            (_, State::Listen) => {
+                let reach = event.reach.unwrap_or_default();
+                self.listeners.add(cookie, event.tuple, reach);
+            }
             (from, State::Closed) => {
                 if let Some(flow) = self.flows.remove(&cookie)
                     && from == State::Listen
@@ -199,7 +204,7 @@ impl Tracker {
             self.keep(cookie, request.flow(event.tuple), out);
             return;
         }
-        let inherited = self.inherit(self.listeners.of(&event.tuple), event.time_ns);
+        let (_, inherited) = self.inherit_at(&event.tuple, event.time_ns);
         let mut flow = Request {
             since: None,
             listener: None,

@@ -11,12 +11,13 @@ use super::{
     listeners::Listeners,
     order::{Order, Out},
     requests::Request,
+    resync::Certainty,
     twice::Twice,
 };
-use crate::decode::{Cookie, Event, MinisockState, Owner, Tuple};
+use crate::decode::{Cookie, Event, MinisockState, Owner, Reach, Tuple};
 
-/// How much is remembered at the most. Beyond it, what was quiet longest is forgotten first, and
-/// counted.
+/// How much is remembered at the most. Beyond it, connections are forgotten, and counted: see
+/// `forget.rs`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections with a socket or minisock.
@@ -25,12 +26,20 @@ pub struct Limits {
     pub requests: usize,
 }
 
+impl Limits {
+    /// So many connections, and a quarter of that half-open ones.
+    #[must_use]
+    pub const fn of(connections: usize) -> Self {
+        Self {
+            flows: connections,
+            requests: connections / 4,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            flows: 1 << 20,
-            requests: 1 << 18,
-        }
+        Self::of(1 << 20)
     }
 }
 
@@ -75,6 +84,8 @@ pub struct Existing {
     pub owner: Owner,
     /// A process that has it.
     pub near: Option<u32>,
+    /// What else than its address decides what a listener gets.
+    pub reach: Reach,
 }
 
 /// The kernel's three kinds of sockets.
@@ -95,7 +106,8 @@ pub struct Tracker {
     pub(super) requests: LruCache<Tuple, Request, FxBuildHasher>,
     pub(super) listeners: Listeners,
     pub(super) deadlines: Deadlines,
-    order: Order,
+    pub(super) order: Order,
+    pub(super) certainty: Certainty,
     pub(super) twice: Twice,
     pub(super) holders: Holders,
     pub(super) sight: Sight,
@@ -103,8 +115,8 @@ pub struct Tracker {
     pub(super) orphans: FxHashMap<Tuple, Cookie>,
     /// Counts losses: what was not seen since is not concluded from.
     pub(super) epoch: u32,
-    limits: Limits,
-    forgotten: u64,
+    pub(super) limits: Limits,
+    pub(super) forgotten: u64,
 }
 
 impl Tracker {
@@ -117,6 +129,7 @@ impl Tracker {
             listeners: Listeners::default(),
             deadlines: Deadlines::default(),
             order: Order::default(),
+            certainty: Certainty::default(),
             twice: Twice::default(),
             holders: Holders::new(sight.accepts),
             sight,
@@ -135,8 +148,7 @@ impl Tracker {
             (_, Some(cookie)) if self.flows.peek(&cookie).is_some() => {}
             (ExistingKind::Request, _) if self.requests.peek(&existing.tuple).is_some() => {}
             (ExistingKind::Request, _) => {
-                let listener = self.listeners.of(&existing.tuple);
-                let inherited = self.inherit(listener, 0);
+                let (listener, inherited) = self.inherit_at(&existing.tuple, 0);
                 let request = Request {
                     since: None,
                     listener,
@@ -147,6 +159,8 @@ impl Tracker {
                 self.keep_request(existing.tuple, request);
             }
             (_, None) => {}
+            // Whatever would make room has to be told.
+            (_, Some(_)) if self.flows.len() >= self.limits.flows => self.forgotten += 1,
             (kind, Some(cookie)) => {
                 let mut flow = Flow::new(existing.tuple, existing.state);
                 flow.owner = existing.owner;
@@ -168,13 +182,11 @@ impl Tracker {
                     });
                 }
                 if existing.state == State::Listen {
-                    self.listeners.add(cookie, existing.tuple);
+                    self.listeners.add(cookie, existing.tuple, existing.reach);
                 }
-                let sink = &mut |_: &Transition| {};
+                flow.epoch = self.epoch;
                 let orphan = flow.minisock == Minisock::Alive(MinisockState::FinWait2);
-                let mut order = std::mem::take(&mut self.order);
-                self.keep(cookie, flow, &mut Out::new(&mut order, sink));
-                self.order = order;
+                self.flows.insert(cookie, flow);
                 if orphan && !self.sight.fins {
                     self.remember_orphan(existing.tuple, cookie);
                 }
@@ -184,6 +196,7 @@ impl Tracker {
 
     /// Takes one event; tells the transitions that follow from it.
     pub fn apply(&mut self, event: &Event, sink: &mut impl FnMut(&Transition)) {
+        self.touch(event);
         let mut order = std::mem::take(&mut self.order);
         let out = &mut Out::new(&mut order, sink);
         match event {
@@ -233,6 +246,7 @@ impl Tracker {
     /// Says that events were lost before those that are applied next.
     pub fn note_loss(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
+        self.certainty = Certainty::Unsure;
     }
 
     /// The namespace of a connection of which the port is still unknown at `now`, with a process
@@ -295,15 +309,14 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         flow.epoch = self.epoch;
-        if self.flows.len() >= self.limits.flows
-            && let Some((cookie, mut old)) = self.flows.remove_lru()
-        {
+        if self.flows.peek(&cookie).is_none() && !self.make_room(out) {
+            // There are as many listeners as may be remembered.
             self.forgotten += 1;
-            old.tell_what_waits(cookie, out);
-            self.orphans.remove(&old.tuple);
-            if old.state == State::Listen {
-                self.listeners.remove(cookie, &old.tuple);
+            flow.tell_what_waits(cookie, out);
+            if flow.state == State::Listen {
+                self.listeners.remove(cookie, &flow.tuple);
             }
+            return;
         }
         // There is another of that cookie only where something was lost.
         if let Some(mut old) = self.flows.insert(cookie, flow) {

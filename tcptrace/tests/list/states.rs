@@ -271,3 +271,15 @@ fn mapped_addresses_are_shown_as_ipv4() {
     assert_eq!(sockets(&["-4"]).len(), 2);
     drop((client, net));
 }
+
+#[test]
+fn a_listener_at_a_mapped_address_is_shown_as_ipv4() {
+    let _net = Namespace::of_process();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let line = wait_for_state((port, 0), "LISTEN");
+    assert_eq!(line.family, "ipv4");
+    assert_eq!(line.local_addr, "127.0.0.1");
+    assert_eq!(sockets(&["-4", "-a", "127.0.0.0/8"]).len(), 1);
+    assert!(sockets(&["-6"]).is_empty());
+}

@@ -53,6 +53,7 @@ fn every_hook_is_tried() {
         "timer_expire_entry",
         "kfree_skb",
         "tcp_send_reset",
+        "cgroup_mkdir",
         "sched_process_fork",
         "sock_diag",
     ] {

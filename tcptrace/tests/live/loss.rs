@@ -3,6 +3,7 @@
 use std::{thread::sleep, time::Duration};
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::{
     Family,
@@ -91,4 +92,40 @@ fn strictness_without_a_loss_is_no_failure() {
     trace.expect(its, CLIENT_FIRST);
     trace.expect(its.peer(), SERVER_SECOND);
     trace.stop();
+}
+
+#[test]
+fn after_a_loss_there_is_a_now_again() {
+    let net = Namespace::new();
+    let trace = Trace::of(&net)
+        .subcommand("stats")
+        .with(["--buffer-size", "16K", "--interval", "1s"])
+        .start_raw();
+    let listener = net.listen(Family::V4);
+    let kept = net.connect_to(&listener);
+    trace.signal(Signal::SIGSTOP);
+    for _ in 0..300 {
+        let (client, server) = net.connect_to(&listener);
+        reset(client);
+        drop(server);
+    }
+    trace.signal(Signal::SIGCONT);
+    sleep(Duration::from_secs(4));
+    let told = trace.stop();
+    let reports: Vec<Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &Value| line["type"] == "stats")
+        .collect();
+    assert!(reports.last().unwrap()["lost"].as_u64() > Some(0), "{told}");
+    let now = |it: &Value, state: &str| it["states"][state]["now"].clone();
+    assert!(
+        reports.iter().any(|it| now(it, "ESTABLISHED").is_null()),
+        "right after it nobody knows: {told}"
+    );
+    let last = reports.last().unwrap();
+    assert_eq!(now(last, "ESTABLISHED"), 2, "{last:#}");
+    assert_eq!(now(last, "CLOSE_WAIT"), 0, "{last:#}");
+    assert_eq!(now(last, "LISTEN"), 1, "{last:#}");
+    drop(kept);
 }

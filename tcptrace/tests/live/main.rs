@@ -5,6 +5,7 @@
 //! binary to test; `TCPTRACE_TEST_LOG=1` shows on stderr each record that the kernel half sends;
 //! `TCPTRACE_TEST_PATIENCE=4` waits four times as long for what is to come.
 
+mod cgroups;
 mod command;
 mod doctor;
 mod filters;
@@ -13,6 +14,7 @@ mod flows;
 mod half_open;
 mod handshake;
 mod kills;
+mod listeners;
 mod loss;
 mod named_namespace;
 mod namespace;

@@ -233,6 +233,73 @@ fn ports_of_a_destination_are_counted_against_the_range_and_run_out() {
 }
 
 #[test]
+fn ports_that_bind_took_count_for_every_destination() {
+    let net = Namespace::new();
+    net.set("ip_local_port_range", "50000 50009");
+    let listeners = ["127.0.0.1:7000", "127.0.0.1:7001"].map(|it| TcpListener::bind(it).unwrap());
+    let trace = start(&net, []);
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut held = Vec::new();
+    for listener in listeners.iter().cycle().take(10) {
+        let client = net.socket(Family::V4);
+        client.bind(&any.into()).unwrap();
+        client
+            .connect(&listener.local_addr().unwrap().into())
+            .unwrap();
+        held.push((client, listener.accept().unwrap()));
+    }
+    let eleventh = net.socket(Family::V4).bind(&any.into());
+    assert_eq!(eleventh.unwrap_err().raw_os_error(), Some(libc::EADDRINUSE));
+    let told = report(trace);
+    let ports = told["ports"].as_array().unwrap();
+    assert_eq!(ports.len(), 2, "{told:#}");
+    for it in ports {
+        assert_eq!((&it["taken"], &it["available"]), (&10.into(), &10.into()));
+        assert_eq!(it["exhausted_in_s"], 0.0);
+    }
+}
+
+#[test]
+fn ports_of_listeners_and_of_what_they_accepted_are_taken_too() {
+    let net = Namespace::new();
+    net.set("ip_local_port_range", "50000 50009");
+    let listener = net.listen(Family::V4);
+    let servers = TcpListener::bind("127.0.0.1:7000").unwrap();
+    let trace = start(&net, []);
+    let _clients = [(); 3].map(|()| net.connect_to(&servers));
+    let accepted = net.connect_to(&listener);
+    let told = report(trace);
+    let ports = told["ports"].as_array().unwrap();
+    // To the listener: the client's port, and the listener's own.
+    let taken = |port: u16| {
+        let row = ports.iter().find(|it| it["remote_port"] == port);
+        row.unwrap_or_else(|| panic!("{told:#}"))["taken"].clone()
+    };
+    assert_eq!(taken(7000), 4);
+    assert_eq!(taken(port_of(&listener)), 2);
+    drop(accepted);
+}
+
+#[test]
+fn ports_that_connect_takes_over_do_not_run_out() {
+    let net = Namespace::new();
+    net.set("ip_local_port_range", "50000 50019");
+    net.set("tcp_tw_reuse", 2);
+    let listener = TcpListener::bind("127.0.0.1:7000").unwrap();
+    let trace = start(&net, []);
+    // 20 ports, and 30 connections: after a second they are there again.
+    for _ in 0..30 {
+        short_connection(&listener);
+        sleep(Duration::from_millis(150));
+    }
+    sleep(Duration::from_millis(1200));
+    let told = report(trace);
+    let it = &told["ports"][0];
+    assert_eq!(it["exhausted_in_s"], Value::Null, "{it:#}");
+    assert!(it["settles_at"].as_f64().unwrap() < 5.0, "{it:#}");
+}
+
+#[test]
 fn intervals_add_up_to_the_run() {
     let net = Namespace::new();
     let listener = net.listen(Family::V4);
@@ -328,10 +395,11 @@ fn what_is_there_already_is_counted_as_there() {
     assert_eq!(told["states"]["LISTEN"]["now"], 1);
     assert_eq!(told["states"]["ESTABLISHED"]["entered"], 0);
     let taken: Vec<_> = told["ports"].as_array().unwrap().iter().collect();
+    // The one of the connection, and that of the listener, which bind() took.
     let to = |port: u16| {
         taken
             .iter()
-            .any(|it| it["remote_port"] == port && it["taken"] == 1)
+            .any(|it| it["remote_port"] == port && it["taken"] == 2)
     };
     assert!(
         to(end(&client).remote) && to(port_of(&listener)),

@@ -1,11 +1,11 @@
 //! The notation of the scenarios: see README.md beside this file.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::{fmt::Write as _, net::SocketAddr, num::NonZero};
 
 use tcptrace::{
     decode::{
         AcceptedEvent, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent,
-        ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process, RequestEvent,
+        ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent,
         ResetSentEvent, SocketEvent, SynEvent, TimerChange, Tuple,
     },
     flows::{End, FlowRecord},
@@ -14,7 +14,7 @@ use tcptrace::{
 use zerocopy::FromZeros as _;
 
 /// The namespace of all scenarios.
-const NETNS: u32 = 4_026_531_840;
+pub const NETNS: u32 = 4_026_531_840;
 
 /// One line of a scenario.
 pub enum Step {
@@ -27,6 +27,9 @@ pub enum Step {
     Found(Found),
     Asked(Option<Cookie>),
     Lost,
+    LookBegins,
+    There(Existing),
+    Compared,
     End,
     Remembered { flows: usize, requests: usize },
 }
@@ -68,6 +71,9 @@ pub fn parse(line: &str) -> Result<Step> {
         }
         "asked" => Step::Asked(words.cookie()?),
         "lost" => Step::Lost,
+        "looks" => Step::LookBegins,
+        "there" => Step::There(existing(&mut words)?),
+        "compared" => Step::Compared,
         "end" => Step::End,
         "remembered" => Step::Remembered {
             flows: words.word()?.parse().map_err(|_| "a number is needed")?,
@@ -169,6 +175,10 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
         orphan: words.flag("orphan"),
         keepalive: words.flag("keepalive"),
         retransmits: words.number("retrans")?.map(|count| count as u32),
+        reach: match to {
+            State::Listen => Some(reach(words)?),
+            _ => None,
+        },
         measured: (from == State::Established || to == State::Closed).then_some(measured),
     })
 }
@@ -223,6 +233,15 @@ fn existing(words: &mut Words<'_>) -> Result<Existing> {
         kind,
         owner: words.owner()?.unwrap_or_default(),
         near: None,
+        reach: reach(words)?,
+    })
+}
+
+fn reach(words: &mut Words<'_>) -> Result<Reach> {
+    let device = words.number("device")?.unwrap_or(0);
+    Ok(Reach {
+        device: NonZero::new(device as u32),
+        only_ipv6: words.flag("only-ipv6"),
     })
 }
 

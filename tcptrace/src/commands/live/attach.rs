@@ -5,9 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 use nix::sys::signal::SigSet;
 
-use super::{super::child::Launcher, Live, LiveOptions, holders::Holders, signals::Blocked};
+use super::{
+    super::child::Launcher, Live, LiveOptions, holders::Holders, resync::Resync, signals::Blocked,
+};
 use crate::{
-    decode::{Event, decode},
+    decode::{CgroupMade, Event, decode},
     kernel::{Cgroups, Clock, Degraded, Drained, Kernel, Metrics, Options},
     privileges::{self, CapabilitySet},
     snapshot,
@@ -17,7 +19,7 @@ use crate::{
 /// How many events are kept while the snapshot is taken; more stay in the ring buffer.
 const MOST_EARLY: usize = 1 << 17;
 /// The largest record, with its header in the ring buffer.
-const LARGEST_RECORD: u32 = 176;
+const LARGEST_RECORD: u32 = 344;
 
 impl Live {
     /// Attaches to the kernel, then looks at the sockets that are there, then joins the two.
@@ -40,7 +42,7 @@ impl Live {
             metrics,
             log: options.kernel_log,
         })?;
-        let mut tracker = Tracker::new(Limits::default(), kernel.sight);
+        let mut tracker = Tracker::new(Limits::of(options.max_connections as usize), kernel.sight);
         // Where the kernel tells who accepts, nobody need be asked.
         let holders = match kernel.sight.accepts {
             true => None,
@@ -49,21 +51,32 @@ impl Live {
 
         let netns = options.filter.netns;
         kernel.degraded.extend(blind(netns));
-        let looking = std::thread::spawn(move || snapshot::take(netns));
+        let looking = std::thread::spawn(move || (Cgroups::read(), snapshot::take(netns)));
         let mut early: Vec<Event> = Vec::new();
+        let mut made: Vec<(u64, u64, Box<[u8]>)> = Vec::new();
         let mut lost_early = 0;
         let mut broken_records = 0;
         while !looking.is_finished() {
-            reader.drain(MOST_EARLY - early.len(), |drained| match drained {
-                Drained::Lost(events) => lost_early += events,
-                Drained::Record(record) => match decode(record, &kernel.symbols) {
-                    Ok(event) => early.push(event),
-                    Err(_) => broken_records += 1,
+            reader.drain(
+                MOST_EARLY - early.len() - made.len(),
+                |drained| match drained {
+                    Drained::Lost(events) => lost_early += events,
+                    Drained::Record(record) if let Some(it) = CgroupMade::read(record) => {
+                        made.push((it.id, it.parent, it.name.into()));
+                    }
+                    Drained::Record(record) => match decode(record, &kernel.symbols) {
+                        Ok(event) => early.push(event),
+                        Err(_) => broken_records += 1,
+                    },
                 },
-            });
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
-        let snapshot = looking.join().unwrap_or_default();
+        let (mut cgroups, snapshot) = looking.join().unwrap_or_default();
+        for (id, parent, name) in &made {
+            let (id, parent) = (*id, *parent);
+            cgroups.made(&CgroupMade { id, parent, name });
+        }
         // Otherwise it was told what is missing.
         if privileges::missing(CapabilitySet::SYS_ADMIN).count() == 0 {
             for failure in &snapshot.failures {
@@ -91,10 +104,11 @@ impl Live {
             tracker,
             filter: options.filter.clone(),
             clock: Clock::new(),
-            cgroups: Cgroups::new(),
+            cgroups,
             chunk,
             looker: None,
             asked: false,
+            resync: Resync::default(),
             enough: false,
             lost_early,
             broken_records,

@@ -2,6 +2,7 @@
 
 mod attach;
 mod holders;
+mod resync;
 mod round;
 mod run;
 mod signals;
@@ -16,6 +17,7 @@ use std::{
 
 use self::{
     holders::Holders,
+    resync::Resync,
     round::{Opening, Place},
     signals::Signals,
 };
@@ -44,6 +46,8 @@ pub struct LiveOptions {
     pub limit: Limit,
     /// Size of the ring buffer.
     pub buffer_bytes: u32,
+    /// So many connections are remembered at the most.
+    pub max_connections: u32,
     /// Fail if an event was lost.
     pub strict: bool,
     /// Let the kernel half log.
@@ -159,6 +163,8 @@ pub struct Live {
     looker: Option<Looker<Place, Opening>>,
     /// It was asked, and has not answered.
     asked: bool,
+    /// Looks at the sockets after losses.
+    resync: Resync,
     /// The consumer wants no more.
     enough: bool,
     /// Events lost while the snapshot was taken, not told yet.

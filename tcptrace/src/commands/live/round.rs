@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{Consumer, Live, sink::Sink};
 use crate::{
-    decode::{Cookie, Tuple, decode},
+    decode::{CgroupMade, Cookie, Tuple, decode},
     host::Looker,
     kernel::{self, Drained},
     snapshot::Namespaces,
@@ -59,6 +59,9 @@ impl Live {
             Drained::Lost(events) => {
                 tracker.note_loss();
                 sink.lost(events);
+            }
+            Drained::Record(record) if let Some(made) = CgroupMade::read(record) => {
+                sink.cgroup_made(&made);
             }
             Drained::Record(record) => match decode(record, &kernel.symbols) {
                 Ok(event) => {

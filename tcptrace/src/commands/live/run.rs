@@ -162,6 +162,7 @@ impl Live {
 
         loop {
             let round = self.round(consumer)?;
+            self.resync(consumer)?;
             if let Some(logger) = logger.as_mut() {
                 logger.flush();
             }

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::Consumer;
 use crate::{
+    decode::CgroupMade,
     filter::Filter,
     kernel::{Cgroups, Clock},
     track::Transition,
@@ -51,6 +52,11 @@ impl<'a, C: Consumer> Sink<'a, C> {
                 self.failed = Some(error);
             }
         }
+    }
+
+    /// A control group was made.
+    pub fn cgroup_made(&mut self, made: &CgroupMade<'_>) {
+        self.around.cgroups.made(made);
     }
 
     /// Events were lost.

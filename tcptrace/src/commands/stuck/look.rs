@@ -168,6 +168,7 @@ pub(super) fn connection(Inspected { found, .. }: &Inspected) -> Connection {
         owner,
         opener: None,
         followed: false,
+        bound: false,
     }
 }
 

@@ -53,9 +53,14 @@ impl Raw {
         (read > 0).then_some(line)
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("a signal");
+    }
+
     /// Ends it; returns what it had still to say. JSON must be as its schema says.
     pub fn stop(self) -> String {
-        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).expect("a signal");
+        self.signal(Signal::SIGTERM);
         let (first, json) = (self.first.clone(), self.json);
         let rest = self.ended();
         if json {

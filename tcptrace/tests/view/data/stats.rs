@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 use tcptrace::{
-    decode::{Cookie, Owner, Tuple},
-    stats::{By, Census, Figures, Period, PortRange, Span},
+    decode::{Cookie, Owner, Reach, Tuple},
+    stats::{At, By, Census, Figures, Period, PortRange, Span},
     track::{
         Existing, ExistingKind, Length, Limits, Reason, Side, Sight, State, Tracker, Transition,
     },
@@ -29,6 +29,7 @@ impl Told {
             figures: &self.figures,
             before: Some(&self.before),
             now: Some(&self.now),
+            lately: None,
             ranges: &self.ranges,
         }
     }
@@ -58,7 +59,8 @@ pub fn stats(broken_down: Option<By>) -> Told {
     let range = PortRange::parse("32768 60999", "").unwrap();
     let census = |sockets: u16| {
         let tracker = tracker(sockets);
-        Census::of(&tracker, broken_down, |_| true, |_| Some(&range))
+        let at = At { now: 0, lately: 0 };
+        Census::of(&tracker, at, broken_down, |_| true, |_| Some(&range))
     };
     let (before, now) = (census(0), census(500));
     let ranges = [ends(("10.0.0.1", 1), ("10.0.0.2", 1)).netns]
@@ -124,6 +126,7 @@ fn tracker(sockets: u16) -> Tracker {
             kind,
             owner,
             near: None,
+            reach: Reach::default(),
         });
     };
     for number in 0..sockets {

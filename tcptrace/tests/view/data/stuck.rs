@@ -58,6 +58,7 @@ fn shown((tuple, owner): (Tuple, Owner), held_ns: Option<u64>, suspect: Suspect)
             owner,
             opener: None,
             followed: false,
+            bound: false,
         },
         descriptor: None,
         held: Held {

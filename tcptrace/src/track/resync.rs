@@ -1,0 +1,166 @@
+//! After losses: what was not seen to end is compared with the sockets that there are.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{Existing, ExistingKind, State, Tracker, Transition, order::Out};
+use crate::decode::{Cookie, Event, Tuple};
+
+/// More than that may not happen during a look: then another is needed.
+const MOST: usize = 1 << 20;
+
+/// Whether what is remembered is what there is.
+#[derive(Debug, Default)]
+pub(super) enum Certainty {
+    /// No event was lost.
+    #[default]
+    Sure,
+    /// Connections may be remembered that are over.
+    Unsure,
+    /// So too, and a look at the sockets is under way: of these, events came meanwhile, which know
+    /// better.
+    Looking(Touched),
+}
+
+/// Connections that something happened to.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    sockets: FxHashSet<Cookie>,
+    requests: FxHashSet<Tuple>,
+}
+
+impl Tracker {
+    /// Whether events were lost since the sockets were looked at.
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        !matches!(self.certainty, Certainty::Sure)
+    }
+
+    /// Says that a look at the sockets begins, for [`resync`](Self::resync).
+    pub fn begin_look(&mut self) {
+        self.certainty = Certainty::Looking(Touched::default());
+    }
+
+    /// Takes what a look at the sockets of these namespaces gave. Of connections that are over, the
+    /// end was lost: it is not told. Returns whether that was all; otherwise another look is
+    /// needed, as events were lost meanwhile.
+    pub fn resync(
+        &mut self,
+        sockets: &[Existing],
+        namespaces: &[u32],
+        sink: &mut impl FnMut(&Transition),
+    ) -> bool {
+        let Certainty::Looking(touched) = std::mem::replace(&mut self.certainty, Certainty::Unsure)
+        else {
+            return false;
+        };
+        let mut order = std::mem::take(&mut self.order);
+        self.drop_what_is_over(
+            sockets,
+            namespaces,
+            &touched,
+            &mut Out::new(&mut order, sink),
+        );
+        self.order = order;
+        for existing in sockets {
+            let known_better = match (existing.kind, &existing.cookie) {
+                (ExistingKind::Request, _) => touched.requests.contains(&existing.tuple),
+                (_, Some(cookie)) => touched.sockets.contains(cookie),
+                (_, None) => true,
+            };
+            if !known_better {
+                self.seed(existing);
+            }
+        }
+        self.certainty = Certainty::Sure;
+        true
+    }
+
+    fn drop_what_is_over(
+        &mut self,
+        sockets: &[Existing],
+        namespaces: &[u32],
+        touched: &Touched,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
+        let states: FxHashMap<Cookie, State> = sockets
+            .iter()
+            .filter(|it| it.kind != ExistingKind::Request)
+            .filter_map(|it| Some((it.cookie?, it.state)))
+            .collect();
+        let looked_at: FxHashSet<u32> = namespaces.iter().copied().collect();
+        let mut over = Vec::new();
+        for (cookie, flow) in &mut self.flows {
+            if touched.sockets.contains(cookie) || !looked_at.contains(&flow.tuple.netns) {
+                continue;
+            }
+            match states.get(cookie) {
+                None => over.push(*cookie),
+                // How it got there was lost. A socket that a minisock took over is a new one.
+                Some(state) if *state != flow.state => {
+                    if *state == State::TimeWait || *state == State::FinWait2 {
+                        over.push(*cookie);
+                    } else {
+                        flow.state = *state;
+                        flow.since = None;
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        for cookie in over {
+            if let Some(mut flow) = self.flows.remove(&cookie) {
+                flow.tell_what_waits(cookie, out);
+                self.orphans.remove(&flow.tuple);
+                if flow.state == State::Listen {
+                    self.listeners.remove(cookie, &flow.tuple);
+                }
+            }
+        }
+        let requests: FxHashSet<Tuple> = sockets
+            .iter()
+            .filter(|it| it.kind == ExistingKind::Request)
+            .map(|it| it.tuple)
+            .collect();
+        let gone: Vec<Tuple> = self
+            .requests
+            .iter()
+            .map(|(tuple, _)| *tuple)
+            .filter(|tuple| {
+                looked_at.contains(&tuple.netns)
+                    && !touched.requests.contains(tuple)
+                    && !requests.contains(tuple)
+            })
+            .collect();
+        for tuple in gone {
+            self.requests.remove(&tuple);
+        }
+    }
+
+    /// Takes note of what happens during a look.
+    pub(super) fn touch(&mut self, event: &Event) {
+        let Certainty::Looking(touched) = &mut self.certainty else {
+            return;
+        };
+        let cookie = match event {
+            Event::Socket(event) => {
+                // A child takes its request over.
+                touched.requests.insert(event.tuple);
+                event.cookie
+            }
+            Event::Minisock(event) => event.cookie,
+            Event::Request(event) => {
+                touched.requests.insert(event.tuple);
+                None
+            }
+            Event::ResetSent(event) => event.cookie,
+            Event::Accepted(event) => event.cookie,
+            Event::Syn(event) => event.cookie,
+            Event::Forked(_) => None,
+            Event::FinDropped(event) => self.orphans.get(&event.tuple).copied(),
+        };
+        touched.sockets.extend(cookie);
+        if touched.sockets.len() + touched.requests.len() > MOST {
+            self.certainty = Certainty::Unsure;
+        }
+    }
+}
