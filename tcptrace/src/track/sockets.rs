@@ -258,7 +258,7 @@ fn take_owner(flow: &mut Flow, event: &SocketEvent) -> Option<Comm> {
         return None;
     }
     // Whoever closes a listener: those that it gave connections to know it by its owner.
-    if event.from == State::Listen && flow.owner.process.is_some() {
+    if event.from == State::Listen && flow.owner.process.is_some_and(|it| it.pid.is_some()) {
         return None;
     }
     flow.owner = Owner {
