@@ -31,6 +31,7 @@ mod sockets;
 mod terminal;
 mod text;
 #[path = "../live/told.rs"]
+#[expect(dead_code, reason = "all are there, so that a missing one fails")]
 mod told;
 #[path = "../live/trace/mod.rs"]
 #[expect(dead_code, reason = "the live tests need more of it")]

@@ -39,7 +39,6 @@ pub(crate) enum Line {
 
 /// A transition as tcptrace tells it.
 #[derive(Clone, Debug, Deserialize)]
-#[expect(dead_code, reason = "all are there, so that a missing one fails")]
 pub struct Transition {
     pub time: String,
     pub mono_ns: u64,

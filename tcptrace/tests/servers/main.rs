@@ -23,6 +23,7 @@ mod race;
 mod schema;
 mod server;
 #[path = "../live/told.rs"]
+#[expect(dead_code, reason = "all are there, so that a missing one fails")]
 mod told;
 #[path = "../live/trace/mod.rs"]
 #[expect(dead_code, reason = "the live tests need more of it")]
