@@ -11,6 +11,10 @@ const MOST: usize = 1 << 16;
 
 /// A place among the transitions.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all places wait, and a box would be an allocation a line"
+)]
 enum Place {
     /// It is held back.
     Held,

@@ -205,7 +205,7 @@ impl Crowd {
                 client.bind(&from.into()).expect("the port");
                 let to = Ipv4Addr::new(127, 74, 0, 9);
                 if let Some((client, server)) = self.connect_by(client, to) {
-                    close(client, server, turn % 2 == 0);
+                    close(client, server, turn.is_multiple_of(2));
                 }
             }
             kind @ 1..=6 => {
@@ -250,7 +250,7 @@ impl Crowd {
             17 => {
                 let to = SocketAddr::from((Ipv4Addr::LOCALHOST, FULL));
                 let client = self.begin(to);
-                if number / KINDS % 8 == 0 {
+                if (number / KINDS).is_multiple_of(8) {
                     self.later(REST, Later::Leave(client));
                 }
             }
@@ -272,7 +272,7 @@ impl Crowd {
                 let turn = number / KINDS % self.a_second;
                 let own = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 8), (BOUND + turn) as u16));
                 setsockopt(&client, ReuseAddr, &true).expect("SO_REUSEADDR");
-                if number / KINDS % 16 == 0
+                if (number / KINDS).is_multiple_of(16)
                     && client.bind(&own.into()).is_ok()
                     && client.connect(&own.into()).is_err()
                 {
