@@ -104,7 +104,7 @@ fn a_life(number: u64) -> Vec<Transition> {
     steps
         .map(|(from, to, reason, held_ns)| Transition {
             held_ns,
-            retransmits: (from == S::SynSent).then_some(u32::from(number % 8 == 0) * 2),
+            retransmits: (from == S::SynSent).then_some(u32::from(number.is_multiple_of(8)) * 2),
             opener: Some(Side::Local),
             length: Some(match number % 8 {
                 0 => Length::Long,
