@@ -13,8 +13,9 @@ use super::LiveArgs;
     mut_arg("state", |it| it.help("Only these states: close-wait, FIN_WAIT2, …")),
     mut_arg("duration", |it| it.help("Stop after that long: 10s, 5m, 1h30m; 0 looks once")),
     after_help = "Too long is, where --for does not say otherwise: 3 s in SYN_SENT and SYN_RECV, 5 s \
-                  in FIN_WAIT1, LAST_ACK and CLOSING, 10 s in FIN_WAIT2 and CLOSE_WAIT. What began \
-                  before the trace has been there \"at least\" (>=) so long; -d 0 looks once, loads \
+                  in FIN_WAIT1, LAST_ACK and CLOSING, in ESTABLISHED while something is not \
+                  acknowledged, and in CLOSED with a descriptor that is open, 10 s in FIN_WAIT2 \
+                  and CLOSE_WAIT. What began before the trace has been there \"at least\" (>=) so long; -d 0 looks once, loads \
                   no eBPF, and shows what the kernel knows to wait for too long, and what it knows \
                   nothing of. Exit status: 0 done; 1 failed, or --strict and events were lost; 2 \
                   wrong usage; 3 this machine can't be traced (the message says what is missing)."

@@ -58,13 +58,27 @@ const BUFFER: usize = 1 << 15;
 pub fn dump(netns: u32, states: &StateFlags) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
     let plain = ExtensionFlags::empty();
-    both_families(states, plain, &mut |bytes| {
+    let others = states.clone().difference(StateFlags::LISTEN);
+    both_families(&others, plain, &mut |bytes| {
+        found.extend(reply::read(netns, bytes));
+    })?;
+    if states.contains(StateFlags::LISTEN) {
+        found.extend(listeners(netns)?);
+    }
+    Ok(found)
+}
+
+/// Looks at the listeners, with what they have dropped.
+fn listeners(netns: u32) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    let memory = ExtensionFlags::SKMEMINFO;
+    both_families(&StateFlags::LISTEN, memory, &mut |bytes| {
         found.extend(reply::read(netns, bytes));
     })?;
     Ok(found)
 }
 
-/// The same with what the kernel tells of the progress of full sockets.
+/// The same with what the kernel tells of the progress of full sockets, and all listeners.
 ///
 /// # Errors
 /// As [`dump`].
@@ -73,6 +87,36 @@ pub fn inspect(netns: u32, states: &StateFlags) -> io::Result<Vec<(Found, Option
     both_families(states, ExtensionFlags::INFO, &mut |bytes| {
         found.extend(reply::read(netns, bytes).map(|it| (it, reply::tcp_info(bytes))));
     })?;
+    found.extend(listeners(netns)?.into_iter().map(|it| (it, None)));
+    Ok(found)
+}
+
+/// Established sockets that wait for their peer: data of theirs is unacknowledged, or can't be sent
+/// as its window is closed. All established ones are gone through in the kernel, without their
+/// progress, which would cost more than the rest; those that wait are then asked one by one.
+///
+/// # Errors
+/// As [`dump`].
+pub fn waiting(netns: u32) -> io::Result<Vec<(Found, Option<TcpInfo>)>> {
+    let mut ids = Vec::new();
+    let plain = ExtensionFlags::empty();
+    both_families(&StateFlags::ESTABLISHED, plain, &mut |bytes| {
+        ids.extend(reply::waiting(bytes));
+    })?;
+    let mut found = Vec::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let socket = connected()?;
+    let mut buffer = vec![0; BUFFER];
+    for id in ids {
+        socket.send(&id.request(), 0)?;
+        let size = socket.recv(&mut &mut buffer[..], 0)?;
+        // One that is gone by now is no failure.
+        let _ = datagram(&buffer[..size], |bytes| {
+            found.extend(reply::read(netns, bytes).map(|it| (it, reply::tcp_info(bytes))));
+        });
+    }
     Ok(found)
 }
 
@@ -123,6 +167,14 @@ fn both_families(
     Ok(())
 }
 
+/// A socket that speaks to sock_diag.
+fn connected() -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_SOCK_DIAG).map_err(known)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    Ok(socket)
+}
+
 fn one_family(
     states: &StateFlags,
     extensions: ExtensionFlags,
@@ -141,10 +193,7 @@ fn one_family(
 }
 
 fn ask(flags: u16, request: InetRequest, take: &mut impl FnMut(&[u8])) -> io::Result<()> {
-    let mut socket = Socket::new(NETLINK_SOCK_DIAG).map_err(known)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-
+    let socket = connected()?;
     let mut header = NetlinkHeader::default();
     header.flags = flags;
     let mut request = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());

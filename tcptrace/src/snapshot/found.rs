@@ -31,6 +31,8 @@ pub struct Found {
     pub recv_queue: u32,
     /// Bytes that were not acknowledged, a SYN or FIN being one; of a listener, its backlog.
     pub send_queue: u32,
+    /// SYNs and third ACKs that a listener has dropped (`sk_drops`), where that was asked for.
+    pub dropped: Option<u32>,
     /// The control group that it was made in; only of a full socket.
     pub cgroup: Option<Cgroup>,
     /// What else than its address decides what a listener gets.

@@ -83,6 +83,7 @@ fn first(inode: u32, near: Option<u32>) -> Option<Owner> {
 fn of_all(inode: u32) -> Option<Owner> {
     let numbering = Numbering::read();
     let mut all = pids()
+        .into_iter()
         .filter(|pid| has(*pid, inode))
         .filter_map(|pid| read_owner(pid, numbering));
     let first = all.next()?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{found::Found, settings::WaitSettings, tcp_info::TcpInfo};
 use crate::{
-    decode::Tuple,
+    decode::{Endpoint, Tuple},
     track::{ExistingKind, State},
 };
 
@@ -27,6 +27,8 @@ pub struct Listening {
     pub backlog: u32,
     /// How many are half open at its port.
     pub half_open: u32,
+    /// SYNs and third ACKs that it has dropped (`sk_drops`); `None` where the kernel does not tell.
+    pub dropped: Option<u32>,
     /// The inode of the listener; `None` where several share the port, as it is not known which of
     /// them it is.
     pub inode: Option<u32>,
@@ -77,7 +79,27 @@ impl Inspection {
     /// port, the one with the most room tells whether there is any.
     #[must_use]
     pub fn listening(&self, tuple: &Tuple) -> Option<Listening> {
-        let port = tuple.local.port_or_zero();
+        self.listening_at(&tuple.local)
+    }
+
+    /// The listener that a SYN goes to, if its destination is an address of this machine: one that
+    /// a listener has, a loopback address, or the one that it comes from.
+    #[must_use]
+    pub fn server(&self, tuple: &Tuple) -> Option<Listening> {
+        let listeners = self.listeners.get(&tuple.remote.port_or_zero())?;
+        let addr = tuple.remote.addr;
+        let bound = || {
+            let mut found = listeners
+                .iter()
+                .filter_map(|index| Some(&self.sockets.get(*index)?.found));
+            found.any(|found| found.tuple.local.addr == addr)
+        };
+        let here = addr.is_loopback() || addr == tuple.local.addr || bound();
+        here.then(|| self.listening_at(&tuple.remote)).flatten()
+    }
+
+    fn listening_at(&self, end: &Endpoint) -> Option<Listening> {
+        let port = end.port_or_zero();
         let here: Vec<&Found> = self
             .listeners
             .get(&port)?
@@ -87,11 +109,14 @@ impl Inspection {
         let exact: Vec<&Found> = here
             .iter()
             .copied()
-            .filter(|found| found.tuple.local.addr == tuple.local.addr)
+            .filter(|found| found.tuple.local.addr == end.addr)
             .collect();
         let any: Vec<&Found> = here
             .into_iter()
-            .filter(|found| found.tuple.local.addr.is_unspecified())
+            .filter(|found| {
+                let addr = found.tuple.local.addr;
+                addr.is_unspecified() && (addr.is_ipv6() || end.addr.is_ipv4())
+            })
             .collect();
         let possible = if exact.is_empty() { any } else { exact };
         let roomiest = possible
@@ -100,6 +125,7 @@ impl Inspection {
         Some(Listening {
             queue: roomiest.recv_queue,
             backlog: roomiest.send_queue,
+            dropped: roomiest.dropped,
             half_open: self.half_open.get(&port).copied().unwrap_or_default(),
             inode: (possible.len() == 1).then_some(roomiest.inode),
         })
@@ -111,7 +137,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::decode::{Cookie, Endpoint, Reach};
+    use crate::decode::{Cookie, Reach};
 
     fn found(state: State, kind: ExistingKind, addr: IpAddr, queues: (u32, u32)) -> Found {
         Found {
@@ -124,6 +150,7 @@ mod tests {
             timer: None,
             recv_queue: queues.0,
             send_queue: queues.1,
+            dropped: None,
             cgroup: None,
             reach: Reach::default(),
         }

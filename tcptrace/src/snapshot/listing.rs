@@ -11,7 +11,7 @@ use super::{
     dump::ALL_AND_BOUND,
     keepalive,
     namespaces::{Namespace, own},
-    owners::Owners,
+    owners::{Holder, Owners},
 };
 use crate::{
     decode::{Cookie, Owner, Tuple},
@@ -34,7 +34,7 @@ pub enum Scope {
 }
 
 /// A socket that there is now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Socket {
     /// Its cookie.
     pub cookie: Option<Cookie>,
@@ -58,6 +58,10 @@ pub struct Socket {
     pub inode: u32,
     /// The descriptor by which its owner has it.
     pub descriptor: Option<u32>,
+    /// All processes that hold it.
+    pub holders: Vec<Holder>,
+    /// SYNs and third ACKs that a listener has dropped.
+    pub dropped: Option<u32>,
     /// What it said when it was asked for its keepalive.
     pub asked: Option<Keepalive>,
 }
@@ -129,7 +133,9 @@ impl Socket {
             send_queue: found.send_queue,
             orphan,
             inode: found.inode,
-            descriptor: owners.descriptor(found.inode),
+            descriptor: owners.descriptor(found.inode, owner),
+            holders: owners.holders(found.inode),
+            dropped: found.dropped,
             asked: None,
         }
     }
@@ -285,6 +291,7 @@ mod tests {
             }),
             recv_queue: 0,
             send_queue: 0,
+            dropped: None,
             cgroup: None,
             reach: Reach::default(),
         };

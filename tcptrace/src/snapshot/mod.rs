@@ -1,11 +1,14 @@
 //! The sockets that were there before tracing began, and looks at single ones later: sock_diag
 //! in every network namespace that a process lives in, and /proc for who has them.
 
+mod descriptor;
 mod dump;
+mod ended;
 mod found;
 mod holders;
 mod inspection;
 mod keepalive;
+mod limits;
 mod listing;
 mod namespaces;
 pub mod netlink;
@@ -20,13 +23,16 @@ use std::io::ErrorKind;
 use crate::track::{Existing, ExistingKind, State};
 
 pub use self::{
+    descriptor::user_timeout,
+    ended::{Ended, EndedSockets},
     found::{Found, Timer, TimerKind},
     holders::{Look, who_has},
     inspection::{Inspected, Inspection, Listening},
     keepalive::Keepalive,
+    limits::{DescriptorLimit, exhausted},
     listing::{Listing, Scope, Socket, Unable, list},
     namespaces::{Namespace, Namespaces, NoNamespace, namespace_called, own},
-    owners::Owners,
+    owners::{Holder, Owners, are_related},
     pids::PidNamespace,
     settings::{KeepaliveSettings, WaitSettings},
     tcp_info::TcpInfo,

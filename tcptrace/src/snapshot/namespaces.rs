@@ -73,18 +73,23 @@ impl Namespace {
     }
 
     /// Looks at the sockets in these states, at its listeners, and at the settings that govern how
-    /// long they stay there.
+    /// long they stay there. Of established ones, those are shown that wait for their peer; of
+    /// those in CLOSED, none: see [`EndedSockets`](super::EndedSockets).
     ///
     /// # Errors
     /// As [`dump`](Self::dump).
     pub fn inspect(&self, states: &[State]) -> io::Result<Inspection> {
         let inode = self.inode;
-        let states = dump::flags(states) | StateFlags::LISTEN;
+        // Of those, there are many, and few that wait.
+        let established = states.contains(&State::Established);
+        let apart = StateFlags::ESTABLISHED | StateFlags::CLOSE | StateFlags::LISTEN;
+        let states = dump::flags(states).difference(apart);
         self.within(move || {
-            Ok(Inspection::new(
-                dump::inspect(inode, &states)?,
-                WaitSettings::read(),
-            ))
+            let mut sockets = dump::inspect(inode, &states)?;
+            if established {
+                sockets.extend(dump::waiting(inode)?);
+            }
+            Ok(Inspection::new(sockets, WaitSettings::read()))
         })
     }
 
@@ -118,7 +123,7 @@ impl Namespace {
     }
 
     /// Does something inside of the namespace.
-    fn within<T: Send + 'static>(
+    pub(super) fn within<T: Send + 'static>(
         &self,
         look: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
@@ -258,6 +263,17 @@ fn namespaces_among(mounts: &str) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// The inode numbers of the namespaces that the threads of a process live in.
+pub(super) fn namespaces_of(pid: u32) -> impl Iterator<Item = u32> {
+    let tasks = PathBuf::from(format!("/proc/{pid}/task"));
+    numbers(&tasks).filter_map(move |thread| inode_of(&tasks.join(format!("{thread}/ns/net"))))
+}
+
+/// The inode number of the namespace that a process lives in.
+pub(super) fn netns_of(pid: u32) -> Option<u32> {
+    inode_of(Path::new(&format!("/proc/{pid}/ns/net")))
 }
 
 /// The inode number of the namespace of this thread.

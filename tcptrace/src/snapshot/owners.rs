@@ -1,7 +1,7 @@
 //! Which process has which socket, from /proc.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -14,116 +14,200 @@ use crate::{
     kernel::silent_cgroup,
 };
 
-/// Owners by the inode of the socket.
+/// Who has which socket, by its inode.
 #[derive(Debug, Default)]
-pub struct Owners(HashMap<u32, Holder>);
+pub struct Owners {
+    /// The processes that have one of the sockets, by their ids in /proc.
+    owners: Vec<(u32, Owner)>,
+    /// By the inode: indices of processes, the one that began first in front, and the lowest
+    /// descriptor by which each has it.
+    held: HashMap<u32, Vec<(u32, u32)>>,
+}
 
 /// A process that has a socket.
-#[derive(Clone, Copy, Debug)]
-struct Holder {
-    owner: Owner,
-    /// What all have in common that have it.
-    common: Owner,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The process.
+    pub process: Process,
     /// By which descriptor; the lowest of several.
-    descriptor: u32,
+    pub descriptor: u32,
+    /// Its id in /proc, which may be of another pid namespace.
+    pub listed: u32,
 }
 
 impl Owners {
-    /// Walks the descriptors of all processes. Of several that share a socket, the one with the
-    /// lowest id is taken: most often it made it.
+    /// Walks the descriptors of all processes.
     #[must_use]
     pub fn read(inodes: impl Iterator<Item = u32>) -> Self {
-        Self::read_near(inodes, &[])
-    }
-
-    /// The same, where these processes are asked first: only if one of the sockets is not theirs
-    /// are all others asked, which takes its time on a busy machine.
-    #[must_use]
-    pub fn read_near(inodes: impl Iterator<Item = u32>, near: &[u32]) -> Self {
-        let mut wanted: HashMap<u32, Option<Holder>> = inodes
-            .filter(|inode| *inode != 0)
-            .map(|inode| (inode, None))
-            .collect();
-        walk(near, &mut wanted);
-        if wanted.values().any(Option::is_none) {
-            let mut pids: Vec<u32> = pids().collect();
-            pids.sort_unstable();
-            walk(&pids, &mut wanted);
-        }
-        Self(
-            wanted
-                .into_iter()
-                .filter_map(|(inode, holder)| Some((inode, holder?)))
+        let mut owners = Self {
+            owners: Vec::new(),
+            held: inodes
+                .filter(|inode| *inode != 0)
+                .map(|inode| (inode, Vec::new()))
                 .collect(),
-        )
+        };
+        if !owners.held.is_empty() {
+            let numbering = Numbering::read();
+            for pid in pids() {
+                owners.look_at(pid, numbering);
+            }
+            for holders in owners.held.values_mut().filter(|it| it.len() > 1) {
+                holders.sort_by_cached_key(|(owner, _)| {
+                    let process = owners.owners.get(*owner as usize);
+                    process.and_then(|(listed, _)| began(*listed))
+                });
+            }
+        }
+        owners
     }
 
-    /// The owner of a socket, nothing known if there is none.
+    /// The owner of a socket, nothing known if there is none. Of several processes that share it,
+    /// the one that began first is taken: most often it made it.
     #[must_use]
     pub fn of(&self, inode: u32) -> Owner {
-        self.0.get(&inode).map(|it| it.owner).unwrap_or_default()
+        self.first(inode)
+            .and_then(|(owner, _)| self.owners.get(owner as usize))
+            .map(|(_, owner)| *owner)
+            .unwrap_or_default()
     }
 
     /// The one process that has a socket, or what several have in common.
     #[must_use]
     pub fn of_all(&self, inode: u32) -> Owner {
-        self.0.get(&inode).map(|it| it.common).unwrap_or_default()
+        let held = self.held.get(&inode).into_iter().flatten();
+        held.filter_map(|(owner, _)| self.owners.get(*owner as usize))
+            .map(|(_, owner)| *owner)
+            .reduce(|one, other| in_common(&one, &other))
+            .unwrap_or_default()
     }
 
-    /// The descriptor by which the owner has it.
+    /// The same, where it is known who used the socket last: that process, if it has it still.
     #[must_use]
-    pub fn descriptor(&self, inode: u32) -> Option<u32> {
-        self.0.get(&inode).map(|it| it.descriptor)
+    pub fn of_known(&self, inode: u32, known: Owner) -> Owner {
+        let pid = known.process.and_then(|process| process.pid);
+        let same =
+            |owner: &Owner| pid.is_some() && owner.process.and_then(|process| process.pid) == pid;
+        let holders = self.held.get(&inode).into_iter().flatten();
+        holders
+            .filter_map(|(owner, _)| self.owners.get(*owner as usize))
+            .map(|(_, owner)| *owner)
+            .find(same)
+            .unwrap_or_else(|| self.of(inode))
+    }
+
+    /// The descriptor by which a process has it.
+    #[must_use]
+    pub fn descriptor(&self, inode: u32, owner: Owner) -> Option<u32> {
+        let process = owner.process?;
+        let mut holders = self.holders(inode).into_iter();
+        holders
+            .find(|holder| holder.process == process)
+            .map(|holder| holder.descriptor)
+    }
+
+    /// All processes that have it.
+    #[must_use]
+    pub fn holders(&self, inode: u32) -> Vec<Holder> {
+        let held = self.held.get(&inode).map(Vec::as_slice).unwrap_or_default();
+        held.iter()
+            .filter_map(|(owner, descriptor)| {
+                let (listed, owner) = self.owners.get(*owner as usize)?;
+                Some(Holder {
+                    process: owner.process?,
+                    descriptor: *descriptor,
+                    listed: *listed,
+                })
+            })
+            .collect()
+    }
+
+    fn first(&self, inode: u32) -> Option<(u32, u32)> {
+        self.held.get(&inode)?.first().copied()
+    }
+
+    /// Looks for the sockets among the descriptors of a process.
+    fn look_at(&mut self, pid: u32, numbering: Numbering) {
+        let mut this = None;
+        for (descriptor, inode) in sockets_of(pid) {
+            let Some(holders) = self.held.get_mut(&inode) else {
+                continue;
+            };
+            let index = match this {
+                Some(index) => index,
+                None => {
+                    let Some(owner) = read_owner(pid, numbering) else {
+                        return;
+                    };
+                    self.owners.push((pid, owner));
+                    let index = u32::try_from(self.owners.len() - 1).unwrap_or(u32::MAX);
+                    this = Some(index);
+                    index
+                }
+            };
+            match holders.last_mut() {
+                Some((last, lowest)) if *last == index => *lowest = descriptor.min(*lowest),
+                _ => holders.push((index, descriptor)),
+            }
+        }
     }
 }
 
-/// All processes that /proc has.
-pub(super) fn pids() -> impl Iterator<Item = u32> {
-    fs::read_dir("/proc")
+/// Whether several processes have a socket because one was forked from the other, or all from a
+/// common parent.
+#[must_use]
+pub fn are_related(holders: &[Holder]) -> bool {
+    let parents: BTreeMap<u32, u32> = holders
+        .iter()
+        .filter_map(|holder| Some((holder.listed, parent_of(holder.listed)?)))
+        .collect();
+    let mut of_others = parents.values().filter(|parent| **parent > 1);
+    of_others.any(|parent| {
+        parents.contains_key(parent) || parents.values().filter(|it| *it == parent).count() > 1
+    })
+}
+
+/// When a process began, in clock ticks since the machine did.
+fn began(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Its name may have anything in it, and is the second field.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(19)?.parse().ok()
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok()
+}
+
+/// The ids of all processes, the lowest first.
+pub(super) fn pids() -> Vec<u32> {
+    let mut pids: Vec<u32> = fs::read_dir("/proc")
         .into_iter()
         .flatten()
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    pids
 }
 
 /// Whether a process has a socket.
 pub(super) fn has(pid: u32, inode: u32) -> bool {
+    sockets_of(pid).any(|(_, socket)| socket == inode)
+}
+
+/// The sockets of a process: descriptors and inodes. One that is gone by now, or may not be looked
+/// at, has none to see.
+pub(super) fn sockets_of(pid: u32) -> impl Iterator<Item = (u32, u32)> {
     fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()
         .flatten()
         .flatten()
-        .any(|descriptor| socket_of(&descriptor.path()) == Some(inode))
-}
-
-/// Looks for the sockets among the descriptors of processes.
-fn walk(pids: &[u32], wanted: &mut HashMap<u32, Option<Holder>>) {
-    let numbering = Numbering::read();
-    for pid in pids.iter().copied() {
-        // A process that is gone by now, or may not be looked at, has no descriptors to see.
-        let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-            continue;
-        };
-        let mut this = None;
-        for descriptor in descriptors.flatten() {
-            if let Some(inode) = socket_of(&descriptor.path())
-                && let Some(holder) = wanted.get_mut(&inode)
-                && let Some(number) = number_of(&descriptor.path())
-                && let Some(owner) = *this.get_or_insert_with(|| read_owner(pid, numbering))
-            {
-                match holder {
-                    Some(holder) if holder.owner.process == owner.process => {}
-                    Some(holder) => holder.common = in_common(&holder.common, &owner),
-                    None => {
-                        *holder = Some(Holder {
-                            owner,
-                            common: owner,
-                            descriptor: number,
-                        });
-                    }
-                }
-            }
-        }
-    }
+        .filter_map(|entry| {
+            let link = entry.path();
+            Some((number_of(&link)?, socket_of(&link)?))
+        })
 }
 
 /// The number of a descriptor: the name of its link.

@@ -23,6 +23,7 @@ use crate::{
 };
 
 const INET_DIAG_INFO: u16 = 2;
+const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SHUTDOWN: u16 = 8;
 /// Of listeners and closed sockets of IPv6 alone.
 const INET_DIAG_SKV6ONLY: u16 = 11;
@@ -80,11 +81,59 @@ pub fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
         timer: timer(&header, state),
         recv_queue: header.recv_queue,
         send_queue: header.send_queue,
+        dropped: (state == State::Listen)
+            .then(|| drops(attributes))
+            .flatten(),
         cgroup: cgroup(attributes),
         reach: Reach {
             device: NonZero::new(header.interface),
             only_ipv6: is_only_ipv6(attributes),
         },
+    })
+}
+
+/// What one socket is asked for by: `struct inet_diag_sockid`, as the kernel told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id {
+    family: u8,
+    sockid: [u8; SOCKID],
+}
+
+/// Size of `struct inet_diag_sockid`: ports, addresses, interface, cookie.
+const SOCKID: usize = 48;
+/// Where it is in an answer: behind family, state, timer and retries.
+const SOCKID_AT: usize = 4;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLM_F_REQUEST: u16 = 1;
+const IPPROTO_TCP: u8 = 6;
+
+impl Id {
+    /// Asks for that socket and its progress: `struct nlmsghdr`, `struct inet_diag_req_v2`.
+    pub fn request(&self) -> Vec<u8> {
+        let length = 16 + 8 + SOCKID;
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend(u32::try_from(length).unwrap_or_default().to_ne_bytes());
+        bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+        bytes.extend(NLM_F_REQUEST.to_ne_bytes());
+        // Sequence number and port.
+        bytes.extend([0; 8]);
+        let extensions = 1 << (INET_DIAG_INFO - 1);
+        bytes.extend([self.family, IPPROTO_TCP, extensions, 0]);
+        bytes.extend(u32::MAX.to_ne_bytes());
+        bytes.extend(self.sockid);
+        bytes
+    }
+}
+
+/// The socket of an answer, if something that it has to send waits for the peer: the timer to send
+/// again runs, or that of window probes.
+pub fn waiting(bytes: &[u8]) -> Option<Id> {
+    let (header, _) = Header::read_from_prefix(bytes).ok()?;
+    let waits = matches!(header.timer, 1 | 4) && header.send_queue > 0;
+    waits.then_some(())?;
+    Some(Id {
+        family: header.family,
+        sockid: bytes.get(SOCKID_AT..SOCKID_AT + SOCKID)?.try_into().ok()?,
     })
 }
 
@@ -128,6 +177,16 @@ fn is_only_ipv6(attributes: &[u8]) -> bool {
         .map_while(Result::ok)
         .find(|attribute| attribute.kind() == INET_DIAG_SKV6ONLY)
         .is_some_and(|attribute| attribute.value().first().is_some_and(|only| *only != 0))
+}
+
+/// SK_MEMINFO_DROPS (include/uapi/linux/sock_diag.h).
+fn drops(attributes: &[u8]) -> Option<u32> {
+    const AT: usize = 8 * 4;
+    let attribute = NlasIterator::new(attributes)
+        .map_while(Result::ok)
+        .find(|attribute| attribute.kind() == INET_DIAG_SKMEMINFO)?;
+    let word = attribute.value().get(AT..AT + 4)?;
+    Some(u32::from_ne_bytes(word.try_into().ok()?))
 }
 
 fn cgroup(attributes: &[u8]) -> Option<Cgroup> {
@@ -245,6 +304,23 @@ mod tests {
         assert_eq!((found.uid, found.inode), (1000, 77));
         assert_eq!(found.timer, None);
         assert_eq!(found.cgroup, Cgroup::new(42));
+    }
+
+    #[test]
+    fn only_what_waits_for_its_peer_is_asked_again_and_by_what_it_is() {
+        let mut answer = Answer::new(1);
+        answer.timer = (1, 0, 200);
+        let bytes = answer.bytes();
+        let id = waiting(&bytes).expect("it is to send again");
+        let request = id.request();
+        assert_eq!(request.len(), 72);
+        assert_eq!(request[..4], 72_u32.to_ne_bytes());
+        assert_eq!(request[24..], bytes[4..52], "ports to cookie, as they came");
+        for timer in [0, 2, 3] {
+            answer.timer.0 = timer;
+            assert_eq!(waiting(&answer.bytes()), None, "timer {timer}");
+        }
+        assert_eq!(waiting(&bytes[..71]), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Suspect, Verdict,
+    age::{Silence, silence},
     schedule::{self, Outlook},
     words,
 };
@@ -56,10 +57,23 @@ pub struct Diagnosis {
     pub most_retries: Option<u32>,
     /// What is in its queues.
     pub queues: Queues,
+    /// The connection is over; only its descriptor is open.
+    pub is_over: bool,
     /// The verdict in words.
     pub text: String,
     /// What to do.
     pub advice: &'static str,
+}
+
+impl Diagnosis {
+    /// Whether a timeout of the connection's own (TCP_USER_TIMEOUT) would matter.
+    #[must_use]
+    pub fn depends_on_user_timeout(&self) -> bool {
+        let limited = self
+            .setting
+            .is_some_and(|limit| limit.name == "tcp_retries2");
+        limited || self.verdict == Verdict::ZeroWindow
+    }
 }
 
 /// What decides over how long it lasts.
@@ -84,6 +98,7 @@ pub fn diagnose(suspect: &Suspect) -> Diagnosis {
         retries: course.retries,
         most_retries: course.most_retries,
         queues,
+        is_over: suspect.state == State::Closed,
         text: words::text(suspect, verdict, &queues, course.setting),
         advice: words::advice(suspect, verdict),
     }
@@ -122,6 +137,8 @@ fn verdict(suspect: &Suspect, queues: &Queues) -> Verdict {
     match suspect.state {
         State::SynRecv if suspect.kind == ExistingKind::Request => of_request(suspect),
         State::SynRecv => Verdict::HalfOpen,
+        State::Established => of_data(suspect, queues),
+        State::Closed => Verdict::NotClosed,
         State::FinWait2 if suspect.is_orphan() => Verdict::FinAwaited,
         State::FinWait2 => Verdict::HalfClosed,
         // A SYN that was sent is sent again by a timer.
@@ -133,6 +150,17 @@ fn verdict(suspect: &Suspect, queues: &Queues) -> Verdict {
         State::CloseWait => Verdict::NotClosed,
         State::FinWait1 | State::LastAck | State::Closing => of_fin(suspect, queues),
         _ => Verdict::NoAnswer,
+    }
+}
+
+fn of_data(suspect: &Suspect, queues: &Queues) -> Verdict {
+    match silence(suspect) {
+        Silence::Total(_) => Verdict::PeerSilent,
+        Silence::Deaf(_) => Verdict::NotAcked,
+        Silence::Window(_) => Verdict::ZeroWindow,
+        // It goes on; nobody asks then.
+        Silence::None if queues.zero_window == Some(true) => Verdict::ZeroWindow,
+        Silence::None => Verdict::PeerSilent,
     }
 }
 
@@ -215,7 +243,7 @@ fn course(suspect: &Suspect, verdict: Verdict) -> Course {
             Course::of(setting, retries, outlook)
         }
         Verdict::DataAwaited => Course::of(limit("TCP_DEFER_ACCEPT", None), None, None),
-        Verdict::NotAcked => not_acked(suspect),
+        Verdict::PeerSilent | Verdict::NotAcked => not_acked(suspect),
         Verdict::ZeroWindow => closed_window(suspect),
         Verdict::FinAwaited => fin_awaited(suspect),
         // What it sent last is not acknowledged: that ends it, whatever the process does.
@@ -254,6 +282,10 @@ impl Course {
 fn not_acked(suspect: &Suspect) -> Course {
     let settings = &suspect.settings;
     let orphan = suspect.is_orphan();
+    let asked = suspect.context.user_timeout_ms;
+    if let (Some(limit_ms @ 1..), Some(info), Some(timer)) = (asked, suspect.info, suspect.timer) {
+        return user_timeout(suspect, limit_ms, &info, timer);
+    }
     let setting = if orphan {
         Limit {
             name: "tcp_orphan_retries",
@@ -272,21 +304,64 @@ fn not_acked(suspect: &Suspect) -> Course {
         TimerKind::Retransmit => Course::of(
             Some(setting),
             Some(info.retransmits.into()),
-            schedule::unacked(&info, timer.remaining, orphan, settings),
+            schedule::unacked(&info, timer.remaining, orphan, settings)
+                // A timeout of its own may come first.
+                .filter(|_| suspect.state != State::Established || asked.is_some()),
         ),
         TimerKind::Probe => Course::of(
             Some(setting),
             Some(info.probes.into()),
-            schedule::probes(&info, timer.remaining, settings).filter(|_| orphan),
+            match (orphan, asked) {
+                (true, _) => schedule::probes(&info, timer.remaining, settings),
+                (false, Some(0)) => schedule::silent_probes(&info, timer.remaining, settings),
+                (false, _) => None,
+            },
         ),
         TimerKind::Keepalive | TimerKind::TimeWait => Course::of(Some(setting), None, None),
     }
 }
 
-/// A peer that answers probes keeps a socket that a process has for as long as it likes.
+/// What a process has set for its connection comes before everything else.
+fn user_timeout(suspect: &Suspect, limit_ms: u32, info: &TcpInfo, timer: Timer) -> Course {
+    let limit = Duration::from_millis(limit_ms.into());
+    let (retries, remaining) = match timer.kind {
+        TimerKind::Retransmit => (
+            info.retransmits,
+            schedule::until_user_timeout(info, timer.remaining, limit, &suspect.settings),
+        ),
+        TimerKind::Probe => (
+            info.probes,
+            limit
+                .saturating_sub(schedule::closed_for(
+                    info,
+                    timer.remaining,
+                    &suspect.settings,
+                ))
+                .max(timer.remaining),
+        ),
+        TimerKind::Keepalive | TimerKind::TimeWait => return Course::default(),
+    };
+    Course {
+        setting: Some(Limit {
+            name: "TCP_USER_TIMEOUT",
+            value: Some(limit_ms),
+        }),
+        remaining: Some(remaining),
+        retries: Some(retries.into()),
+        most_retries: None,
+    }
+}
+
+/// A peer that answers probes keeps a socket that a process has for as long as it likes, unless
+/// the process has set a limit.
 fn closed_window(suspect: &Suspect) -> Course {
     if !suspect.is_orphan() {
-        return Course::default();
+        return match (suspect.context.user_timeout_ms, suspect.info, suspect.timer) {
+            (Some(limit_ms @ 1..), Some(info), Some(timer)) => {
+                user_timeout(suspect, limit_ms, &info, timer)
+            }
+            _ => Course::default(),
+        };
     }
     let settings = &suspect.settings;
     let outlook = match (suspect.info, suspect.timer) {

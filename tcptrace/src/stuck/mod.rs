@@ -13,7 +13,7 @@ mod words;
 pub use self::{
     age::{Evidence, Held, evidence},
     diagnosis::{Diagnosis, Limit, Queues, diagnose},
-    suspect::Suspect,
+    suspect::{Context, Suspect},
     thresholds::{NotWatched, Thresholds},
     verdict::Verdict,
     watchlist::Watchlist,

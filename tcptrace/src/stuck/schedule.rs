@@ -15,6 +15,8 @@ const RTO_MIN: Duration = Duration::from_millis(200);
 const RTO_MAX: Duration = Duration::from_secs(120);
 /// What tcp_orphan_retries = 0 means (`tcp_orphan_retries()`).
 const ORPHAN_RETRIES: u32 = 8;
+/// TCP_THIN_LINEAR_RETRIES.
+const THIN_RETRIES: u32 = 6;
 /// More retransmissions than any setting allows.
 const ENDLESS: u32 = 1 << 12;
 
@@ -153,18 +155,50 @@ fn first_pause(info: &TcpInfo, most: Duration) -> Duration {
     pause.max(RTO_MIN.min(info.rto))
 }
 
+/// The pause behind each retransmission so far, and before the first. They are doubled as often as
+/// `backoff` says, and before that were all alike: those of a thin stream
+/// (tcp_thin_linear_timeouts), or such as were taken back when ICMP came.
+fn pauses(info: &TcpInfo, most: Duration) -> impl Iterator<Item = Duration> {
+    let first = first_pause(info, most);
+    let alike = u32::from(info.retransmits.saturating_sub(info.backoff));
+    (0..u32::from(info.retransmits))
+        .map(move |times| doubled(first, times.saturating_sub(alike), most))
+}
+
 /// How long ago a segment was sent that was sent again so often, and not acknowledged.
 pub(super) fn unacked_for(
     info: &TcpInfo,
     until_next: Duration,
     settings: &WaitSettings,
 ) -> Duration {
-    let most = longest(settings);
-    let first = first_pause(info, most);
-    let before: Duration = (0..u32::from(info.retransmits))
-        .map(|times| doubled(first, times, most))
-        .sum();
-    before + info.rto.saturating_sub(until_next)
+    let before: Duration = pauses(info, longest(settings)).sum();
+    // Pauses that ICMP took back may have been longer.
+    (before + info.rto.saturating_sub(until_next)).max(info.in_recovery.unwrap_or_default())
+}
+
+/// How long since the first retransmission (`retrans_stamp`), when the timer runs out next: the
+/// time that may be limited.
+fn since_first(info: &TcpInfo, until_next: Duration, most: Duration) -> Duration {
+    match (info.retransmits, info.in_recovery) {
+        (0, _) => Duration::ZERO,
+        (_, Some(since)) => since + until_next,
+        (_, None) => pauses(info, most).skip(1).sum::<Duration>() + info.rto,
+    }
+}
+
+/// When TCP_USER_TIMEOUT is over: `tcp_write_timeout()`. The timer is cut short so that it runs
+/// out then (`tcp_clamp_rto_to_user_timeout()`).
+pub(super) fn until_user_timeout(
+    info: &TcpInfo,
+    until_next: Duration,
+    limit: Duration,
+    settings: &WaitSettings,
+) -> Duration {
+    if info.retransmits == 0 {
+        return until_next + limit;
+    }
+    let passed = since_first(info, until_next, longest(settings)).saturating_sub(until_next);
+    limit.saturating_sub(passed).max(until_next)
 }
 
 /// When the kernel gives up on a segment that is not acknowledged: `tcp_write_timeout()`. Only
@@ -177,7 +211,6 @@ pub(super) fn unacked(
     settings: &WaitSettings,
 ) -> Option<Outlook> {
     let most = longest(settings);
-    let first = first_pause(info, most);
     let given = if orphan {
         settings.orphan_retries?
     } else {
@@ -187,7 +220,9 @@ pub(super) fn unacked(
     let mut rto = info.rto;
     let mut remaining = until_next;
     // Since the first retransmission, when the timer runs out next.
-    let mut since: Duration = (1..=made).map(|times| doubled(first, times, most)).sum();
+    let mut since = since_first(info, until_next, most);
+    // A thin stream goes on as it began, for some time.
+    let thin = made > 0 && info.backoff == 0;
     loop {
         let retries = match (orphan, given) {
             (true, 0) if rto < most => ORPHAN_RETRIES,
@@ -201,7 +236,9 @@ pub(super) fn unacked(
         }
         // The time begins with the first retransmission.
         made += 1;
-        rto = (rto * 2).min(most);
+        if !(thin && made <= THIN_RETRIES) {
+            rto = (rto * 2).min(most);
+        }
         remaining += rto;
         since += rto;
     }
@@ -219,6 +256,28 @@ pub(super) fn closed_for(
         .map(|times| doubled(first, times, most))
         .sum();
     before + doubled(first, info.backoff.into(), most).saturating_sub(until_next)
+}
+
+/// When the kernel gives up on a peer whose window was closed and that does not answer probes any
+/// more, for a process that still has its socket: `tcp_probe_timer()`.
+pub(super) fn silent_probes(
+    info: &TcpInfo,
+    until_next: Duration,
+    settings: &WaitSettings,
+) -> Option<Outlook> {
+    let most = longest(settings);
+    let first = info.rto.max(RTO_MIN);
+    let retries = settings.retries2?.min(ENDLESS);
+    let mut backoff = u32::from(info.backoff);
+    let mut remaining = until_next;
+    for _ in u32::from(info.probes)..retries {
+        backoff = (backoff + 1).min(retries);
+        remaining += doubled(first, backoff, most);
+    }
+    Some(Outlook {
+        remaining,
+        most: retries.max(info.probes.into()),
+    })
 }
 
 /// When the kernel gives up on an orphan whose peer's window is closed: `tcp_probe_timer()`. A
@@ -375,6 +434,59 @@ mod tests {
     fn how_long_a_fin_was_sent_again_is_the_sum_of_its_pauses() {
         assert_eq!(unacked_for(&info(204, 0), ms(4), &SETTINGS), ms(200));
         assert_eq!(unacked_for(&info(204, 3), ms(0), &SETTINGS), ms(204 * 15));
+    }
+
+    #[test]
+    fn a_thin_stream_is_sent_again_at_even_pauses_first() {
+        let thin = |retransmits, backoff| TcpInfo {
+            retransmits,
+            backoff,
+            rto: ms(204 << backoff),
+            ..TcpInfo::default()
+        };
+        assert_eq!(
+            unacked_for(&thin(3, 0), ms(104), &SETTINGS),
+            ms(204 * 3 + 100)
+        );
+        assert_eq!(
+            unacked_for(&thin(8, 2), ms(816), &SETTINGS),
+            ms(204 * (6 + 1 + 2))
+        );
+        let Outlook { remaining, .. } = unacked(&thin(3, 0), ms(204), false, &SETTINGS).unwrap();
+        let Outlook {
+            remaining: thick, ..
+        } = unacked(&info(204, 3), ms(204), false, &SETTINGS).unwrap();
+        assert!(
+            remaining.abs_diff(thick) < ms(121_000),
+            "{remaining:?} {thick:?}"
+        );
+    }
+
+    #[test]
+    fn a_timeout_of_its_own_counts_from_the_first_retransmission() {
+        let left = |info: &TcpInfo, next| until_user_timeout(info, ms(next), ms(10_000), &SETTINGS);
+        assert_eq!(left(&info(204, 0), 204), ms(10_204));
+        assert_eq!(left(&info(204, 3), 1632), ms(10_000 - 204 * (2 + 4)));
+        // The timer was cut short.
+        assert_eq!(left(&info(204, 5), 3000), ms(3000));
+    }
+
+    #[test]
+    fn a_process_waits_for_a_silent_window_as_long_as_retries2_says() {
+        let silent = TcpInfo {
+            rto: ms(204),
+            backoff: 2,
+            probes: 2,
+            ..TcpInfo::default()
+        };
+        let few = WaitSettings {
+            retries2: Some(4),
+            ..SETTINGS
+        };
+        assert_eq!(
+            silent_probes(&silent, ms(816), &few),
+            outlook(816 + 204 * (8 + 16), 4)
+        );
     }
 
     #[test]

@@ -1,9 +1,27 @@
 //! What is known of a connection that may be stuck.
 
 use crate::{
-    snapshot::{Inspected, Listening, TcpInfo, Timer, WaitSettings},
-    track::{ExistingKind, State},
+    decode::Process,
+    snapshot::{DescriptorLimit, Inspected, Listening, TcpInfo, Timer, WaitSettings},
+    track::{ExistingKind, Reason, State},
 };
+
+/// What is known of a connection beyond what sock_diag tells of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Context {
+    /// TCP_USER_TIMEOUT, ms; 0: not set; `None`: the socket could not be asked.
+    pub user_timeout_ms: Option<u32>,
+    /// Why a connection that is over ended.
+    pub ended: Option<Reason>,
+    /// How many processes hold it.
+    pub holders: usize,
+    /// They have it from each other, by fork().
+    pub inherited: bool,
+    /// The listener on this machine that its SYN goes to, and whose it is.
+    pub server: Option<(Listening, Option<Process>)>,
+    /// The process that should accept it has no descriptor left.
+    pub exhausted: Option<DescriptorLimit>,
+}
 
 /// A connection, as the kernel tells of it.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +44,8 @@ pub struct Suspect {
     pub listening: Option<Listening>,
     /// What governs how long it waits, in its namespace.
     pub settings: WaitSettings,
+    /// What else is known.
+    pub context: Context,
 }
 
 impl Suspect {
@@ -46,6 +66,27 @@ impl Suspect {
             info: *info,
             listening,
             settings,
+            context: Context::default(),
+        }
+    }
+
+    /// A connection that is over, and that a process has not closed.
+    #[must_use]
+    pub fn ended(info: Option<TcpInfo>, reason: Option<Reason>) -> Self {
+        Self {
+            state: State::Closed,
+            kind: ExistingKind::Socket,
+            owned: true,
+            timer: None,
+            recv_queue: 0,
+            send_queue: 0,
+            info,
+            listening: None,
+            settings: WaitSettings::default(),
+            context: Context {
+                ended: reason,
+                ..Context::default()
+            },
         }
     }
 

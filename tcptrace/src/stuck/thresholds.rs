@@ -10,15 +10,19 @@ use crate::track::State;
 /// Each state but two lasts a round trip when all is well. Three seconds without an answer to a
 /// SYN or SYN+ACK are two of them lost; five seconds for a FIN are more retransmissions than a
 /// network loses by accident. FIN_WAIT2 and CLOSE_WAIT last as long as a program takes to notice
-/// that the other has closed, which may be some seconds on a busy machine.
-const USUAL: [(State, Duration); 7] = [
+/// that the other has closed, which may be some seconds on a busy machine. ESTABLISHED counts from
+/// the first data that is not acknowledged; CLOSED from the end of the connection, which poll()
+/// tells its process of at once.
+const USUAL: [(State, Duration); 9] = [
     (State::SynSent, Duration::from_secs(3)),
     (State::SynRecv, Duration::from_secs(3)),
+    (State::Established, Duration::from_secs(5)),
     (State::FinWait1, Duration::from_secs(5)),
     (State::FinWait2, Duration::from_secs(10)),
     (State::CloseWait, Duration::from_secs(10)),
     (State::LastAck, Duration::from_secs(5)),
     (State::Closing, Duration::from_secs(5)),
+    (State::Closed, Duration::from_secs(5)),
 ];
 
 /// Nothing gets stuck in that state.
@@ -80,7 +84,8 @@ mod tests {
         let usual = Thresholds::new(None, &[]).unwrap();
         assert_eq!(usual.of(State::SynSent), Some(Duration::from_secs(3)));
         assert_eq!(usual.of(State::CloseWait), Some(Duration::from_secs(10)));
-        assert_eq!(usual.of(State::Established), None);
+        assert_eq!(usual.of(State::Established), Some(Duration::from_secs(5)));
+        assert_eq!(usual.of(State::TimeWait), None);
         assert_eq!(usual.shortest(), Some(Duration::from_secs(3)));
         let one = Duration::from_secs(30);
         let given = Thresholds::new(Some(one), &[State::LastAck]).unwrap();

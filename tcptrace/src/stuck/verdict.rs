@@ -19,9 +19,13 @@ pub enum Verdict {
     AcceptQueueFull,
     /// SYN_RECV: connected, and the listener waits for data (TCP_DEFER_ACCEPT).
     DataAwaited,
-    /// FIN_WAIT1, LAST_ACK, CLOSING: the peer does not acknowledge.
+    /// ESTABLISHED: data is unacknowledged, and nothing comes from the peer.
+    PeerSilent,
+    /// FIN_WAIT1, LAST_ACK, CLOSING: the peer does not acknowledge. ESTABLISHED: nor there, though
+    /// it is heard.
     NotAcked,
-    /// FIN_WAIT1, LAST_ACK, CLOSING: the peer's window is closed, its program does not read.
+    /// ESTABLISHED, FIN_WAIT1, LAST_ACK, CLOSING: the peer's window is closed, its program does
+    /// not read.
     ZeroWindow,
     /// FIN_WAIT1, LAST_ACK, CLOSING: data in front of the FIN is still on its way. CLOSE_WAIT: the
     /// process still sends, and the peer reads.
@@ -30,7 +34,8 @@ pub enum Verdict {
     FinAwaited,
     /// FIN_WAIT2 that a process has: shutdown() and no close().
     HalfClosed,
-    /// CLOSE_WAIT: the process has read everything, and has not closed.
+    /// CLOSE_WAIT: the process has read everything, and has not closed. CLOSED: it is over, and
+    /// the process has not closed.
     NotClosed,
     /// CLOSE_WAIT: the process does not read.
     NotRead,
@@ -40,12 +45,13 @@ pub enum Verdict {
 
 impl Verdict {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoAnswer,
         Self::NotSent,
         Self::HalfOpen,
         Self::AcceptQueueFull,
         Self::DataAwaited,
+        Self::PeerSilent,
         Self::NotAcked,
         Self::ZeroWindow,
         Self::StillSending,
@@ -65,6 +71,7 @@ impl Verdict {
             Self::HalfOpen => "half_open",
             Self::AcceptQueueFull => "accept_queue_full",
             Self::DataAwaited => "data_awaited",
+            Self::PeerSilent => "peer_silent",
             Self::NotAcked => "not_acked",
             Self::ZeroWindow => "zero_window",
             Self::StillSending => "still_sending",

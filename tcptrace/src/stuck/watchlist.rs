@@ -78,6 +78,10 @@ impl Watchlist {
         self.round += 1;
         let mut due = Vec::new();
         for it in connections {
+            // What waits in these two is not to be told from how long it is in them.
+            if matches!(it.state, State::Established | State::Closed) {
+                continue;
+            }
             let Some(threshold) = self.thresholds.of(it.state) else {
                 continue;
             };
@@ -113,31 +117,30 @@ impl Watchlist {
     pub fn judge(&mut self, it: &Connection, evidence: &Evidence, now: u64) -> Option<Held> {
         let threshold = self.thresholds.of(it.state)?;
         let entry = self.entries.get_mut(&Key::of(it)?)?;
+        if (entry.state, entry.since) != (it.state, it.since) {
+            // It went on while it was looked at.
+            return None;
+        }
         if let Some(since) = it.since {
             entry.stage = Stage::Settled;
             return Some(Held {
                 ns: Some(now.saturating_sub(since)),
                 at_least: false,
+                estimated: false,
             });
         }
-        let known = evidence.held.map(nanoseconds);
         if let Stage::Waits { latest, .. } = entry.stage {
             entry.stage = Stage::Settled;
-            return Some(Held {
-                ns: Some(now.saturating_sub(latest)).max(known),
-                at_least: true,
-            });
+            return Some(evidence.since_before(Some(now.saturating_sub(latest))));
         }
         if evidence
             .longest()
             .is_some_and(|longest| longest >= threshold)
         {
             entry.stage = Stage::Settled;
-            return Some(Held {
-                ns: known,
-                at_least: true,
-            });
+            return Some(evidence.since_before(None));
         }
+        let known = evidence.held.map(nanoseconds);
         let waited = evidence.longest().unwrap_or_default();
         entry.stage = Stage::Waits {
             latest: now.saturating_sub(known.unwrap_or_default()),
@@ -198,7 +201,7 @@ mod tests {
     fn held(seconds: u64) -> Evidence {
         Evidence {
             held: Some(Duration::from_secs(seconds)),
-            waited: None,
+            ..Evidence::default()
         }
     }
 
@@ -212,7 +215,8 @@ mod tests {
             list.judge(&it, &Evidence::default(), 11 * SECOND),
             Some(Held {
                 ns: Some(10 * SECOND),
-                at_least: false
+                at_least: false,
+                estimated: false
             })
         );
         assert!(list.due([it].into_iter(), 30 * SECOND).is_empty());
@@ -239,7 +243,8 @@ mod tests {
             list.judge(&it, &held(100), SECOND),
             Some(Held {
                 ns: Some(100 * SECOND),
-                at_least: true
+                at_least: true,
+                estimated: false
             })
         );
         assert!(list.due([it].into_iter(), 99 * SECOND).is_empty());
@@ -257,28 +262,62 @@ mod tests {
             list.judge(&it, &held(1), 106 * SECOND),
             Some(Held {
                 ns: Some(10 * SECOND),
-                at_least: true
+                at_least: true,
+                estimated: false
             }),
             "4 s before the first look, 6 s since"
         );
     }
 
     #[test]
-    fn how_long_it_waited_by_guess_is_no_age() {
+    fn how_long_it_waited_by_a_setting_is_an_estimate() {
         let mut list = list();
         let it = connection(1, State::FinWait2, None);
         list.due([it].into_iter(), SECOND);
         let guess = Evidence {
             held: None,
             waited: Some(Duration::from_secs(20)),
+            estimated: true,
         };
         assert_eq!(
             list.judge(&it, &guess, SECOND),
             Some(Held {
-                ns: None,
-                at_least: true
+                ns: Some(20 * SECOND),
+                at_least: false,
+                estimated: true
             })
         );
+    }
+
+    #[test]
+    fn an_older_one_is_not_said_to_wait_for_less_than_it_has() {
+        let mut list = list();
+        let it = connection(1, State::FinWait1, None);
+        let waited = |seconds| Evidence {
+            waited: Some(Duration::from_secs(seconds)),
+            ..Evidence::default()
+        };
+        list.due([it].into_iter(), 100 * SECOND);
+        assert_eq!(list.judge(&it, &waited(4), 100 * SECOND), None);
+        list.due([it].into_iter(), 106 * SECOND);
+        assert_eq!(
+            list.judge(&it, &waited(10), 106 * SECOND),
+            Some(Held {
+                ns: Some(10 * SECOND),
+                at_least: true,
+                estimated: false
+            })
+        );
+    }
+
+    #[test]
+    fn what_went_on_while_it_was_looked_at_is_not_told() {
+        let mut list = list();
+        let it = connection(1, State::CloseWait, Some(SECOND));
+        assert_eq!(list.due([it].into_iter(), 20 * SECOND).len(), 1);
+        let next = connection(1, State::LastAck, Some(5 * SECOND));
+        assert_eq!(list.due([next].into_iter(), 21 * SECOND).len(), 1);
+        assert_eq!(list.judge(&it, &Evidence::default(), 21 * SECOND), None);
     }
 
     #[test]

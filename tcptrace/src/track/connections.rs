@@ -27,6 +27,14 @@ pub struct Connection {
 }
 
 impl Connection {
+    fn of_flow(cookie: Cookie, flow: &Flow) -> Self {
+        let kind = match flow.socket {
+            true => ExistingKind::Socket,
+            false => ExistingKind::Minisock,
+        };
+        Self::new(Some(cookie), flow, kind)
+    }
+
     fn new(cookie: Option<Cookie>, flow: &Flow, kind: ExistingKind) -> Self {
         Self {
             cookie,
@@ -49,15 +57,19 @@ impl Tracker {
         self.listeners.are_at(tuple)
     }
 
+    /// What is known of a connection that has a socket or minisock.
+    #[must_use]
+    pub fn connection(&self, cookie: Cookie) -> Option<Connection> {
+        let flow = self.flows.peek(&cookie)?;
+        Some(Connection::of_flow(cookie, flow))
+    }
+
     /// All connections and listeners, as the transitions told so far left them. In no order.
     pub fn connections(&self) -> impl Iterator<Item = Connection> + '_ {
-        let flows = self.flows.iter().map(|(cookie, flow)| {
-            let kind = match flow.socket {
-                true => ExistingKind::Socket,
-                false => ExistingKind::Minisock,
-            };
-            Connection::new(Some(*cookie), flow, kind)
-        });
+        let flows = self
+            .flows
+            .iter()
+            .map(|(cookie, flow)| Connection::of_flow(*cookie, flow));
         let requests = self.requests.iter().map(|(tuple, request)| {
             Connection::new(None, &request.flow(*tuple), ExistingKind::Request)
         });

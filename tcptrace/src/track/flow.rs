@@ -143,6 +143,7 @@ impl Flow {
             followed: self.followed,
             retransmits: None,
             measured: None,
+            orphan: None,
             keepalive: None,
         }
     }
@@ -177,6 +178,7 @@ impl Flow {
             followed: self.followed,
             retransmits: None,
             measured: None,
+            orphan: None,
             keepalive: None,
         };
         out.fill(held.ticket, &transition);
@@ -188,6 +190,7 @@ impl Flow {
         &mut self,
         cookie: Cookie,
         measured: Option<Measured>,
+        orphan: Option<bool>,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         if let Some((time_ns, reason)) = self.entering.take()
@@ -195,6 +198,7 @@ impl Flow {
         {
             let mut transition = self.step(Some(cookie), time_ns, State::TimeWait, reason);
             transition.take_measured(measured);
+            transition.orphan = orphan;
             out.tell(&transition);
         }
     }
@@ -202,7 +206,7 @@ impl Flow {
     /// Tells all that waits for something, with what is known: nothing more will come.
     pub fn tell_what_waits(&mut self, cookie: Cookie, out: &mut Out<'_, impl FnMut(&Transition)>) {
         self.announce(cookie, false, out);
-        self.enter_time_wait(cookie, None, out);
+        self.enter_time_wait(cookie, None, None, out);
         self.tell_verdict(out);
     }
 

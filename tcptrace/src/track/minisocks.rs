@@ -168,7 +168,7 @@ impl Tracker {
                 .await_timer(event.time_ns, Waiting::Minisock(cookie));
         } else {
             let measured = flow.measured.take().map(|measured| *measured);
-            flow.enter_time_wait(cookie, measured, out);
+            flow.enter_time_wait(cookie, measured, None, out);
         }
     }
 
@@ -184,7 +184,7 @@ impl Tracker {
         let Some(flow) = self.flows.peek_mut(&cookie) else {
             return;
         };
-        flow.enter_time_wait(cookie, None, out);
+        flow.enter_time_wait(cookie, None, None, out);
         let state = Some(event.state);
         let stopped = Stopped {
             time_ns: event.time_ns,
@@ -219,7 +219,7 @@ impl Tracker {
         if let Some(flow) = self.flows.peek_mut(&cookie)
             && flow.entering.is_some_and(|(time_ns, _)| time_ns == began)
         {
-            flow.enter_time_wait(cookie, None, out);
+            flow.enter_time_wait(cookie, None, None, out);
         }
         if let Some(Minisock::Stopped(stopped)) = self.flows.peek(&cookie).map(|flow| flow.minisock)
             && stopped.time_ns == began

@@ -50,7 +50,7 @@ impl Tracker {
             // The minisock has taken the connection over: this is not its end.
             flow.announce(cookie, syn_seen, out);
             flow.socket = false;
-            flow.enter_time_wait(cookie, event.measured, out);
+            flow.enter_time_wait(cookie, event.measured, Some(event.orphan), out);
             if flow.state == State::FinWait2 {
                 flow.measured = event.measured.map(Box::new);
             }
@@ -118,6 +118,7 @@ impl Tracker {
         transition.unsent_ns = unsent_ns;
         transition.retransmits = event.retransmits;
         transition.measured = event.measured;
+        transition.orphan = Some(event.orphan);
         transition.keepalive = Some(event.keepalive);
         if close.doubtful {
             flow.verdict = Some(Box::new(Verdict {

@@ -44,6 +44,8 @@ pub struct Transition {
     pub retransmits: Option<u32>,
     /// What the connection did so far, where the kernel half sends it.
     pub measured: Option<Measured>,
+    /// No process had the full socket any more; `None` where it is not the full socket that tells.
+    pub orphan: Option<bool>,
     /// SO_KEEPALIVE is on; `None` where the kernel half does not tell.
     pub keepalive: Option<bool>,
 }

@@ -7,6 +7,7 @@ mod colour;
 mod csv;
 mod duration;
 mod flows;
+mod holders;
 mod json;
 mod known;
 mod line;

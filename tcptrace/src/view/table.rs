@@ -221,6 +221,7 @@ impl<W: Write> View<Transition> for Table<W> {
                 layout.owner,
                 Process {
                     owner: &it.owner,
+                    others: 0,
                     width: layout.owner,
                     ascii: layout.ascii,
                 },
@@ -321,6 +322,7 @@ mod tests {
             followed: false,
             retransmits: None,
             measured: None,
+            orphan: None,
             keepalive: None,
         }
     }

@@ -51,6 +51,19 @@ pub struct Line {
     pub keepalive: Option<Keepalive>,
     pub recv_queue: u32,
     pub send_queue: u32,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub dropped: Option<u32>,
+    pub holders: Vec<Holder>,
+}
+
+/// A process that holds it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holder {
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub pid: Option<u32>,
+    pub comm: String,
+    pub fd: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -181,8 +181,19 @@ fn an_unanswered_syn_is_sent_again_and_counted() {
     assert_eq!(line.timer_kind(), Some("retransmit"));
     assert_eq!(line.pid, Some(std::process::id()));
     assert!(line.left() <= Duration::from_secs(8), "{line:?}");
-    let full = wait_for((to.port(), 0), |line| line.recv_queue == 1);
+    let full = wait_for((to.port(), 0), |line| {
+        line.recv_queue == 1 && line.dropped > Some(0)
+    });
     assert_eq!(full.send_queue, 0, "no backlog");
+    let [holder] = &full.holders[..] else {
+        panic!("this process alone has it: {full:?}")
+    };
+    assert_eq!(
+        (holder.pid, &*holder.comm),
+        (full.pid, full.comm.as_deref().unwrap())
+    );
+    assert_eq!(holder.fd, u32::try_from(listener.as_raw_fd()).unwrap());
+    assert_eq!(line.dropped, None, "of a listener only");
 }
 
 #[test]

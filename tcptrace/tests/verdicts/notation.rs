@@ -3,9 +3,9 @@
 use std::{fmt::Write as _, time::Duration};
 
 use tcptrace::{
-    snapshot::{Listening, TcpInfo, Timer, TimerKind, WaitSettings},
-    stuck::{Diagnosis, Evidence, Suspect},
-    track::ExistingKind,
+    snapshot::{DescriptorLimit, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
+    stuck::{Context, Diagnosis, Evidence, Suspect},
+    track::{ExistingKind, Reason},
 };
 
 /// Settings as they are on a machine on which nobody changed them.
@@ -35,6 +35,8 @@ pub fn parse(text: &str) -> Result<Suspect, String> {
             (Some(it), "queues") => queues(it, &rest)?,
             (Some(it), "info") => it.info = Some(info(&rest)?),
             (Some(it), "listener") => it.listening = Some(listener(&rest)?),
+            (Some(it), "server") => it.context.server = Some((listener(&rest)?, None)),
+            (Some(it), "context") => context(&mut it.context, &rest)?,
             (Some(it), "settings") => settings(&mut it.settings, &rest)?,
             (_, other) => return Err(format!("'{other}' is no line of a case")),
         }
@@ -60,6 +62,7 @@ fn begin(state: &str, rest: &[&str]) -> Result<Suspect, String> {
         info: None,
         listening: None,
         settings: DEFAULTS,
+        context: Context::default(),
     })
 }
 
@@ -115,6 +118,8 @@ fn info(words: &[&str]) -> Result<TcpInfo, String> {
             "backoff" => info.backoff = number(value)?,
             "rto" => info.rto = time(value)?,
             "last-ack" => info.last_ack = time(value)?,
+            "last-sent" => info.last_sent = time(value)?,
+            "in-recovery" => info.in_recovery = Some(time(value)?),
             "unsent" => info.unsent = optional(value)?,
             "window" => info.window = optional(value)?,
             other => return Err(unknown(other)),
@@ -128,6 +133,7 @@ fn listener(words: &[&str]) -> Result<Listening, String> {
         queue: 0,
         backlog: 0,
         half_open: 0,
+        dropped: None,
         inode: Some(1),
     };
     for (name, value) in pairs(words)? {
@@ -135,10 +141,31 @@ fn listener(words: &[&str]) -> Result<Listening, String> {
             "queue" => listening.queue = number(value)?,
             "backlog" => listening.backlog = number(value)?,
             "half-open" => listening.half_open = number(value)?,
+            "dropped" => listening.dropped = optional(value)?,
             other => return Err(unknown(other)),
         }
     }
     Ok(listening)
+}
+
+fn context(context: &mut Context, words: &[&str]) -> Result<(), String> {
+    for (name, value) in pairs(words)? {
+        match name {
+            "user-timeout" => context.user_timeout_ms = optional(value)?,
+            "holders" => context.holders = number(value)?,
+            "inherited" => context.inherited = value == "yes",
+            "descriptors" => {
+                let limit = number(value)?;
+                context.exhausted = Some(DescriptorLimit { limit });
+            }
+            "ended" => {
+                let mut all = Reason::ALL.into_iter();
+                context.ended = all.find(|reason| reason.name() == value);
+            }
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(())
 }
 
 fn settings(settings: &mut WaitSettings, words: &[&str]) -> Result<(), String> {
@@ -202,6 +229,7 @@ pub fn write(evidence: &Evidence, it: &Diagnosis) -> String {
     let _ = writeln!(text, "verdict    {}", it.verdict);
     let since = match (evidence.held, evidence.waited) {
         (Some(held), _) => format!("held at least {}", seconds(held)),
+        (_, Some(waited)) if evidence.estimated => format!("about {}", seconds(waited)),
         (_, Some(waited)) => format!("waited for {}", seconds(waited)),
         _ => "-".to_owned(),
     };

@@ -170,7 +170,7 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
 
     let lines = read(out);
     assert_eq!(lines.len(), 3 + 11);
-    assert_eq!(unknown(&lines[0]), ["age_ns"]);
+    assert_eq!(unknown(&lines[0]), ["age_ns", "dropped"]);
     assert!(lines[0]["keepalive"].is_object());
     assert!(lines[1]["age_ns"].is_u64());
     assert_eq!(
@@ -187,6 +187,7 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
             "age_ns",
             "timer",
             "keepalive",
+            "dropped",
         ]
     );
 }
@@ -205,8 +206,10 @@ fn stuck_connections_are_as_the_schema_says_known_or_not() {
     drop(view);
 
     let lines = read(out);
-    assert_eq!(lines.len(), 6);
-    assert_eq!(unknown(&lines[3]), Vec::<&str>::new());
+    assert_eq!(lines.len(), 8);
+    assert_eq!(unknown(&lines[3]), ["reason"]);
+    assert_eq!(lines[3]["holders"].as_array().unwrap().len(), 2);
+    assert_eq!(lines[7]["reason"], "reset_by_peer");
     let known = [
         "type",
         "time",
@@ -216,8 +219,10 @@ fn stuck_connections_are_as_the_schema_says_known_or_not() {
         "local_addr",
         "state",
         "held_at_least",
+        "held_estimated",
         "verdict",
         "verdict_text",
+        "holders",
         "orphan",
         "setting",
         "advice",

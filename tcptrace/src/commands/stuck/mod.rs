@@ -3,6 +3,8 @@
 mod follow;
 mod look;
 mod once;
+mod over;
+mod worker;
 
 use std::{io::BufWriter, time::Duration};
 

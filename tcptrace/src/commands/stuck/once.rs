@@ -4,7 +4,7 @@ use std::{io, time::Instant};
 
 use anyhow::Result;
 
-use super::look::{Found, Looks, connection};
+use super::look::{Found, Looks, find_owners, over};
 use crate::{
     commands::{
         Outcome,
@@ -13,7 +13,8 @@ use crate::{
     kernel::{self, Cgroups, Clock, monotonic_now},
     privileges,
     snapshot::{self, Namespace, Namespaces, Unable},
-    stuck::{Held, Suspect, Thresholds, evidence},
+    stuck::{Thresholds, evidence},
+    track::State,
     view::{End, ShownStuck, Start, Surroundings, View, say},
 };
 
@@ -42,10 +43,14 @@ pub(super) fn look(
         degraded: Vec::new(),
     };
     view.start(&start, &clock)?;
-    let states = looks.states().to_vec();
+    let mut ended = match thresholds.of(State::Closed) {
+        Some(_) => looks.ended(),
+        None => Vec::new(),
+    };
+    let mut groups = Vec::new();
     for namespace in namespaces {
-        let inspection = match namespace.inspect(&states) {
-            Ok(inspection) => inspection,
+        let mut all = match looks.all(&namespace) {
+            Ok(all) => all,
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 return Err(Unable::NoSockDiag(error).into());
             }
@@ -59,31 +64,27 @@ pub(super) fn look(
                 continue;
             }
         };
-        let found = inspection
-            .sockets
-            .iter()
-            .filter_map(|socket| {
-                let threshold = thresholds.of(socket.found.state)?;
-                let connection = connection(socket);
-                let listening = inspection.listening(&connection.tuple);
-                let suspect = Suspect::new(socket, listening, inspection.settings);
-                let evidence = evidence(&suspect);
-                let held = Held {
-                    ns: evidence
-                        .held
-                        .and_then(|held| u64::try_from(held.as_nanos()).ok()),
-                    at_least: true,
-                };
-                if evidence.longest().is_some_and(|it| it < threshold) {
-                    passing += 1;
-                    return None;
-                }
-                Some(Found {
-                    connection,
-                    held,
-                    suspect,
-                    inode: socket.found.inode,
-                })
+        let here = ended.extract_if(.., |it| it.tuple.netns == namespace.inode);
+        all.extend(here.map(|it| over(&it)));
+        groups.push(all);
+    }
+    // Those of namespaces that no process lives in.
+    groups.push(ended.iter().map(over).collect());
+    for all in groups {
+        let mut found: Vec<Found> = Vec::new();
+        for it in all {
+            match is_stuck(&it, thresholds) {
+                Some(true) => found.push(it),
+                Some(false) => passing += 1,
+                None => {}
+            }
+        }
+        find_owners(found.iter_mut());
+        let found = found
+            .into_iter()
+            .map(|it| {
+                let held = evidence(&it.suspect).since_before(None);
+                (it, held)
             })
             .collect();
         let mut shown = looks.diagnose(found, now, &mut cgroups);
@@ -122,6 +123,24 @@ pub(super) fn look(
         unread: false,
         end,
     })
+}
+
+/// Whether one is stuck, as far as the kernel tells; `None` if it is not in a state that should be
+/// short.
+fn is_stuck(it: &Found, thresholds: &Thresholds) -> Option<bool> {
+    let threshold = thresholds.of(it.connection.state)?;
+    let longest = evidence(&it.suspect).longest();
+    match it.connection.state {
+        // It lasts as long as it likes, while its peer answers.
+        State::Established => longest.is_some_and(|it| it >= threshold).then_some(true),
+        // It lived when its last ACK came.
+        State::Closed => Some(
+            it.suspect
+                .info
+                .is_none_or(|info| info.last_ack >= threshold),
+        ),
+        _ => Some(longest.is_none_or(|it| it >= threshold)),
+    }
 }
 
 /// Those that are in such a state, and not for long.

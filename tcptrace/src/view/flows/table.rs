@@ -144,6 +144,7 @@ impl<W: Write> View<ShownFlow<'_>> for FlowTable<W> {
                 layout.owner,
                 Process {
                     owner: &it.owner,
+                    others: 0,
                     width: layout.owner,
                     ascii,
                 },
@@ -221,10 +222,24 @@ impl fmt::Display for Ended<'_> {
             Some(Closer::Both) => f.write_str("both: ")?,
             None => {}
         }
-        match self.0.end {
-            None => f.write_str("not over"),
-            Some(End::Graceful) => f.write_str("FIN"),
-            Some(End::Reason(reason)) => f.write_str(words::why(reason, self.0.detail)),
+        // Who closed first has sent a FIN; what ended it then may have been the other side's.
+        match (self.0.end, self.0.closer) {
+            (None, _) => f.write_str("not over"),
+            (Some(End::Graceful), _) => f.write_str("FIN"),
+            // A detail says more than all of this.
+            (Some(End::Reason(reason)), _) if self.0.detail.is_some() => {
+                f.write_str(words::why(reason, self.0.detail))
+            }
+            (Some(End::Reason(Reason::ResetByPeer)), Some(Closer::Local | Closer::Both)) => {
+                f.write_str("FIN, peer: RST")
+            }
+            (Some(End::Reason(Reason::ResetByUs)), Some(Closer::Remote | Closer::Both)) => {
+                f.write_str("FIN, you: RST")
+            }
+            (Some(End::Reason(reason @ (Reason::TimedOut | Reason::Killed))), Some(_)) => {
+                write!(f, "FIN, {}", words::why(reason, None))
+            }
+            (Some(End::Reason(reason)), _) => f.write_str(words::why(reason, self.0.detail)),
         }
     }
 }

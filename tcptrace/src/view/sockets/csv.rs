@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::{ShownSockets, row::SocketRow};
 use crate::{
     snapshot::TimerKind,
-    view::{TimeFormat, cells::Cells, csv::io_error},
+    view::{TimeFormat, cells::Cells, csv::io_error, holders::flat},
 };
 
-const HEADER: [&str; 26] = [
+const HEADER: [&str; 28] = [
     "time",
     "cookie",
     "netns",
@@ -38,6 +38,8 @@ const HEADER: [&str; 26] = [
     "keepalive_dead_peer_s",
     "recv_queue",
     "send_queue",
+    "dropped",
+    "holders",
 ];
 
 /// The fields from the timer on.
@@ -56,6 +58,8 @@ struct Rest {
     keepalive_dead_peer_s: Option<u64>,
     recv_queue: u32,
     send_queue: u32,
+    dropped: Option<u32>,
+    holders: String,
 }
 
 /// Writes them to `out`.
@@ -96,6 +100,8 @@ pub fn write(out: &mut impl Write, shown: &mut ShownSockets<'_>) -> io::Result<(
             keepalive_dead_peer_s: row.keepalive.and_then(|it| it.dead_peer_s),
             recv_queue: row.recv_queue,
             send_queue: row.send_queue,
+            dropped: row.dropped,
+            holders: flat(&socket.holders),
         };
         out.serialize((identity, owner, row.age_ns, rest))
             .map_err(io_error)?;

@@ -16,8 +16,8 @@ pub(super) const QUEUE: usize = 6;
 /// `retransmit×15`.
 pub(super) const TIMER: usize = 13;
 pub(super) const DURATION: usize = 6;
-/// `minisock`.
-pub(super) const NOTE: usize = 8;
+/// `drop 9999`.
+pub(super) const NOTE: usize = 9;
 
 /// Which columns there are, and how wide, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +107,7 @@ impl SocketLayout {
             let owner = &it.owner;
             Process {
                 owner,
+                others: it.holders.len().saturating_sub(1),
                 width,
                 ascii,
             }

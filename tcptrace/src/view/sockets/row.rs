@@ -10,6 +10,7 @@ use crate::{
     kernel::Cgroups,
     snapshot::{Keepalive, KeepaliveSettings, Socket, TimerKind},
     track::{ExistingKind, State},
+    view::holders::{HolderRow, rows},
 };
 
 /// The fields, in the order in which they are written.
@@ -35,6 +36,8 @@ pub(super) struct SocketRow<'a> {
     pub keepalive: Option<KeepaliveRow>,
     pub recv_queue: u32,
     pub send_queue: u32,
+    pub dropped: Option<u32>,
+    pub holders: Vec<HolderRow<'a>>,
 }
 
 /// A timer.
@@ -99,6 +102,8 @@ impl<'a> SocketRow<'a> {
             keepalive: KeepaliveRow::new(it),
             recv_queue: it.recv_queue,
             send_queue: it.send_queue,
+            dropped: it.dropped,
+            holders: rows(&it.holders),
         }
     }
 }

@@ -117,6 +117,7 @@ fn one(line: &mut Line, socket: &Socket, palette: Palette, layout: SocketLayout)
     }
     let process = Process {
         owner: &socket.owner,
+        others: socket.holders.len().saturating_sub(1),
         width: layout.process,
         ascii,
     };
@@ -147,6 +148,12 @@ impl fmt::Display for Note<'_> {
             {
                 "queued"
             }
+            ExistingKind::Socket if socket.state == State::Listen => {
+                return match socket.dropped {
+                    None | Some(0) => Ok(()),
+                    Some(dropped) => write!(f, "drop {}", Dropped(dropped)),
+                };
+            }
             ExistingKind::Socket => {
                 return match socket.asked {
                     Some(Keepalive::On(settings)) => {
@@ -170,6 +177,19 @@ impl fmt::Display for Queue {
             bytes @ 0..1_000_000 => write!(f, "{bytes}"),
             bytes @ 1_000_000..1_000_000_000 => write!(f, "{}K", bytes >> 10),
             bytes => write!(f, "{}M", bytes >> 20),
+        }
+    }
+}
+
+/// A count of no more than five characters.
+struct Dropped(u32);
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            count @ 0..10_000 => write!(f, "{count}"),
+            count @ 10_000..10_000_000 => write!(f, "{}K", count / 1000),
+            count => write!(f, "{}M", count / 1_000_000),
         }
     }
 }
@@ -230,6 +250,8 @@ mod tests {
             orphan: false,
             inode: 0,
             descriptor: None,
+            holders: Vec::new(),
+            dropped: None,
             asked: None,
         }
     }
@@ -281,7 +303,7 @@ mod tests {
     #[test]
     fn namespaces_are_told_apart() {
         let one = longest([1, 1, 1, 1].into());
-        let mut other = one;
+        let mut other = one.clone();
         other.tuple.netns = 2;
         let lines = lines(None, &[one, other]);
         assert_eq!(lines[0], "network namespace 1");

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     kernel::Clock,
-    view::{Start, Surroundings, TimeFormat, View, cells::Cells, csv::io_error},
+    view::{Start, Surroundings, TimeFormat, View, cells::Cells, csv::io_error, holders::flat},
 };
 
 /// Writes CSV. What is unknown is an empty field.
@@ -38,7 +38,7 @@ impl<W: Write> View<ShownStuck> for StuckCsv<W> {
 
     fn show(&mut self, it: &ShownStuck, around: &mut Surroundings<'_>) -> io::Result<()> {
         self.out
-            .serialize(StuckRow::new(it, around, &mut self.time))
+            .serialize(StuckRow::new(it, flat(&it.holders), around, &mut self.time))
             .map_err(io_error)
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{ShownStuck, row::StuckRow};
 use crate::{
     kernel::Clock,
-    view::{End, Json, Start, Surroundings, TimeFormat, View},
+    view::{End, Json, Start, Surroundings, TimeFormat, View, holders::rows},
 };
 
 /// Writes JSON lines.
@@ -31,7 +31,7 @@ impl<W: Write> View<ShownStuck> for StuckJson<W> {
     }
 
     fn show(&mut self, it: &ShownStuck, around: &mut Surroundings<'_>) -> io::Result<()> {
-        let row = StuckRow::new(it, around, &mut self.time);
+        let row = StuckRow::new(it, rows(&it.holders), around, &mut self.time);
         self.json.line("stuck", &row)
     }
 

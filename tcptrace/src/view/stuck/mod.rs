@@ -7,6 +7,7 @@ mod table;
 
 pub use self::{csv::StuckCsv, json::StuckJson, table::StuckTable};
 use crate::{
+    snapshot::Holder,
     stuck::{Diagnosis, Held, Suspect},
     track::Connection,
 };
@@ -20,6 +21,8 @@ pub struct ShownStuck {
     pub connection: Connection,
     /// The owner's descriptor, if it has it still.
     pub descriptor: Option<u32>,
+    /// All processes that hold it.
+    pub holders: Vec<Holder>,
     /// How long it has been in its state.
     pub held: Held,
     /// What the kernel tells of it.

@@ -10,13 +10,13 @@ use crate::{
     filter::Family,
     snapshot::TimerKind,
     stuck::Verdict,
-    track::State,
+    track::{Reason, State},
     view::{Surroundings, TimeFormat},
 };
 
 /// The fields, in the order in which they are written.
 #[derive(Serialize)]
-pub(super) struct StuckRow<'a> {
+pub(super) struct StuckRow<'a, H> {
     pub time: &'a str,
     pub mono_ns: u64,
     pub cookie: Option<Cookie>,
@@ -29,6 +29,8 @@ pub(super) struct StuckRow<'a> {
     pub state: State,
     pub held_ns: Option<u64>,
     pub held_at_least: bool,
+    pub held_estimated: bool,
+    pub reason: Option<Reason>,
     pub verdict: Verdict,
     pub verdict_text: &'a str,
     pub pid: Option<u32>,
@@ -36,6 +38,7 @@ pub(super) struct StuckRow<'a> {
     pub uid: Option<u32>,
     pub cgroup: Option<&'a str>,
     pub fd: Option<u32>,
+    pub holders: H,
     pub orphan: bool,
     pub setting: Option<&'static str>,
     pub setting_value: Option<u32>,
@@ -53,7 +56,7 @@ pub(super) struct StuckRow<'a> {
 }
 
 /// Their names, for CSV.
-pub(super) const HEADER: [&str; 33] = [
+pub(super) const HEADER: [&str; 36] = [
     "time",
     "mono_ns",
     "cookie",
@@ -66,6 +69,8 @@ pub(super) const HEADER: [&str; 33] = [
     "state",
     "held_ns",
     "held_at_least",
+    "held_estimated",
+    "reason",
     "verdict",
     "verdict_text",
     "pid",
@@ -73,6 +78,7 @@ pub(super) const HEADER: [&str; 33] = [
     "uid",
     "cgroup",
     "fd",
+    "holders",
     "orphan",
     "setting",
     "setting_value",
@@ -89,9 +95,11 @@ pub(super) const HEADER: [&str; 33] = [
     "advice",
 ];
 
-impl<'a> StuckRow<'a> {
+impl<'a, H> StuckRow<'a, H> {
+    /// `holders`: as the format writes them.
     pub fn new(
         shown: &'a ShownStuck,
+        holders: H,
         around: &'a mut Surroundings<'_>,
         time: &'a mut TimeFormat,
     ) -> Self {
@@ -112,6 +120,8 @@ impl<'a> StuckRow<'a> {
             state: it.state,
             held_ns: shown.held.ns,
             held_at_least: shown.held.at_least,
+            held_estimated: shown.held.estimated,
+            reason: shown.suspect.context.ended,
             verdict: why.verdict,
             verdict_text: &why.text,
             pid: owner.process.and_then(|process| process.pid),
@@ -119,6 +129,7 @@ impl<'a> StuckRow<'a> {
             uid: owner.uid,
             cgroup: owner.cgroup.and_then(|id| around.cgroups.path(id.get())),
             fd: shown.descriptor,
+            holders,
             orphan: shown.suspect.is_orphan(),
             setting: why.setting.map(|setting| setting.name),
             setting_value: why.setting.and_then(|setting| setting.value),

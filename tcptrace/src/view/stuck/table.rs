@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The longest name of a state that is watched.
-const STATE: usize = 10;
+const STATE: usize = 11;
 /// A duration.
 const DURATION: usize = 6;
 const DESCRIPTOR: usize = 4;
@@ -152,6 +152,7 @@ impl<W: Write> StuckTable<W> {
         }
         let process = Process {
             owner: &it.owner,
+            others: shown.holders.len().saturating_sub(1),
             width: layout.process,
             ascii,
         };
@@ -229,6 +230,8 @@ fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
                 ("tcp_orphan_retries", 0) => " (which means 8)",
                 // Nothing tells whether that socket has set it.
                 ("tcp_fin_timeout", _) => " (or TCP_LINGER2)",
+                // The socket could not be asked; otherwise what is left would be known.
+                ("tcp_retries2", _) if why.remaining.is_none() => " (or TCP_USER_TIMEOUT)",
                 _ => "",
             });
         } else {
@@ -252,6 +255,8 @@ fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
     if parts.is_empty() {
         return match why.verdict {
             Verdict::StillSending => None,
+            // Nothing runs any more.
+            Verdict::NotClosed if why.is_over => None,
             Verdict::ZeroWindow => Some("No setting limits it while the peer answers.".to_owned()),
             _ => Some("No setting limits it.".to_owned()),
         };
@@ -262,6 +267,7 @@ fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
 fn unit(setting: &str) -> &'static str {
     match setting {
         "tcp_fin_timeout" => " s",
+        "TCP_USER_TIMEOUT" => " ms",
         _ => "",
     }
 }
@@ -270,7 +276,7 @@ fn at_least(ascii: bool) -> &'static str {
     if ascii { ">=" } else { "≥" }
 }
 
-/// How long, with `≥` where it may be longer.
+/// How long, with `≥` where it may be longer, and `~` where a setting that may be another says so.
 struct HeldFor {
     held: Held,
     ascii: bool,
@@ -283,6 +289,8 @@ impl fmt::Display for HeldFor {
         };
         if self.held.at_least {
             f.write_str(at_least(self.ascii))?;
+        } else if self.held.estimated {
+            f.write_str("~")?;
         }
         let human = Human {
             ns,

@@ -304,7 +304,7 @@ fn a_table_says_why_and_what_to_do() {
         &port,
         "not_read: The peer has closed",
         "No setting limits it.",
-        "→ This program hangs",
+        "→ This program is busy",
     ] {
         assert!(words.contains(part), "{part} is missing in\n{text}");
     }

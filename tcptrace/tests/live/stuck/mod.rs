@@ -6,3 +6,4 @@ mod follow;
 mod line;
 mod open;
 mod outlook;
+mod silent;

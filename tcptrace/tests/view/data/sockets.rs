@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tcptrace::{
     decode::{Cookie, Owner, Tuple},
-    snapshot::{Keepalive, KeepaliveSettings, Socket, Timer, TimerKind},
+    snapshot::{Holder, Keepalive, KeepaliveSettings, Socket, Timer, TimerKind},
     track::{ExistingKind, State},
 };
 
@@ -23,6 +23,8 @@ fn socket(of: &(Tuple, Owner), state: State, kind: ExistingKind) -> Socket {
         orphan: false,
         inode: 0,
         descriptor: None,
+        holders: Vec::new(),
+        dropped: None,
         asked: None,
     }
 }
@@ -86,6 +88,15 @@ pub fn sockets() -> Vec<Socket> {
         Socket {
             recv_queue: 3,
             send_queue: 511,
+            dropped: Some(12),
+            holders: vec![
+                Holder {
+                    process: listener.1.process.unwrap(),
+                    descriptor: 6,
+                    listed: 812,
+                };
+                4
+            ],
             ..socket(&listener, State::Listen, ExistingKind::Socket)
         },
         Socket {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tcptrace::{
     decode::{Cookie, Owner, Tuple},
-    snapshot::{Listening, TcpInfo, Timer, TimerKind, WaitSettings},
-    stuck::{Held, Suspect, diagnose},
-    track::{Connection, ExistingKind, State},
+    snapshot::{Holder, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
+    stuck::{Context, Held, Suspect, diagnose},
+    track::{Connection, ExistingKind, Reason, State},
     view::ShownStuck,
 };
 
@@ -35,6 +35,7 @@ fn suspect(state: State, kind: ExistingKind) -> Suspect {
         info: None,
         listening: None,
         settings: SETTINGS,
+        context: Context::default(),
     }
 }
 
@@ -64,7 +65,9 @@ fn shown((tuple, owner): (Tuple, Owner), held_ns: Option<u64>, suspect: Suspect)
         held: Held {
             ns: held_ns,
             at_least: false,
+            estimated: false,
         },
+        holders: Vec::new(),
         diagnosis: diagnose(&suspect),
         suspect,
     }
@@ -91,18 +94,32 @@ fn known() -> [ShownStuck; 2] {
             queue: 129,
             backlog: 128,
             half_open: 4,
+            dropped: Some(3),
             inode: Some(1),
         }),
         ..suspect(State::FinWait1, ExistingKind::Socket)
     };
     let mut fin = shown(longest(), Some(125 * SECOND), fin);
     fin.descriptor = Some(1023);
+    fin.holders = holders(&fin.connection.owner, 2);
     fin.held.at_least = true;
     let orphan = Suspect {
         timer: timer(TimerKind::TimeWait, 12_300, 0),
         ..suspect(State::FinWait2, ExistingKind::Minisock)
     };
     [fin, shown(longest_ipv6(), Some(47 * SECOND), orphan)]
+}
+
+/// So many that hold it.
+fn holders(owner: &Owner, count: u32) -> Vec<Holder> {
+    let process = owner.process.expect("somebody has it");
+    (0..count)
+        .map(|index| Holder {
+            process,
+            descriptor: 1023 + index,
+            listed: 300 + index,
+        })
+        .collect()
 }
 
 const SECOND_OF_TIME: Duration = Duration::from_secs(1);
@@ -158,7 +175,33 @@ pub fn stuck() -> Vec<ShownStuck> {
         shown(ours(4002), Some(86_400 * SECOND), not_read),
     ];
     all[1].descriptor = Some(7);
+    let silent = Suspect {
+        owned: true,
+        timer: timer(TimerKind::Retransmit, 1500, 5),
+        send_queue: 512,
+        info: Some(TcpInfo {
+            retransmits: 5,
+            backoff: 5,
+            rto: Duration::from_millis(6528),
+            last_ack: Duration::from_millis(11_200),
+            unsent: Some(0),
+            window: Some(60_000),
+            ..TcpInfo::default()
+        }),
+        context: Context {
+            user_timeout_ms: Some(0),
+            holders: 4,
+            inherited: true,
+            ..Context::default()
+        },
+        ..suspect(State::Established, ExistingKind::Socket)
+    };
     all.extend(known());
     all.push(unknown());
+    let mut silent = shown(ours(4003), Some(11 * SECOND), silent);
+    silent.holders = holders(&silent.connection.owner, 4);
+    all.push(silent);
+    let over = Suspect::ended(None, Some(Reason::ResetByPeer));
+    all.push(shown(ours(4004), Some(6 * SECOND), over));
     all
 }

@@ -28,6 +28,7 @@ pub fn transition(of: &(Tuple, Owner), from: State, to: State, reason: Reason) -
         followed: false,
         retransmits: None,
         measured: None,
+        orphan: None,
         keepalive: None,
     }
 }
