@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::known::Known;
 use crate::snapshot::Holder;
 
 /// One of them, in JSON.
@@ -25,13 +24,15 @@ pub(super) fn rows(holders: &[Holder]) -> Vec<HolderRow<'_>> {
         .collect()
 }
 
-/// All of them in one field, for CSV: `PID:FD:COMM`, with a space between two.
+/// All of them in one field, for CSV: `PID:FD:COMM`, with a space between two; `?` for a pid that is
+/// not known.
 pub(super) fn flat(holders: &[Holder]) -> String {
     let flat: Vec<String> = holders
         .iter()
         .map(|holder| {
             let process = &holder.process;
-            let (pid, comm) = (Known(process.pid), process.comm.as_str());
+            let pid = process.pid.map_or("?".to_owned(), |pid| pid.to_string());
+            let comm = process.comm.as_str();
             format!("{pid}:{}:{comm}", holder.descriptor)
         })
         .collect();

@@ -29,6 +29,8 @@ use crate::{
 const POLL: Duration = Duration::from_millis(20);
 /// How long it sleeps at the most while nothing happens, and nothing waits: the first event wakes.
 const SLEEP: Duration = Duration::from_millis(500);
+/// How late a review may be for the sake of what is still in the ring buffer.
+const LATE: Duration = Duration::from_millis(100);
 /// What the traced command leaves behind is told for so long: the other side's FIN, mostly.
 const SETTLE: Duration = Duration::from_millis(100);
 
@@ -166,12 +168,11 @@ impl Live {
             if let Some(logger) = logger.as_mut() {
                 logger.flush();
             }
-            // What is still in the buffer happened before.
-            if round.empty
-                && consumer
-                    .review_due()
-                    .is_some_and(|due| Instant::now() >= due)
-            {
+            // What is still in the buffer happened before; but there may always be more.
+            if consumer.review_due().is_some_and(|due| {
+                let now = Instant::now();
+                now >= due && (round.empty || now >= due + LATE)
+            }) {
                 self.review(consumer)?;
             }
             if self.enough || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
