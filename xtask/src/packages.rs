@@ -26,6 +26,7 @@ pub struct Program {
 pub const OF_TESTS: &[Program] = &[
     IP,
     program("ss", "iproute2", ["iproute", "iproute2"]),
+    program("nft", "nftables", ["nftables", "nftables"]),
     program("apache2", "apache2-bin", ["httpd", "apache"]),
     program("nginx", "nginx", ["nginx", "nginx"]),
     program("haproxy", "haproxy", ["haproxy", "haproxy"]),
