@@ -348,7 +348,7 @@ pub unsafe fn common(skc: *const u8, head: &mut Head) -> bool {
                 let own: [u64; 2] = [read(skc, saddr), read(skc, saddr + 8)];
                 // Then the IPv4 fields hold the addresses. A listener has no peer, and what is
                 // bound to a mapped address never gets one that isn't (tcp_v6_connect()).
-                if !is_mapped(peer) && !(peer == [0; 2] && is_mapped(own)) {
+                if !(is_mapped(peer) || peer == [0; 2] && is_mapped(own)) {
                     head.family = 6;
                     local.cast::<[u64; 2]>().write(own);
                     remote.cast::<[u64; 2]>().write(peer);

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The fields of a transition, in the order of CSV.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 22] = [
     "time",
     "mono_ns",
     "cookie",
@@ -32,6 +32,7 @@ const FIELDS: [&str; 21] = [
     "detail",
     "opener",
     "closer",
+    "retransmits",
     "pid",
     "comm",
     "uid",

@@ -490,5 +490,12 @@ fn a_syn_to_a_transparent_proxy_takes_the_place_of_a_time_wait(family: Family) {
              | LISTEN -syn_received-> SYN_RECV -handshake_complete-> ESTABLISHED"
         ),
     );
+    trace.expect(
+        end.peer(),
+        "CLOSED -connect-> SYN_SENT -handshake_complete-> ESTABLISHED
+         -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED
+         -connect-> SYN_SENT -handshake_complete-> ESTABLISHED",
+    );
+    trace.expect(listening(&proxy), "CLOSED -listen-> LISTEN");
     trace.stop();
 }
