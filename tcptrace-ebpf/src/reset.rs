@@ -7,6 +7,7 @@ use crate::{
     kernel::{now, peek, read, setting},
     minisock::Snapshot,
     ring,
+    sock::cookie,
 };
 
 /// TCP_CLOSE and TCP_LISTEN, include/net/tcp_states.h.
@@ -61,7 +62,7 @@ pub fn received(sk: *const u8) {
         && let Some(resets) = RESETS.get_ptr_mut(0)
     {
         // SAFETY: the value of this CPU; the verifier checked the address.
-        unsafe { (*resets).received = read(sk, setting!(offsets.sock_common_cookie)) };
+        unsafe { (*resets).received = cookie(sk) };
     }
 }
 
@@ -104,10 +105,10 @@ fn sent_by_itself(sk: *const u8) {
     // SAFETY: `sk` is the struct sock that the tracepoint passes; `resets` as above.
     unsafe {
         let state: u8 = read(sk, setting!(offsets.sock_common_state));
-        let cookie = read(sk, setting!(offsets.sock_common_cookie));
+        let cookie = cookie(sk);
         if state != CLOSED {
             (*resets).sent = cookie;
-        } else if cookie != 0 && (*resets).doubtful == cookie {
+        } else if (*resets).doubtful == cookie {
             (*resets).doubtful = 0;
             send_reset(sk);
         }

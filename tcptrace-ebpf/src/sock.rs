@@ -97,14 +97,8 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
         );
         return;
     }
-    // SAFETY: as above. The helper takes a struct sock; it exists for tracing programs since
-    // 5.12.
-    head.cookie = unsafe {
-        match read(sk, setting!(offsets.sock_common_cookie)) {
-            0 => bpf_get_socket_cookie(sk.cast_mut().cast()),
-            cookie => cookie,
-        }
-    };
+    // SAFETY: as above.
+    head.cookie = unsafe { cookie(sk) };
     if is_child {
         child::born(head, net as u64);
     } else if from == SYN_RECV
@@ -191,6 +185,22 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     } else {
         head.kind = kind::SOCKET;
         ring::send_head(head);
+    }
+}
+
+/// The cookie of a socket, which is made if it has none yet. The helper exists for tracing programs
+/// since 5.12.
+///
+/// # Safety
+/// `sk` is a struct sock that a tracepoint passes.
+#[inline(always)]
+pub unsafe fn cookie(sk: *const u8) -> u64 {
+    // SAFETY: the caller's.
+    unsafe {
+        match read(sk, setting!(offsets.sock_common_cookie)) {
+            0 => bpf_get_socket_cookie(sk.cast_mut().cast()),
+            cookie => cookie,
+        }
     }
 }
 
