@@ -53,7 +53,7 @@ struct Record {
     from: u8,
     to: u8,
     flags: u8,
-    shutdown: u8,
+    evidence: u8,
     errno: u8,
     cause: u8,
 }
@@ -117,7 +117,7 @@ impl Record {
                 _ => self.to % 13 + 1,
             },
             flags: self.flags,
-            shutdown: self.shutdown & 3,
+            evidence: self.evidence,
             retransmits: self.cause,
             errno: [0, 103, 104, 110, 111, 113, 32, 1][usize::from(self.errno & 7)],
         };
@@ -228,8 +228,7 @@ fuzz_target!(|run: Run| {
     };
     let mut figures = Figures::new(Some(By::Port));
     for it in &told {
-        json.show(it, &mut around)
-            .expect("a vector takes all");
+        json.show(it, &mut around).expect("a vector takes all");
         figures.take(it);
     }
     json.flush().expect("a vector takes all");

@@ -281,6 +281,8 @@ fn at(mut event: Event, now: u64) -> Event {
         Event::ResetSent(event) => event.time_ns = now,
         Event::FinDropped(event) => event.time_ns = now,
         Event::Syn(event) => event.time_ns = now,
+        Event::Forked(event) => event.time_ns = now,
+        Event::Accepted(event) => event.time_ns = now,
     }
     event
 }
