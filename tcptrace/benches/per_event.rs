@@ -3,7 +3,7 @@
 //! `cargo bench --package tcptrace --bench per_event`.
 //!
 //! The events are those of real connections: 100 that were closed by FIN and 100 by RST, both
-//! sides of each, as `examples/capture.rs` wrote them down.
+//! sides of each, as `examples/capture` wrote them down.
 
 use std::{hint::black_box, io};
 
@@ -22,7 +22,7 @@ const CAPTURED: &[u8] = include_bytes!("connections.records");
 
 /// Why a record can't be read, and what helps.
 const STALE: &str = "connections.records was made by a kernel half with other records: make it \
-                     anew, as examples/capture.rs says";
+                     anew, as examples/capture says";
 
 criterion_group!(
     benches,

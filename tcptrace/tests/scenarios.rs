@@ -8,7 +8,7 @@
 mod notation;
 
 use std::{
-    fs, io,
+    fs, io, iter,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -24,22 +24,34 @@ use crate::notation::{Step, write_flow, write_transition};
 fn main() -> io::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut files: Vec<PathBuf> = fs::read_dir(&folder)?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "trace"))
-        .collect();
-    files.sort();
-    let trials = files.into_iter().map(trial).collect();
+    let mut trials = Vec::new();
+    for folder in iter::once(folder.clone()).chain(entries(&folder)?) {
+        if folder.is_dir() {
+            let files = entries(&folder)?;
+            let traces = files.filter(|it| it.extension().is_some_and(|ending| ending == "trace"));
+            trials.extend(traces.map(trial));
+        }
+    }
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
 }
 
+/// What is in a folder, by name.
+fn entries(folder: &Path) -> io::Result<impl Iterator<Item = PathBuf>> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)?
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    paths.sort();
+    Ok(paths.into_iter())
+}
+
 fn trial(path: PathBuf) -> Trial {
-    let name = path
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    // Those of a kernel are in a folder of its name.
+    let name = match path.parent().and_then(Path::file_name) {
+        Some(kernel) if kernel != "scenarios" => format!("{}::{stem}", kernel.to_string_lossy()),
+        _ => stem.into_owned(),
+    };
     Trial::test(name, move || run(&path))
 }
 

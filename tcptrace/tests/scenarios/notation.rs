@@ -137,6 +137,8 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
     let mut measured = Measured::new_zeroed();
     measured.bytes_acked = words.number("acked")?.unwrap_or(0) as u64;
     measured.bytes_received = words.number("received")?.unwrap_or(0) as u64;
+    measured.fin_received = words.flag("fin").into();
+    measured.fin_uncounted = words.flag("fin-uncounted").into();
     let errno = match words.value("err") {
         None => 0,
         Some("ECONNREFUSED") => libc::ECONNREFUSED,

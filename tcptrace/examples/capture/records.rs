@@ -1,18 +1,10 @@
-//! Writes what the kernel half sends while a command runs to a file, for `benches/per_event.rs`:
-//! records in their order, each behind its length (u32, little-endian).
-//!
-//! ```text
-//! cargo build --release --package tcptrace --example capture && cargo build --release --package xtask
-//! sudo target/release/examples/capture tcptrace/benches/connections.records 127.71.0.0/16 \
-//!     sh -c 'target/release/xtask load --connections 100 --close fin &
-//!            target/release/xtask load --connections 100 --close rst; wait'
-//! ```
+//! The records of a command, for `benches/per_event.rs`: in their order, each behind its length
+//! (u32, little-endian).
 
 use std::{
-    env,
     fs::File,
     io::{BufWriter, Write as _},
-    process::{Command, ExitCode},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -24,19 +16,9 @@ use tcptrace::{
 /// Room for all of it: nothing is read before the command ends.
 const BUFFER: u32 = 16 << 20;
 
-fn main() -> ExitCode {
-    match capture() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("capture: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn capture() -> Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let [path, network, command, arguments @ ..] = arguments.as_slice() else {
+/// Takes FILE, NETWORK and the command.
+pub fn capture(arguments: &[String]) -> Result<()> {
+    let [path, network, command, arguments @ ..] = arguments else {
         anyhow::bail!("it takes FILE NETWORK COMMAND [ARGUMENT…]");
     };
     let filter = Filter {
