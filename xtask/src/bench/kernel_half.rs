@@ -19,7 +19,7 @@ use super::{
 const TRANSITION: &str = "inet_sock_set_state";
 /// Programs that tcptrace may have, and their tracepoints; it tells by what it has which ones it
 /// does.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 11] = [
     (TRANSITION, TRANSITION),
     ("preempted_sock_set_state", TRANSITION),
     ("nested_sock_set_state", TRANSITION),
@@ -27,7 +27,10 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("timer_cancel", "timer_cancel"),
     ("timer_expire_entry", "timer_expire_entry"),
     ("kfree_skb", "kfree_skb"),
+    ("tcp_receive_reset", "tcp_receive_reset"),
     ("tcp_send_reset", "tcp_send_reset"),
+    ("sched_process_fork", "sched_process_fork"),
+    ("cgroup_mkdir", "cgroup_mkdir"),
 ];
 /// What the kernel keeps of a program's name (BPF_OBJ_NAME_LEN less its zero byte).
 const NAME: usize = 15;
