@@ -16,8 +16,14 @@ use std::{
     env,
     ffi::OsString,
     fs,
+    num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -79,8 +85,8 @@ const GUESTS: [Guest; 2] = [
     },
 ];
 
-/// Runs the tests on the kernels that are asked for, one after another. The arguments go to each
-/// test binary.
+/// Runs the tests on the kernels that are asked for, as many at once as there are CPUs, since a
+/// guest takes one. The arguments go to each test binary.
 ///
 /// # Errors
 /// When a program can't be built, or one that is needed is missing. What comes of a kernel is told
@@ -96,11 +102,10 @@ pub fn test(repository: &Repository, asked: &[String], arguments: &[OsString]) -
     fs::create_dir_all(&logs).with_context(|| format!("{} can't be made", logs.display()))?;
     let binaries = binaries::build(repository, arguments, &target.join("binaries"))?;
     let not_run = binaries.suites.iter().map(|suite| suite.not_run).sum();
-    let mut rows = Vec::new();
-    for kernel in kernels {
+    let one = |kernel| {
         let began = Instant::now();
         let mut row = Row {
-            release: kernel.series.to_owned(),
+            release: String::new(),
             hz: None,
             counts: None,
             not_run,
@@ -119,8 +124,9 @@ pub fn test(repository: &Repository, asked: &[String], arguments: &[OsString]) -
         }
         row.took = began.elapsed();
         eprint!("{}", table::table(std::slice::from_ref(&row)));
-        rows.push(row);
-    }
+        row
+    };
+    let rows = at_once(&kernels, one);
     println!("\n{}", table::table(&rows));
     for not_run in not_run::NOT_RUN {
         println!("not run: {}: {}", not_run.test, not_run.reason);
@@ -128,6 +134,36 @@ pub fn test(repository: &Repository, asked: &[String], arguments: &[OsString]) -
     println!("logs: {}", logs.display());
     Ok(table::status(&rows))
 }
+
+/// What comes of each kernel, in the order of the kernels.
+fn at_once(kernels: &[&Kernel], one: impl Fn(&Kernel) -> Row + Sync) -> Vec<Row> {
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let mut rows: Vec<_> = thread::scope(|scope| {
+        let work = || {
+            let mut rows = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(kernel) = kernels.get(index) else {
+                    return rows;
+                };
+                rows.push((index, one(kernel)));
+            }
+        };
+        let workers: Vec<_> = (0..cpus.min(kernels.len()))
+            .map(|_| scope.spawn(work))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("a kernel's worker doesn't panic"))
+            .collect()
+    });
+    rows.sort_by_key(|(index, _)| *index);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Packages of all kernels are unpacked in the same folders: by one at a time.
+static UNPACKING: Mutex<()> = Mutex::new(());
 
 /// One kernel.
 struct Job<'a> {
@@ -140,8 +176,11 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn run(&self, row: &mut Row) -> Result<()> {
+        row.release = self.kernel.series.to_owned();
+        let unpacking = UNPACKING.lock().unwrap_or_else(PoisonError::into_inner);
         let busybox = busybox(self.downloads)?;
         let image = Image::of(self.kernel, self.downloads)?;
+        drop(unpacking);
         row.release.clone_from(&image.release);
         row.hz = image.hz;
         let mut initramfs = Initramfs::new(&busybox, self.binaries)?;
@@ -253,7 +292,9 @@ impl Job<'_> {
         script: &str,
     ) -> Result<Run> {
         initramfs.run(script);
-        let archive = self.logs.with_file_name("initramfs");
+        let archive = self
+            .logs
+            .with_file_name(format!("initramfs-{}", self.kernel.series));
         initramfs.write(&archive)?;
         let log = self.logs.join(format!("{}{log}.log", self.kernel.series));
         eprintln!("\n==> {}: console in {}", image.release, log.display());
