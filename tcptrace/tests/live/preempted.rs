@@ -22,9 +22,10 @@ const WHOLE: [&str; 6] = [
     "ESTABLISHED -reset_by_peer-> CLOSED",
 ];
 
-/// Transitions of all 2,400 that may be missing where tasks preempt each other in the kernel half:
-/// 1 or 2 of 9,600 were, and 80 to 270 while fewer programs stood in for each other.
-const MISSING: usize = 4;
+/// Transitions of all 2,400 that may be missing where tasks preempt each other in the kernel half.
+/// On an emulated CPU that has a host's CPU for itself, 0 or 1 is; the less it gets of it, the more
+/// often a task is preempted there: 31 were missing on a host with three tasks for each CPU.
+const MISSING: usize = 120;
 
 #[test]
 fn what_tasks_do_that_preempt_each_other_is_told_once_or_counted_as_lost() {

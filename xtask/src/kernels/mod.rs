@@ -102,7 +102,7 @@ pub fn test(repository: &Repository, asked: &[String], arguments: &[OsString]) -
     fs::create_dir_all(&logs).with_context(|| format!("{} can't be made", logs.display()))?;
     let binaries = binaries::build(repository, arguments, &target.join("binaries"))?;
     let not_run = binaries.suites.iter().map(|suite| suite.not_run).sum();
-    let one = |kernel| {
+    let one = |kernel: &Kernel| {
         let began = Instant::now();
         let mut row = Row {
             release: String::new(),
