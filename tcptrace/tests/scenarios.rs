@@ -98,8 +98,8 @@ fn play(events: &str) -> Result<(String, String), Failed> {
             Step::Passed(now) => tracker.advance(now, &mut tell),
             Step::Looked { cookie, tuple } => tracker.learn(cookie, &tuple, &mut tell),
             Step::Found(found) => tracker.found(&found),
-            Step::Asked(cookie) => {
-                let asked = tracker.question().map(|it| it.cookie);
+            Step::Asked { now, cookie } => {
+                let asked = tracker.question(now).map(|it| it.cookie);
                 if asked != cookie {
                     return Err(format!("line {number}: {asked:?} is asked for").into());
                 }

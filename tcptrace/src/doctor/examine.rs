@@ -114,6 +114,7 @@ fn load() -> Result<Loaded, KernelError> {
         addresses: symbols.incomplete().is_none(),
         degraded: kernel.degraded,
         fork,
+        accept: kernel.accept_refused,
     })
 }
 

@@ -9,6 +9,8 @@ const STATES: &str = "inet_sock_set_state";
 const FORK: &str = "sched_process_fork";
 /// For the names of cgroups alone.
 const CGROUPS: &str = "cgroup_mkdir";
+/// For who accepts a connection, where it can be had.
+const ACCEPT: &str = "inet_csk_accept";
 /// Tried only if the addresses of the timers' handlers are known.
 const OTHERS: [&str; 6] = [
     "timer_start",
@@ -27,6 +29,8 @@ pub(super) struct Loaded {
     pub(super) addresses: bool,
     /// Why following a command can't be had.
     pub(super) fork: Option<KernelError>,
+    /// Why it is not told who accepts, and what stands in.
+    pub(super) accept: Option<Degraded>,
 }
 
 /// Tells of each hook how it went.
@@ -53,6 +57,10 @@ pub(super) fn checks(loaded: &Result<Loaded, KernelError>) -> Vec<Check> {
                     Some(format!("{error}, so tracing one COMMAND is not to be had")),
                 ),
             });
+            checks.push(match &loaded.accept {
+                None => Check::ok(ACCEPT),
+                Some(lost) => Check::new(ACCEPT, Status::Degraded, Some(lost.why.clone())),
+            });
         }
         Err(error) => {
             let refused = match error {
@@ -65,7 +73,10 @@ pub(super) fn checks(loaded: &Result<Loaded, KernelError>) -> Vec<Check> {
             } else {
                 Check::new("load", Status::Failed, why.clone())
             });
-            for hook in std::iter::once(STATES).chain(OTHERS).chain([CGROUPS, FORK]) {
+            for hook in std::iter::once(STATES)
+                .chain(OTHERS)
+                .chain([CGROUPS, FORK, ACCEPT])
+            {
                 checks.push(if refused == Some(hook) {
                     Check::new(hook, Status::Failed, why.clone())
                 } else {
@@ -94,6 +105,7 @@ mod tests {
             degraded,
             addresses,
             fork: None,
+            accept: None,
         })
     }
 
@@ -107,6 +119,21 @@ mod tests {
         assert_eq!(status(&checks, "timer_start"), Status::Degraded);
         assert_eq!(status(&checks, "timer_cancel"), Status::Ok);
         assert_eq!(status(&checks, "inet_sock_set_state"), Status::Ok);
+    }
+
+    #[test]
+    fn where_accept_cannot_be_seen_it_is_said_what_stands_in() {
+        let mut told = loaded(Vec::new(), true).unwrap();
+        told.accept = Some(Degraded {
+            what: ACCEPT,
+            why: "looked for instead".to_owned(),
+        });
+        let checks = checks(&Ok(told));
+        assert_eq!(status(&checks, ACCEPT), Status::Degraded);
+        assert_eq!(
+            checks.last().unwrap().detail.as_deref(),
+            Some("looked for instead")
+        );
     }
 
     #[test]

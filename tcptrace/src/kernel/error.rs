@@ -143,6 +143,14 @@ impl KernelError {
     }
 }
 
+/// What an aya error comes from, in few words.
+pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    match io_source(error) {
+        Some(io) => io.to_string(),
+        None => chain(error),
+    }
+}
+
 fn is_permission(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
 }

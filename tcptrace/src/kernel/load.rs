@@ -13,7 +13,7 @@ use serde::Serialize;
 use tcptrace_ebpf::settings::{ANY_PID_NAMESPACE, Settings};
 use zerocopy::IntoBytes as _;
 
-use super::{KernelError, Reader, Symbols, cgroup, misses::Misses, offsets, pushdown};
+use super::{KernelError, Reader, Symbols, cgroup, error, misses::Misses, offsets, pushdown};
 use crate::{filter::Filter, snapshot::PidNamespace, track::Sight};
 
 /// The types of the running kernel.
@@ -62,6 +62,8 @@ pub struct Degraded {
 pub struct Kernel {
     /// What can't be seen, and why.
     pub degraded: Vec<Degraded>,
+    /// What could not be attached to tell who accepts: something else stands in for it.
+    pub accept_refused: Option<Degraded>,
     /// What can be seen, for whoever concludes from it.
     pub sight: Sight,
     /// For telling why minisocks and requests end early.
@@ -160,6 +162,7 @@ impl Kernel {
 
         let mut kernel = Self {
             degraded: confined(pid_namespace).into_iter().collect(),
+            accept_refused: None,
             sight: Sight::FULL,
             symbols,
             holding: ebpf
@@ -295,9 +298,18 @@ impl Kernel {
             });
         }
         // Not everywhere; then one looks for who has it.
-        self.sight.accepts = ["inet_csk_accept", "inet_csk_accept_of_four"]
-            .iter()
-            .any(|program| self.attach_accept(program, btf).is_ok());
+        let attached = self
+            .attach_accept("inet_csk_accept", btf)
+            .or_else(|_| self.attach_accept("inet_csk_accept_of_four", btf));
+        self.sight.accepts = attached.is_ok();
+        self.accept_refused = attached.err().map(|error| Degraded {
+            what: "inet_csk_accept",
+            why: format!(
+                "{}; so which of several processes accepts a connection is looked for instead: it \
+                 is known a moment later, and not at all of a connection that is over by then",
+                error::cause(&error)
+            ),
+        });
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 //! accept() is no transition. Until a process makes one, it is told to have a connection only where
 //! it can't be another: it has the listener, it accepted the connection, or it was seen to have it,
 //! and it has made no process since, which would have copies of its descriptors and may be the one
-//! that accepts, or that goes on. Otherwise none is told, and asked for.
+//! that accepts, or that goes on. Otherwise none is told, and asked for; where accept() is told, a
+//! moment later, if nothing was.
 
 use std::collections::VecDeque;
 
@@ -61,14 +62,22 @@ const MOST_PARENTS: usize = 16_384;
 /// How long after it was asked for a connection is asked for again, and a listener.
 const AGAIN_NS: u64 = 200_000_000;
 const LISTENER_AGAIN_NS: u64 = 1_000_000_000;
+/// Where who accepts is told: a connection is asked for if it was not after so long. A process that
+/// was inside accept() before tracing began is not told, as a program is not run at the end of a
+/// call that it did not see begin.
+const UNTOLD_NS: u64 = 20_000_000;
+/// So many wait to be told; what is more is not asked for, and most are told.
+const MOST_UNTOLD: usize = 8192;
 
 /// What is remembered of processes, and what is to be asked.
 pub(super) struct Holders {
     /// When each process that has listeners made another one last: CLOCK_MONOTONIC, ns.
     forked: LruCache<u32, u64, FxBuildHasher>,
     questions: VecDeque<Question>,
-    /// Who accepts is told, and need not be asked for.
+    /// Who accepts is told, and asked for only where it was not.
     accepts: bool,
+    /// Connections that are to be told, and since when: CLOCK_MONOTONIC, ns.
+    untold: VecDeque<(u64, Cookie)>,
 }
 
 impl Holders {
@@ -77,6 +86,7 @@ impl Holders {
             accepts,
             forked: LruCache::with_hasher(MOST_PARENTS, FxBuildHasher),
             questions: VecDeque::with_capacity(MOST_QUESTIONS),
+            untold: VecDeque::new(),
         }
     }
 
@@ -95,10 +105,15 @@ impl Holders {
         let Holding::Unknown { asked, near } = flow.holding else {
             return;
         };
+        let listener = flow.state == State::Listen;
         if self.accepts {
+            let again = asked == 0 || now.saturating_sub(asked) > AGAIN_NS;
+            if !listener && again && self.untold.len() < MOST_UNTOLD {
+                flow.holding = Holding::Unknown { asked: now, near };
+                self.untold.push_back((now, cookie));
+            }
             return;
         }
-        let listener = flow.state == State::Listen;
         let again = if listener {
             LISTENER_AGAIN_NS
         } else {
@@ -108,12 +123,7 @@ impl Holders {
             && self.questions.len() < MOST_QUESTIONS
         {
             flow.holding = Holding::Unknown { asked: now, near };
-            let question = Question {
-                cookie,
-                tuple: flow.tuple,
-                listener,
-                near,
-            };
+            let question = flow.question(cookie, near);
             // A look for all that have a listener takes longer, and can wait.
             if listener {
                 self.questions.push_back(question);
@@ -125,6 +135,15 @@ impl Holders {
 }
 
 impl Flow {
+    fn question(&self, cookie: Cookie, near: Option<u32>) -> Question {
+        Question {
+            cookie,
+            tuple: self.tuple,
+            listener: self.state == State::Listen,
+            near,
+        }
+    }
+
     /// Who has it is not known any more. The user is the socket's own.
     fn forget_holder(&mut self, pid: u32) {
         self.owner = Owner {
@@ -234,9 +253,26 @@ impl Tracker {
         flow.holding = Holding::Since(event.time_ns);
     }
 
-    /// What is to be asked next: see [`found`](Self::found).
-    pub fn question(&mut self) -> Option<Question> {
+    /// What is to be asked next: see [`found`](Self::found). All events up to `now`
+    /// (CLOCK_MONOTONIC, ns) were applied.
+    pub fn question(&mut self, now: u64) -> Option<Question> {
+        while let Some((since, cookie)) = self.holders.untold.front().copied()
+            && since + UNTOLD_NS <= now
+        {
+            self.holders.untold.pop_front();
+            if let Some(flow) = self.flows.peek(&cookie)
+                && let Holding::Unknown { near, .. } = flow.holding
+            {
+                return Some(flow.question(cookie, near));
+            }
+        }
         self.holders.questions.pop_front()
+    }
+
+    /// Whether there is something to be asked, now or a little later.
+    #[must_use]
+    pub fn has_questions(&self) -> bool {
+        !(self.holders.questions.is_empty() && self.holders.untold.is_empty())
     }
 
     /// Takes who has a socket.

@@ -62,6 +62,21 @@ fn every_hook_is_tried() {
 }
 
 #[test]
+fn who_accepts_is_told_or_it_is_said_what_stands_in() {
+    let _net = Namespace::new();
+    let report = doctor();
+    let check = named(&report["checks"], "inet_csk_accept");
+    match check["status"].as_str() {
+        Some("ok") => assert!(check["detail"].is_null()),
+        Some("degraded") => {
+            let why = check["detail"].as_str().expect("why");
+            assert!(why.contains("is looked for instead"), "{why}");
+        }
+        status => panic!("{status:?}"),
+    }
+}
+
+#[test]
 fn settings_are_those_of_the_own_network_namespace() {
     let net = Namespace::new();
     net.set("tcp_fin_timeout", 70);

@@ -25,7 +25,7 @@ pub enum Step {
     Passed(u64),
     Looked { cookie: Cookie, tuple: Tuple },
     Found(Found),
-    Asked(Option<Cookie>),
+    Asked { now: u64, cookie: Option<Cookie> },
     Lost,
     LookBegins,
     There(Existing),
@@ -69,7 +69,6 @@ pub fn parse(line: &str) -> Result<Step> {
                 tuple: words.tuple()?,
             }
         }
-        "asked" => Step::Asked(words.cookie()?),
         "lost" => Step::Lost,
         "looks" => Step::LookBegins,
         "there" => Step::There(existing(&mut words)?),
@@ -115,6 +114,10 @@ pub fn parse(line: &str) -> Result<Step> {
                     retransmits: words.number("retrans")?.unwrap_or(0) as u8,
                     wanted: !words.flag("unwanted"),
                 })),
+                "asked" => Step::Asked {
+                    now: time_ns,
+                    cookie: words.cookie()?,
+                },
                 "passed" => Step::Passed(time_ns),
                 other => return Err(format!("'{other}' is nothing that happens")),
             }

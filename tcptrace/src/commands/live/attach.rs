@@ -43,11 +43,7 @@ impl Live {
             log: options.kernel_log,
         })?;
         let mut tracker = Tracker::new(Limits::of(options.max_connections as usize), kernel.sight);
-        // Where the kernel tells who accepts, nobody need be asked.
-        let holders = match kernel.sight.accepts {
-            true => None,
-            false => Holders::start(options.filter.netns),
-        };
+        let holders = Holders::start(options.filter.netns, kernel.sight.accepts);
 
         let netns = options.filter.netns;
         kernel.degraded.extend(blind(netns));

@@ -14,8 +14,10 @@ use crate::{
     track::{Question, Tracker},
 };
 
-/// What part of a CPU looks take at the most.
+/// What part of a CPU looks take at the most. Less of it where they only stand in for accept(),
+/// which tells most.
 const SHARE: u32 = 10;
+const SHARE_TO_STAND_IN: u32 = 50;
 /// How often one that waits to be accepted is looked at again, and after how long at first; twice
 /// as long each time.
 const TRIES: u32 = 5;
@@ -33,8 +35,12 @@ pub(super) struct Holders {
 
 impl Holders {
     /// Starts the thread, with what it takes to see the descriptors of all processes, and its own
-    /// namespace or all.
-    pub fn start(netns: Option<u32>) -> Option<Self> {
+    /// namespace or all. `accepts`: who accepts is told.
+    pub fn start(netns: Option<u32>, accepts: bool) -> Option<Self> {
+        let share = match accepts {
+            true => SHARE_TO_STAND_IN,
+            false => SHARE,
+        };
         let wanted = match netns {
             Some(_) if netns == own() => privileges::OWNERS,
             _ => privileges::ELSEWHERE,
@@ -42,7 +48,7 @@ impl Holders {
         // It has what the one has that starts it.
         let starter = thread::spawn(move || {
             privileges::keep(wanted);
-            Looker::start("holders", 1, SHARE, |question| who_has(&question))
+            Looker::start("holders", 1, share, |question| who_has(&question))
         });
         Some(Self {
             looker: starter.join().ok()?.ok()?,
@@ -51,8 +57,9 @@ impl Holders {
         })
     }
 
-    /// Takes an answer, and asks what is to be asked next. Returns whether there is anything.
-    pub fn turn(&mut self, tracker: &mut Tracker, kernel: &mut Kernel) -> bool {
+    /// Takes an answer, and asks what is to be asked next, when all events up to `now` were applied.
+    /// Returns whether there is anything.
+    pub fn turn(&mut self, tracker: &mut Tracker, kernel: &mut Kernel, now: u64) -> bool {
         if let Some((question, tries)) = self.asked
             && let Some(look) = self.looker.answer()
         {
@@ -79,13 +86,13 @@ impl Holders {
             let again = due.and_then(|index| self.later.remove(index));
             let next = again
                 .map(|(_, question, tries)| (question, tries))
-                .or_else(|| tracker.question().map(|question| (question, 0)));
+                .or_else(|| tracker.question(now).map(|question| (question, 0)));
             if let Some((question, tries)) = next
                 && self.looker.ask(question).is_ok()
             {
                 self.asked = Some((question, tries));
             }
         }
-        self.asked.is_some() || !self.later.is_empty()
+        self.asked.is_some() || !self.later.is_empty() || tracker.has_questions()
     }
 }

@@ -74,11 +74,11 @@ impl Live {
         });
         let empty = count < *chunk;
         sink.finish()?;
+        let known = if empty { now } else { last.min(now) }.saturating_sub(MARGIN_NS);
         let asking = self
             .holders
             .as_mut()
-            .is_some_and(|holders| holders.turn(&mut self.tracker, &mut self.kernel));
-        let known = if empty { now } else { last.min(now) }.saturating_sub(MARGIN_NS);
+            .is_some_and(|holders| holders.turn(&mut self.tracker, &mut self.kernel, known));
         // Before anything is given up, as it may have waited unread for long.
         self.look_for_addresses(known, consumer)?;
         self.emit(consumer, |tracker, sink| {
