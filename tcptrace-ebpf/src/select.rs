@@ -64,6 +64,12 @@ pub fn wanted(head: &Head) -> bool {
         && !has_addr(addr_set::EITHER, head.family, &head.remote_addr))
 }
 
+/// Whether a local port decides.
+#[inline(always)]
+pub fn asks_for_local_port() -> bool {
+    setting!(port_sets[0]) != 0 || setting!(port_sets[2]) != 0
+}
+
 /// Whether a namespace is asked for.
 #[inline(always)]
 pub fn wanted_netns(netns: u32) -> bool {

@@ -15,7 +15,7 @@ use crate::{
     accept, child, follow,
     kernel::{now, read, setting, zero},
     reset, ring,
-    select::{wanted, wanted_netns},
+    select::{asks_for_local_port, wanted, wanted_netns},
     syn::at_most_255,
     task,
 };
@@ -86,6 +86,10 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
         return;
     }
     let listener = (from == LISTEN && !is_child) || to == LISTEN;
+    if to == CLOSED && head.local_port == 0 && asks_for_local_port() {
+        // SAFETY: as above.
+        head.local_port = unsafe { released_port(sk) };
+    }
     if if listener {
         !wanted_netns(head.netns)
     } else {
@@ -148,7 +152,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
             // SAFETY: `tcp` is a struct tcp_sock, as the helper says.
             unsafe {
                 if head.local_port == 0 {
-                    // inet_num is zero once the port is released; inet_sport stays.
+                    // See `released_port()`.
                     head.local_port = u16::from_be(read(tcp, setting!(offsets.tcp_inet_sport)));
                 }
                 if closed {
@@ -185,6 +189,24 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     } else {
         head.kind = kind::SOCKET;
         ring::send_head(head);
+    }
+}
+
+/// The local port of a socket that has released it: inet_num is zero by then, inet_sport stays
+/// (`__inet_put_port()`, net/ipv4/inet_hashtables.c, from `tcp_set_state()`, net/ipv4/tcp.c, before
+/// it tells of the new state). Zero if it never had one.
+///
+/// # Safety
+/// `sk` is a struct sock that a tracepoint passes.
+#[inline(always)]
+unsafe fn released_port(sk: *const u8) -> u16 {
+    // SAFETY: the helper checks that the socket is a full one of TCP, and gives a struct tcp_sock.
+    unsafe {
+        let tcp: *const u8 = bpf_skc_to_tcp_sock(sk.cast_mut().cast()).cast();
+        if tcp.is_null() {
+            return 0;
+        }
+        u16::from_be(read(tcp, setting!(offsets.tcp_inet_sport)))
     }
 }
 

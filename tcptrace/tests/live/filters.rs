@@ -12,7 +12,7 @@ use crate::{
     Family, in_both_families,
     namespace::Namespace,
     paths::LISTENS,
-    sockets::{begin_connect, close_in_turn, end, listening},
+    sockets::{begin_connect, close_in_turn, end, listening, reset},
     trace::{End, Trace},
     wire::Wire,
 };
@@ -23,6 +23,7 @@ in_both_families!(
     a_port_shows_both_sides,
     a_local_port_that_was_bound_shows_the_connect_too,
     a_local_port_that_the_kernel_will_choose_shows_the_connect_too,
+    of_other_local_ports_the_kernel_half_sends_no_close,
     an_address_shows_those_who_have_it,
     a_state_shows_what_comes_to_it_and_goes_from_it,
     a_process_shows_its_own_sockets,
@@ -138,6 +139,37 @@ fn a_local_port_that_the_kernel_will_choose_shows_the_connect_too(family: Family
         drop(socket);
         let seen = trace.stop();
         assert!(seen.transitions.is_empty(), "{:?}", seen.transitions);
+    }
+}
+
+fn of_other_local_ports_the_kernel_half_sends_no_close(family: Family) {
+    let net = Namespace::new();
+    for option in ["-L", "-P"] {
+        // With -vvv it logs each record.
+        let mut trace = Trace::of(&net).with([option, "80", "-vvv"]).start();
+        let (wanted, other) = (listen(family, 80), listen(family, 81));
+        let hidden = come_and_go(&net, &other);
+        let (client, server) = net.connect_to(&other);
+        let reset_by_us = end(&client);
+        reset(client);
+        drop(server);
+        let shown = come_and_go(&net, &wanted);
+        trace.expect(shown.peer(), SERVER);
+        if option == "-P" {
+            trace.expect(shown, CLIENT);
+        }
+        trace.expect(listening(&wanted), LISTENS);
+        let seen = trace.stop();
+        let closes = |port: u16| {
+            let records = seen.stderr.lines().filter(|it| it.contains("Socket("));
+            let closes =
+                records.filter(|it| it.contains("to: Closed") && !it.contains("from: Listen"));
+            closes.filter(|it| it.contains(&format!(":{port}"))).count()
+        };
+        assert!(closes(80) > 0, "{option}: {}", seen.stderr);
+        for hidden in [hidden.local, reset_by_us.local, 81] {
+            assert_eq!(closes(hidden), 0, "{option} {hidden}: {}", seen.stderr);
+        }
     }
 }
 

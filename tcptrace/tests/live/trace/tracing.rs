@@ -71,6 +71,7 @@ pub struct Seen {
     pub lost: Vec<u64>,
     pub end: Ended,
     pub status: ExitStatus,
+    pub stderr: String,
 }
 
 impl Tracing {
@@ -234,11 +235,13 @@ impl Tracing {
             self.transitions.len() as u64,
             "transitions in the last line"
         );
+        let stderr = self.stderr.take().and_then(|it| it.join().ok());
         Seen {
             transitions: std::mem::take(&mut self.transitions),
             lost: std::mem::take(&mut self.lost),
             end,
             status,
+            stderr: stderr.unwrap_or_default(),
         }
     }
 
