@@ -1,10 +1,11 @@
 //! `tcptrace flows`: one line a connection, against what the test did.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{Shutdown, TcpStream},
+    process::{Command, Stdio},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -12,7 +13,9 @@ use crate::{
     flow::{exactly, flow_of, flows, start, start_with, states},
     in_both_families,
     namespace::Namespace,
+    patience::patient,
     sockets::{close_in_turn, end, reset, set_tcp},
+    trace::{End, binary},
     wire::{ACK, FIN, PSH, SYN, Wire},
 };
 
@@ -20,6 +23,7 @@ in_both_families!(
     a_close_is_told_with_its_phases_and_bytes_from_both_sides,
     data_received_after_a_half_close_counts,
     a_reset_names_who_sent_it,
+    a_table_never_blames_one_side_for_what_the_other_did,
     data_and_a_fin_in_the_answer_to_a_fast_open_are_counted_exactly,
     a_simultaneous_open_that_is_closed_at_once_has_sent_nothing,
 );
@@ -102,6 +106,73 @@ fn data_received_after_a_half_close_counts(family: Family) {
         5000,
         "{flows:#?}"
     );
+}
+
+/// Whether the kernel has that end of a connection.
+fn is_there(end: End) -> bool {
+    let ports = [end.local, end.remote].map(|port| format!(":{port:04X} "));
+    let read = |file| std::fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap();
+    let table = read("tcp") + &read("tcp6");
+    table.lines().any(|line| {
+        let at = line.find(&ports[0]);
+        at.is_some_and(|at| line[at + 1..].contains(&ports[1]))
+    })
+}
+
+fn a_table_never_blames_one_side_for_what_the_other_did(family: Family) {
+    let net = Namespace::new();
+    let mut child = Command::new(binary())
+        .args(["flows", "-o", "table", "--netns", &net.inode().to_string()])
+        .args(["-v", "-n", "8"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("tcptrace");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    // From then on nothing is missed.
+    assert!(said.any(|line| line.unwrap().contains("attached")));
+    let mut told = Vec::new();
+    let (client, server) = net.connect(family);
+    told.push((end(&client), "you: reset by us", "peer: reset by peer"));
+    reset(client);
+    drop(server);
+    let (client, server) = net.connect(family);
+    told.push((end(&client), "you: FIN, peer: RST", "peer: FIN, you: RST"));
+    client.shutdown(Shutdown::Write).unwrap();
+    sleep(Duration::from_millis(50));
+    reset(server);
+    drop(client);
+    let (client, server) = net.connect(family);
+    told.push((end(&client), "you: FIN", "peer: FIN"));
+    close_in_turn(client, server);
+    // Nobody has it any more, and its peer never closes.
+    net.set("tcp_fin_timeout", 1);
+    let (client, server) = net.connect(family);
+    let orphan = end(&client);
+    drop(client);
+    told.push((orphan, "you: FIN, no FIN", "peer: reset by peer"));
+    let began = Instant::now();
+    while is_there(orphan) {
+        assert!(began.elapsed() < patient(Duration::from_secs(30)));
+        sleep(Duration::from_millis(20));
+    }
+    // Its FIN is answered by an RST.
+    drop(server);
+
+    let output = child.wait_with_output().expect("eight lines, then it ends");
+    let table = String::from_utf8(output.stdout).expect("UTF-8");
+    for (end, client, server) in told {
+        for (end, ended) in [(end, client), (end.peer(), server)] {
+            let from = format!(":{} ", end.local);
+            let to = format!(":{} ", end.remote);
+            let line = table.lines().find(|line| {
+                let at = line.find(&from);
+                at.is_some_and(|at| line[at + 1..].contains(&to))
+            });
+            let line = line.unwrap_or_else(|| panic!("{end:?} is missing in\n{table}"));
+            assert!(line.ends_with(ended), "{line}");
+        }
+    }
 }
 
 fn a_reset_names_who_sent_it(family: Family) {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     flows::{End, FlowRecord},
     kernel::Clock,
-    track::{Closer, Length, Reason, State},
+    track::{Closer, Detail, Length, Reason, State},
     view::{
         Palette, Start, Surroundings, View,
         address::{Address, IPV6},
@@ -222,25 +222,35 @@ impl fmt::Display for Ended<'_> {
             Some(Closer::Both) => f.write_str("both: ")?,
             None => {}
         }
-        // Who closed first has sent a FIN; what ended it then may have been the other side's.
-        match (self.0.end, self.0.closer) {
-            (None, _) => f.write_str("not over"),
-            (Some(End::Graceful), _) => f.write_str("FIN"),
-            // A detail says more than all of this.
-            (Some(End::Reason(reason)), _) if self.0.detail.is_some() => {
-                f.write_str(words::why(reason, self.0.detail))
-            }
-            (Some(End::Reason(Reason::ResetByPeer)), Some(Closer::Local | Closer::Both)) => {
-                f.write_str("FIN, peer: RST")
-            }
-            (Some(End::Reason(Reason::ResetByUs)), Some(Closer::Remote | Closer::Both)) => {
-                f.write_str("FIN, you: RST")
-            }
-            (Some(End::Reason(reason @ (Reason::TimedOut | Reason::Killed))), Some(_)) => {
-                write!(f, "FIN, {}", words::why(reason, None))
-            }
-            (Some(End::Reason(reason)), _) => f.write_str(words::why(reason, self.0.detail)),
+        // Who closed first has sent a FIN, unless what ended it is of the same side; what ended it
+        // then may have been the other side's, or nobody's.
+        let (reason, closer) = match (self.0.end, self.0.closer) {
+            (None, Some(_)) => return f.write_str("FIN, not over"),
+            (None, None) => return f.write_str("not over"),
+            (Some(End::Graceful), _) => return f.write_str("FIN"),
+            (Some(End::Reason(reason)), closer) => (reason, closer),
+        };
+        let why = words::why(reason, self.0.detail);
+        match (reason, closer) {
+            (_, None)
+            | (Reason::ResetByPeer | Reason::Refused, Some(Closer::Remote))
+            | (Reason::ResetByUs, Some(Closer::Local)) => f.write_str(why),
+            (Reason::ResetByPeer, Some(_)) => f.write_str("FIN, peer: RST"),
+            (Reason::ResetByUs, Some(_)) => f.write_str("FIN, you: RST"),
+            (_, Some(_)) => write!(f, "FIN, {}", behind_a_fin(reason, self.0.detail)),
         }
+    }
+}
+
+/// The same in fewer columns, where it stands behind a FIN.
+fn behind_a_fin(reason: Reason, detail: Option<Detail>) -> &'static str {
+    match (reason, detail) {
+        (Reason::Killed, _) => "killed",
+        (Reason::Unreachable, _) | (_, Some(Detail::Icmp)) => "ICMP",
+        (Reason::KeepaliveTimeout, _) => "keepalive",
+        (Reason::FinTimeout, None) => "no FIN",
+        (Reason::Overflow, None) => "overflow",
+        _ => words::why(reason, detail),
     }
 }
 
@@ -254,6 +264,70 @@ fn reason(it: &FlowRecord) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        decode::{Endpoint, Owner, Tuple},
+        track::{Connection, ExistingKind},
+    };
+
+    /// What can be said of connections that end so.
+    const ENDS: [Reason; 10] = [
+        Reason::Overflow,
+        Reason::FinTimeout,
+        Reason::Refused,
+        Reason::Unreachable,
+        Reason::TimedOut,
+        Reason::KeepaliveTimeout,
+        Reason::ResetByPeer,
+        Reason::ResetByUs,
+        Reason::Killed,
+        Reason::Unknown,
+    ];
+
+    #[test]
+    fn what_each_side_did_never_contradicts_what_ended_it() {
+        let tuple = Tuple {
+            netns: 1,
+            local: Endpoint::new([10, 0, 0, 1].into(), 1),
+            remote: Endpoint::new([10, 0, 0, 2].into(), 2),
+        };
+        let details = [None, Some(Detail::Repair), Some(Detail::Icmp)];
+        for (closer, who) in [
+            (Some(Closer::Local), "you"),
+            (Some(Closer::Remote), "peer"),
+            (Some(Closer::Both), "both"),
+        ] {
+            let ends = ENDS.map(|reason| Some(End::Reason(reason)));
+            for end in ends.into_iter().chain([None, Some(End::Graceful)]) {
+                for detail in details {
+                    let mut it = FlowRecord::half_open(&connection(tuple), 1);
+                    (it.end, it.closer, it.detail) = (end, closer, detail);
+                    let said = Ended(&it).to_string();
+                    assert!(said.len() <= END, "{said}");
+                    let rest = said.strip_prefix(&format!("{who}: ")).expect("who");
+                    let alone = match who {
+                        "you" => &["reset by us", "in repair", "ICMP error"][..],
+                        "peer" => &["reset by peer", "refused", "in repair", "ICMP error"],
+                        _ => &[],
+                    };
+                    assert!(rest.starts_with("FIN") || alone.contains(&rest), "{said}");
+                }
+            }
+        }
+    }
+
+    fn connection(tuple: Tuple) -> Connection {
+        Connection {
+            cookie: None,
+            tuple,
+            state: State::Established,
+            since: None,
+            kind: ExistingKind::Socket,
+            owner: Owner::default(),
+            opener: None,
+            followed: false,
+            bound: false,
+        }
+    }
 
     #[test]
     fn bytes_are_short() {
