@@ -1,7 +1,6 @@
 //! `tcptrace flows`: one line a connection.
 
 use std::{
-    collections::HashMap,
     io::{self, BufWriter},
     ops::ControlFlow,
     path::PathBuf,
@@ -10,6 +9,7 @@ use std::{
 use anyhow::Result;
 
 use super::{
+    keepalives::Keepalives,
     lines::{self, Lines},
     live::{Consumer, Live, LiveOptions, Outcome},
     watch::Output,
@@ -18,7 +18,6 @@ use crate::{
     filter::Filter,
     flows::{Assembler, FlowRecord, IdleTable, Patience},
     kernel::{Clock, Metrics, jiffies_per_second, monotonic_now},
-    snapshot::{KeepaliveSettings, Namespaces},
     track::{Tracker, Transition},
     view::{
         Colour, End, FlowCsv, FlowJson, FlowTable, Keepalive, Palette, ShownFlow, Start, Stdout,
@@ -68,7 +67,7 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
         assembler: Assembler::new(patience, MOST_FLOWS),
         idle_table,
         jiffy_ns: 1_000_000_000 / u64::from(jiffies_per_second()),
-        keepalives: HashMap::new(),
+        keepalives: Keepalives::default(),
         lines: Lines::new(options.count),
     };
     let outcome = live.run(&live_options, &mut consumer).await?;
@@ -106,8 +105,8 @@ struct Flows {
     assembler: Assembler,
     idle_table: IdleTable,
     jiffy_ns: u64,
-    /// Settings of namespaces, read when first needed.
-    keepalives: HashMap<u32, Option<KeepaliveSettings>>,
+    /// Settings of namespaces.
+    keepalives: Keepalives,
     lines: Lines,
 }
 
@@ -147,16 +146,16 @@ impl Flows {
 /// Keepalive of a connection: its own settings, and the namespace's where it has none.
 fn keepalive(
     record: &FlowRecord,
-    known: &mut HashMap<u32, Option<KeepaliveSettings>>,
+    known: &mut Keepalives,
     jiffies_per_second: u64,
 ) -> Option<Keepalive> {
     let own = record.measured.filter(|_| record.keepalive == Some(true))?;
-    let netns = record.tuple.netns;
-    let pid = record.owner.process.and_then(|process| process.pid);
-    let default = known
-        .entry(netns)
-        .or_insert_with(|| Namespaces::find(netns, pid).and_then(|it| it.keepalive().ok()));
-    let default = default.as_ref();
+    let all_its_own =
+        own.keepalive_time != 0 && own.keepalive_interval != 0 && own.keepalive_probes != 0;
+    let default = match all_its_own {
+        true => None,
+        false => known.of(record.tuple.netns),
+    };
     let seconds = |own: u32, default: Option<u32>| match own {
         0 => default,
         jiffies => u32::try_from(u64::from(jiffies) / jiffies_per_second.max(1)).ok(),
@@ -172,6 +171,14 @@ fn keepalive(
 }
 
 impl Consumer for Flows {
+    /// Asks for what will be needed of the connections that are there.
+    fn begin(&mut self, known: &Tracker) {
+        for it in known.connections() {
+            let pid = it.owner.process.and_then(|process| process.pid);
+            self.keepalives.ask(it.tuple.netns, pid);
+        }
+    }
+
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         self.view.start(start, clock)?;
         self.view.flush()?;
@@ -184,6 +191,8 @@ impl Consumer for Flows {
         it: &Transition,
         around: &mut Surroundings<'_>,
     ) -> io::Result<ControlFlow<()>> {
+        let pid = it.owner.process.and_then(|process| process.pid);
+        self.keepalives.ask(it.tuple.netns, pid);
         match self.assembler.take(it) {
             Some(record) => self.show(&record, around),
             None => Ok(ControlFlow::Continue(())),

@@ -5,6 +5,7 @@ mod doctor;
 mod duration;
 mod explain;
 mod flows;
+mod keepalives;
 mod lines;
 mod list;
 mod live;

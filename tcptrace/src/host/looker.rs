@@ -7,7 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// So long it may look before it rests.
+use super::cpu;
+
+/// So much CPU it may use before it rests.
 const BURST: Duration = Duration::from_millis(50);
 
 /// Answers questions on a thread of its own, one after the other. Neither to ask nor to hear the
@@ -22,8 +24,8 @@ impl<Q: Send + 'static, A: Send + 'static> Looker<Q, A> {
     /// Starts the thread. It has the privileges that the one that starts it has.
     ///
     /// `most` questions may wait for their turn; 0: one is taken only where it is dealt with at
-    /// once. `share`: the thread looks for one part in so many of the time, at the most, and rests
-    /// otherwise; but for [`BURST`], which it may have looked ahead.
+    /// once. `share`: the thread uses one part in so many of a CPU, at the most, and rests
+    /// otherwise; but for [`BURST`], which it may have used ahead.
     ///
     /// # Errors
     /// When no thread can be made.
@@ -40,18 +42,18 @@ impl<Q: Send + 'static, A: Send + 'static> Looker<Q, A> {
             .name(name.to_owned())
             .spawn(move || {
                 let share = share.max(1);
-                // How long it may look before it must rest, and when that was so.
+                // How much it may use before it must rest, and when that was so.
                 let mut left = BURST;
                 let mut reckoned = Instant::now();
                 for question in asked {
-                    let began = Instant::now();
-                    left = (left + began.duration_since(reckoned) / share).min(BURST);
+                    left = (left + reckoned.elapsed() / share).min(BURST);
+                    let before = cpu::used();
                     let answer = look(question);
                     if told.send(answer).is_err() {
                         break;
                     }
                     reckoned = Instant::now();
-                    let took = reckoned.duration_since(began);
+                    let took = cpu::used().saturating_sub(before);
                     thread::sleep(took.saturating_sub(left) * share);
                     left = left.saturating_sub(took);
                 }
@@ -75,6 +77,12 @@ impl<Q: Send + 'static, A: Send + 'static> Looker<Q, A> {
     #[must_use]
     pub fn answer(&self) -> Option<A> {
         self.answers.try_recv().ok()
+    }
+
+    /// The same, waiting so long for it. For those who may.
+    #[must_use]
+    pub fn answer_within(&self, at_most: Duration) -> Option<A> {
+        self.answers.recv_timeout(at_most).ok()
     }
 }
 
@@ -113,7 +121,8 @@ mod tests {
     #[test]
     fn it_rests_for_most_of_the_time() {
         let looker = Looker::start("looker", 0, 20, |()| {
-            thread::sleep(BURST + Duration::from_millis(5))
+            let before = cpu::used();
+            while cpu::used() - before < BURST + Duration::from_millis(5) {}
         })
         .expect("a thread");
         wait(|| looker.ask(()).ok());

@@ -25,7 +25,8 @@ use super::{
 };
 use crate::{
     decode::{Cookie, Tuple},
-    stats::{PortRange, Reuse},
+    host::cpu,
+    stats::{Dropper, PortRange, Reuse},
     track::{ExistingKind, State},
 };
 
@@ -63,6 +64,23 @@ impl Namespace {
     pub fn dump(&self, states: StateFlags) -> io::Result<Vec<Found>> {
         let inode = self.inode;
         self.within(move || dump::dump(inode, &states))
+    }
+
+    /// Looks at the listeners: what each has dropped.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump).
+    pub fn drops(&self) -> io::Result<Vec<Dropper>> {
+        let found = self.dump(StateFlags::LISTEN)?;
+        let dropper = |it: &Found| {
+            Some(Dropper {
+                cookie: it.cookie?,
+                tuple: it.tuple,
+                reach: it.reach,
+                dropped: it.dropped,
+            })
+        };
+        Ok(found.iter().filter_map(dropper).collect())
     }
 
     /// Looks at one socket: its inode, or 0 where no process has it; `None`: it is gone, or can't
@@ -132,11 +150,10 @@ impl Namespace {
         }
         let file = self.open()?;
         // Only that thread goes there; what stays open would keep the namespace alive.
-        std::thread::spawn(move || {
+        cpu::apart(move || {
             setns(file, CloneFlags::CLONE_NEWNET)?;
             look()
         })
-        .join()
         .map_err(|_| io::Error::other("the thread that looks into it failed"))?
     }
 

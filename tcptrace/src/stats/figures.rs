@@ -1,8 +1,8 @@
 //! All figures of a span of time.
 
 use super::{
-    Bounded, By, Ends, Group, GroupFigures, HalfOpen, Lengths, Listener, Made, Maker, Retried,
-    Service, States,
+    Bounded, By, ClosedListeners, Ends, Group, GroupFigures, HalfOpen, Lengths, Listener, Made,
+    Maker, Retried, Service, States,
 };
 use crate::track::{State, Transition};
 
@@ -28,6 +28,8 @@ pub struct Figures {
     pub services: Bounded<Service, Lengths>,
     /// What became of SYNs.
     pub listeners: Bounded<Listener, HalfOpen>,
+    /// Where listeners were closed.
+    pub closed_listeners: ClosedListeners,
     /// Handshakes that needed a segment again, by service.
     pub retried: Bounded<Service, Retried>,
     /// What the groups are of.
@@ -48,6 +50,7 @@ impl Figures {
             makers: Bounded::new(MOST),
             services: Bounded::new(MOST),
             listeners: Bounded::new(MOST),
+            closed_listeners: ClosedListeners::default(),
             retried: Bounded::new(MOST),
             by,
             groups: Bounded::new(MOST_GROUPS),
@@ -85,6 +88,7 @@ impl Figures {
         {
             self.retried.row(service).take(it, retransmits);
         }
+        self.closed_listeners.take(it);
         if HalfOpen::concerns(it) {
             self.listeners.row(Listener::of(&it.tuple)).take(it);
         }
@@ -105,6 +109,7 @@ impl Figures {
         self.makers.absorb(other.makers, Made::absorb);
         self.services.absorb(other.services, Lengths::absorb);
         self.listeners.absorb(other.listeners, HalfOpen::absorb);
+        self.closed_listeners.absorb(other.closed_listeners);
         self.retried.absorb(other.retried, Retried::absorb);
         self.groups.absorb(other.groups, GroupFigures::absorb);
     }

@@ -6,6 +6,7 @@
 
 mod bounded;
 mod census;
+mod drops;
 mod ends;
 mod figures;
 mod group;
@@ -22,6 +23,7 @@ mod taken;
 pub use self::{
     bounded::Bounded,
     census::{Census, Waiting},
+    drops::{ClosedListeners, DropCounts, Dropper, Drops},
     ends::{Ends, FailedHandshakes, Failure},
     figures::Figures,
     group::{By, Group, GroupFigures},

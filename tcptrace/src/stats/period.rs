@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Census, Figures, Outlook, PortRange, Route, Taken, TakenPorts};
+use super::{Census, Drops, Figures, Listener, Outlook, PortRange, Route, Taken, TakenPorts};
 use crate::track::Side;
 
 /// Which span of the run.
@@ -41,6 +41,10 @@ pub struct Period<'a> {
     pub now: Option<&'a Census>,
     /// What forecasts go by, which `now` was counted for; `None`: the whole of it.
     pub lately: Option<&'a Lately>,
+    /// What listeners dropped; `None`: it could not be found out.
+    pub drops: Option<&'a Drops>,
+    /// Those that nobody came to, as they dropped all SYNs.
+    pub full_listeners: &'a [Listener],
     /// The ports of the network namespaces.
     pub ranges: &'a FxHashMap<u32, Option<PortRange>>,
 }

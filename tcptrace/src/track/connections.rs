@@ -57,6 +57,11 @@ impl Tracker {
         self.listeners.are_at(tuple)
     }
 
+    /// The network namespaces in which somebody listens, some of them more than once.
+    pub fn listened_in(&self) -> impl Iterator<Item = u32> + '_ {
+        self.listeners.namespaces()
+    }
+
     /// What is known of a connection that has a socket or minisock.
     #[must_use]
     pub fn connection(&self, cookie: Cookie) -> Option<Connection> {

@@ -8,7 +8,7 @@ use crate::decode::{Cookie, Reach, Tuple};
 
 /// Listeners by namespace and port.
 #[derive(Debug, Default)]
-pub(super) struct Listeners(FxHashMap<(u32, u16), Vec<Listener>>);
+pub(crate) struct Listeners(FxHashMap<(u32, u16), Vec<Listener>>);
 
 #[derive(Debug)]
 struct Listener {
@@ -42,6 +42,11 @@ impl Listeners {
         self.0.values().flatten().map(|listener| listener.cookie)
     }
 
+    /// The network namespaces in which there are any, some of them more than once.
+    pub fn namespaces(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.keys().map(|(netns, _)| *netns)
+    }
+
     /// Whether there are any at the port of a connection.
     pub fn are_at(&self, tuple: &Tuple) -> bool {
         self.0.contains_key(&key(tuple))
@@ -49,7 +54,7 @@ impl Listeners {
 
     /// The listeners that a connection may have come to: those that the kernel prefers, several
     /// where SO_REUSEPORT or devices leave it open which it was.
-    pub fn of(&self, tuple: &Tuple) -> impl Iterator<Item = Cookie> + '_ {
+    pub fn of(&self, tuple: &Tuple) -> impl Iterator<Item = Cookie> + use<'_> {
         let local = tuple.local.addr;
         let here = self.0.get(&key(tuple)).map_or(&[][..], Vec::as_slice);
         let fits = move |it: &&Listener| it.fit(local) > Fit::None;

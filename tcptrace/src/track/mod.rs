@@ -25,6 +25,7 @@ mod tracker;
 mod transition;
 mod twice;
 
+pub(crate) use self::listeners::Listeners;
 pub use self::{
     connections::Connection,
     holding::{Found, Question},

@@ -8,11 +8,12 @@ use std::{
 };
 
 use serde_json::Value;
+use socket2::{SockRef, Socket};
 
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    sockets::{close_in_turn, end, reset},
+    sockets::{begin_connect, close_in_turn, end, reset},
     trace::{Raw, Trace},
     wire::{ACK, Wire},
 };
@@ -20,6 +21,7 @@ use crate::{
 in_both_families!(
     closes_are_counted_by_state_end_and_maker,
     half_open_connections_are_told_with_their_listener,
+    what_a_full_listener_drops_is_told,
 );
 
 /// For softirq and tcptrace's poll.
@@ -194,6 +196,85 @@ fn half_open_connections_are_told_with_their_listener(family: Family) {
     assert_eq!(it["completed"], 1);
     assert_eq!(it["half_open"], 1);
     assert_eq!(told["states"]["SYN_RECV"]["now"], 1);
+}
+
+/// A SYN that comes to a listener without room, which has dropped it when this returns.
+fn dropped_syn(net: &Namespace, family: Family, listener: &TcpListener) -> Socket {
+    let socket = net.socket(family);
+    begin_connect(&socket, listener.local_addr().unwrap());
+    sleep(Duration::from_millis(20));
+    socket
+}
+
+fn what_a_full_listener_drops_is_told(family: Family) {
+    let net = Namespace::new();
+    let [full, empty] = [(); 2].map(|()| {
+        let listener = net.listen(family);
+        SockRef::from(&listener).listen(0).unwrap();
+        listener
+    });
+    // One waits, and there is no room for another.
+    let _waiting = TcpStream::connect(full.local_addr().unwrap()).unwrap();
+    let _before = dropped_syn(&net, family, &full);
+    let trace = start(&net, []);
+    let _more = [(); 3].map(|()| dropped_syn(&net, family, &full));
+    short_connection(&empty);
+    let told = report(trace);
+    let of = |listener: &TcpListener| {
+        let rows = told["listeners"].as_array().unwrap().iter();
+        let mut rows = rows.filter(|it| it["port"] == port_of(listener));
+        let row = rows.next().unwrap_or_else(|| panic!("{told:#}"));
+        assert!(rows.next().is_none(), "{told:#}");
+        row
+    };
+    // They are sent again after a second, those from before, too.
+    let dropped = of(&full)["dropped"].as_u64();
+    assert!((3..8).contains(&dropped.unwrap()), "{told:#}");
+    assert_eq!(of(&full)["syns"], 0, "none was answered");
+    assert_eq!(of(&full)["addr"], family.loopback().to_string());
+    assert_eq!(of(&empty)["dropped"], 0);
+    assert_eq!(of(&empty)["syns"], 1);
+}
+
+#[test]
+fn what_a_listener_drops_is_told_for_each_interval() {
+    let net = Namespace::new();
+    let full = TcpListener::bind("0.0.0.0:0").unwrap();
+    SockRef::from(&full).listen(0).unwrap();
+    let port = port_of(&full);
+    let _waiting = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut trace = start(&net, ["--interval", "500ms"]);
+    let socket = net.socket(Family::V4);
+    begin_connect(&socket, ([127, 0, 0, 1], port).into());
+    let row = |report: &Value| {
+        let rows = report["listeners"].as_array().unwrap();
+        rows.iter().find(|it| it["port"] == port).cloned()
+    };
+    // Sent after 1, 2 and 4 s again, each in an interval of its own.
+    let mut counts = Vec::new();
+    while counts.len() < 8 {
+        let line = trace.line().expect("an interval");
+        let report: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(report["type"], "stats");
+        counts.push(row(&report).map_or(0, |it| it["dropped"].as_u64().expect("known")));
+    }
+    drop(socket);
+    drop(full);
+    let last = report_of_run(trace);
+    let told: u64 = counts.iter().sum();
+    assert!((3..5).contains(&told), "{counts:?}");
+    assert!(counts.iter().all(|it| *it <= 1), "{counts:?}");
+    // It does not listen any more: what it dropped last nobody knows.
+    assert!(
+        row(&last).is_none_or(|it| it["dropped"].is_null()),
+        "{last:#}"
+    );
+}
+
+fn report_of_run(raw: Raw) -> Value {
+    let all = reports(raw);
+    let run = all.into_iter().find(|it| it["span"] == "run");
+    run.expect("one of the whole run")
 }
 
 #[test]

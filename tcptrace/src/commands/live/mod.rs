@@ -94,6 +94,8 @@ fn report_unwritten(error: &io::Error) {
 
 /// What a live command does with what happens.
 pub trait Consumer {
+    /// Tracing has begun, which is said next: what is to be known as it was then is looked up.
+    fn begin(&mut self, _known: &Tracker) {}
     /// Tracing has begun.
     ///
     /// # Errors

@@ -68,6 +68,7 @@ impl Live {
         self.give_up_privileges(options, consumer);
         let began = Instant::now();
         self.signals.begin();
+        consumer.begin(&self.tracker);
         consumer.start(&self.start(), &self.clock)?;
         if self.lost_early > 0 {
             consumer.lost(self.lost_early)?;

@@ -211,6 +211,7 @@ pub(super) struct ListenerRow {
     pub completed: u64,
     pub failed: u64,
     pub half_open: Option<u64>,
+    pub dropped: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -440,7 +441,7 @@ pub(super) fn retried(period: &Period<'_>, most: usize) -> Vec<RetriedRow> {
         .collect()
 }
 
-/// Where SYNs arrived or connections are half-open: those with the most half-open ones first.
+/// Where SYNs arrived, or were dropped, or connections are half-open: those with the most half-open ones first.
 pub(super) fn listeners(period: &Period<'_>) -> Vec<ListenerRow> {
     let row = |listener: &Listener, half_open| {
         let it = period.figures.listeners.get(listener);
@@ -453,6 +454,9 @@ pub(super) fn listeners(period: &Period<'_>) -> Vec<ListenerRow> {
             completed: it.completed,
             failed: it.failed,
             half_open,
+            dropped: period
+                .drops
+                .and_then(|it| it.of(listener, &period.figures.closed_listeners)),
         }
     };
     let mut rows: Vec<ListenerRow> = Vec::new();
@@ -468,8 +472,10 @@ pub(super) fn listeners(period: &Period<'_>) -> Vec<ListenerRow> {
             rows.push(row(listener, Some(*count)));
         }
     }
+    let none = period.now.map(|_| 0);
+    rows.extend(period.full_listeners.iter().map(|it| row(it, none)));
     rows.sort_by_key(|it| {
-        let largest = std::cmp::Reverse((it.half_open, it.failed, it.syns));
+        let largest = std::cmp::Reverse((it.half_open, it.failed, it.dropped, it.syns));
         (largest, it.netns, it.port, it.addr)
     });
     rows

@@ -271,10 +271,10 @@ impl<W: Write> Sections<'_, W> {
         }
         self.heading(format_args!("SYNs received, by listener"))?;
         let style = self.look.palette.faint();
-        let address = self.address_width(4 * (COUNT + 1));
+        let address = self.address_width(5 * (COUNT + 1));
         self.begin();
         self.line.column(style, address, "LISTENER");
-        for name in ["SYNS", "COMPLETE", "FAILED", "HALF-OPEN"] {
+        for name in ["SYNS", "COMPLETE", "FAILED", "DROPPED", "HALF-OPEN"] {
             self.line.right(style, COUNT, name);
         }
         self.line.write(self.out)?;
@@ -285,6 +285,7 @@ impl<W: Write> Sections<'_, W> {
             for count in [row.syns, row.completed, row.failed] {
                 self.line.right(Style::new(), COUNT, count);
             }
+            self.line.right(Style::new(), COUNT, Known(row.dropped));
             self.line.right(Style::new(), COUNT, Known(row.half_open));
             self.line.write(self.out)?;
         }

@@ -3,7 +3,9 @@
 use rustc_hash::FxHashMap;
 use tcptrace::{
     decode::{Cookie, Owner, Reach, Tuple},
-    stats::{At, By, Census, Figures, Period, PortRange, Span},
+    stats::{
+        At, By, Census, DropCounts, Dropper, Drops, Figures, Listener, Period, PortRange, Span,
+    },
     track::{
         Existing, ExistingKind, Length, Limits, Reason, Side, Sight, State, Tracker, Transition,
     },
@@ -16,6 +18,8 @@ pub struct Told {
     figures: Figures,
     before: Census,
     now: Census,
+    drops: Drops,
+    full: Vec<Listener>,
     ranges: FxHashMap<u32, Option<PortRange>>,
 }
 
@@ -30,6 +34,8 @@ impl Told {
             before: Some(&self.before),
             now: Some(&self.now),
             lately: None,
+            drops: Some(&self.drops),
+            full_listeners: &self.full,
             ranges: &self.ranges,
         }
     }
@@ -40,6 +46,8 @@ impl Told {
         Period {
             now: None,
             before: None,
+            drops: None,
+            full_listeners: &[],
             ..self.period(Span::Run)
         }
     }
@@ -71,8 +79,24 @@ pub fn stats(broken_down: Option<By>) -> Told {
         figures,
         before,
         now,
+        drops: Drops::between(&DropCounts::default(), &dropped()),
+        full: vec![Listener::of(&ends(("0.0.0.0", 8443), ("0.0.0.0", 0)))],
         ranges,
     }
+}
+
+/// What two listeners dropped, one of them all that came.
+fn dropped() -> DropCounts {
+    let mut counts = DropCounts::default();
+    for (cookie, port, dropped) in [(9001, 80, 3), (9002, 8443, 12)] {
+        counts.add(Dropper {
+            cookie: Cookie::new(cookie).unwrap(),
+            tuple: ends(("0.0.0.0", port), ("0.0.0.0", 0)),
+            reach: Reach::default(),
+            dropped: Some(dropped),
+        });
+    }
+    counts
 }
 
 /// One of many connections of the same kind.

@@ -1,14 +1,17 @@
 //! `tcptrace stats`: what happened, summed up.
 
+mod looks;
+
 use std::{
     io::{self, BufWriter},
     ops::ControlFlow,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
-use rustc_hash::FxHashMap;
 
+use self::looks::Looks;
 use super::{
     lines::{self, Lines},
     live::{Consumer, Live, LiveOptions, Outcome},
@@ -17,9 +20,11 @@ use super::{
 use crate::{
     filter::Filter,
     kernel::{Clock, Metrics, monotonic_now},
-    snapshot::Namespaces,
-    stats::{At, By, Census, Figures, Lately, Period, PortRange, Span, TakenPorts},
-    track::{State, Tracker, Transition},
+    stats::{
+        At, By, Census, DropCounts, Drops, Figures, HalfOpen, Lately, Listener, Period, Span,
+        TakenPorts,
+    },
+    track::{Tracker, Transition},
     view::{
         Colour, Palette, Start, StatsCsv, StatsJson, StatsTable, Stdout, Surroundings, View,
         terminal,
@@ -63,11 +68,14 @@ pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
             began_ns: 0,
             figures: Figures::new(options.by),
             before: None,
+            drops: None,
+            asked: false,
         }),
         began_ns: 0,
         before: None,
         recent: Recent::default(),
-        ranges: FxHashMap::default(),
+        looks: Looks::default(),
+        drops: None,
         lines: Lines::new(options.count),
     };
     let outcome = live.run(&options.live, &mut consumer).await?;
@@ -104,8 +112,9 @@ struct Stats {
     began_ns: u64,
     before: Option<Census>,
     recent: Recent,
-    /// Ports of network namespaces, as they were when they were first seen.
-    ranges: FxHashMap<u32, Option<PortRange>>,
+    looks: Looks,
+    /// What listeners had dropped at the beginning.
+    drops: Option<Rc<DropCounts>>,
     lines: Lines,
 }
 
@@ -116,7 +125,23 @@ struct Interval {
     began_ns: u64,
     figures: Figures,
     before: Option<Census>,
+    /// What listeners had dropped before.
+    drops: Option<Rc<DropCounts>>,
+    /// What they have dropped by its end was asked for.
+    asked: bool,
 }
+
+impl Interval {
+    /// When what is looked up for its end is asked for.
+    fn look_due(&self) -> Instant {
+        self.due - AHEAD.min(self.every / 4)
+    }
+}
+
+/// So long before its end it is asked what is to be looked up for an interval.
+const AHEAD: Duration = Duration::from_millis(50);
+/// How long answers are waited for at the beginning and at the end of the run.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Two looks at the ports that are taken, as forecasts need one that is not long ago.
 #[derive(Default)]
@@ -151,12 +176,12 @@ impl Stats {
             return;
         }
         if !known.is_unsure() {
-            self.read_ranges(known);
+            self.looks.ask(known, false);
             let taken = TakenPorts::of(
                 known,
                 At { now, lately: now },
                 |it| self.filter.matches_connection(it, around.cgroups),
-                |netns| self.ranges.get(&netns)?.as_ref(),
+                |netns| self.looks.ranges.get(&netns)?.as_ref(),
             );
             self.recent.add(Lately { at_ns: now, taken });
         }
@@ -175,30 +200,43 @@ impl Stats {
         if known.is_unsure() {
             return None;
         }
-        self.read_ranges(known);
         Some(Census::of(
             known,
             At { now, lately },
             self.run.by,
             |it| self.filter.matches_connection(it, around.cgroups),
-            |netns| self.ranges.get(&netns)?.as_ref(),
+            |netns| self.looks.ranges.get(&netns)?.as_ref(),
         ))
     }
 
-    /// Reads the ports of the network namespaces that were not there before.
-    fn read_ranges(&mut self, known: &Tracker) {
-        let mut namespaces = None;
-        for it in known.connections() {
-            let netns = it.tuple.netns;
-            if it.state == State::Listen || self.ranges.contains_key(&netns) {
-                continue;
-            }
-            let range = namespaces
-                .get_or_insert_with(Namespaces::read)
-                .one(netns)
-                .and_then(|namespace| namespace.port_range().ok());
-            self.ranges.insert(netns, range);
-        }
+    /// What listeners dropped since they had dropped `before`, and those of them that are asked for
+    /// and that no SYN got to.
+    fn drops(
+        &self,
+        figures: &Figures,
+        census: Option<&Census>,
+        before: Option<&DropCounts>,
+        known: &Tracker,
+        around: &mut Surroundings<'_>,
+    ) -> (Option<Drops>, Vec<Listener>) {
+        let now = self.looks.drops_asked_for();
+        let (Some(before), Some(now)) = (before, now) else {
+            return (None, Vec::new());
+        };
+        let drops = Drops::between(before, &now);
+        let half_open = census.iter().flat_map(|it| it.half_open.iter());
+        let rows = figures.listeners.iter().map(|(it, _): (_, &HalfOpen)| it);
+        let rows = rows.chain(half_open.map(|(it, _)| it));
+        let full = drops
+            .beside(rows)
+            .filter(|(cookie, _)| {
+                known
+                    .connection(*cookie)
+                    .is_some_and(|it| self.filter.matches_connection(&it, around.cgroups))
+            })
+            .map(|(_, listener)| listener)
+            .collect();
+        (Some(drops), full)
     }
 
     /// Shows the interval, and begins the next.
@@ -214,6 +252,11 @@ impl Stats {
             return Ok(());
         };
         let figures = std::mem::replace(&mut interval.figures, Figures::new(by));
+        let before = interval.drops.take();
+        let (drops, full) = self.drops(&figures, census.as_ref(), before.as_deref(), known, around);
+        let Some(interval) = &mut self.interval else {
+            return Ok(());
+        };
         self.lines.stop_waiting();
         self.view.show(
             &Period {
@@ -224,13 +267,17 @@ impl Stats {
                 before: interval.before.as_ref(),
                 now: census.as_ref(),
                 lately: None,
-                ranges: &self.ranges,
+                drops: drops.as_ref(),
+                full_listeners: &full,
+                ranges: &self.looks.ranges,
             },
             around,
         )?;
         self.view.flush()?;
         interval.began_ns = now;
         interval.before = census;
+        interval.drops = self.looks.drops_asked_for();
+        interval.asked = false;
         // A machine that was suspended, or too busy, leaves intervals out.
         while interval.due <= Instant::now() {
             interval.due += interval.every;
@@ -241,6 +288,13 @@ impl Stats {
 }
 
 impl Consumer for Stats {
+    /// What listeners had dropped before must not count as dropped meanwhile.
+    fn begin(&mut self, known: &Tracker) {
+        self.looks.ask(known, true);
+        self.looks.wait(PATIENCE);
+        self.drops = self.looks.drops_asked_for();
+    }
+
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         self.view.start(start, clock)?;
         self.view.flush()?;
@@ -277,7 +331,10 @@ impl Consumer for Stats {
     }
 
     fn review_due(&self) -> Option<Instant> {
-        let report = self.interval.as_ref().map(|interval| interval.due);
+        let report = self.interval.as_ref().map(|interval| match interval.asked {
+            true => interval.due,
+            false => interval.look_due(),
+        });
         report.into_iter().chain(self.recent.due).min()
     }
 
@@ -295,8 +352,22 @@ impl Consumer for Stats {
                 interval.began_ns = now;
                 interval.due = Instant::now() + interval.every;
                 interval.before.clone_from(&self.before);
+                interval.drops.clone_from(&self.drops);
             }
             return Ok(ControlFlow::Continue(()));
+        }
+        self.looks.take();
+        if let Some(interval) = &mut self.interval
+            && !interval.asked
+        {
+            if interval.drops.is_none() {
+                // It came late.
+                interval.drops = self.looks.drops_asked_for();
+            }
+            if Instant::now() >= interval.look_due() {
+                interval.asked = true;
+                self.looks.ask(known, true);
+            }
         }
         self.look(known, now, around);
         let due = |it: &Interval| Instant::now() >= it.due;
@@ -309,12 +380,16 @@ impl Consumer for Stats {
 
     fn finish(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
         self.lines.stop_waiting();
+        self.looks.ask(known, true);
+        self.looks.wait(PATIENCE);
         let now = monotonic_now();
         let lately = self.recent.get().map_or(now, |it| it.at_ns);
         let census = self.census(known, now, lately, around);
         if let Some(interval) = self.interval.take() {
             self.run.absorb(interval.figures);
         }
+        let before = self.drops.as_deref();
+        let (drops, full) = self.drops(&self.run, census.as_ref(), before, known, around);
         self.view.show(
             &Period {
                 span: Span::Run,
@@ -324,7 +399,9 @@ impl Consumer for Stats {
                 before: self.before.as_ref(),
                 now: census.as_ref(),
                 lately: self.recent.get(),
-                ranges: &self.ranges,
+                drops: drops.as_ref(),
+                full_listeners: &full,
+                ranges: &self.looks.ranges,
             },
             around,
         )
