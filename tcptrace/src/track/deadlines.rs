@@ -74,23 +74,28 @@ impl Deadlines {
         self.ports.is_empty() && self.verdicts.is_empty() && self.timers.is_empty()
     }
 
-    /// The one that has waited for a port the longest, if it has for `long`, ns, at `now`. Those
-    /// that `waits` says do not wait any more are forgotten.
+    /// The one that has waited for a port the longest, if it has for `long`, ns, at `now`. `lacks`
+    /// says of each whether it lacks one, or has it and waits for its SYN alone; `None`: it does not
+    /// wait any more, and is forgotten.
     pub fn unported(
         &mut self,
         now: u64,
         long: u64,
-        waits: impl Fn(Cookie, u64) -> bool,
+        lacks: impl Fn(Cookie, u64) -> Option<bool>,
     ) -> Option<Cookie> {
-        while let Some((deadline, Waiting::Port(cookie))) = self.ports.front().copied() {
+        let mut index = 0;
+        while let Some((deadline, Waiting::Port(cookie))) = self.ports.get(index).copied() {
             let began = deadline - PORT_NS;
             if began + long > now {
                 return None;
             }
-            if waits(cookie, began) {
-                return Some(cookie);
+            match lacks(cookie, began) {
+                Some(true) => return Some(cookie),
+                Some(false) => index += 1,
+                None => {
+                    self.ports.remove(index);
+                }
             }
-            self.ports.pop_front();
         }
         None
     }

@@ -253,16 +253,16 @@ impl Tracker {
     /// that may live there, for a look at its sockets: see [`learn`](Self::learn).
     pub fn without_port(&mut self, now: u64) -> Option<(u32, Option<u32>)> {
         let flows = &self.flows;
-        let held_back = |cookie, began| {
+        let lacks = |cookie, began| {
             let flow: Option<&Flow> = flows.peek(&cookie);
-            flow.and_then(|flow| flow.held_back)
-                .is_some_and(|held| held.time_ns == began)
+            let held = flow.filter(|flow| flow.held_back.is_some_and(|it| it.time_ns == began))?;
+            Some(held.tuple.local.port.is_none())
         };
         let long = match self.sight.syns {
             true => LOOK_FOR_UNSENT_NS,
             false => LOOK_NS,
         };
-        let cookie = self.deadlines.unported(now, long, held_back)?;
+        let cookie = self.deadlines.unported(now, long, lacks)?;
         let flow = self.flows.peek(&cookie)?;
         let process = flow.owner.process;
         Some((flow.tuple.netns, process.and_then(|process| process.pid)))

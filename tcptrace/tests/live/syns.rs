@@ -16,6 +16,7 @@ in_both_families!(
     each_of_twenty_syns_that_nobody_answers_has_its_port,
     a_connect_from_a_port_that_is_in_use_towards_there_says_so,
     a_connect_that_waits_for_the_first_write_has_sent_nothing,
+    connects_that_wait_for_the_first_write_have_their_ports,
     a_handshake_counts_from_its_syn,
     a_syn_that_was_sent_again_is_counted,
 );
@@ -119,6 +120,35 @@ fn a_connect_that_waits_for_the_first_write_has_sent_nothing(family: Family) {
     let flows = flow::exactly(1, flows);
     assert_eq!(flows[0]["detail"], "nothing_sent");
     assert!(flows[0]["handshake_ns"].is_null());
+}
+
+fn connects_that_wait_for_the_first_write_have_their_ports(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_fastopen", 5);
+    let wire = Wire::new(&net, family);
+    let to = wire.peer();
+    let mut trace = Trace::of(&net).start();
+    let mut sockets = Vec::new();
+    for _ in 0..40 {
+        let socket = net.socket(family);
+        set_tcp(&socket, TCP_FASTOPEN_CONNECT, 1);
+        socket.connect(&to.into()).expect("it returns at once");
+        sockets.push(socket);
+        trace.wait(Duration::from_millis(100));
+    }
+    for socket in sockets {
+        let end = End {
+            local: port(&socket),
+            remote: to.port(),
+        };
+        trace.expect(end, "CLOSED -connect-> SYN_SENT");
+        drop(socket);
+        trace.expect(
+            end,
+            "CLOSED -connect-> SYN_SENT -unknown:nothing_sent-> CLOSED",
+        );
+    }
+    trace.stop();
 }
 
 fn a_handshake_counts_from_its_syn(family: Family) {

@@ -14,8 +14,9 @@ use crate::{
 /// Another CPU may have taken the time of an event and not have reserved its record yet.
 const MARGIN_NS: u64 = 1_000_000;
 /// What part of a CPU looks for addresses take at the most: the kernel walks the whole table of
-/// the machine. More of it where the port of each SYN is looked for.
-const SHARE: u32 = 100;
+/// the machine. More of it where the port of each SYN is looked for, and not only of those that are
+/// put off.
+const SHARE: u32 = 20;
 const SHARE_FOR_SYNS: u32 = 10;
 
 /// A network namespace, with a process that may live in it.
