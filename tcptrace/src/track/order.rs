@@ -65,9 +65,14 @@ impl<'a, F: FnMut(&Transition)> Out<'a, F> {
 
     /// Tells the transition whose place was kept.
     pub fn fill(&mut self, ticket: u64, transition: &Transition) {
+        let first = self.order.first;
         match self.place(ticket) {
-            Some(place) => {
-                *place = Place::Waits(*transition);
+            // The first is nearly always the one that is filled, and need not be copied.
+            Some(place) if ticket > first => *place = Place::Waits(*transition),
+            Some(_) => {
+                (self.sink)(transition);
+                self.order.queue.pop_front();
+                self.order.first += 1;
                 self.flush();
             }
             None => (self.sink)(transition),

@@ -130,23 +130,36 @@ impl Append for IpAddr {
     }
 }
 
+/// Each number of an IPv4 address, with the dot behind it.
+const OCTETS: [Short<4>; 256] = {
+    let mut octets = [Short::EMPTY; 256];
+    let mut octet = 0;
+    while octet < octets.len() {
+        let text = &mut octets[octet];
+        if octet >= 100 {
+            text.push(b'0' + (octet / 100) as u8);
+        }
+        if octet >= 10 {
+            text.push(b'0' + (octet / 10 % 10) as u8);
+        }
+        text.push(b'0' + (octet % 10) as u8);
+        text.push(b'.');
+        octet += 1;
+    }
+    octets
+};
+
 /// In quotes.
 fn ipv4(addr: &Ipv4Addr) -> Short<32> {
     let mut text = Short::EMPTY;
-    let mut before = b'"';
-    for octet in addr.octets() {
-        text.push(before);
-        before = b'.';
-        let (hundreds, tens) = (octet / 100, octet / 10 % 10);
-        if hundreds > 0 {
-            text.push(b'0' + hundreds);
-        }
-        if octet >= 10 {
-            text.push(b'0' + tens);
-        }
-        text.push(b'0' + octet % 10);
-    }
     text.push(b'"');
+    for octet in addr.octets() {
+        let octet = &OCTETS[usize::from(octet)];
+        // All four bytes, as their number is known beforehand; what is too much is overwritten.
+        text.bytes[text.length..text.length + 4].copy_from_slice(&octet.bytes);
+        text.length += octet.length;
+    }
+    text.bytes[text.length - 1] = b'"';
     text
 }
 
