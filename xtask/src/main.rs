@@ -64,6 +64,14 @@ enum Task {
         #[arg(last = true)]
         args: Vec<OsString>,
     },
+    /// Captures the scenarios of tcptrace/tests/scenarios anew from Debian's kernels, in QEMU: all,
+    /// or those whose version begins so (6.1,7). Those of this machine's kernel: see
+    /// tcptrace/examples/capture.
+    Capture {
+        /// The kernels.
+        #[arg(value_name = "VERSION,…", value_delimiter = ',')]
+        kernels: Vec<String>,
+    },
     /// Checks the format, lints both halves, and checks licences, sources and known holes of the
     /// crates that others wrote.
     Lint,
@@ -143,6 +151,7 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
             ..
         } => test::load(&repository, load, &args),
         Task::Test { args, .. } => test::all(&repository, &args),
+        Task::Capture { kernels } => kernels::scenarios(&repository, &kernels),
         Task::Lint => lint::all(&repository),
         Task::Fuzz(plan) => fuzz::all(&repository, &plan),
         Task::Bench(_)

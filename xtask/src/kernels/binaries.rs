@@ -96,6 +96,22 @@ pub fn build(
     Ok(Binaries { tcptrace, suites })
 }
 
+/// Builds what captures scenarios, as [`build`] does.
+///
+/// # Errors
+/// When it can't be built.
+pub fn capture(repository: &Repository, directory: &Path) -> Result<PathBuf> {
+    setup::prepare_target(repository, TARGET)?;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("{} can't be made", directory.display()))?;
+    let mut command = cargo(repository);
+    command.args(["build", "--package", "tcptrace", "--target", TARGET]);
+    command.args(["--example", "capture"]);
+    command.env(C_COMPILER.0, C_COMPILER.1);
+    let built = executable(&mut command, "example", "capture")?;
+    stripped(&built, &directory.join("capture"))
+}
+
 /// Arguments of a test binary that leave out what is not run in a guest.
 pub fn skipped() -> impl Iterator<Item = OsString> {
     NOT_RUN

@@ -42,7 +42,7 @@ impl Initramfs {
     ///
     /// # Errors
     /// When a program isn't there.
-    pub fn new(busybox: &Path, binaries: &Binaries) -> Result<Self> {
+    pub fn new(busybox: &Path) -> Result<Self> {
         let mut made = Self::default();
         for mount in [
             "proc", "sys", "dev", "tmp", "run", "root", "sbin", "usr/bin", "usr/sbin",
@@ -51,10 +51,6 @@ impl Initramfs {
         }
         made.copy(busybox, "bin/busybox")?;
         made.file("init", include_bytes!("init.sh").to_vec());
-        made.copy(&binaries.tcptrace, "tcptrace")?;
-        for suite in &binaries.suites {
-            made.copy(&suite.path, &format!("tests/{}", suite.name))?;
-        }
         for (program, package) in FROM_THIS_MACHINE {
             let path = search_path::find_with_sbin(program).with_context(|| {
                 format!("{program} is missing, which tests start: install {package}")
@@ -63,6 +59,18 @@ impl Initramfs {
             made.libraries(&path)?;
         }
         Ok(made)
+    }
+
+    /// tcptrace and its tests.
+    ///
+    /// # Errors
+    /// When a program isn't there.
+    pub fn programs(&mut self, binaries: &Binaries) -> Result<()> {
+        self.copy(&binaries.tcptrace, "tcptrace")?;
+        for suite in &binaries.suites {
+            self.copy(&suite.path, &format!("tests/{}", suite.name))?;
+        }
+        Ok(())
     }
 
     /// Modules of its kernel.
@@ -112,7 +120,11 @@ impl Initramfs {
         Ok(())
     }
 
-    fn copy(&mut self, from: &Path, to: &str) -> Result<()> {
+    /// A program of this machine.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn copy(&mut self, from: &Path, to: &str) -> Result<()> {
         let content =
             fs::read(from).with_context(|| format!("{} can't be read", from.display()))?;
         self.file(to, content);

@@ -2,6 +2,7 @@
 //! each test runs on all of them.
 
 mod binaries;
+mod capture;
 mod choice;
 mod guest;
 mod image;
@@ -29,6 +30,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+pub use self::capture::scenarios;
 use self::{
     binaries::Binaries,
     choice::{Expected, Kernel},
@@ -94,13 +96,8 @@ const GUESTS: [Guest; 2] = [
 pub fn test(repository: &Repository, asked: &[String], arguments: &[OsString]) -> Result<ExitCode> {
     let kernels = choice::chosen(asked)?;
     packages::install(packages::OF_KERNELS)?;
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| repository.root.join("target"), PathBuf::from)
-        .join("kernels");
-    let downloads = repository.tools().join("kernels");
-    let logs = target.join("logs");
-    fs::create_dir_all(&logs).with_context(|| format!("{} can't be made", logs.display()))?;
-    let binaries = binaries::build(repository, arguments, &target.join("binaries"))?;
+    let folders = folders(repository)?;
+    let binaries = binaries::build(repository, arguments, &folders.binaries)?;
     let not_run = binaries.suites.iter().map(|suite| suite.not_run).sum();
     let one = |kernel: &Kernel| {
         let began = Instant::now();
@@ -116,8 +113,7 @@ pub fn test(repository: &Repository, asked: &[String], arguments: &[OsString]) -
             kernel,
             binaries: &binaries,
             arguments,
-            downloads: &downloads,
-            logs: &logs,
+            folders: &folders,
         };
         if let Err(error) = job.run(&mut row) {
             row.verdict = Verdict::Unknown(format!("{error:#}"));
@@ -131,23 +127,46 @@ pub fn test(repository: &Repository, asked: &[String], arguments: &[OsString]) -
     for not_run in not_run::NOT_RUN {
         println!("not run: {}: {}", not_run.test, not_run.reason);
     }
-    println!("logs: {}", logs.display());
+    println!("logs: {}", folders.logs.display());
     Ok(table::status(&rows))
 }
 
+/// Where things are put.
+struct Folders {
+    /// Packages of kernels.
+    downloads: PathBuf,
+    /// Static programs.
+    binaries: PathBuf,
+    /// What guests write to their consoles.
+    logs: PathBuf,
+}
+
+fn folders(repository: &Repository) -> Result<Folders> {
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| repository.root.join("target"), PathBuf::from)
+        .join("kernels");
+    let logs = target.join("logs");
+    fs::create_dir_all(&logs).with_context(|| format!("{} can't be made", logs.display()))?;
+    Ok(Folders {
+        downloads: repository.tools().join("kernels"),
+        binaries: target.join("binaries"),
+        logs,
+    })
+}
+
 /// What comes of each kernel, in the order of the kernels.
-fn at_once(kernels: &[&Kernel], one: impl Fn(&Kernel) -> Row + Sync) -> Vec<Row> {
+fn at_once<T: Send>(kernels: &[&Kernel], one: impl Fn(&Kernel) -> T + Sync) -> Vec<T> {
     let cpus = thread::available_parallelism().map_or(1, NonZero::get);
     let next = AtomicUsize::new(0);
-    let mut rows: Vec<_> = thread::scope(|scope| {
+    let mut all: Vec<_> = thread::scope(|scope| {
         let work = || {
-            let mut rows = Vec::new();
+            let mut done = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(kernel) = kernels.get(index) else {
-                    return rows;
+                    return done;
                 };
-                rows.push((index, one(kernel)));
+                done.push((index, one(kernel)));
             }
         };
         let workers: Vec<_> = (0..cpus.min(kernels.len()))
@@ -158,32 +177,26 @@ fn at_once(kernels: &[&Kernel], one: impl Fn(&Kernel) -> Row + Sync) -> Vec<Row>
             .flat_map(|worker| worker.join().expect("a kernel's worker doesn't panic"))
             .collect()
     });
-    rows.sort_by_key(|(index, _)| *index);
-    rows.into_iter().map(|(_, row)| row).collect()
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, one)| one).collect()
 }
-
-/// Packages of all kernels are unpacked in the same folders: by one at a time.
-static UNPACKING: Mutex<()> = Mutex::new(());
 
 /// One kernel.
 struct Job<'a> {
     kernel: &'a Kernel,
     binaries: &'a Binaries,
     arguments: &'a [OsString],
-    downloads: &'a Path,
-    logs: &'a Path,
+    folders: &'a Folders,
 }
 
 impl Job<'_> {
     fn run(&self, row: &mut Row) -> Result<()> {
         row.release = self.kernel.series.to_owned();
-        let unpacking = UNPACKING.lock().unwrap_or_else(PoisonError::into_inner);
-        let busybox = busybox(self.downloads)?;
-        let image = Image::of(self.kernel, self.downloads)?;
-        drop(unpacking);
+        let (busybox, image) = unpacked(self.kernel, &self.folders.downloads)?;
         row.release.clone_from(&image.release);
         row.hz = image.hz;
-        let mut initramfs = Initramfs::new(&busybox, self.binaries)?;
+        let mut initramfs = Initramfs::new(&busybox)?;
+        initramfs.programs(self.binaries)?;
         initramfs.modules(modules::to_load(&image.modules)?);
         match self.kernel.expected {
             Expected::TooOld => {
@@ -292,14 +305,32 @@ impl Job<'_> {
         script: &str,
     ) -> Result<Run> {
         initramfs.run(script);
-        let archive = self
-            .logs
-            .with_file_name(format!("initramfs-{}", self.kernel.series));
-        initramfs.write(&archive)?;
-        let log = self.logs.join(format!("{}{log}.log", self.kernel.series));
-        eprintln!("\n==> {}: console in {}", image.release, log.display());
-        guest::run(&image.vmlinuz, &archive, cpus, &log, LIMIT)
+        boot(self.kernel, image, initramfs, cpus, &self.folders.logs, log)
     }
+}
+
+/// Runs a guest of that kernel. `log` is added to the name of its log.
+fn boot(
+    kernel: &Kernel,
+    image: &Image,
+    initramfs: &Initramfs,
+    cpus: u32,
+    logs: &Path,
+    log: &str,
+) -> Result<Run> {
+    let archive = logs.with_file_name(format!("initramfs-{}", kernel.series));
+    initramfs.write(&archive)?;
+    let log = logs.join(format!("{}{log}.log", kernel.series));
+    eprintln!("\n==> {}: console in {}", image.release, log.display());
+    guest::run(&image.vmlinuz, &archive, cpus, &log, LIMIT)
+}
+
+/// A guest's shell and its kernel. Packages of all kernels are unpacked in the same folders: by one
+/// at a time.
+fn unpacked(kernel: &Kernel, downloads: &Path) -> Result<(PathBuf, Image)> {
+    static UNPACKING: Mutex<()> = Mutex::new(());
+    let _one = UNPACKING.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((busybox(downloads)?, Image::of(kernel, downloads)?))
 }
 
 /// The shell of the guest.

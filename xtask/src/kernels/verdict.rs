@@ -69,10 +69,13 @@ impl AddAssign for Counts {
 
 /// A program that the guest ran: what it wrote, and its status if it ended.
 #[derive(Debug)]
-struct Ran<'c> {
-    name: &'c str,
-    lines: Vec<&'c str>,
-    status: Option<i32>,
+pub struct Ran<'c> {
+    /// What it is called.
+    pub name: &'c str,
+    /// What it wrote.
+    pub lines: Vec<&'c str>,
+    /// Its status; `None`: the guest ended before it did.
+    pub status: Option<i32>,
 }
 
 /// Whether all tests of these suites were run and passed: name, and how many there are.
@@ -147,7 +150,8 @@ pub fn of_refusal(run: &Run, status: i32, words: &str) -> Verdict {
 }
 
 /// What the guest ran, in order.
-fn programs(console: &str) -> Vec<Ran<'_>> {
+#[must_use]
+pub fn programs(console: &str) -> Vec<Ran<'_>> {
     let mut programs: Vec<Ran<'_>> = Vec::new();
     for line in console.lines() {
         // The kernel may have written to the same line before.
