@@ -64,10 +64,11 @@ pub fn wanted(head: &Head) -> bool {
         && !has_addr(addr_set::EITHER, head.family, &head.remote_addr))
 }
 
-/// Whether a local port decides.
+/// Whether a local port decides of a close, too. Not of one from SYN_SENT: userspace remembers that
+/// connection as long as it does not know its port, which the SYN tells.
 #[inline(always)]
 pub fn asks_for_local_port() -> bool {
-    setting!(port_sets[0]) != 0 || setting!(port_sets[2]) != 0
+    (setting!(port_sets[0]) != 0 || setting!(port_sets[2]) != 0) && setting!(tcp_write_timer) != 0
 }
 
 /// Whether a namespace is asked for.

@@ -86,7 +86,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
         return;
     }
     let listener = (from == LISTEN && !is_child) || to == LISTEN;
-    if to == CLOSED && head.local_port == 0 && asks_for_local_port() {
+    if to == CLOSED && from != SYN_SENT && head.local_port == 0 && asks_for_local_port() {
         // SAFETY: as above.
         head.local_port = unsafe { released_port(sk) };
     }

@@ -135,8 +135,10 @@ impl Filter {
             && self.matches_cgroup(&socket.owner, cgroups)
     }
 
-    /// What the kernel half can decide, too.
-    fn matches_tuple(&self, tuple: &Tuple) -> bool {
+    /// Whether a connection with these addresses and ports may be asked for. The kernel half
+    /// decides that, too, and tells nothing of others.
+    #[must_use]
+    pub fn matches_tuple(&self, tuple: &Tuple) -> bool {
         let (local, remote) = (tuple.local, tuple.remote);
         self.family
             .is_none_or(|family| family == Family::of(local.addr))

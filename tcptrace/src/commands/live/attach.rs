@@ -10,10 +10,11 @@ use super::{
 };
 use crate::{
     decode::{CgroupMade, Event, decode},
+    filter::Filter,
     kernel::{Cgroups, Clock, Degraded, Drained, Kernel, Metrics, Options},
     privileges::{self, CapabilitySet},
     snapshot,
-    track::{Limits, State, Tracker},
+    track::{Existing, Limits, State, Tracker},
 };
 
 /// How many events are kept while the snapshot is taken; more stay in the ring buffer.
@@ -79,7 +80,12 @@ impl Live {
                 log::warn!("the sockets that are there already are not all known: {failure}");
             }
         }
-        for existing in &snapshot.sockets {
+        // Of those that are not asked for, nobody would tell the end.
+        for existing in snapshot
+            .sockets
+            .iter()
+            .filter(|it| is_told_of(it, &options.filter))
+        {
             tracker.seed(existing);
             if existing.state == State::Listen
                 && let Some(pid) = existing.near
@@ -126,6 +132,11 @@ impl Live {
             self.tracker.apply(event, &mut |_| {});
         }
     }
+}
+
+/// Whether the kernel half tells of a socket: of listeners always.
+pub(super) fn is_told_of(it: &Existing, filter: &Filter) -> bool {
+    it.state == State::Listen || filter.matches_tuple(&it.tuple)
 }
 
 /// What can't be seen of the sockets that are there already, for want of a capability.

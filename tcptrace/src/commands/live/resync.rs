@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 
-use super::{Consumer, Live};
+use super::{Consumer, Live, attach::is_told_of};
 use crate::snapshot::{self, Snapshot};
 
 /// What was lost comes in bursts: a look begins when one is over, or seems to be.
@@ -30,7 +30,8 @@ impl Live {
     pub(super) fn resync(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         let now = Instant::now();
         if let Some((look, began)) = self.resync.look.take_if(|(look, _)| look.is_finished()) {
-            let snapshot = look.join().unwrap_or_default();
+            let mut snapshot = look.join().unwrap_or_default();
+            snapshot.sockets.retain(|it| is_told_of(it, &self.filter));
             let mut done = false;
             self.emit(consumer, |tracker, sink| {
                 let (sockets, namespaces) = (&snapshot.sockets, &snapshot.namespaces);
