@@ -24,8 +24,9 @@ pub type FailedHandshakes = BTreeMap<Failure, u64>;
 /// Counts of ends. There are few different ones, so that they need no bound.
 #[derive(Clone, Debug, Default)]
 pub struct Ends {
-    /// How connections left the application's hands; `graceful` is a FIN of each side.
-    pub connections: BTreeMap<End, u64>,
+    /// How connections left the application's hands, with more about why; `graceful` is a FIN of
+    /// each side.
+    pub connections: BTreeMap<(End, Option<Detail>), u64>,
     /// What ended TIME_WAITs.
     pub time_waits: BTreeMap<Reason, u64>,
     /// Handshakes that did not lead to ESTABLISHED.
@@ -39,7 +40,8 @@ impl Ends {
             *self.time_waits.entry(it.reason).or_default() += 1;
         }
         if let Some(end) = End::of(it) {
-            *self.connections.entry(end).or_default() += 1;
+            let detail = it.detail.filter(|_| end != End::Graceful);
+            *self.connections.entry((end, detail)).or_default() += 1;
         }
         if it.to == State::Closed && matches!(it.from, State::SynSent | State::SynRecv) {
             let failure = Failure {
@@ -49,6 +51,16 @@ impl Ends {
             };
             *self.failed_handshakes.entry(failure).or_default() += 1;
         }
+    }
+
+    /// The same whatever else is known of why.
+    #[must_use]
+    pub fn by_reason(&self) -> BTreeMap<End, u64> {
+        let mut counts = BTreeMap::new();
+        for ((end, _), count) in &self.connections {
+            *counts.entry(*end).or_default() += count;
+        }
+        counts
     }
 
     /// How many connections ended.

@@ -49,7 +49,8 @@ pub struct Taken {
 
 impl Taken {
     /// Those that connect() can't have.
-    fn held(&self) -> u64 {
+    #[must_use]
+    pub fn held(&self) -> u64 {
         self.ports.saturating_sub(self.reusable)
     }
 }

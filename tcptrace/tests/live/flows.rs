@@ -1,9 +1,8 @@
 //! `tcptrace flows`: one line a connection, against what the test did.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::{Shutdown, TcpStream},
-    process::{Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -15,7 +14,7 @@ use crate::{
     namespace::Namespace,
     patience::patient,
     sockets::{close_in_turn, end, reset, set_tcp},
-    trace::{End, binary},
+    trace::{End, Trace},
     wire::{ACK, FIN, PSH, SYN, Wire},
 };
 
@@ -121,16 +120,10 @@ fn is_there(end: End) -> bool {
 
 fn a_table_never_blames_one_side_for_what_the_other_did(family: Family) {
     let net = Namespace::new();
-    let mut child = Command::new(binary())
-        .args(["flows", "-o", "table", "--netns", &net.inode().to_string()])
-        .args(["-v", "-n", "8"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tcptrace");
-    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-    // From then on nothing is missed.
-    assert!(said.any(|line| line.unwrap().contains("attached")));
+    let child = Trace::of(&net)
+        .subcommand("flows")
+        .with(["-n", "8"])
+        .start_table();
     let mut told = Vec::new();
     let (client, server) = net.connect(family);
     told.push((end(&client), "you: reset by us", "peer: reset by peer"));

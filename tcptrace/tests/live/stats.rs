@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 use socket2::{SockRef, Socket};
 
@@ -22,6 +26,7 @@ in_both_families!(
     closes_are_counted_by_state_end_and_maker,
     half_open_connections_are_told_with_their_listener,
     what_a_full_listener_drops_is_told,
+    a_table_says_the_same_of_an_end_wherever_it_stands,
 );
 
 /// For softirq and tcptrace's poll.
@@ -234,6 +239,25 @@ fn what_a_full_listener_drops_is_told(family: Family) {
     assert_eq!(of(&full)["addr"], family.loopback().to_string());
     assert_eq!(of(&empty)["dropped"], 0);
     assert_eq!(of(&empty)["syns"], 1);
+}
+
+fn a_table_says_the_same_of_an_end_wherever_it_stands(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let child = Trace::of(&net).subcommand("stats").start_table();
+    let socket = net.socket(family);
+    begin_connect(&socket, wire.peer());
+    sleep(Duration::from_millis(20));
+    drop(socket);
+    sleep(SETTLED);
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let output = child.wait_with_output().expect("its output");
+    let table = String::from_utf8(output.stdout).expect("UTF-8");
+    for heading in ["1 connection ended", "1 handshake failed"] {
+        let mut lines = table.lines().skip_while(|line| *line != heading).skip(1);
+        let line = lines.next().unwrap_or_else(|| panic!("{table}"));
+        assert!(line.ends_with("given up"), "{table}");
+    }
 }
 
 #[test]

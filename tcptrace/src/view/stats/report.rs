@@ -292,7 +292,7 @@ impl<'a> Report<'a> {
                 figures: &figures.states,
                 now,
             },
-            ends: Counts::of(&figures.ends.connections),
+            ends: Counts::of(&figures.ends.by_reason()),
             time_wait_ends: Counts::of(&figures.ends.time_waits),
             failed_handshakes: failures(&figures.ends),
             time_wait_makers: makers(period, MOST_ROWS),
@@ -400,7 +400,11 @@ pub(super) fn ports(period: &Period<'_>, most: usize) -> Vec<PortsRow> {
             time_waits_per_s: it.time_waits_per_s,
             grows_per_s: look(|outlook| outlook.grows_per_s),
             settles_at: look(|outlook| outlook.settles_at),
-            exhausted_in_s: it.outlook.and_then(|outlook| outlook.exhausted_in_s),
+            exhausted_in_s: match it.outlook {
+                Some(outlook) => outlook.exhausted_in_s,
+                // There is none left, however that came about.
+                None => (it.taken.held() >= u64::from(it.available)).then_some(0.0),
+            },
         }
     })
     .collect()
@@ -495,7 +499,7 @@ fn groups<'a>(period: &'a Period<'a>, cgroups: &mut Cgroups) -> Vec<GroupRow<'a>
             figures: &it.states,
             now: period.now.map_or(Now::Unknown, |now| Now::Of(now, group)),
         },
-        ends: Counts::of(&it.ends.connections),
+        ends: Counts::of(&it.ends.by_reason()),
     })
     .collect()
 }

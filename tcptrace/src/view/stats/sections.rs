@@ -86,10 +86,10 @@ impl<W: Write> Sections<'_, W> {
             return Ok(());
         }
         self.heading(format_args!("{} ended", Many(ends.count(), "connection")))?;
-        for (end, count) in &ends.connections {
+        for ((end, detail), count) in &ends.connections {
             let (style, text) = match end {
                 End::Graceful => (Style::new(), "FIN of each side"),
-                End::Reason(reason) => (self.look.palette.reason(*reason), why(*reason, None)),
+                End::Reason(reason) => (self.look.palette.reason(*reason), why(*reason, *detail)),
             };
             self.begin();
             self.line.right(Style::new(), COUNT, count);
@@ -135,8 +135,10 @@ impl<W: Write> Sections<'_, W> {
         if rows.is_empty() {
             return Ok(());
         }
-        let all: u64 = period.figures.time_waits_made();
-        self.heading(format_args!("{} made, by", Many(all, "TIME_WAIT")))?;
+        match period.figures.time_waits_made() {
+            0 => self.heading(format_args!("TIME_WAITs from before, by who made them"))?,
+            all => self.heading(format_args!("{} made, by", Many(all, "TIME_WAIT")))?,
+        }
         let style = self.look.palette.faint();
         let address = self.address_width(COMM + 3 * (NUMBER + 1) + RATE + 5);
         self.begin();
@@ -274,7 +276,7 @@ impl<W: Write> Sections<'_, W> {
         let address = self.address_width(5 * (COUNT + 1));
         self.begin();
         self.line.column(style, address, "LISTENER");
-        for name in ["SYNS", "COMPLETE", "FAILED", "DROPPED", "HALF-OPEN"] {
+        for name in ["ANSWERED", "COMPLETE", "FAILED", "DROPPED", "HALF-OPEN"] {
             self.line.right(style, COUNT, name);
         }
         self.line.write(self.out)?;

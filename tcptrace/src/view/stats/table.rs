@@ -94,7 +94,13 @@ impl<W: Write> StatsTable<W> {
             }
         }
         if !told {
-            self.note(look, "no connections, and nothing happened")?;
+            let nothing = match (period.figures.lost, period.now) {
+                (0, Some(_)) => "no connections, and nothing happened",
+                (0, None) => "nothing happened; what connections there are is not known",
+                (_, Some(_)) => "no connections, and nothing that happened was seen",
+                (_, None) => "nothing that happened was seen",
+            };
+            self.note(look, nothing)?;
         }
         Ok(())
     }

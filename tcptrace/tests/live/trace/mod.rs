@@ -6,7 +6,7 @@ pub mod tracing;
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    io::Read as _,
+    io::{BufRead as _, BufReader, Read as _},
     os::unix::process::CommandExt as _,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     thread::{self, JoinHandle},
@@ -129,6 +129,21 @@ impl Trace {
         let outside = self.outside.try_clone().expect("another descriptor");
         let json = self.output == "json";
         Raw::of(self.spawn(), &outside, json)
+    }
+
+    /// Starts it with a table as output, and returns when nothing is missed any more.
+    pub fn start_table(mut self) -> Child {
+        self.output = "table";
+        self.arguments.push("-v".into());
+        let outside = self.outside.try_clone().expect("another descriptor");
+        let mut child = self.spawn();
+        let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        assert!(said.any(|line| line.expect("UTF-8").contains("attached; ")));
+        thread::spawn(move || {
+            leave(&outside);
+            said.for_each(drop);
+        });
+        child
     }
 
     fn spawn(self) -> Child {
