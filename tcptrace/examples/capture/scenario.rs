@@ -6,7 +6,7 @@ use tcptrace::{
     decode::{
         Cookie, EarlyCause, Endpoint, Event, MinisockState, Owner, SocketEvent, TimerChange, Tuple,
     },
-    track::State,
+    track::{Sight, State},
 };
 
 /// After so long without an event, all that happened is told: tcptrace looks more often than that.
@@ -26,14 +26,28 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// One that happened on this kernel.
-    pub fn new(release: &str) -> Self {
+    /// One that happened on this kernel, of which so much is seen.
+    pub fn new(release: &str, sight: Sight) -> Self {
+        // Without what its builder added.
+        let version = release.split('-').next().unwrap_or(release);
+        let blind = [
+            ("blind", sight.minisocks),
+            ("no-fins", sight.fins),
+            ("no-resets", sight.resets),
+            ("no-accepts", sight.accepts),
+            ("no-syns", sight.syns),
+        ];
+        let words: Vec<&str> = blind
+            .iter()
+            .filter(|(_, seen)| !seen)
+            .map(|(word, _)| *word)
+            .collect();
+        let machine = match words.is_empty() {
+            true => String::new(),
+            false => format!("machine {}\n", words.join(" ")),
+        };
         Self {
-            // Without what its builder added.
-            text: format!(
-                "# kernel: {}\n",
-                release.split('-').next().unwrap_or(release)
-            ),
+            text: format!("# kernel: {version}\n{machine}"),
             began: None,
             last: 0,
             cookies: HashMap::new(),

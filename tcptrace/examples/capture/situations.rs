@@ -94,7 +94,7 @@ pub fn capture(folder: &Path) -> Result<()> {
             events(&kernel, &mut reader, &net)?;
             situation(&net, family);
             sleep(QUIET);
-            let mut scenario = Scenario::new(&release);
+            let mut scenario = Scenario::new(&release, kernel.sight);
             let events = events(&kernel, &mut reader, &net)?;
             events.iter().for_each(|event| scenario.tell(event));
             let version = if family == Family::V4 { "ipv4" } else { "ipv6" };

@@ -4,22 +4,26 @@
 
 use std::{
     fs,
+    io::Write as _,
+    net::{SocketAddr, TcpStream},
     thread::sleep,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use nix::{
-    sys::time::TimeSpec,
+    sys::{time::TimeSpec, utsname::uname},
     time::{ClockId, clock_gettime, clock_settime},
 };
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
     Family,
     namespace::Namespace,
-    paths::{CLIENT_FIRST, SERVER_SECOND},
+    paths::{CLIENT_FIRST, OPENED, SERVER_SECOND},
     sockets::end,
     told::Transition,
     trace::Trace,
+    wire::Wire,
 };
 
 fn need_guest() {
@@ -135,4 +139,107 @@ fn a_cpu_that_goes_takes_no_event_along() {
     paths(&mut second);
     trace.stop();
     second.stop();
+}
+
+/// A setting that holds for the whole machine, and is what it was in the end.
+struct Setting {
+    file: &'static str,
+    before: String,
+}
+
+impl Setting {
+    fn new(file: &'static str, value: &str) -> Self {
+        let before = fs::read_to_string(file).expect("a setting");
+        fs::write(file, value).expect("a setting that can be changed");
+        Self { file, before }
+    }
+}
+
+impl Drop for Setting {
+    fn drop(&mut self) {
+        let _ = fs::write(self.file, &self.before);
+    }
+}
+
+/// tcp_check_oom() resets what a process closes, and what sends its FIN again.
+#[test]
+#[ignore = "allows the machine no orphans: for a guest, with TCPTRACE_TEST_GUEST=1"]
+fn an_orphan_too_many_is_reset_by_us() {
+    need_guest();
+    for family in [Family::V4, Family::V6] {
+        let net = Namespace::new();
+        let wire = Wire::new(&net, family);
+        let mut trace = Trace::of(&net).start();
+        let (orphan, its_peer) = wire.connected(&net);
+        let (socket, peer) = wire.connected(&net);
+        drop(orphan);
+        trace.until(|it| it.end() == its_peer.end() && it.to == "FIN_WAIT1");
+        // They are counted ten times a second (tcp_orphan_update(), net/ipv4/tcp.c).
+        sleep(Duration::from_millis(300));
+        let _none = Setting::new("/proc/sys/net/ipv4/tcp_max_orphans", "0");
+        let mut stream = TcpStream::from(socket);
+        stream.write_all(b"never acknowledged").expect("room");
+        drop(stream);
+        let reset = format!("{OPENED} -fin_sent-> FIN_WAIT1 -reset_by_us-> CLOSED");
+        for peer in [peer, its_peer] {
+            let path = trace.expect(peer.end(), &reset);
+            assert_eq!(path[3].closer.as_deref(), Some("local"), "{path:?}");
+        }
+        trace.stop();
+    }
+}
+
+/// The kernels that still had DCCP (`SOCK_DCCP`, `IPPROTO_DCCP`): it went with 6.16.
+const WITH_DCCP: [&str; 2] = ["6.1.", "6.12."];
+
+/// DCCP has states, minisocks and requests of the same structures, and the same functions of their
+/// timers.
+#[test]
+#[ignore = "takes the modules of DCCP: for a guest, with TCPTRACE_TEST_GUEST=1"]
+fn dccp_is_not_told_as_tcp() {
+    need_guest();
+    let name = uname().expect("a name");
+    let release = name.release().to_string_lossy();
+    let dccp = |family: Family| {
+        let domain = match family {
+            Family::V4 => Domain::IPV4,
+            Family::V6 => Domain::IPV6,
+        };
+        Socket::new(domain, Type::from(6), Some(Protocol::from(33)))
+    };
+    if !WITH_DCCP.iter().any(|series| release.starts_with(series)) {
+        let none = dccp(Family::V4).expect_err("a kernel that has it belongs to WITH_DCCP");
+        assert!(
+            [libc::ESOCKTNOSUPPORT, libc::EPROTONOSUPPORT, libc::EINVAL]
+                .contains(&none.raw_os_error().unwrap_or_default()),
+            "{none}"
+        );
+        return;
+    }
+    for family in [Family::V4, Family::V6] {
+        let net = Namespace::new();
+        let mut trace = Trace::of(&net).start();
+        let listener = dccp(family).expect("the module dccp");
+        listener
+            .bind(&SocketAddr::new(family.loopback(), 0).into())
+            .expect("a port");
+        listener.listen(8).expect("a listener");
+        let to = listener.local_addr().expect("an address");
+        for client_first in [true, false] {
+            let client = dccp(family).expect("a socket");
+            client.connect(&to).expect("a connection");
+            let (server, _) = listener.accept().expect("the other end");
+            let (first, second) = match client_first {
+                true => (client, server),
+                false => (server, client),
+            };
+            drop(first);
+            sleep(Duration::from_millis(100));
+            drop(second);
+        }
+        drop(listener);
+        // What is told surplus fails the test.
+        trace.settle();
+        trace.stop();
+    }
 }

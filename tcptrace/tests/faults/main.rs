@@ -36,6 +36,9 @@ mod told;
 #[path = "../live/trace/mod.rs"]
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod trace;
+#[path = "../live/wire.rs"]
+#[expect(dead_code, reason = "the live tests need more of it")]
+mod wire;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::cargo::shown;
 
-/// What the tests need: devices to make in a namespace, and sock_diag for TCP.
-const NEEDED: [&str; 4] = ["veth", "dummy", "tun", "tcp_diag"];
+/// What the tests need: devices to make in a namespace, sock_diag for TCP, and DCCP, which must not
+/// be taken for TCP, where the kernel has it.
+const NEEDED: [&str; 6] = ["veth", "dummy", "tun", "tcp_diag", "dccp_ipv4", "dccp_ipv6"];
 
 /// A module, as insmod takes it.
 #[derive(Debug)]
