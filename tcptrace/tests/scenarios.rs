@@ -8,7 +8,7 @@
 mod notation;
 
 use std::{
-    fs, io, iter,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -25,7 +25,7 @@ fn main() -> io::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let mut trials = Vec::new();
-    for folder in iter::once(folder.clone()).chain(entries(&folder)?) {
+    for folder in entries(&folder)? {
         if folder.is_dir() {
             let files = entries(&folder)?;
             let traces = files.filter(|it| it.extension().is_some_and(|ending| ending == "trace"));
@@ -48,10 +48,8 @@ fn entries(folder: &Path) -> io::Result<impl Iterator<Item = PathBuf>> {
 fn trial(path: PathBuf) -> Trial {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     // Those of a kernel are in a folder of its name.
-    let name = match path.parent().and_then(Path::file_name) {
-        Some(kernel) if kernel != "scenarios" => format!("{}::{stem}", kernel.to_string_lossy()),
-        _ => stem.into_owned(),
-    };
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+    let name = format!("{}::{stem}", folder.to_string_lossy());
     Trial::test(name, move || run(&path))
 }
 
