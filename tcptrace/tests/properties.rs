@@ -27,7 +27,7 @@ const FIN_WAIT2: u8 = 5;
 const TIME_WAIT: u8 = 6;
 
 /// All kinds of records, and how long they are.
-const KINDS: [(u8, usize); 12] = [
+const KINDS: [(u8, usize); 13] = [
     (kind::SOCKET, size_of::<Head>()),
     (kind::SOCKET_OWNED, size_of::<OwnedSocket>()),
     (kind::SOCKET_MEASURED, size_of::<MeasuredSocket>()),
@@ -40,6 +40,7 @@ const KINDS: [(u8, usize); 12] = [
     (kind::FIN_DROPPED, size_of::<Head>()),
     (kind::FORKED, size_of::<Forked>()),
     (kind::ACCEPTED, size_of::<OwnedSocket>()),
+    (kind::SYN, size_of::<Head>()),
 ];
 /// At least as long as any.
 const LONGEST: usize = 512;
