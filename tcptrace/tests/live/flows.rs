@@ -13,7 +13,7 @@ use crate::{
     in_both_families,
     namespace::Namespace,
     patience::patient,
-    sockets::{close_in_turn, end, reset, set_tcp},
+    sockets::{await_fin, await_reset, close_in_turn, end, reset, set_tcp},
     trace::{End, Trace},
     wire::{ACK, FIN, PSH, SYN, Wire},
 };
@@ -96,7 +96,7 @@ fn data_received_after_a_half_close_counts(family: Family) {
     server.write_all(&[3; 5000]).unwrap();
     receive(&mut client, 5000);
     drop(server);
-    sleep(Duration::from_millis(50));
+    await_fin(&client);
     drop(client);
     let flows = flows(trace);
     assert_eq!(flow_of(&flows, its)["bytes_received"], 5000, "{flows:#?}");
@@ -132,7 +132,7 @@ fn a_table_never_blames_one_side_for_what_the_other_did(family: Family) {
     let (client, server) = net.connect(family);
     told.push((end(&client), "you: FIN, peer: RST", "peer: FIN, you: RST"));
     client.shutdown(Shutdown::Write).unwrap();
-    sleep(Duration::from_millis(50));
+    await_fin(&server);
     reset(server);
     drop(client);
     let (client, server) = net.connect(family);
@@ -174,7 +174,7 @@ fn a_reset_names_who_sent_it(family: Family) {
     let (client, server) = net.connect(family);
     let its = end(&client);
     reset(client);
-    sleep(Duration::from_millis(50));
+    await_reset(&server);
     drop(server);
     let flows = exactly(2, trace);
     let ends = [its, its.peer()].map(|end| flow_of(&flows, end)["end"].clone());
@@ -214,7 +214,7 @@ fn an_idle_close_names_the_timeout_that_explains_it() {
     let its = end(&client);
     sleep(Duration::from_millis(1100));
     drop(server);
-    sleep(Duration::from_millis(50));
+    await_fin(&client);
     drop(client);
     let flows = flows(trace);
     let flow = flow_of(&flows, its);
@@ -251,7 +251,7 @@ fn a_state_filter_takes_flows_that_went_through_it() {
     let (client, server) = net.connect(Family::V4);
     let its = end(&client);
     drop(client);
-    sleep(Duration::from_millis(50));
+    await_fin(&server);
     drop(server);
     let flows = exactly(1, trace);
     flow_of(&flows, its.peer());

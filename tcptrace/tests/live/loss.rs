@@ -9,7 +9,7 @@ use crate::{
     Family,
     namespace::Namespace,
     paths::{CLIENT_FIRST, SERVER_SECOND},
-    sockets::{close_in_turn, end, reset},
+    sockets::{await_reset, close_in_turn, end, reset},
     trace::{Trace, tracing::Seen},
 };
 
@@ -36,7 +36,7 @@ fn flood(arguments: &[&str]) -> Seen {
     let (client, server) = net.connect_to(&listener);
     let end = end(&client);
     reset(client);
-    sleep(Duration::from_millis(50));
+    await_reset(&server);
     drop(server);
     trace.expect(
         end,

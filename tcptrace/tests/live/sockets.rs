@@ -1,7 +1,7 @@
 //! Sockets, and what is asked and told of them.
 
 use std::{
-    io::{self, Read as _},
+    io::{self, ErrorKind, Read as _},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::{AsRawFd, FromRawFd as _, OwnedFd},
     time::Duration,
@@ -88,12 +88,9 @@ pub fn disconnect(socket: &impl AsRawFd) {
 
 /// Closes one end, and the other once it has the FIN: where the kernel is slow to deliver it, both
 /// would close first.
-pub fn close_in_turn(first: TcpStream, mut second: TcpStream) {
+pub fn close_in_turn(first: TcpStream, second: TcpStream) {
     drop(first);
-    second
-        .set_read_timeout(Some(patient(Duration::from_secs(5))))
-        .unwrap();
-    while second.read(&mut [0; 64]).expect("the peer's FIN") > 0 {}
+    await_fin(&second);
 }
 
 /// Closes by RST.
@@ -101,6 +98,24 @@ pub fn reset(stream: TcpStream) {
     Socket::from(stream)
         .set_linger(Some(Duration::ZERO))
         .unwrap();
+}
+
+/// Waits until the peer's FIN has arrived, and reads what came before it.
+pub fn await_fin(mut stream: &TcpStream) {
+    limit_reading(stream);
+    while stream.read(&mut [0; 64]).expect("the peer's FIN") > 0 {}
+}
+
+/// Waits until the peer's RST has arrived.
+pub fn await_reset(mut stream: &TcpStream) {
+    limit_reading(stream);
+    let error = stream.read(&mut [0]).expect_err("an RST");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+fn limit_reading(stream: &TcpStream) {
+    let limit = patient(Duration::from_secs(5));
+    stream.set_read_timeout(Some(limit)).expect("a time limit");
 }
 
 /// Sets an option of TCP.

@@ -17,7 +17,7 @@ use socket2::{SockRef, Socket};
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    sockets::{begin_connect, close_in_turn, end, reset},
+    sockets::{await_reset, begin_connect, close_in_turn, end, reset},
     trace::{Raw, Trace},
     wire::{ACK, Wire},
 };
@@ -87,7 +87,7 @@ fn closes_are_counted_by_state_end_and_maker(family: Family) {
     }
     let (client, server) = net.connect(family);
     reset(client);
-    sleep(Duration::from_millis(50));
+    await_reset(&server);
     drop(server);
     let told = report(trace);
 
