@@ -7,7 +7,6 @@ use socket2::Socket;
 use crate::{
     Family, flow, in_both_families,
     namespace::Namespace,
-    patience::patient,
     sockets::{begin_connect, set_tcp},
     trace::{End, Trace},
     wire::{ACK, SYN, Wire},
@@ -124,10 +123,6 @@ fn a_connect_that_waits_for_the_first_write_has_sent_nothing(family: Family) {
 }
 
 fn connects_that_wait_for_the_first_write_have_their_ports(family: Family) {
-    // They are looked for, within 100 ms and a part of a CPU: not where all takes ten times as long.
-    if patient(Duration::from_secs(1)) > Duration::from_secs(1) {
-        return;
-    }
     let net = Namespace::new();
     net.set("tcp_fastopen", 5);
     let wire = Wire::new(&net, family);
