@@ -38,7 +38,7 @@ pub fn forked(child: *const u8) {
     if !has(table) && !has(u64::from(pid)) {
         return;
     }
-    ring::send(|to: *mut Forked| {
+    ring::send(0, |to: *mut Forked| {
         // SAFETY: `to` is a reserved record.
         unsafe {
             zero(to);

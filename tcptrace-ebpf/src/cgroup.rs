@@ -32,7 +32,7 @@ pub fn made(cgroup: *const u8) {
         let head = blank.zeroed();
         head.kind = kind::CGROUP_MADE;
         head.time_ns = now();
-        ring::send(|to: *mut CgroupMade| {
+        ring::send(0, |to: *mut CgroupMade| {
             (&raw mut (*to).head).write(*head);
             (&raw mut (*to).id).write(read(node, setting!(offsets.kernfs_node_id)));
             (&raw mut (*to).parent).write(read(above, setting!(offsets.kernfs_node_id)));

@@ -7,6 +7,7 @@
 #![no_main]
 // No atomic type of `core` is there for BPF, though it has the instruction.
 #![feature(core_intrinsics)]
+#![feature(asm_experimental_arch)]
 #![expect(
     internal_features,
     reason = "the build has one compiler: rust-toolchain.toml"

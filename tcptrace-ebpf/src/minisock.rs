@@ -47,6 +47,15 @@ impl Snapshot {
         self.field(setting!(offsets.sock_common_net))
     }
 
+    /// Index of the network interface that is a part of the identity; 0: none is. A request has it
+    /// from its listener, or from the SYN where the peer's address is link-local
+    /// (`tcp_conn_request()`, net/ipv4/tcp_input.c; `tcp_v6_init_req()`, net/ipv6/tcp_ipv6.c: the
+    /// field is `ir_iif`), and a minisock from its full socket.
+    #[inline(always)]
+    pub fn link(&self) -> u32 {
+        self.field(setting!(offsets.sock_common_bound_dev_if))
+    }
+
     /// Whether it is TCP's, by the name of its `struct proto`: "TCP" or "TCPv6". DCCP's, which is
     /// gone since 6.16, have timers with the same functions.
     #[inline(always)]
@@ -58,14 +67,20 @@ impl Snapshot {
     /// `None` if it is not asked for.
     #[inline(always)]
     pub fn head(&self, what: u8) -> Option<Head> {
-        if !self.is_of_tcp() {
-            return None;
-        }
         let mut head = self.addresses()?;
+        self.complete(&mut head, what).then_some(head)
+    }
+
+    /// Adds what else there is to the addresses. Returns false if it is not asked for.
+    #[inline(always)]
+    pub fn complete(&self, head: &mut Head, what: u8) -> bool {
+        if !self.is_of_tcp() {
+            return false;
+        }
         let (netns, gone) = netns_of(self.net());
         head.netns = netns;
-        if !wanted(&head) {
-            return None;
+        if !wanted(head) {
+            return false;
         }
         if gone {
             head.flags = flag::NETNS_GONE;
@@ -73,7 +88,7 @@ impl Snapshot {
         head.from = what;
         head.cookie = self.field(setting!(offsets.sock_common_cookie));
         head.time_ns = now();
-        Some(head)
+        true
     }
 }
 

@@ -123,7 +123,7 @@ fn send_reset(sk: *const u8) {
         return;
     };
     head.kind = kind::RESET_SENT;
-    ring::send_head(&head);
+    ring::send_head(&head, 0);
 }
 
 /// Notes whom an RST is sent for.
@@ -166,8 +166,14 @@ pub fn ends_request(head: &Head) -> bool {
     ANSWERED.get_ptr_mut(0).is_some_and(|answered| {
         // SAFETY: the value of this CPU; the verifier checked the address.
         let last = unsafe { answered.read() };
-        last.remote_port == u32::from(head.remote_port)
+        let ends = last.remote_port == u32::from(head.remote_port)
             && last.netns == head.netns
-            && now().wrapping_sub(last.time_ns) < SAME_SOFTIRQ
+            && now().wrapping_sub(last.time_ns) < SAME_SOFTIRQ;
+        if ends {
+            // It ends no other one: two may differ in nothing but their link.
+            // SAFETY: as above.
+            unsafe { (*answered).time_ns = 0 };
+        }
+        ends
     })
 }

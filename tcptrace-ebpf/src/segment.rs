@@ -35,10 +35,10 @@ pub fn dropped(sk: *const u8) {
     };
     head.to = bytes.field(setting!(offsets.timewait_substate));
     head.kind = kind::MINISOCK;
-    ring::send_head(&head);
+    ring::send_head(&head, bytes.link());
 }
 
-/// Sends the addresses of a FIN. One for a full socket is not dropped, but read.
+/// Sends the addresses of a FIN, and the link that it came by. One for a full socket is not dropped, but read.
 #[inline(always)]
 pub fn fin_dropped(skb: *const u8) {
     // SAFETY: `skb` is the struct sk_buff that the tracepoint passes, here and below.
@@ -86,14 +86,15 @@ pub fn fin_dropped(skb: *const u8) {
     head.remote_port = u16::from_be(peek(tcp, 0));
     head.local_port = u16::from_be(peek(tcp, 2));
     // SAFETY: `dev` is a struct net_device, or null, of which reads are zero; so is its namespace.
-    head.netns = unsafe {
+    let link = unsafe {
         let dev: *const u8 = read(skb, setting!(offsets.skb_dev));
         let net: *const u8 = read(dev, setting!(offsets.net_device_net));
-        read(net, setting!(offsets.net_ns_inum))
+        head.netns = read(net, setting!(offsets.net_ns_inum));
+        read(dev, setting!(offsets.net_device_ifindex))
     };
     if !wanted(head) {
         return;
     }
     head.time_ns = now();
-    ring::send_head(head);
+    ring::send_head(head, link);
 }

@@ -41,6 +41,8 @@ pub struct Settings {
     pub stacks: u32,
     /// 1 to send what each connection did; 0: only where that tells why it closed.
     pub metrics: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Indices of the port sets: a bitmap of 65,536 bits each, one after another in map `PORTS`.
@@ -164,6 +166,7 @@ pub struct Offsets {
     pub skb_protocol: u32,
     pub skb_dev: u32,
     pub net_device_net: u32,
+    pub net_device_ifindex: u32,
     pub cgroup_root: u32,
     pub cgroup_kn: u32,
     pub cgroup_self_parent: u32,
@@ -194,7 +197,7 @@ pub struct BitOffset {
 pub const MINISOCK_BYTES: usize = 168;
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 79 * 4);
-    assert!(size_of::<Settings>() == 40 + 79 * 4 + 52);
+    assert!(size_of::<Offsets>() == 80 * 4);
+    assert!(size_of::<Settings>() == 40 + 80 * 4 + 56);
     assert!(size_of::<AddrKey>() == 20);
 };

@@ -108,7 +108,8 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     } else if from == SYN_RECV
         && let Some(time_ns) = child::goes_on(sk as u64)
     {
-        send_child(head, time_ns);
+        // SAFETY: as above.
+        send_child(head, time_ns, unsafe { link(sk) });
     }
     // SAFETY: as above.
     unsafe {
@@ -136,6 +137,8 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
         // SAFETY: as above.
         unsafe { reach(sk, head) };
     }
+    // SAFETY: as above.
+    let link = unsafe { link(sk) };
     head.time_ns = now();
     debug!(
         ctx,
@@ -172,14 +175,14 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
             // Those that a byte can't count are told in full.
             measured |= retransmits > 255;
             if measured {
-                send_measured(sk, tcp, head);
+                send_measured(sk, tcp, head, link);
                 return;
             }
         }
     }
     if head.flags & flag::OWNED != 0 {
         head.kind = kind::SOCKET_OWNED;
-        ring::send(|to: *mut OwnedSocket| {
+        ring::send(link, |to: *mut OwnedSocket| {
             // SAFETY: `to` is a reserved record.
             unsafe {
                 (&raw mut (*to).head).write(*head);
@@ -188,7 +191,7 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
         });
     } else {
         head.kind = kind::SOCKET;
-        ring::send_head(head);
+        ring::send_head(head, link);
     }
 }
 
@@ -210,6 +213,16 @@ unsafe fn released_port(sk: *const u8) -> u16 {
     }
 }
 
+/// Index of the network interface that is a part of the identity; 0: none is.
+///
+/// # Safety
+/// `sk` is a struct sock that a tracepoint passes.
+#[inline(always)]
+unsafe fn link(sk: *const u8) -> u32 {
+    // SAFETY: the caller's.
+    unsafe { read(sk, setting!(offsets.sock_common_bound_dev_if)) }
+}
+
 /// The cookie of a socket, which is made if it has none yet. The helper exists for tracing programs
 /// since 5.12.
 ///
@@ -228,13 +241,13 @@ pub unsafe fn cookie(sk: *const u8) -> u64 {
 
 /// Sends that a listener's child was made, which could not be told then.
 #[inline(always)]
-fn send_child(next: &Head, time_ns: u64) {
+fn send_child(next: &Head, time_ns: u64, link: u32) {
     let mut head = *next;
     head.kind = kind::SOCKET;
     head.time_ns = time_ns;
     head.from = LISTEN;
     head.to = SYN_RECV;
-    ring::send_head(&head);
+    ring::send_head(&head, link);
 }
 
 /// Sends who accepted a connection. What was there before tracing began, and has no cookie, does
@@ -265,7 +278,7 @@ pub fn accepted(sk: *const u8) {
     }
     head.time_ns = now();
     accept::holds();
-    ring::send(|to: *mut OwnedSocket| {
+    ring::send(0, |to: *mut OwnedSocket| {
         // SAFETY: `to` is a reserved record.
         unsafe {
             (&raw mut (*to).head).write(*head);
@@ -283,11 +296,9 @@ unsafe fn reach(sk: *const u8, head: &mut Head) {
     // SAFETY: the caller's.
     unsafe {
         let bits: u8 = read(sk, setting!(offsets.sock_common_ipv6only.byte));
-        let device: u32 = read(sk, setting!(offsets.sock_common_bound_dev_if));
         let told = Reach {
-            device,
             only_ipv6: (u32::from(bits) & setting!(offsets.sock_common_ipv6only.mask) != 0).into(),
-            reserved: [0; 11],
+            reserved: [0; 15],
         };
         head.remote_addr.as_mut_ptr().cast::<Reach>().write(told);
     }
@@ -408,9 +419,9 @@ fn is_mapped(addr: [u64; 2]) -> bool {
 
 /// Sends a transition together with what the connection did.
 #[inline(always)]
-fn send_measured(sk: *const u8, tcp: *const u8, head: &mut Head) {
+fn send_measured(sk: *const u8, tcp: *const u8, head: &mut Head, link: u32) {
     head.kind = kind::SOCKET_MEASURED;
-    ring::send(|to: *mut MeasuredSocket| {
+    ring::send(link, |to: *mut MeasuredSocket| {
         // SAFETY: `to` is a reserved record, `tcp` a struct tcp_sock.
         unsafe {
             (&raw mut (*to).head).write(*head);

@@ -53,7 +53,7 @@ pub fn armed(address: u64) {
     let sent_us: u64 = peek(address, setting!(offsets.tcp_mstamp));
     head.time_ns = sent_us * 1000;
     head.retransmits = at_most_255(peek(address, setting!(offsets.tcp_total_retrans)));
-    ring::send_head(&head);
+    ring::send_head(&head, bytes.link());
 }
 
 /// The child that TCP Fast Open makes waits for an acknowledgement, which may come much later and
@@ -77,7 +77,7 @@ fn fast_open_armed(address: u64) {
     head.from = LISTEN;
     head.to = SYN_RECV;
     head.time_ns = time_ns;
-    ring::send_head(&head);
+    ring::send_head(&head, bytes.link());
 }
 
 /// What fits into a byte.

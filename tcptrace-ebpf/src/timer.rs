@@ -48,10 +48,10 @@ fn minisock_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
     head.to = bytes.field(setting!(offsets.timewait_substate));
     if what == change::CANCELLED && setting!(stacks) != 0 {
         head.kind = kind::MINISOCK_EARLY;
-        send_early(ctx, head);
+        send_early(ctx, head, bytes.link());
     } else {
         head.kind = kind::MINISOCK;
-        ring::send_head(&head);
+        ring::send_head(&head, bytes.link());
     }
 }
 
@@ -60,22 +60,22 @@ fn request_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
     let bytes = Snapshot::at(address);
     // The child's record says which request it came from. Were it lost for want of room, this one
     // would be, too.
-    if what == change::CANCELLED
-        && let Some(head) = bytes.addresses()
-        && child::completes(&head, bytes.net())
-    {
-        return;
-    }
-    let Some(mut head) = bytes.head(what) else {
+    let Some(mut head) = bytes.addresses() else {
         return;
     };
+    if what == change::CANCELLED && child::completes(&head, bytes.net()) {
+        return;
+    }
+    if !bytes.complete(&mut head, what) {
+        return;
+    }
     head.to = bytes.field(setting!(offsets.request_num_retrans));
     head.evidence = bytes.field(setting!(offsets.request_num_timeout));
     if what == change::STARTED {
         head.kind = kind::REQUEST_BEGIN;
         let listener: u64 = bytes.field(setting!(offsets.sock_common_listener));
         let listener = peek(listener, setting!(offsets.sock_common_cookie));
-        ring::send(|to: *mut RequestBegin| {
+        ring::send(bytes.link(), |to: *mut RequestBegin| {
             // SAFETY: `to` is a reserved record.
             unsafe { to.write(RequestBegin { head, listener }) };
         });
@@ -84,10 +84,10 @@ fn request_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
         if reset::ends_request(&head) {
             head.flags |= flag::RST_SENT;
         }
-        send_early(ctx, head);
+        send_early(ctx, head, bytes.link());
     } else {
         head.kind = kind::REQUEST;
-        ring::send_head(&head);
+        ring::send_head(&head, bytes.link());
     }
 }
 
@@ -118,8 +118,8 @@ fn address(ctx: &BtfTracePointContext) -> u64 {
 /// Sends the end of a minisock or request with the way that led to it: whether an RST, a SYN,
 /// connect(), `ss -K` or the end of its namespace stopped the timer is in nothing else.
 #[inline(always)]
-fn send_early(ctx: &BtfTracePointContext, head: Head) {
-    ring::send(|to: *mut EarlyEnd| {
+fn send_early(ctx: &BtfTracePointContext, head: Head, link: u32) {
+    ring::send(link, |to: *mut EarlyEnd| {
         // SAFETY: `to` is a reserved record, and the stack has room for STACK_DEPTH addresses.
         unsafe {
             (&raw mut (*to).head).write(head);

@@ -2,7 +2,8 @@
 //!
 //! Each record begins with a [`Head`], whose `kind` says which record it is. Records are sized so
 //! that a transition made in softirq costs 64 bytes; the owner and the metrics of a connection
-//! are sent only where they can be known or have a use.
+//! are sent only where they can be known or have a use. So is its network interface, behind the
+//! record: see [`kind::LINKED`].
 
 use core::mem::size_of;
 
@@ -41,6 +42,8 @@ pub mod kind {
     pub const SYN: u8 = 13;
     /// A control group was made: [`CgroupMade`](super::CgroupMade).
     pub const CGROUP_MADE: u8 = 20;
+    /// Added to any of these: a [`Link`](super::Link) follows the record.
+    pub const LINKED: u8 = 1 << 7;
 }
 
 /// Values of [`Head::from`] in records of minisocks and requests: what became of their timer,
@@ -114,7 +117,7 @@ pub struct Head {
     pub local_port: u16,
     /// Host order; 0 if there is none yet.
     pub remote_port: u16,
-    /// One of [`kind`].
+    /// One of [`kind`], perhaps with [`kind::LINKED`].
     pub kind: u8,
     /// 4 or 6. IPv4-mapped IPv6 is 4.
     pub family: u8,
@@ -140,12 +143,22 @@ pub struct Head {
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Reach {
-    /// SO_BINDTODEVICE: index of the device; 0: any.
-    pub device: u32,
     /// IPV6_V6ONLY: 1 if it is set.
     pub only_ipv6: u8,
     /// Zero.
-    pub reserved: [u8; 11],
+    pub reserved: [u8; 15],
+}
+
+/// The network interface that is a part of the identity of a socket, minisock or request
+/// (`skc_bound_dev_if`): it was bound to a device, has a link-local address, or is in a VRF. Behind
+/// a record, if there is one: few have it.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Link {
+    /// Its index in the network namespace; not 0.
+    pub index: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// The process that made a transition.
@@ -279,6 +292,7 @@ pub struct CgroupMade {
 const _: () = {
     assert!(size_of::<Head>() == 64);
     assert!(size_of::<Reach>() == 16);
+    assert!(size_of::<Link>() == 8);
     assert!(size_of::<Owner>() == 48);
     assert!(size_of::<Metrics>() == 56);
     assert!(size_of::<OwnedSocket>() == 112);

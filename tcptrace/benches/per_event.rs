@@ -11,6 +11,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use tcptrace::{
     decode::{Event, decode},
     flows::{Assembler, FlowRecord, Patience},
+    host::Links,
     kernel::{Cgroups, Clock, Symbols},
     stats::Figures,
     track::{Limits, Sight, Tracker, Transition},
@@ -139,6 +140,7 @@ fn write<T>(criterion: &mut Criterion, name: &str, mut view: impl View<T>, all: 
     let mut around = Surroundings {
         clock: &clock,
         cgroups: &mut cgroups,
+        links: &mut Links::default(),
     };
     let mut group = criterion.benchmark_group("write");
     group.throughput(Throughput::Elements(all.len() as u64));
@@ -164,6 +166,7 @@ fn all_of_it(criterion: &mut Criterion) {
         let mut around = Surroundings {
             clock: &clock,
             cgroups: &mut cgroups,
+            links: &mut Links::default(),
         };
         bencher.iter_batched_ref(
             tracker,

@@ -22,6 +22,7 @@ use tcptrace::{
     filter::Filter,
     kernel::buffer_size,
     schema::LineType,
+    snapshot::Scope,
     track::State,
     view::{Colour, say},
 };
@@ -176,60 +177,64 @@ impl Cli {
     }
 
     /// What is to be done.
-    pub fn into_invocation(self) -> Invocation {
-        match self.command {
-            None => Invocation::Watch(self.watch.into_options()),
-            Some(Command::Watch(watch)) => Invocation::Watch(watch.into_options()),
-            Some(Command::Flows(flows)) => Invocation::Flows(flows.into_options()),
-            Some(Command::Stats(stats)) => Invocation::Stats(stats.into_options()),
-            Some(Command::Stuck(stuck)) => Invocation::Stuck(stuck.into_options()),
-            Some(Command::List(list)) => Invocation::List(list.into_options()),
+    ///
+    /// # Errors
+    /// When something is asked for that there is not: a network interface.
+    pub fn into_invocation(self) -> anyhow::Result<Invocation> {
+        Ok(match self.command {
+            None => Invocation::Watch(self.watch.into_options()?),
+            Some(Command::Watch(watch)) => Invocation::Watch(watch.into_options()?),
+            Some(Command::Flows(flows)) => Invocation::Flows(flows.into_options()?),
+            Some(Command::Stats(stats)) => Invocation::Stats(stats.into_options()?),
+            Some(Command::Stuck(stuck)) => Invocation::Stuck(stuck.into_options()?),
+            Some(Command::List(list)) => Invocation::List(list.into_options()?),
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
             Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
             Some(Command::Schema(schema)) => Invocation::Schema(schema.into_what()),
-        }
+        })
     }
 }
 
 impl Watch {
-    fn into_options(self) -> WatchOptions {
-        WatchOptions {
+    fn into_options(self) -> anyhow::Result<WatchOptions> {
+        Ok(WatchOptions {
             count: self.count,
             output: self.live.output,
             colour: self.live.color,
             utc: self.live.utc,
-            live: self.live.into_options(self.command),
-        }
+            live: self.live.into_options(self.command)?,
+        })
     }
 }
 
 impl Flows {
-    fn into_options(self) -> FlowsOptions {
+    fn into_options(self) -> anyhow::Result<FlowsOptions> {
         let WatchOptions {
             live,
             count,
             output,
             colour,
             utc: _,
-        } = self.watch.into_options();
-        FlowsOptions {
+        } = self.watch.into_options()?;
+        Ok(FlowsOptions {
             live,
             count,
             output,
             colour,
             time_wait: self.time_wait,
             idle_table: self.idle_table,
-        }
+        })
     }
 }
 
 impl LiveArgs {
-    fn into_options(self, command: Vec<OsString>) -> LiveOptions {
-        LiveOptions {
+    fn into_options(self, command: Vec<OsString>) -> anyhow::Result<LiveOptions> {
+        let scope = self.sockets.netns().map_or(Scope::All, Scope::One);
+        Ok(LiveOptions {
             filter: Filter {
                 states: self.state,
                 followed: !command.is_empty(),
-                ..self.sockets.into_filter()
+                ..self.sockets.into_filter(scope)?
             },
             limit: Limit {
                 duration: self.duration,
@@ -239,7 +244,7 @@ impl LiveArgs {
             strict: self.strict,
             kernel_log: self.verbose > 1,
             command,
-        }
+        })
     }
 }
 

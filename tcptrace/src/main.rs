@@ -7,8 +7,13 @@ use std::{io, process::ExitCode};
 use clap::Parser as _;
 use cli::Invocation;
 use tcptrace::{
-    commands, explain::UnknownWord, flows::IdleTableError, kernel::KernelError, snapshot::Unable,
-    stuck::NotWatched, view::say,
+    commands,
+    explain::UnknownWord,
+    flows::IdleTableError,
+    kernel::KernelError,
+    snapshot::{NoLink, Unable},
+    stuck::NotWatched,
+    view::say,
 };
 
 /// Failed.
@@ -35,7 +40,7 @@ fn main() -> ExitCode {
         }
     };
     let done = runtime.block_on(async {
-        match cli.into_invocation() {
+        match cli.into_invocation()? {
             Invocation::Watch(options) => commands::watch(&options).await.map(|it| it.code),
             Invocation::Flows(options) => commands::flows(&options).await.map(|it| it.code),
             Invocation::Stats(options) => commands::stats(&options).await.map(|it| it.code),
@@ -63,7 +68,10 @@ fn report(error: &anyhow::Error) -> ExitCode {
     say(format_args!("{error:#}"));
     ExitCode::from(if error.is::<KernelError>() || error.is::<Unable>() {
         UNABLE
-    } else if error.is::<UnknownWord>() || error.is::<NotWatched>() || error.is::<IdleTableError>()
+    } else if error.is::<UnknownWord>()
+        || error.is::<NotWatched>()
+        || error.is::<IdleTableError>()
+        || error.is::<NoLink>()
     {
         USAGE
     } else {

@@ -6,15 +6,15 @@ use proptest::{prelude::*, sample::select};
 use tcptrace::{
     decode::{
         AcceptedEvent, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, ForkedEvent,
-        MinisockEvent, MinisockState, Owner, Reach, RequestEvent, ResetSentEvent, SocketEvent,
-        SynEvent, TimerChange, Tuple, decode,
+        Link, MinisockEvent, MinisockState, Owner, Reach, RequestEvent, ResetSentEvent,
+        SocketEvent, SynEvent, TimerChange, Tuple, decode,
     },
     kernel::Symbols,
     track::{Existing, ExistingKind, Limits, Sight, State, Tracker, Transition},
 };
 
 use tcptrace_ebpf::wire::{
-    EarlyEnd, Forked, Head, MeasuredSocket, OwnedSocket, RequestBegin, kind,
+    self, EarlyEnd, Forked, Head, MeasuredSocket, OwnedSocket, RequestBegin, kind,
 };
 
 const LIMITS: Limits = Limits {
@@ -58,7 +58,7 @@ proptest! {
     #[test]
     fn records_of_any_kind_and_size_are_decoded_or_refused(
         mut bytes in prop::collection::vec(any::<u8>(), LONGEST),
-        kind in 0_u8..16,
+        kind in any::<u8>(),
         size in select(sizes()),
     ) {
         bytes[offset_of!(Head, kind)] = kind;
@@ -82,6 +82,12 @@ proptest! {
         prop_assert!(decoded.is_ok(), "kind {kind}: {decoded:?}");
         let decoded = decode(&bytes[..wrong], &Symbols::default());
         prop_assert_eq!(decoded.is_ok(), wrong == size, "kind {} of {} bytes", kind, wrong);
+        // A link may follow each.
+        bytes[offset_of!(Head, kind)] |= kind::LINKED;
+        let decoded = decode(&bytes[..size + size_of::<wire::Link>()], &Symbols::default());
+        prop_assert!(decoded.is_ok(), "kind {kind}: {decoded:?}");
+        let decoded = decode(&bytes[..size], &Symbols::default());
+        prop_assert!(decoded.is_err(), "kind {kind} without its link");
     }
 
     #[test]
@@ -201,7 +207,10 @@ fn cookie() -> impl Strategy<Value = Option<Cookie>> {
 }
 
 fn tuple() -> impl Strategy<Value = Tuple> {
-    (0_u16..6, 0_u16..3).prop_map(|(local, remote)| addresses(local, remote))
+    (0_u16..6, 0_u16..3, 0_u32..3).prop_map(|(local, remote, link)| Tuple {
+        link: Link::new(link),
+        ..addresses(local, remote)
+    })
 }
 
 fn change() -> impl Strategy<Value = TimerChange> {
@@ -343,6 +352,7 @@ const CANCELLED: TimerChange = TimerChange::Cancelled(None);
 fn addresses(local: u16, remote: u16) -> Tuple {
     Tuple {
         netns: 1,
+        link: None,
         local: Endpoint::new([10, 0, 0, 1].into(), local),
         remote: Endpoint::new([10, 0, 0, 2].into(), remote),
     }

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use tcptrace::{
-    filter::Filter,
+    filter::{self, Filter},
     kernel::{Drained, Kernel, Metrics, Options},
 };
 
@@ -21,8 +21,9 @@ pub fn capture(arguments: &[String]) -> Result<()> {
     let [path, network, command, arguments @ ..] = arguments else {
         anyhow::bail!("it takes FILE NETWORK COMMAND [ARGUMENT…]");
     };
+    let network = filter::network(network).context("NETWORK")?;
     let filter = Filter {
-        addrs: vec![network.parse().context("NETWORK is as in 127.71.0.0/16")?],
+        addrs: vec![network.into()],
         ..Filter::default()
     };
     let (_attached, mut reader) = Kernel::load(&Options {

@@ -191,7 +191,10 @@ impl Scenario {
 
     fn tuple(&mut self, tuple: &Tuple) -> String {
         let [local, remote] = [tuple.local, tuple.remote].map(|it| self.endpoint(&it));
-        format!("{local} {remote}")
+        let link = tuple
+            .link
+            .map_or_else(String::new, |it| format!(" link={it}"));
+        format!("{local} {remote}{link}")
     }
 
     fn endpoint(&mut self, it: &Endpoint) -> String {

@@ -3,11 +3,14 @@
 
 #![no_main]
 
+use std::mem::offset_of;
+
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use tcptrace::{
-    decode::{Cookie, Endpoint, Owner, Reach, Tuple, decode},
+    decode::{Cookie, Endpoint, Link, Owner, Reach, Tuple, decode},
     flows::{Assembler, Patience},
+    host::Links,
     kernel::{Cgroups, Clock, Symbols},
     stats::{By, Figures},
     track::{Existing, ExistingKind, Limits, Sight, State, Tracker, Transition},
@@ -78,9 +81,14 @@ impl Place {
         if self.0 & 32 == 0 { 4 } else { 6 }
     }
 
+    fn link(self) -> u32 {
+        u32::from(self.0 >> 6)
+    }
+
     fn tuple(self) -> Tuple {
         Tuple {
             netns: self.netns(),
+            link: Link::new(self.link()),
             local: Endpoint::new([10, 0, 0, 1].into(), self.local()),
             remote: Endpoint::new([10, 0, 0, 2].into(), self.remote()),
         }
@@ -135,6 +143,11 @@ impl Record {
             wire::kind::MINISOCK_EARLY | wire::kind::REQUEST_EARLY => bytes[64] = self.cause,
             wire::kind::REQUEST_BEGIN => bytes[64] = self.cause % 24,
             _ => {}
+        }
+        if self.place.link() != 0 {
+            bytes[offset_of!(Head, kind)] |= wire::kind::LINKED;
+            bytes.extend(self.place.link().to_ne_bytes());
+            bytes.extend([0; 4]);
         }
         bytes
     }
@@ -225,6 +238,7 @@ fuzz_target!(|run: Run| {
     let mut around = Surroundings {
         clock: &Clock::ahead_by(0),
         cgroups: &mut Cgroups::default(),
+        links: &mut Links::default(),
     };
     let mut figures = Figures::new(Some(By::Port));
     for it in &told {

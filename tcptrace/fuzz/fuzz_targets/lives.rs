@@ -268,6 +268,7 @@ const STOPPED: TimerChange = TimerChange::Cancelled(None);
 fn addresses(port: u16) -> Tuple {
     Tuple {
         netns: 1,
+        link: None,
         local: Endpoint::new([10, 0, 0, 1].into(), port),
         remote: Endpoint::new([10, 0, 0, 2].into(), 80),
     }

@@ -55,22 +55,26 @@ pub struct ListArgs {
 
 impl ListArgs {
     /// What `list` is told.
-    pub fn into_options(self) -> ListOptions {
+    ///
+    /// # Errors
+    /// When there is no such network interface.
+    pub fn into_options(self) -> anyhow::Result<ListOptions> {
+        let scope = match (self.all_netns, self.sockets.netns()) {
+            (true, _) => Scope::All,
+            (false, Some(inode)) => Scope::One(inode),
+            (false, None) => Scope::Own,
+        };
         let filter = Filter {
             states: self.state,
-            ..self.sockets.into_filter()
+            ..self.sockets.into_filter(scope)?
         };
-        ListOptions {
-            scope: match (self.all_netns, filter.netns) {
-                (true, _) => Scope::All,
-                (false, Some(inode)) => Scope::One(inode),
-                (false, None) => Scope::Own,
-            },
+        Ok(ListOptions {
+            scope,
             filter,
             keepalive: self.keepalive,
             summary: self.summary,
             output: self.output,
             colour: self.color,
-        }
+        })
     }
 }

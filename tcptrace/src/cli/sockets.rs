@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use clap::{Args, builder::NonEmptyStringValueParser};
-use ipnet::IpNet;
 use tcptrace::{
-    filter::{Family, Filter, PortSet, network},
+    filter::{Family, Filter, Network, PortSet, WrittenNetwork, written_network},
     kernel::Cgroups,
-    snapshot,
+    snapshot::{self, Scope, links_called},
 };
 
 /// Which sockets are asked for.
@@ -28,15 +27,16 @@ pub struct SocketArgs {
     /// Ports of either side.
     #[arg(short = 'P', long, value_name = "PORTS", help_heading = "Filters")]
     port: Option<PortSet>,
-    /// Addresses of either side: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32.
-    #[arg(short = 'a', long, value_name = "CIDR", value_delimiter = ',', value_parser = network, help_heading = "Filters")]
-    addr: Vec<IpNet>,
+    /// Addresses of either side: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32; fe80::1%eth0 (or %2) where
+    /// the interface is a part of the identity: link-local, bound to it, or a VRF.
+    #[arg(short = 'a', long, value_name = "CIDR", value_delimiter = ',', value_parser = written_network, help_heading = "Filters")]
+    addr: Vec<WrittenNetwork>,
     /// Local addresses.
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network, help_heading = "Filters")]
-    local_addr: Vec<IpNet>,
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = written_network, help_heading = "Filters")]
+    local_addr: Vec<WrittenNetwork>,
     /// Remote addresses.
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network, help_heading = "Filters")]
-    remote_addr: Vec<IpNet>,
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = written_network, help_heading = "Filters")]
+    remote_addr: Vec<WrittenNetwork>,
     /// Process ids.
     #[arg(short = 'p', long, value_name = "PID", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..), help_heading = "Filters")]
     pid: Vec<u32>,
@@ -62,21 +62,33 @@ pub struct SocketArgs {
 }
 
 impl SocketArgs {
-    /// The filter; states are not among these options.
-    pub fn into_filter(self) -> Filter {
+    /// The one network namespace that is asked for.
+    pub fn netns(&self) -> Option<u32> {
+        self.netns
+    }
+
+    /// The filter; states are not among these options. Interfaces are looked for in `scope`.
+    pub fn into_filter(self, scope: Scope) -> anyhow::Result<Filter> {
+        let networks = |all: Vec<WrittenNetwork>| -> anyhow::Result<Vec<Network>> {
+            let resolve = |it: WrittenNetwork| {
+                let links = it.link.map(|link| links_called(&link, scope)).transpose()?;
+                Ok(Network { net: it.net, links })
+            };
+            all.into_iter().map(resolve).collect()
+        };
         let family = match (self.ipv4, self.ipv6) {
             (true, _) => Some(Family::Ipv4),
             (_, true) => Some(Family::Ipv6),
             _ => None,
         };
-        Filter {
+        Ok(Filter {
             family,
             local_ports: self.local_port,
             remote_ports: self.remote_port,
             ports: self.port,
-            local_addrs: self.local_addr,
-            remote_addrs: self.remote_addr,
-            addrs: self.addr,
+            local_addrs: networks(self.local_addr)?,
+            remote_addrs: networks(self.remote_addr)?,
+            addrs: networks(self.addr)?,
             pids: self.pid,
             comms: self.comm,
             uids: self.uid,
@@ -84,7 +96,7 @@ impl SocketArgs {
             cgroup: self.cgroup,
             states: Vec::new(),
             followed: false,
-        }
+        })
     }
 }
 

@@ -25,15 +25,18 @@ pub struct StatsArgs {
 
 impl StatsArgs {
     /// What `stats` is told.
-    pub fn into_options(self) -> StatsOptions {
+    ///
+    /// # Errors
+    /// When there is no such network interface.
+    pub fn into_options(self) -> anyhow::Result<StatsOptions> {
         let WatchOptions {
             live,
             count,
             output,
             colour,
             utc,
-        } = self.watch.into_options();
-        StatsOptions {
+        } = self.watch.into_options()?;
+        Ok(StatsOptions {
             live,
             count,
             interval: self.interval,
@@ -41,7 +44,7 @@ impl StatsArgs {
             output,
             colour,
             utc,
-        }
+        })
     }
 }
 

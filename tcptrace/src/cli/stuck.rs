@@ -33,13 +33,16 @@ pub struct StuckArgs {
 
 impl StuckArgs {
     /// What `stuck` is told.
-    pub fn into_options(self) -> StuckOptions {
-        StuckOptions {
+    ///
+    /// # Errors
+    /// When there is no such network interface.
+    pub fn into_options(self) -> anyhow::Result<StuckOptions> {
+        Ok(StuckOptions {
             held_for: self.held_for,
             count: self.count,
             output: self.live.output,
             colour: self.live.color,
-            live: self.live.into_options(Vec::new()),
-        }
+            live: self.live.into_options(Vec::new())?,
+        })
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{lines, watch::Output};
 use crate::{
     filter::Filter,
+    host::Links,
     kernel::{Cgroups, Clock, monotonic_now},
     privileges,
     snapshot::{self, Scope},
@@ -49,6 +50,10 @@ pub fn list(options: &ListOptions) -> Result<()> {
     }
     lines::report_unknown_owners(listing.unknown_owners);
     let mut cgroups = Cgroups::new();
+    let mut links = Links::default();
+    for (netns, names) in listing.links.drain(..) {
+        links.learn(netns, names);
+    }
     listing
         .sockets
         .retain(|socket| options.filter.matches_socket(socket, &mut cgroups));
@@ -76,11 +81,12 @@ pub fn list(options: &ListOptions) -> Result<()> {
             wall_ns,
             sockets,
             cgroups: &mut cgroups,
+            links: &mut links,
         };
         match options.output {
             Output::Table => {
                 let layout = SocketLayout::new(terminal::columns(), !terminal::speaks_unicode());
-                sockets_table(&mut out, &shown, palette, layout)?;
+                sockets_table(&mut out, &mut shown, palette, layout)?;
             }
             Output::Json => sockets_json(&mut out, &mut shown)?,
             Output::Csv => sockets_csv(&mut out, &mut shown)?,

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    num::NonZeroU16,
+    num::{NonZeroU16, NonZeroU32},
 };
 
 /// One end of a connection.
@@ -38,11 +38,18 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Both ends of a connection and the network namespace in which they mean something.
+/// The index of a network interface, in its network namespace.
+pub type Link = NonZeroU32;
+
+/// What tells a connection from others: its ends, and the network namespace and interface in which
+/// they mean something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tuple {
     /// Inode number of the network namespace.
     pub netns: u32,
+    /// The interface, where it is a part of the identity: the socket is bound to it
+    /// (SO_BINDTODEVICE), an address is link-local, or it is that of a VRF.
+    pub link: Option<Link>,
     /// This machine's end.
     pub local: Endpoint,
     /// The other end.

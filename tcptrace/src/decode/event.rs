@@ -1,9 +1,6 @@
 //! What the kernel half tells, typed.
 
-use std::{
-    fmt,
-    num::{NonZeroU32, NonZeroU64},
-};
+use std::{fmt, num::NonZeroU64};
 
 use serde::{Serialize, Serializer};
 
@@ -133,11 +130,9 @@ pub struct Owner {
     pub cgroup: Option<Cgroup>,
 }
 
-/// What else than its address decides which connections a listener gets.
+/// What else than its address and link decides which connections a listener gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Those that come by this device alone (SO_BINDTODEVICE): its index.
-    pub device: Option<NonZeroU32>,
     /// No IPv4 (IPV6_V6ONLY).
     pub only_ipv6: bool,
 }
@@ -235,6 +230,7 @@ impl SocketEvent {
             cookie: None,
             tuple: Tuple {
                 netns: 1,
+                link: None,
                 local: nowhere,
                 remote: nowhere,
             },

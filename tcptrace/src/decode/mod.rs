@@ -8,7 +8,7 @@ mod record;
 mod text;
 
 pub use self::{
-    address::{Endpoint, Tuple},
+    address::{Endpoint, Link, Tuple},
     cgroup::CgroupMade,
     event::{
         AcceptedEvent, Cgroup, Comm, Cookie, EarlyCause, Event, Evidence, FinDroppedEvent,

@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    num::NonZero,
+    ops::Deref,
 };
 
 use tcptrace_ebpf::wire::{
@@ -12,8 +12,8 @@ use zerocopy::FromBytes as _;
 
 use super::{
     AcceptedEvent, Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent,
-    ForkedEvent, MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent, ResetSentEvent,
-    SocketEvent, SynEvent, TimerChange, Tuple,
+    ForkedEvent, Link, MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent,
+    ResetSentEvent, SocketEvent, SynEvent, TimerChange, Tuple,
     address::{Family, ip},
 };
 use crate::{kernel::Symbols, track::State};
@@ -52,6 +52,14 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
         kind: head.kind,
         bytes: bytes.len(),
     };
+    let mut head = Linked { head, link: None };
+    let mut bytes = bytes;
+    if head.kind & wire::kind::LINKED != 0 {
+        let (record, link) = wire::Link::read_from_suffix(bytes).map_err(|_| wrong)?;
+        head.head.kind &= !wire::kind::LINKED;
+        head.link = Link::new(link.index);
+        bytes = record;
+    }
     match head.kind {
         wire::kind::SOCKET if bytes.len() == size_of::<Head>() => {
             socket(&head, None, None).map(Event::Socket)
@@ -124,8 +132,23 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
     }
 }
 
+/// A head, with what follows its record.
+#[derive(Clone, Copy)]
+struct Linked {
+    head: Head,
+    link: Option<Link>,
+}
+
+impl Deref for Linked {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
 fn socket(
-    head: &Head,
+    head: &Linked,
     owner: Option<&wire::Owner>,
     measured: Option<wire::Metrics>,
 ) -> Result<SocketEvent, DecodeError> {
@@ -138,7 +161,6 @@ fn socket(
         // In the place of the peer that it has not got.
         let told: wire::Reach = zerocopy::transmute!(head.remote_addr);
         reach = Some(Reach {
-            device: NonZero::new(told.device),
             only_ipv6: told.only_ipv6 != 0,
         });
         tuple.remote = Endpoint::new(unspecified(tuple.local.addr), 0);
@@ -201,7 +223,7 @@ fn read_owner(owner: &wire::Owner) -> Owner {
     }
 }
 
-fn minisock(head: &Head, early: Option<Early>) -> Result<MinisockEvent, DecodeError> {
+fn minisock(head: &Linked, early: Option<Early>) -> Result<MinisockEvent, DecodeError> {
     Ok(MinisockEvent {
         time_ns: head.time_ns,
         cookie: Cookie::new(head.cookie),
@@ -221,7 +243,11 @@ fn minisock(head: &Head, early: Option<Early>) -> Result<MinisockEvent, DecodeEr
     })
 }
 
-fn request(head: &Head, early: Option<Early>, listener: u64) -> Result<RequestEvent, DecodeError> {
+fn request(
+    head: &Linked,
+    early: Option<Early>,
+    listener: u64,
+) -> Result<RequestEvent, DecodeError> {
     Ok(RequestEvent {
         time_ns: head.time_ns,
         tuple: tuple(head)?,
@@ -283,7 +309,7 @@ fn unspecified(like: IpAddr) -> IpAddr {
     }
 }
 
-fn tuple(head: &Head) -> Result<Tuple, DecodeError> {
+fn tuple(head: &Linked) -> Result<Tuple, DecodeError> {
     let family = match head.family {
         4 => Family::Ipv4,
         6 => Family::Ipv6,
@@ -296,6 +322,7 @@ fn tuple(head: &Head) -> Result<Tuple, DecodeError> {
     };
     Ok(Tuple {
         netns: head.netns,
+        link: head.link,
         local: Endpoint::new(ip(family, &head.local_addr), head.local_port),
         remote: Endpoint::new(ip(family, &head.remote_addr), head.remote_port),
     })

@@ -5,10 +5,8 @@ mod ports;
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
 pub use self::{
-    network::{NetworkError, network},
+    network::{Network, NetworkError, WrittenNetwork, network, written_network},
     ports::{PortError, PortSet},
 };
 use crate::{
@@ -64,11 +62,11 @@ pub struct Filter {
     /// One of the ports must be in it.
     pub ports: Option<PortSet>,
     /// Only these local addresses.
-    pub local_addrs: Vec<IpNet>,
+    pub local_addrs: Vec<Network>,
     /// Only these remote addresses.
-    pub remote_addrs: Vec<IpNet>,
+    pub remote_addrs: Vec<Network>,
     /// One of the addresses must be in it.
-    pub addrs: Vec<IpNet>,
+    pub addrs: Vec<Network>,
     /// Only these processes.
     pub pids: Vec<u32>,
     /// Only processes, or threads, of these names; the kernel keeps 15 bytes of a name.
@@ -155,12 +153,12 @@ impl Filter {
                 .ports
                 .as_ref()
                 .is_none_or(|set| set.has(local.port) || set.has(remote.port))
-            && (self.local_addrs.is_empty() || has(&self.local_addrs, local.addr))
+            && (self.local_addrs.is_empty() || has(&self.local_addrs, local.addr, tuple))
             && (self.remote_addrs.is_empty()
-                || (remote.port.is_some() && has(&self.remote_addrs, remote.addr)))
+                || (remote.port.is_some() && has(&self.remote_addrs, remote.addr, tuple)))
             && (self.addrs.is_empty()
-                || has(&self.addrs, local.addr)
-                || (remote.port.is_some() && has(&self.addrs, remote.addr)))
+                || has(&self.addrs, local.addr, tuple)
+                || (remote.port.is_some() && has(&self.addrs, remote.addr, tuple)))
     }
 
     fn matches_owner(&self, owner: &Owner, followed: bool) -> bool {
@@ -190,8 +188,8 @@ impl Filter {
     }
 }
 
-fn has(nets: &[IpNet], addr: IpAddr) -> bool {
-    nets.iter().any(|net| net.contains(&addr))
+fn has(nets: &[Network], addr: IpAddr, tuple: &Tuple) -> bool {
+    nets.iter().any(|net| net.has(addr, tuple))
 }
 
 fn is_below(path: &str, above: &str) -> bool {

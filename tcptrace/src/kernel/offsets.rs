@@ -106,6 +106,7 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         skb_protocol: at("sk_buff", &["protocol"])?,
         skb_dev: at("sk_buff", &["dev"])?,
         net_device_net: at("net_device", &["nd_net"])?,
+        net_device_ifindex: at("net_device", &["ifindex"])?,
         sock_common_ipv6only: only_ipv6,
         ..Offsets::default()
     };
@@ -137,6 +138,7 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
     if !within(offsets.sock_common_cookie, 8)
         || !within(offsets.sock_common_prot, 8)
         || !within(offsets.sock_common_v6_rcv_saddr, 16)
+        || !within(offsets.sock_common_bound_dev_if, 4)
     {
         return Err(KernelError::NoField {
             container: "sock_common",

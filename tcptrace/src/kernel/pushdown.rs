@@ -54,8 +54,9 @@ pub fn fill(filter: &Filter, settings: &Settings, ebpf: &mut Ebpf) -> Result<(),
         ];
         for (set, list) in sets {
             if settings.addr_sets[usize::from(set)] != 0 {
-                for net in list {
-                    map.insert(&key(set, net), 1, 0)?;
+                // Which interface they are on is left to userspace.
+                for it in list {
+                    map.insert(&key(set, &it.net), 1, 0)?;
                 }
             }
         }

@@ -17,7 +17,7 @@ use super::{
     tcp_info::TcpInfo,
 };
 use crate::{
-    decode::{Cookie, Tuple},
+    decode::{Cookie, Link, Tuple},
     track::State,
 };
 
@@ -134,6 +134,7 @@ pub fn one(tuple: Tuple, cookie: Cookie) -> io::Result<u32> {
     socket_id.source_port = tuple.local.port_or_zero();
     socket_id.destination_address = tuple.remote.addr;
     socket_id.destination_port = tuple.remote.port_or_zero();
+    socket_id.interface_id = tuple.link.map_or(0, Link::get);
     socket_id.cookie = cookie.0.get().to_ne_bytes();
     let mut found = None;
     ask(

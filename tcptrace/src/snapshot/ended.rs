@@ -18,7 +18,7 @@ use super::{
     pids::Numbering,
     tcp_info::TcpInfo,
 };
-use crate::decode::{Cookie, Endpoint, Tuple};
+use crate::decode::{Cookie, Endpoint, Link, Tuple};
 
 /// How many sockets are asked at the most in one look: those of other kinds are remembered, so
 /// that only those that are new or over are asked again.
@@ -193,10 +193,13 @@ fn ask(pid: u32, inode: u32, socket: &OwnedFd, cookies: &HashMap<u64, u32>) -> i
     };
     let mut cookie = [0; 8];
     descriptor::option(socket, libc::SOL_SOCKET, libc::SO_COOKIE, &mut cookie)?;
+    // Since 5.7.
+    let link = option(libc::SO_BINDTOIFINDEX).ok();
     Ok(Kind::Ended(Ended {
         cookie: Cookie::new(u64::from_ne_bytes(cookie)),
         tuple: Tuple {
             netns,
+            link: link.and_then(|index| Link::new(u32::try_from(index).ok()?)),
             local: name(socket).unwrap_or(unspecified(remote.addr)),
             remote,
         },

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{found::Found, settings::WaitSettings, tcp_info::TcpInfo};
 use crate::{
-    decode::{Endpoint, Tuple},
+    decode::{Endpoint, Link, Tuple},
     track::{ExistingKind, State},
 };
 
@@ -79,7 +79,7 @@ impl Inspection {
     /// port, the one with the most room tells whether there is any.
     #[must_use]
     pub fn listening(&self, tuple: &Tuple) -> Option<Listening> {
-        self.listening_at(&tuple.local)
+        self.listening_at(&tuple.local, tuple.link)
     }
 
     /// The listener that a SYN goes to, if its destination is an address of this machine: one that
@@ -95,16 +95,20 @@ impl Inspection {
             found.any(|found| found.tuple.local.addr == addr)
         };
         let here = addr.is_loopback() || addr == tuple.local.addr || bound();
-        here.then(|| self.listening_at(&tuple.remote)).flatten()
+        // Through a cable between two interfaces, it arrives by another one than it leaves by.
+        here.then(|| self.listening_at(&tuple.remote, None))
+            .flatten()
     }
 
-    fn listening_at(&self, end: &Endpoint) -> Option<Listening> {
+    /// `link`: what it is bound to; without one, what it came by is not known.
+    fn listening_at(&self, end: &Endpoint, link: Option<Link>) -> Option<Listening> {
         let port = end.port_or_zero();
         let here: Vec<&Found> = self
             .listeners
             .get(&port)?
             .iter()
             .filter_map(|index| Some(&self.sockets.get(*index)?.found))
+            .filter(|found| link.is_none() || found.tuple.link.is_none_or(|it| Some(it) == link))
             .collect();
         let exact: Vec<&Found> = here
             .iter()
@@ -159,6 +163,7 @@ mod tests {
     fn tuple(addr: IpAddr, port: u16) -> Tuple {
         Tuple {
             netns: 1,
+            link: None,
             local: Endpoint::new(addr, port),
             remote: Endpoint::new([9, 9, 9, 9].into(), 4000),
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Found, Keepalive, Namespaces, Timer, TimerKind,
+    Found, Keepalive, LinkNames, Namespaces, Timer, TimerKind,
     dump::ALL_AND_BOUND,
     keepalive,
     namespaces::{Namespace, own},
@@ -146,6 +146,8 @@ impl Socket {
 pub struct Listing {
     /// By network namespace, then state, then local port.
     pub sockets: Vec<Socket>,
+    /// The network interfaces of each namespace.
+    pub links: Vec<(u32, LinkNames)>,
     /// What could not be looked at, and why.
     pub failures: Vec<String>,
     /// Sockets that some process has, which could not be told: its descriptors may not be looked
@@ -216,8 +218,11 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
         anyhow::bail!("no process lives in network namespace {inode}, and it has no name");
     }
     for namespace in namespaces {
-        match namespace.dump(ALL_AND_BOUND) {
-            Ok(sockets) => found.extend(sockets),
+        match namespace.dump_with_links(ALL_AND_BOUND) {
+            Ok((sockets, links)) => {
+                found.extend(sockets);
+                listing.links.push((namespace.inode, links));
+            }
             Err(error) if error.kind() == ErrorKind::Unsupported => {
                 return Err(Unable::NoSockDiag(error).into());
             }
@@ -251,6 +256,7 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
     listing.sockets.sort_by_key(|socket| {
         let Tuple {
             netns,
+            link,
             local,
             remote,
         } = socket.tuple;
@@ -261,6 +267,7 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
             local.addr,
             remote.addr,
             remote.port,
+            link,
         )
     });
     Ok(listing)
@@ -277,6 +284,7 @@ mod tests {
             cookie: Cookie::new(1),
             tuple: Tuple {
                 netns: 1,
+                link: None,
                 local: end,
                 remote: end,
             },

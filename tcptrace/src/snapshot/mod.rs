@@ -9,6 +9,7 @@ mod holders;
 mod inspection;
 mod keepalive;
 mod limits;
+mod links;
 mod listing;
 mod namespaces;
 pub mod netlink;
@@ -30,6 +31,7 @@ pub use self::{
     inspection::{Inspected, Inspection, Listening},
     keepalive::Keepalive,
     limits::{DescriptorLimit, exhausted},
+    links::{LinkNames, NoLink, links_called},
     listing::{Listing, Scope, Socket, Unable, list},
     namespaces::{Namespace, Namespaces, NoNamespace, namespace_called, own},
     owners::{Holder, Owners, are_related},
@@ -45,6 +47,8 @@ pub struct Snapshot {
     pub sockets: Vec<Existing>,
     /// Network namespaces that were looked into.
     pub namespaces: Vec<u32>,
+    /// Their network interfaces.
+    pub links: Vec<(u32, LinkNames)>,
     /// What could not be looked at, and why.
     pub failures: Vec<String>,
 }
@@ -60,9 +64,10 @@ pub fn take(netns: Option<u32>) -> Snapshot {
         None => Namespaces::read().all().collect(),
     };
     for namespace in namespaces {
-        match namespace.dump(dump::ALL_STATES) {
-            Ok(sockets) => {
+        match namespace.dump_with_links(dump::ALL_STATES) {
+            Ok((sockets, links)) => {
                 snapshot.namespaces.push(namespace.inode);
+                snapshot.links.push((namespace.inode, links));
                 found.extend(sockets);
             }
             // Its last process has ended meanwhile.

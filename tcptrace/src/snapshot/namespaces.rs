@@ -21,6 +21,7 @@ use super::{
     dump,
     found::Found,
     inspection::Inspection,
+    links::LinkNames,
     settings::{KeepaliveSettings, WaitSettings},
 };
 use crate::{
@@ -81,6 +82,29 @@ impl Namespace {
             })
         };
         Ok(found.iter().filter_map(dropper).collect())
+    }
+
+    /// The same, and the names of its network interfaces.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump).
+    pub(super) fn dump_with_links(
+        &self,
+        states: StateFlags,
+    ) -> io::Result<(Vec<Found>, LinkNames)> {
+        let inode = self.inode;
+        self.within(move || {
+            let sockets = dump::dump(inode, &states)?;
+            Ok((sockets, LinkNames::read().unwrap_or_default()))
+        })
+    }
+
+    /// Reads the names of its network interfaces.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump).
+    pub fn links(&self) -> io::Result<LinkNames> {
+        self.within(LinkNames::read)
     }
 
     /// Looks at one socket: its inode, or 0 where no process has it; `None`: it is gone, or can't

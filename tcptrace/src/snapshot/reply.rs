@@ -4,7 +4,6 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    num::NonZero,
     time::Duration,
 };
 
@@ -17,7 +16,7 @@ use super::{
     tcp_info::TcpInfo,
 };
 use crate::{
-    decode::{Cgroup, Cookie, Endpoint, Reach, Tuple},
+    decode::{Cgroup, Cookie, Endpoint, Link, Reach, Tuple},
     kernel::silent_cgroup,
     track::{ExistingKind, State},
 };
@@ -71,6 +70,7 @@ pub fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
         cookie: Cookie::new(u64::from_ne_bytes(header.cookie)),
         tuple: Tuple {
             netns,
+            link: Link::new(header.interface),
             local: end(local, header.local_port),
             remote: end(remote, header.remote_port),
         },
@@ -86,7 +86,6 @@ pub fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
             .flatten(),
         cgroup: cgroup(attributes),
         reach: Reach {
-            device: NonZero::new(header.interface),
             only_ipv6: is_only_ipv6(attributes),
         },
     })

@@ -154,6 +154,7 @@ impl Drops {
         };
         self.listeners.of(&Tuple {
             netns: at.netns,
+            link: at.link,
             local,
             remote: local,
         })
@@ -167,6 +168,7 @@ mod tests {
     fn at(addr: &str, port: u16) -> Listener {
         Listener {
             netns: 1,
+            link: None,
             port,
             addr: addr.parse().unwrap(),
         }
@@ -180,6 +182,7 @@ mod tests {
                 cookie: Cookie::new(*cookie).unwrap(),
                 tuple: Tuple {
                     netns: 1,
+                    link: None,
                     local,
                     remote: Endpoint::new(local.addr, 0),
                 },

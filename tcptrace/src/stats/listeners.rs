@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    decode::Tuple,
+    decode::{Link, Tuple},
     track::{Side, State, Transition},
 };
 
@@ -12,6 +12,8 @@ use crate::{
 pub struct Listener {
     /// Inode number of the network namespace.
     pub netns: u32,
+    /// The network interface, where it is a part of the identity.
+    pub link: Option<Link>,
     /// This side's port.
     pub port: u16,
     /// This side's address, as the peers have it.
@@ -24,6 +26,7 @@ impl Listener {
     pub fn of(tuple: &Tuple) -> Self {
         Self {
             netns: tuple.netns,
+            link: tuple.link,
             port: tuple.local.port_or_zero(),
             addr: tuple.local.addr,
         }

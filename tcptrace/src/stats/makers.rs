@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    decode::{Comm, Owner, Process, Tuple},
+    decode::{Comm, Link, Owner, Process, Tuple},
     track::Side,
 };
 
@@ -12,6 +12,8 @@ use crate::{
 pub struct Maker {
     /// Inode number of the network namespace.
     pub netns: u32,
+    /// The network interface, where it is a part of the identity.
+    pub link: Option<Link>,
     /// The name of the process that closed; `None`: unknown.
     pub comm: Option<Comm>,
     /// This side's address.
@@ -31,6 +33,7 @@ impl Maker {
     pub fn of(tuple: &Tuple, owner: &Owner, opener: Option<Side>) -> Self {
         Self {
             netns: tuple.netns,
+            link: tuple.link,
             comm: owner.process.map(|process| process.comm),
             local: tuple.local.addr,
             remote: tuple.remote.addr,

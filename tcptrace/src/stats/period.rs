@@ -124,6 +124,7 @@ impl Period<'_> {
         }
         let on_it = self.figures.makers.iter().filter(|(maker, _)| {
             maker.netns == route.netns
+                && maker.link == route.link
                 && maker.local == route.local
                 && maker.remote == route.remote
                 && maker.port == Some(route.port)

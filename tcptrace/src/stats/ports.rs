@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::decode::Tuple;
+use crate::decode::{Link, Tuple};
 
 /// TCP_TIMEWAIT_LEN, and the timer's granularity on top (2 s at HZ=250): s.
 const TIME_WAIT_S: f64 = 61.0;
@@ -13,6 +13,8 @@ const TIME_WAIT_S: f64 = 61.0;
 pub struct Route {
     /// Inode number of the network namespace.
     pub netns: u32,
+    /// The network interface, where it is a part of the identity.
+    pub link: Option<Link>,
     /// This side's address.
     pub local: IpAddr,
     /// The peer's address.
@@ -27,6 +29,7 @@ impl Route {
     pub fn of(tuple: &Tuple) -> Self {
         Self {
             netns: tuple.netns,
+            link: tuple.link,
             local: tuple.local.addr,
             remote: tuple.remote.addr,
             port: tuple.remote.port_or_zero(),
@@ -262,6 +265,7 @@ mod tests {
     fn time_waits_are_reused_as_tcp_tw_reuse_says() {
         let route = |addr: &str| Route {
             netns: 1,
+            link: None,
             local: "10.0.0.1".parse().unwrap(),
             remote: addr.parse().unwrap(),
             port: 80,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::makers::service_port;
 use crate::{
-    decode::Tuple,
+    decode::{Link, Tuple},
     track::{Length, Side},
 };
 
@@ -13,6 +13,8 @@ use crate::{
 pub struct Service {
     /// Inode number of the network namespace.
     pub netns: u32,
+    /// The network interface, where it is a part of the identity.
+    pub link: Option<Link>,
     /// Who opens the connections: this side, if it is a service of others.
     pub opener: Side,
     /// The address of the service.
@@ -32,6 +34,7 @@ impl Service {
         };
         Some(Self {
             netns: tuple.netns,
+            link: tuple.link,
             opener,
             addr,
             port: service_port(tuple, Some(opener))?,

@@ -180,6 +180,7 @@ mod tests {
             cookie: Cookie::new(cookie),
             tuple: Tuple {
                 netns: 1,
+                link: None,
                 local: end,
                 remote: end,
             },

@@ -74,6 +74,7 @@ mod tests {
         let end = |port| Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let tuple = Tuple {
             netns: 1,
+            link: None,
             local: end(40_000),
             remote: end(port),
         };
@@ -109,6 +110,7 @@ mod tests {
         let end = Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
         let tuple = Tuple {
             netns: 1,
+            link: None,
             local: end,
             remote: end,
         };

@@ -53,56 +53,51 @@ impl Listeners {
     }
 
     /// The listeners that a connection may have come to: those that the kernel prefers, several
-    /// where SO_REUSEPORT or devices leave it open which it was.
+    /// where SO_REUSEPORT leaves it open which it was.
     pub fn of(&self, tuple: &Tuple) -> impl Iterator<Item = Cookie> + use<'_> {
-        let local = tuple.local.addr;
-        let here = self.0.get(&key(tuple)).map_or(&[][..], Vec::as_slice);
-        let fits = move |it: &&Listener| it.fit(local) > Fit::None;
-        // Which device it came by is not known: one that is bound to a device may be preferred.
-        let anywhere = here.iter().filter(fits);
-        let best = anywhere
-            .filter(|it| it.reach.device.is_none())
-            .map(|it| it.fit(local))
-            .max();
+        let tuple = *tuple;
+        let here = self.0.get(&key(&tuple)).map_or(&[][..], Vec::as_slice);
+        let best = here.iter().filter_map(|it| it.fit(&tuple)).max();
         here.iter()
-            .filter(fits)
-            .filter(move |it| match it.reach.device {
-                Some(_) => best.is_none_or(|best| it.fit(local).address() >= best.address()),
-                None => Some(it.fit(local)) == best,
-            })
+            .filter(move |it| best.is_some() && it.fit(&tuple) == best)
             .map(|it| it.cookie)
     }
 }
 
-/// How well a listener fits, as `compute_score()`, net/ipv4/inet_hashtables.c, and
-/// net/ipv6/inet6_hashtables.c have it: the address before the family.
+/// How well a listener fits, as `inet_lookup_listener()` and `compute_score()`,
+/// net/ipv4/inet_hashtables.c, and net/ipv6/inet6_hashtables.c have it: the address before the
+/// device, and that before the family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    None,
-    /// [::], for IPv4.
-    Both,
-    /// 0.0.0.0 for IPv4, [::] for IPv6.
-    Family,
-    Exact,
-}
-
-impl Fit {
-    /// What counts before all else: whether it is for that very address.
-    fn address(self) -> bool {
-        self == Self::Exact
-    }
+struct Fit {
+    /// It is for that very address.
+    exact: bool,
+    /// It is bound to the device.
+    bound: bool,
+    /// It is of that family alone: 0.0.0.0 for IPv4. [::] gets both.
+    family: bool,
 }
 
 impl Listener {
-    fn fit(&self, local: IpAddr) -> Fit {
-        let own = self.tuple.local.addr;
-        match (own, local) {
-            _ if own == local => Fit::Exact,
-            _ if !own.is_unspecified() => Fit::None,
-            (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => Fit::Family,
-            (IpAddr::V6(_), IpAddr::V4(_)) if !self.reach.only_ipv6 => Fit::Both,
-            _ => Fit::None,
+    /// `None`: it can't have got the connection.
+    fn fit(&self, tuple: &Tuple) -> Option<Fit> {
+        let (own, local) = (self.tuple.local.addr, tuple.local.addr);
+        // What a listener with a device gets has its device: `inet_request_bound_dev_if()`,
+        // include/net/inet_sock.h. Others have one if the peer's address is link-local.
+        if self.tuple.link.is_some() && self.tuple.link != tuple.link {
+            return None;
         }
+        let family = match (own, local) {
+            _ if own == local => true,
+            _ if !own.is_unspecified() => return None,
+            (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => true,
+            (IpAddr::V6(_), IpAddr::V4(_)) if !self.reach.only_ipv6 => false,
+            _ => return None,
+        };
+        Some(Fit {
+            exact: own == local,
+            bound: self.tuple.link.is_some(),
+            family,
+        })
     }
 }
 
@@ -112,34 +107,41 @@ fn key(tuple: &Tuple) -> (u32, u16) {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZero;
-
     use super::*;
-    use crate::decode::Endpoint;
+    use crate::decode::{Endpoint, Link};
 
     fn tuple(addr: &str) -> Tuple {
         let local = Endpoint::new(addr.parse().unwrap(), 80);
         let remote = Endpoint::new(local.addr, 0);
         Tuple {
             netns: 1,
+            link: None,
             local,
             remote,
         }
     }
 
-    /// Who may have got a connection to an address, among listeners like `::`, `:: only` or
-    /// `0.0.0.0 device`.
-    fn candidates(listeners: &[&str], addr: &str) -> Vec<u64> {
+    /// Who may have got a connection to an address like `::1` or `127.0.0.1 device`, among
+    /// listeners like `::`, `:: only` or `0.0.0.0 device`.
+    fn candidates(listeners: &[&str], called: &str) -> Vec<u64> {
+        let place = |text: &str| {
+            let (addr, option) = text.split_once(' ').unwrap_or((text, ""));
+            let link = Link::new(u32::from(option == "device") + 2 * u32::from(option == "other"));
+            Tuple {
+                link,
+                ..tuple(addr)
+            }
+        };
         let mut all = Listeners::default();
         for (cookie, text) in (1..).zip(listeners) {
-            let (own, option) = text.split_once(' ').unwrap_or((text, ""));
             let reach = Reach {
-                device: NonZero::new(u32::from(option == "device")),
-                only_ipv6: option == "only",
+                only_ipv6: text.ends_with(" only"),
             };
-            all.add(Cookie::new(cookie).unwrap(), tuple(own), reach);
+            all.add(Cookie::new(cookie).unwrap(), place(text), reach);
         }
-        all.of(&tuple(addr)).map(|cookie| cookie.0.get()).collect()
+        all.of(&place(called))
+            .map(|cookie| cookie.0.get())
+            .collect()
     }
 
     #[test]
@@ -154,11 +156,18 @@ mod tests {
             (&["0.0.0.0", "::", "127.0.0.1"], "127.0.0.1", &[3]),
             (&["127.0.0.2", "::1"], "127.0.0.1", &[]),
             (&["0.0.0.0", "0.0.0.0", "::"], "127.0.0.1", &[1, 2]),
-            (&["0.0.0.0 device", "0.0.0.0"], "127.0.0.1", &[1, 2]),
-            (&[":: device", "0.0.0.0"], "127.0.0.1", &[1, 2]),
-            (&["0.0.0.0 device", "127.0.0.1"], "127.0.0.1", &[2]),
-            (&["127.0.0.1 device", "0.0.0.0"], "127.0.0.1", &[1, 2]),
-            (&["0.0.0.0 device"], "127.0.0.1", &[1]),
+            (&["0.0.0.0 device", "0.0.0.0"], "127.0.0.1", &[2]),
+            (&["0.0.0.0 device", "0.0.0.0"], "127.0.0.1 device", &[1]),
+            (&["0.0.0.0 device", "0.0.0.0"], "127.0.0.1 other", &[2]),
+            (
+                &["0.0.0.0 device", "0.0.0.0 other"],
+                "127.0.0.1 other",
+                &[2],
+            ),
+            (&[":: device", "0.0.0.0"], "127.0.0.1 device", &[1]),
+            (&["0.0.0.0 device", "127.0.0.1"], "127.0.0.1 device", &[2]),
+            (&["127.0.0.1 device", "0.0.0.0"], "127.0.0.1 device", &[1]),
+            (&["0.0.0.0 device"], "127.0.0.1", &[]),
         ] {
             assert_eq!(candidates(listeners, addr), wanted, "{listeners:?} {addr}");
         }

@@ -95,7 +95,14 @@ impl Tracker {
         event: &FinDroppedEvent,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        let Some(cookie) = self.orphans.remove(&event.tuple) else {
+        // It came by a link; few orphans are bound to one.
+        let anywhere = Tuple {
+            link: None,
+            ..event.tuple
+        };
+        let orphans = &mut self.orphans;
+        let mut take = |tuple| Some((orphans.remove(&tuple)?, tuple));
+        let Some((cookie, tuple)) = take(event.tuple).or_else(|| take(anywhere)) else {
             return;
         };
         let alive = Minisock::Alive(MinisockState::FinWait2);
@@ -107,7 +114,7 @@ impl Tracker {
             let event = MinisockEvent {
                 time_ns: event.time_ns,
                 cookie: Some(cookie),
-                tuple: event.tuple,
+                tuple,
                 change: TimerChange::Segment,
                 state: MinisockState::TimeWait,
                 netns_gone: false,

@@ -277,6 +277,7 @@ fn take_owner(flow: &mut Flow, event: &SocketEvent) -> Option<Comm> {
 
 /// Ports and addresses become known one after another, and the port is gone again at the end.
 fn learn_addresses(known: &mut Tuple, told: &Tuple) {
+    known.link = told.link;
     if told.local.port.is_some() {
         known.local = told.local;
     } else if told.remote.port.is_some() && known.local.addr.is_unspecified() {

@@ -6,7 +6,7 @@ use super::{Start, Surroundings, TimeFormat, View, cells::Cells, row::Row};
 use crate::{kernel::Clock, track::Transition};
 
 /// The fields of a transition, as [`Row`] has them.
-const HEADER: [&str; 22] = [
+const HEADER: [&str; 23] = [
     "time",
     "mono_ns",
     "cookie",
@@ -16,6 +16,7 @@ const HEADER: [&str; 22] = [
     "local_port",
     "remote_addr",
     "remote_port",
+    "interface",
     "from",
     "to",
     "held_ns",

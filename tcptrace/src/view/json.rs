@@ -89,6 +89,7 @@ impl<W: Write> View<Transition> for Json<W> {
                 local_port = port(local);
                 remote_addr = remote.port.map(|_| remote.addr);
                 remote_port = port(remote);
+                interface = around.links.name(&it.tuple);
                 from = it.from;
                 to = it.to;
                 held_ns = it.held_ns;

@@ -43,7 +43,10 @@ pub use self::{
     time::TimeFormat,
 };
 pub(crate) use self::{line::cut, words::why};
-use crate::kernel::{Cgroups, Clock, Degraded};
+use crate::{
+    host::Links,
+    kernel::{Cgroups, Clock, Degraded},
+};
 
 /// What helps to write an event: the outside world, as of now.
 pub struct Surroundings<'a> {
@@ -51,6 +54,8 @@ pub struct Surroundings<'a> {
     pub clock: &'a Clock,
     /// Knows the paths of cgroups.
     pub cgroups: &'a mut Cgroups,
+    /// Knows the names of network interfaces.
+    pub links: &'a mut Links,
 }
 
 /// Tracing has begun.

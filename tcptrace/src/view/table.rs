@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::{
     Palette, Start, Surroundings, TimeFormat, View,
-    address::{Address, IPV4, IPV6},
+    address::{Address, IPV4, IPV6, LONGEST, of_remote},
     duration::Human,
     line::Line,
     process::Process,
@@ -117,7 +117,7 @@ impl Layout {
     /// How long an address may be in a column: in a file, longer than the column.
     fn longest(&self, column: usize) -> usize {
         if self.width == usize::MAX {
-            IPV6
+            LONGEST
         } else {
             column
         }
@@ -227,14 +227,18 @@ impl<W: Write> View<Transition> for Table<W> {
                 },
             );
         }
-        let short = |end, column| Address {
+        let short = |end, on, column| Address {
             end,
+            on,
             width: layout.longest(column),
             ascii: layout.ascii,
         };
-        line.column(plain, layout.local, short(it.tuple.local, layout.local));
+        let on = around.links.of(&it.tuple);
+        let (local, remote) = (it.tuple.local, it.tuple.remote);
+        line.column(plain, layout.local, short(local, on, layout.local));
         line.column(palette.faint(), 1, direction(it.opener, layout.ascii));
-        line.column(plain, layout.remote, short(it.tuple.remote, layout.remote));
+        let on = of_remote(remote, on);
+        line.column(plain, layout.remote, short(remote, on, layout.remote));
         if layout.from {
             line.column(palette.state(it.from), STATE, it.from);
         }
@@ -287,6 +291,7 @@ mod tests {
     use super::*;
     use crate::{
         decode::{Comm, Cookie, Endpoint, Owner, Process as Task, Tuple},
+        host::Links,
         kernel::Cgroups,
         track::{Reason, State},
     };
@@ -298,6 +303,7 @@ mod tests {
             cookie: Cookie::new(1),
             tuple: Tuple {
                 netns: 1,
+                link: None,
                 local: end,
                 remote: end,
             },
@@ -337,6 +343,7 @@ mod tests {
         let mut around = Surroundings {
             clock: &clock,
             cgroups: &mut Cgroups::default(),
+            links: &mut Links::default(),
         };
         table.show(it, &mut around).unwrap();
         drop(table);

@@ -32,6 +32,8 @@ pub struct Line {
     pub remote_addr: Option<String>,
     #[serde(deserialize_with = "Option::deserialize")]
     pub remote_port: Option<u16>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub interface: Option<String>,
     pub state: String,
     #[serde(deserialize_with = "Option::deserialize")]
     pub pid: Option<u32>,

@@ -33,6 +33,7 @@ fn a_listener_has_its_backlog_and_its_owner() {
         (line.remote_addr.as_deref(), line.remote_port),
         (None, None)
     );
+    assert_eq!(line.interface, None, "it is bound to none");
     assert_eq!(line.pid, Some(std::process::id()));
     assert_eq!(line.uid, Some(0));
     assert!(line.comm.is_some());

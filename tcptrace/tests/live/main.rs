@@ -14,6 +14,7 @@ mod flows;
 mod half_open;
 mod handshake;
 mod kills;
+mod links;
 mod listeners;
 mod loss;
 mod named_namespace;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The fields of a transition, in the order of CSV.
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 23] = [
     "time",
     "mono_ns",
     "cookie",
@@ -25,6 +25,7 @@ const FIELDS: [&str; 22] = [
     "local_port",
     "remote_addr",
     "remote_port",
+    "interface",
     "from",
     "to",
     "held_ns",

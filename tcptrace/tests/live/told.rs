@@ -49,6 +49,7 @@ pub struct Transition {
     pub local_port: Option<u16>,
     pub remote_addr: Option<String>,
     pub remote_port: Option<u16>,
+    pub interface: Option<String>,
     pub from: String,
     pub to: String,
     pub held_ns: Option<u64>,

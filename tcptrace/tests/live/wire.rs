@@ -4,7 +4,9 @@ use std::{
     cell::Cell,
     fs::{self, File, OpenOptions},
     io::{Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{
+        IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream, UdpSocket,
+    },
     os::{
         fd::{AsFd as _, AsRawFd as _},
         unix::fs::OpenOptionsExt as _,
@@ -31,14 +33,15 @@ pub const ACK: u8 = 16;
 
 /// How long a segment of the kernel's is waited for: two retransmissions of a SYN.
 const LIMIT: Duration = Duration::from_secs(5);
-const DEVICE: &str = "wire";
 const WINDOW: u16 = 60_000;
 const TCP: u8 = 6;
 
 /// A wire to peers that say nothing by themselves.
 pub struct Wire {
     tun: File,
+    device: &'static str,
     family: Family,
+    link_local: bool,
     ports: Cell<u16>,
     listeners: Listeners,
 }
@@ -72,25 +75,41 @@ pub struct Peer<'w> {
 impl Wire {
     /// Lays a wire into the namespace: the kernel is 10.9.0.1 or fd00:9::1, the peers .2.
     pub fn new(net: &Namespace, family: Family) -> Self {
+        Self::lay(net, family, "wire", false)
+    }
+
+    /// The same with a name of its own, and the same addresses.
+    pub fn called(net: &Namespace, family: Family, device: &'static str) -> Self {
+        Self::lay(net, family, device, false)
+    }
+
+    /// The same with link-local addresses: the kernel is fe80::1.
+    pub fn link_local(net: &Namespace, device: &'static str) -> Self {
+        Self::lay(net, Family::V6, device, true)
+    }
+
+    fn lay(net: &Namespace, family: Family, device: &'static str, link_local: bool) -> Self {
         let tun = OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags(libc::O_NONBLOCK)
             .open("/dev/net/tun")
             .expect("/dev/net/tun");
-        let mut request = namespace::request(DEVICE);
+        let mut request = namespace::request(device);
         request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
         // SAFETY: the kernel reads and writes no more than the struct.
         let made = unsafe { libc::ioctl(tun.as_raw_fd(), libc::TUNSETIFF as _, &raw mut request) };
         assert_eq!(made, 0, "a TUN device: {}", std::io::Error::last_os_error());
-        match family {
-            Family::V4 => set_ipv4_address(),
-            Family::V6 => set_ipv6_address(),
+        match addr(family, link_local, 1) {
+            IpAddr::V4(addr) => set_ipv4_address(device, addr),
+            IpAddr::V6(addr) => set_ipv6_address(device, addr),
         }
-        namespace::set_flags(DEVICE, libc::IFF_UP | libc::IFF_RUNNING).expect("the wire is up");
+        namespace::set_flags(device, libc::IFF_UP | libc::IFF_RUNNING).expect("the wire is up");
         let wire = Self {
             tun,
+            device,
             family,
+            link_local,
             ports: Cell::new(20_000),
             listeners: net.listeners().clone(),
         };
@@ -101,7 +120,7 @@ impl Wire {
     /// In IPv6 the kernel takes its time, even without duplicate address detection.
     fn wait_for_address(&self) {
         let deadline = Instant::now() + patient(LIMIT);
-        while let Err(error) = UdpSocket::bind((self.host(), 0)) {
+        while let Err(error) = UdpSocket::bind(self.at(self.host(), 0)) {
             assert!(Instant::now() < deadline, "{}: {error}", self.host());
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -109,10 +128,25 @@ impl Wire {
 
     /// A listener at the kernel's end, and its port.
     pub fn listen(&self) -> (TcpListener, u16) {
-        let listener = TcpListener::bind((self.host(), 0)).unwrap();
+        let listener = TcpListener::bind(self.at(self.host(), 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         self.listeners.add(port);
         (listener, port)
+    }
+
+    /// The index of its device.
+    pub fn index(&self) -> u32 {
+        nix::net::if_::if_nametoindex(self.device).expect("the device")
+    }
+
+    /// An address and port, as a socket takes them.
+    fn at(&self, addr: IpAddr, port: u16) -> SocketAddr {
+        match addr {
+            IpAddr::V6(addr) if self.link_local => {
+                SocketAddrV6::new(addr, port, 0, self.index()).into()
+            }
+            addr => (addr, port).into(),
+        }
     }
 
     /// The kernel's address.
@@ -143,7 +177,7 @@ impl Wire {
     /// The same with the SYN.
     pub fn connect_showing_syn(&self, socket: &Socket) -> (Peer<'_>, Segment) {
         let to = self.peer();
-        begin_connect(socket, to);
+        begin_connect(socket, self.at(to.ip(), to.port()));
         let syn = self.receive(|segment| segment.to == to && segment.flags == SYN);
         let ack = syn.seq.wrapping_add(1);
         (
@@ -260,10 +294,15 @@ impl Wire {
     }
 
     fn addr(&self, host: u8) -> IpAddr {
-        match self.family {
-            Family::V4 => Ipv4Addr::new(10, 9, 0, host).into(),
-            Family::V6 => Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, host.into()).into(),
-        }
+        addr(self.family, self.link_local, host)
+    }
+}
+
+fn addr(family: Family, link_local: bool, host: u8) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::new(10, 9, 0, host).into(),
+        Family::V6 if link_local => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, host.into()).into(),
+        Family::V6 => Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, host.into()).into(),
     }
 }
 
@@ -398,12 +437,12 @@ fn sum(bytes: &[u8], begin: u32) -> u16 {
     sum as u16
 }
 
-fn set_ipv4_address() {
+fn set_ipv4_address(device: &str, addr: Ipv4Addr) {
     for (what, address) in [
-        (libc::SIOCSIFADDR, Ipv4Addr::new(10, 9, 0, 1)),
+        (libc::SIOCSIFADDR, addr),
         (libc::SIOCSIFNETMASK, Ipv4Addr::new(255, 255, 255, 0)),
     ] {
-        let mut request = namespace::request(DEVICE);
+        let mut request = namespace::request(device);
         let address = libc::sockaddr_in {
             sin_family: libc::AF_INET as libc::sa_family_t,
             sin_port: 0,
@@ -422,15 +461,15 @@ fn set_ipv4_address() {
     }
 }
 
-fn set_ipv6_address() {
-    let conf = format!("/proc/sys/net/ipv6/conf/{DEVICE}");
+fn set_ipv6_address(device: &str, addr: Ipv6Addr) {
+    let conf = format!("/proc/sys/net/ipv6/conf/{device}");
     for setting in ["accept_dad", "router_solicitations"] {
         fs::write(format!("{conf}/{setting}"), "0").expect("a quiet device");
     }
-    let index = nix::net::if_::if_nametoindex(DEVICE).expect("the device");
+    let index = nix::net::if_::if_nametoindex(device).expect("the device");
     let mut request = libc::in6_ifreq {
         ifr6_addr: libc::in6_addr {
-            s6_addr: Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, 1).octets(),
+            s6_addr: addr.octets(),
         },
         ifr6_prefixlen: 64,
         ifr6_ifindex: index as i32,

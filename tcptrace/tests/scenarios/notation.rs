@@ -1,12 +1,12 @@
 //! The notation of the scenarios: see README.md beside this file.
 
-use std::{fmt::Write as _, net::SocketAddr, num::NonZero};
+use std::{fmt::Write as _, net::SocketAddr};
 
 use tcptrace::{
     decode::{
         AcceptedEvent, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent,
-        ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent,
-        ResetSentEvent, SocketEvent, SynEvent, TimerChange, Tuple,
+        ForkedEvent, Link, Measured, MinisockEvent, MinisockState, Owner, Process, Reach,
+        RequestEvent, ResetSentEvent, SocketEvent, SynEvent, TimerChange, Tuple,
     },
     flows::{End, FlowRecord},
     track::{Closer, Existing, ExistingKind, Found, Limits, Side, Sight, State, Transition},
@@ -181,7 +181,7 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
         keepalive: words.flag("keepalive"),
         retransmits: words.number("retrans")?.map(|count| count as u32),
         reach: match to {
-            State::Listen => Some(reach(words)?),
+            State::Listen => Some(reach(words)),
             _ => None,
         },
         measured: (from == State::Established || to == State::Closed).then_some(measured),
@@ -238,16 +238,14 @@ fn existing(words: &mut Words<'_>) -> Result<Existing> {
         kind,
         owner: words.owner()?.unwrap_or_default(),
         near: None,
-        reach: reach(words)?,
+        reach: reach(words),
     })
 }
 
-fn reach(words: &mut Words<'_>) -> Result<Reach> {
-    let device = words.number("device")?.unwrap_or(0);
-    Ok(Reach {
-        device: NonZero::new(device as u32),
+fn reach(words: &mut Words<'_>) -> Reach {
+    Reach {
         only_ipv6: words.flag("only-ipv6"),
-    })
+    }
 }
 
 /// The words of a line that are not used yet.
@@ -301,9 +299,17 @@ impl<'a> Words<'a> {
     fn tuple(&mut self) -> Result<Tuple> {
         Ok(Tuple {
             netns: NETNS,
+            link: self.link()?,
             local: self.endpoint()?,
             remote: self.endpoint()?,
         })
+    }
+
+    /// A word of its own, anywhere.
+    fn link(&mut self) -> Result<Option<Link>> {
+        let index = self.number("link")?.unwrap_or(0);
+        let index = u32::try_from(index).map_err(|_| format!("link={index} is no index"))?;
+        Ok(Link::new(index))
     }
 
     fn endpoint(&mut self) -> Result<Endpoint> {
@@ -407,6 +413,9 @@ pub fn write_transition(to: &mut String, it: &Transition) {
     }
     if it.nothing_sent {
         to.push_str("  nothing-sent");
+    }
+    if let Some(link) = it.tuple.link {
+        let _ = write!(to, "  link={link}");
     }
     if let Some(retransmits) = it.retransmits.filter(|count| *count > 0) {
         let _ = write!(to, "  retransmits={retransmits}");

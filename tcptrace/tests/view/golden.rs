@@ -72,6 +72,7 @@ fn watch() {
         let mut around = Surroundings {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
+            links: &mut data::links(),
         };
         for it in data::transitions() {
             table.show(&it, &mut around).unwrap();
@@ -89,6 +90,7 @@ fn flows() {
         let mut around = Surroundings {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
+            links: &mut data::links(),
         };
         for flow in data::flows() {
             let candidates: Vec<_> = flow.candidates.iter().collect();
@@ -113,6 +115,7 @@ fn stats() {
         let mut around = Surroundings {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
+            links: &mut data::links(),
         };
         table.show(told, &mut around).unwrap();
         drop(table);
@@ -143,6 +146,7 @@ fn stuck() {
         let mut around = Surroundings {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
+            links: &mut data::links(),
         };
         for it in data::stuck() {
             table.show(&it, &mut around).unwrap();
@@ -156,13 +160,14 @@ fn stuck() {
 fn list() {
     goldens("list", |width, ascii, palette| {
         let mut out = Vec::new();
-        let shown = ShownSockets {
+        let mut shown = ShownSockets {
             wall_ns: 0,
             sockets: &data::sockets(),
             cgroups: &mut data::cgroups(),
+            links: &mut data::links(),
         };
         let layout = SocketLayout::new(width, ascii);
-        sockets_table(&mut out, &shown, palette, layout).unwrap();
+        sockets_table(&mut out, &mut shown, palette, layout).unwrap();
         text(out)
     });
 }

@@ -52,6 +52,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
     let mut around = Surroundings {
         clock: &clock,
         cgroups: &mut data::cgroups(),
+        links: &mut data::links(),
     };
     for it in [data::known_transition(), data::unknown_transition()] {
         view.show(&it, &mut around).unwrap();
@@ -76,6 +77,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
             "local_port",
             "remote_addr",
             "remote_port",
+            "interface",
             "held_ns",
             "detail",
             "opener",
@@ -97,6 +99,7 @@ fn flows_are_as_the_schema_says_known_or_not() {
     let mut around = Surroundings {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),
+        links: &mut data::links(),
     };
     let keepalive = Keepalive {
         time_s: 7200,
@@ -119,7 +122,7 @@ fn flows_are_as_the_schema_says_known_or_not() {
     drop(view);
 
     let lines = read(out);
-    assert_eq!(unknown(&lines[0]), Vec::<&str>::new());
+    assert_eq!(unknown(&lines[0]), ["interface"]);
     let known = ["type", "time", "netns", "family", "local_addr", "path"];
     let known = known.len() + ["idle_candidates", "complete"].len();
     let fields = lines[1].as_object().unwrap().len();
@@ -133,6 +136,7 @@ fn figures_are_as_the_schema_says_known_or_not() {
     let mut around = Surroundings {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),
+        links: &mut data::links(),
     };
     for by in [None]
         .into_iter()
@@ -164,13 +168,14 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
         wall_ns: 0,
         sockets: &sockets,
         cgroups: &mut data::cgroups(),
+        links: &mut data::links(),
     };
     sockets_json(&mut out, &mut shown).unwrap();
     Counts::of(&sockets, &[]).json(&mut out).unwrap();
 
     let lines = read(out);
     assert_eq!(lines.len(), 3 + 11);
-    assert_eq!(unknown(&lines[0]), ["age_ns", "dropped"]);
+    assert_eq!(unknown(&lines[0]), ["interface", "age_ns", "dropped"]);
     assert!(lines[0]["keepalive"].is_object());
     assert!(lines[1]["age_ns"].is_u64());
     assert_eq!(
@@ -180,6 +185,7 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
             "local_port",
             "remote_addr",
             "remote_port",
+            "interface",
             "pid",
             "comm",
             "uid",
@@ -199,6 +205,7 @@ fn stuck_connections_are_as_the_schema_says_known_or_not() {
     let mut around = Surroundings {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),
+        links: &mut data::links(),
     };
     for it in data::stuck() {
         view.show(&it, &mut around).unwrap();
@@ -207,7 +214,7 @@ fn stuck_connections_are_as_the_schema_says_known_or_not() {
 
     let lines = read(out);
     assert_eq!(lines.len(), 8);
-    assert_eq!(unknown(&lines[3]), ["reason"]);
+    assert_eq!(unknown(&lines[3]), ["interface", "reason"]);
     assert_eq!(lines[3]["holders"].as_array().unwrap().len(), 2);
     assert_eq!(lines[7]["reason"], "reset_by_peer");
     let known = [

@@ -11,7 +11,8 @@ use super::{
 use crate::{
     decode::{CgroupMade, Event, decode},
     filter::Filter,
-    kernel::{Cgroups, Clock, Degraded, Drained, Kernel, Metrics, Options},
+    host::Links,
+    kernel::{Cgroups, Clock, Degraded, Drained, Kernel, Metrics, Options, monotonic_now},
     privileges::{self, CapabilitySet},
     snapshot,
     track::{Existing, Limits, State, Tracker},
@@ -69,7 +70,12 @@ impl Live {
             );
             std::thread::sleep(Duration::from_millis(1));
         }
-        let (mut cgroups, snapshot) = looking.join().unwrap_or_default();
+        let (mut cgroups, mut snapshot) = looking.join().unwrap_or_default();
+        let mut links = Links::default();
+        links.hear(monotonic_now());
+        for (netns, names) in snapshot.links.drain(..) {
+            links.learn(netns, names);
+        }
         for (id, parent, name) in &made {
             let (id, parent) = (*id, *parent);
             cgroups.made(&CgroupMade { id, parent, name });
@@ -107,6 +113,7 @@ impl Live {
             filter: options.filter.clone(),
             clock: Clock::new(),
             cgroups,
+            links,
             chunk,
             looker: None,
             asked: false,

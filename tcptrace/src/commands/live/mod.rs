@@ -24,7 +24,7 @@ use self::{
 use super::child::Launcher;
 use crate::{
     filter::Filter,
-    host::Looker,
+    host::{Links, Looker},
     kernel::{self, Cgroups, Clock, Kernel, Reader},
     track::{Tracker, Transition},
     view::{End, Start, Surroundings, say},
@@ -158,6 +158,7 @@ pub struct Live {
     filter: Filter,
     clock: Clock,
     cgroups: Cgroups,
+    links: Links,
     /// Records between two looks at the count of losses: fewer than fit into the ring buffer, so
     /// that a loss is known before anything behind it is read.
     chunk: usize,

@@ -41,6 +41,7 @@ impl Live {
     pub(super) fn round(&mut self, consumer: &mut impl Consumer) -> Result<Round> {
         self.clock.refresh();
         let now = kernel::monotonic_now();
+        self.links.hear(now);
 
         let Self {
             kernel,
@@ -49,12 +50,13 @@ impl Live {
             filter,
             clock,
             cgroups,
+            links,
             chunk,
             enough,
             broken_records,
             ..
         } = self;
-        let mut sink = Sink::new(filter, clock, cgroups, enough, consumer);
+        let mut sink = Sink::new(filter, clock, cgroups, links, enough, consumer);
         let mut last = 0;
         let count = reader.drain(*chunk, |drained| match drained {
             Drained::Lost(events) => {
@@ -76,6 +78,7 @@ impl Live {
         let empty = count < *chunk;
         sink.finish()?;
         let known = if empty { now } else { last.min(now) }.saturating_sub(MARGIN_NS);
+        self.links.ask();
         let asking = self
             .holders
             .as_mut()
@@ -144,6 +147,7 @@ impl Live {
             &self.filter,
             &self.clock,
             &mut self.cgroups,
+            &mut self.links,
             &mut self.enough,
             consumer,
         );

@@ -259,6 +259,7 @@ impl Live {
         let around = &mut Surroundings {
             clock: &self.clock,
             cgroups: &mut self.cgroups,
+            links: &mut self.links,
         };
         consumer.finish(&self.tracker, around)?;
         consumer.flush()?;
@@ -288,6 +289,7 @@ impl Live {
         let around = &mut Surroundings {
             clock: &self.clock,
             cgroups: &mut self.cgroups,
+            links: &mut self.links,
         };
         let now = kernel::monotonic_now();
         self.enough |= consumer.review(&self.tracker, now, around)?.is_break();

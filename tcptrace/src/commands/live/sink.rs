@@ -8,6 +8,7 @@ use super::Consumer;
 use crate::{
     decode::CgroupMade,
     filter::Filter,
+    host::Links,
     kernel::{Cgroups, Clock},
     track::Transition,
     view::Surroundings,
@@ -27,10 +28,15 @@ impl<'a, C: Consumer> Sink<'a, C> {
         filter: &'a Filter,
         clock: &'a Clock,
         cgroups: &'a mut Cgroups,
+        links: &'a mut Links,
         enough: &'a mut bool,
         consumer: &'a mut C,
     ) -> Self {
-        let around = Surroundings { clock, cgroups };
+        let around = Surroundings {
+            clock,
+            cgroups,
+            links,
+        };
         Self {
             filter,
             around,

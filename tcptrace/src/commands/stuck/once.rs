@@ -10,6 +10,7 @@ use crate::{
         Outcome,
         lines::{self, Lines},
     },
+    host::Links,
     kernel::{self, Cgroups, Clock, monotonic_now},
     privileges,
     snapshot::{self, Namespace, Namespaces, Unable},
@@ -48,6 +49,7 @@ pub(super) fn look(
         None => Vec::new(),
     };
     let mut groups = Vec::new();
+    let mut links = Links::default();
     for namespace in namespaces {
         let mut all = match looks.all(&namespace) {
             Ok(all) => all,
@@ -64,6 +66,10 @@ pub(super) fn look(
                 continue;
             }
         };
+        // Without them, indices are shown.
+        if let Ok(names) = namespace.links() {
+            links.learn(namespace.inode, names);
+        }
         let here = ended.extract_if(.., |it| it.tuple.netns == namespace.inode);
         all.extend(here.map(|it| over(&it)));
         groups.push(all);
@@ -100,6 +106,7 @@ pub(super) fn look(
             let around = &mut Surroundings {
                 clock: &clock,
                 cgroups: &mut cgroups,
+                links: &mut links,
             };
             view.show(it, around)?;
             let _ = lines.one_more();

@@ -40,7 +40,7 @@ impl<W: Write> View<ShownFlow<'_>> for FlowCsv<W> {
     }
 
     fn show(&mut self, flow: &ShownFlow<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
-        let row = FlowRow::new(flow, around.clock, around.cgroups, &mut self.time);
+        let row = FlowRow::new(flow, around, &mut self.time);
         self.out.write_record(fields(&row)).map_err(io_error)
     }
 
@@ -49,7 +49,7 @@ impl<W: Write> View<ShownFlow<'_>> for FlowCsv<W> {
     }
 }
 
-const HEADER: [&str; 35] = [
+const HEADER: [&str; 36] = [
     "time",
     "cookie",
     "netns",
@@ -58,6 +58,7 @@ const HEADER: [&str; 35] = [
     "local_port",
     "remote_addr",
     "remote_port",
+    "interface",
     "pid",
     "comm",
     "uid",
@@ -87,7 +88,7 @@ const HEADER: [&str; 35] = [
     "complete",
 ];
 
-fn fields(row: &FlowRow<'_>) -> [String; 35] {
+fn fields(row: &FlowRow<'_>) -> [String; 36] {
     fn some(value: Option<impl ToString>) -> String {
         value.map_or_else(String::new, |value| value.to_string())
     }
@@ -116,6 +117,7 @@ fn fields(row: &FlowRow<'_>) -> [String; 35] {
         some(row.local_port),
         some(row.remote_addr),
         some(row.remote_port),
+        some(row.interface),
         some(row.pid),
         some(row.comm),
         some(row.uid),

@@ -31,7 +31,7 @@ impl<W: Write> View<ShownFlow<'_>> for FlowJson<W> {
     }
 
     fn show(&mut self, flow: &ShownFlow<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
-        let row = FlowRow::new(flow, around.clock, around.cgroups, &mut self.time);
+        let row = FlowRow::new(flow, around, &mut self.time);
         self.json.line("flow", &row)
     }
 

@@ -9,9 +9,8 @@ use crate::{
     decode::{Cookie, Endpoint},
     filter::Family,
     flows::{End, Stay},
-    kernel::{Cgroups, Clock},
     track::{Closer, Detail, Length, Reason, Side, State},
-    view::TimeFormat,
+    view::{Surroundings, TimeFormat},
 };
 
 /// The fields, in the order in which they are written.
@@ -25,6 +24,7 @@ pub(super) struct FlowRow<'a> {
     pub local_port: Option<u16>,
     pub remote_addr: Option<IpAddr>,
     pub remote_port: Option<u16>,
+    pub interface: Option<&'a str>,
     pub pid: Option<u32>,
     pub comm: Option<&'a str>,
     pub uid: Option<u32>,
@@ -57,13 +57,12 @@ pub(super) struct FlowRow<'a> {
 impl<'a> FlowRow<'a> {
     pub fn new(
         flow: &ShownFlow<'a>,
-        clock: &Clock,
-        cgroups: &'a mut Cgroups,
+        around: &'a mut Surroundings<'_>,
         format: &mut TimeFormat,
     ) -> Self {
         let it = flow.record;
         let port = |end: &Endpoint| end.port.map(std::num::NonZeroU16::get);
-        let mut time = |ns: u64| format.write(clock.wall(ns)).to_owned();
+        let mut time = |ns: u64| format.write(around.clock.wall(ns)).to_owned();
         Self {
             time: time(it.time_ns),
             cookie: it.cookie,
@@ -73,6 +72,7 @@ impl<'a> FlowRow<'a> {
             local_port: port(&it.tuple.local),
             remote_addr: it.tuple.remote.port.map(|_| it.tuple.remote.addr),
             remote_port: port(&it.tuple.remote),
+            interface: around.links.name(&it.tuple),
             pid: it.owner.process.and_then(|process| process.pid),
             comm: it
                 .owner
@@ -80,7 +80,7 @@ impl<'a> FlowRow<'a> {
                 .as_ref()
                 .map(|process| process.comm.as_str()),
             uid: it.owner.uid,
-            cgroup: it.owner.cgroup.and_then(|id| cgroups.path(id.get())),
+            cgroup: it.owner.cgroup.and_then(|id| around.cgroups.path(id.get())),
             opener: it.opener,
             closer: it.closer,
             opened_at: it.opened_ns.map(&mut time),

@@ -17,7 +17,7 @@ use crate::{
     track::{Closer, Detail, Length, Reason, State},
     view::{
         Palette, Start, Surroundings, View,
-        address::{Address, IPV6},
+        address::{Address, LONGEST, of_remote},
         duration::Human,
         known::Known,
         line::Line,
@@ -124,7 +124,7 @@ impl<W: Write> View<ShownFlow<'_>> for FlowTable<W> {
         Ok(())
     }
 
-    fn show(&mut self, flow: &ShownFlow<'_>, _: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, flow: &ShownFlow<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
         if std::mem::take(&mut self.stale) {
             let layout = Layout::new((self.columns)());
             if layout != self.layout {
@@ -150,19 +150,22 @@ impl<W: Write> View<ShownFlow<'_>> for FlowTable<W> {
                 },
             );
         }
-        let address = |end, column| Address {
+        let address = |end, on, column| Address {
             end,
+            on,
             width: if layout.width == usize::MAX {
-                IPV6
+                LONGEST
             } else {
                 column
             },
             ascii,
         };
         let (local, remote) = (it.tuple.local, it.tuple.remote);
-        line.column(plain, layout.local, address(local, layout.local));
+        let on = around.links.of(&it.tuple);
+        line.column(plain, layout.local, address(local, on, layout.local));
         line.column(palette.faint(), 1, direction(it.opener, ascii));
-        line.column(plain, layout.remote, address(remote, layout.remote));
+        let on = of_remote(remote, on);
+        line.column(plain, layout.remote, address(remote, on, layout.remote));
         let phases = [
             it.handshake_ns(),
             it.time_in(State::Established),
@@ -287,6 +290,7 @@ mod tests {
     fn what_each_side_did_never_contradicts_what_ended_it() {
         let tuple = Tuple {
             netns: 1,
+            link: None,
             local: Endpoint::new([10, 0, 0, 1].into(), 1),
             remote: Endpoint::new([10, 0, 0, 2].into(), 2),
         };

@@ -11,7 +11,7 @@ use crate::{
     view::{TimeFormat, cells::Cells, csv::io_error, holders::flat},
 };
 
-const HEADER: [&str; 28] = [
+const HEADER: [&str; 29] = [
     "time",
     "cookie",
     "netns",
@@ -20,6 +20,7 @@ const HEADER: [&str; 28] = [
     "local_port",
     "remote_addr",
     "remote_port",
+    "interface",
     "state",
     "pid",
     "comm",
@@ -74,7 +75,7 @@ pub fn write(out: &mut impl Write, shown: &mut ShownSockets<'_>) -> io::Result<(
     let time = format.write(shown.wall_ns);
     out.write_record(HEADER).map_err(io_error)?;
     for socket in shown.sockets {
-        let row = SocketRow::new(socket, time, shown.cgroups);
+        let row = SocketRow::new(socket, time, shown.cgroups, shown.links);
         let identity = (
             row.time,
             row.cookie,
@@ -84,6 +85,7 @@ pub fn write(out: &mut impl Write, shown: &mut ShownSockets<'_>) -> io::Result<(
             row.local_port,
             row.remote_addr,
             row.remote_port,
+            row.interface,
             row.state,
         );
         let owner = (row.pid, row.comm, row.uid, row.cgroup);

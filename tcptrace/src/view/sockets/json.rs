@@ -14,7 +14,7 @@ pub fn write(out: &mut impl Write, shown: &mut ShownSockets<'_>) -> io::Result<(
     let time = format.write(shown.wall_ns);
     let mut lines = TypedLines::new(out);
     for socket in shown.sockets {
-        let row = SocketRow::new(socket, time, shown.cgroups);
+        let row = SocketRow::new(socket, time, shown.cgroups, shown.links);
         lines.write("socket", &row)?;
     }
     lines.flush()

@@ -1,9 +1,10 @@
 //! Which columns a table of sockets has.
 
 use crate::{
+    host::{Interface, Links},
     snapshot::Socket,
     view::{
-        address::{Address, IPV4, IPV6},
+        address::{Address, IPV4, IPV6, LONGEST, of_remote},
         line::columns,
         process::Process,
     },
@@ -91,35 +92,42 @@ impl SocketLayout {
     }
 
     /// In a file, the columns are as wide as what is in them.
-    pub(super) fn fitting(mut self, sockets: &[Socket]) -> Self {
+    pub(super) fn fitting(mut self, sockets: &[Socket], links: &mut Links) -> Self {
         if self.width != usize::MAX {
             return self;
         }
-        let (ascii, width) = (self.ascii, IPV6);
-        let widest = |heading: &str, cell: &dyn Fn(&Socket) -> String| {
-            let cells = sockets.iter().map(|socket| columns(&cell(socket)));
-            cells.fold(heading.len(), usize::max)
+        let (ascii, width) = (self.ascii, LONGEST);
+        let address = |end, on: Option<Interface<'_>>| {
+            let address = Address {
+                end,
+                on,
+                width,
+                ascii,
+            };
+            columns(&address.to_string())
         };
-        let address = |end| Address { end, width, ascii }.to_string();
-        self.local = widest("LOCAL", &|it| address(it.tuple.local));
-        self.remote = widest("REMOTE", &|it| address(it.tuple.remote));
-        self.process = widest("PROCESS", &|it| {
-            let owner = &it.owner;
-            Process {
-                owner,
+        (self.local, self.remote) = ("LOCAL".len(), "REMOTE".len());
+        self.process = "PROCESS".len();
+        for it in sockets {
+            let on = links.of(&it.tuple);
+            let (local, remote) = (it.tuple.local, it.tuple.remote);
+            self.local = self.local.max(address(local, on));
+            self.remote = self.remote.max(address(remote, of_remote(remote, on)));
+            let process = Process {
+                owner: &it.owner,
                 others: it.holders.len().saturating_sub(1),
                 width,
                 ascii,
-            }
-            .to_string()
-        });
+            };
+            self.process = self.process.max(columns(&process.to_string()));
+        }
         self
     }
 
     /// How long an address may be in a column: in a file, longer than the column.
     pub(super) fn longest(&self, column: usize) -> usize {
         if self.width == usize::MAX {
-            IPV6
+            LONGEST
         } else {
             column
         }

@@ -11,7 +11,7 @@ pub use self::{
     counts::Counts, csv::write as sockets_csv, json::write as sockets_json, layout::SocketLayout,
     table::write as sockets_table,
 };
-use crate::{kernel::Cgroups, snapshot::Socket};
+use crate::{host::Links, kernel::Cgroups, snapshot::Socket};
 
 /// Sockets to write, in order.
 pub struct ShownSockets<'a> {
@@ -21,4 +21,6 @@ pub struct ShownSockets<'a> {
     pub sockets: &'a [Socket],
     /// Knows the paths of cgroups.
     pub cgroups: &'a mut Cgroups,
+    /// Knows the names of network interfaces.
+    pub links: &'a mut Links,
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     decode::{Cookie, Endpoint},
     filter::Family,
+    host::Links,
     kernel::Cgroups,
     snapshot::{Keepalive, KeepaliveSettings, Socket, TimerKind},
     track::{ExistingKind, State},
@@ -24,6 +25,7 @@ pub(super) struct SocketRow<'a> {
     pub local_port: Option<u16>,
     pub remote_addr: Option<IpAddr>,
     pub remote_port: Option<u16>,
+    pub interface: Option<&'a str>,
     pub state: State,
     pub pid: Option<u32>,
     pub comm: Option<&'a str>,
@@ -74,7 +76,12 @@ impl KeepaliveRow {
 }
 
 impl<'a> SocketRow<'a> {
-    pub fn new(it: &'a Socket, time: &'a str, cgroups: &'a mut Cgroups) -> Self {
+    pub fn new(
+        it: &'a Socket,
+        time: &'a str,
+        cgroups: &'a mut Cgroups,
+        links: &'a mut Links,
+    ) -> Self {
         let port = |end: &Endpoint| end.port.map(std::num::NonZeroU16::get);
         let (tuple, owner) = (&it.tuple, &it.owner);
         Self {
@@ -86,6 +93,7 @@ impl<'a> SocketRow<'a> {
             local_port: port(&tuple.local),
             remote_addr: tuple.remote.port.map(|_| tuple.remote.addr),
             remote_port: port(&tuple.remote),
+            interface: links.name(tuple),
             state: it.state,
             pid: owner.process.and_then(|process| process.pid),
             comm: owner.process.as_ref().map(|process| process.comm.as_str()),

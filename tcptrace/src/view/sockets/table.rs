@@ -13,9 +13,16 @@ use super::{
     row::nanoseconds,
 };
 use crate::{
+    host::Links,
     snapshot::{Keepalive, Socket, Timer},
     track::{ExistingKind, State},
-    view::{Palette, address::Address, duration::Human, line::Line, process::Process},
+    view::{
+        Palette,
+        address::{Address, of_remote},
+        duration::Human,
+        line::Line,
+        process::Process,
+    },
 };
 
 /// Writes them to `out`, which should be buffered. Sockets of several network namespaces are
@@ -25,11 +32,11 @@ use crate::{
 /// Whatever writing fails with.
 pub fn write(
     out: &mut impl Write,
-    shown: &ShownSockets<'_>,
+    shown: &mut ShownSockets<'_>,
     palette: Palette,
     layout: SocketLayout,
 ) -> io::Result<()> {
-    let layout = layout.fitting(shown.sockets);
+    let layout = layout.fitting(shown.sockets, shown.links);
     let mut line = Line::default();
     let groups: Vec<&[Socket]> = shown
         .sockets
@@ -52,7 +59,7 @@ pub fn write(
         header(&mut line, palette.header(), layout);
         line.write(out)?;
         for socket in *group {
-            one(&mut line, socket, palette, layout);
+            one(&mut line, socket, shown.links, palette, layout);
             line.write(out)?;
         }
     }
@@ -81,7 +88,13 @@ fn header(line: &mut Line, style: Style, layout: SocketLayout) {
     }
 }
 
-fn one(line: &mut Line, socket: &Socket, palette: Palette, layout: SocketLayout) {
+fn one(
+    line: &mut Line,
+    socket: &Socket,
+    links: &mut Links,
+    palette: Palette,
+    layout: SocketLayout,
+) {
     let (plain, faint, ascii) = (Style::new(), palette.faint(), layout.ascii);
     line.clear(layout.width);
     line.column(palette.state(socket.state), STATE, socket.state);
@@ -89,12 +102,19 @@ fn one(line: &mut Line, socket: &Socket, palette: Palette, layout: SocketLayout)
         line.right(plain, QUEUE, Queue(socket.recv_queue));
         line.right(plain, QUEUE, Queue(socket.send_queue));
     }
-    for (end, column) in [
-        (socket.tuple.local, layout.local),
-        (socket.tuple.remote, layout.remote),
+    let on = links.of(&socket.tuple);
+    let (local, remote) = (socket.tuple.local, socket.tuple.remote);
+    for (end, on, column) in [
+        (local, on, layout.local),
+        (remote, of_remote(remote, on), layout.remote),
     ] {
-        let width = layout.longest(column);
-        line.column(plain, column, Address { end, width, ascii });
+        let address = Address {
+            end,
+            on,
+            width: layout.longest(column),
+            ascii,
+        };
+        line.column(plain, column, address);
     }
     if layout.timer {
         match socket.timer {
@@ -228,6 +248,7 @@ mod tests {
             cookie: None,
             tuple: Tuple {
                 netns: 1,
+                link: None,
                 local: end,
                 remote: end,
             },
@@ -258,13 +279,14 @@ mod tests {
 
     fn lines(columns: Option<usize>, sockets: &[Socket]) -> Vec<String> {
         let mut out = Vec::new();
-        let shown = ShownSockets {
+        let mut shown = ShownSockets {
             wall_ns: 0,
             sockets,
             cgroups: &mut Cgroups::default(),
+            links: &mut Links::default(),
         };
         let layout = SocketLayout::new(columns, false);
-        write(&mut out, &shown, Palette::plain(), layout).unwrap();
+        write(&mut out, &mut shown, Palette::plain(), layout).unwrap();
         String::from_utf8(out)
             .unwrap()
             .lines()

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
+    decode::Link,
     flows::End,
+    host::{Interface, Links},
     kernel::Cgroups,
     stats::{
         Bounded, Census, Ends, Group, Held, Listener, Made, Maker, Outlook, Period, Span, States,
@@ -158,6 +160,35 @@ pub(super) struct FailureRow {
     pub count: u64,
 }
 
+/// A network interface; in JSON its name, or null where that is not known.
+#[derive(Clone, Debug)]
+pub(super) struct NamedLink {
+    index: u32,
+    name: Option<String>,
+}
+
+impl NamedLink {
+    fn new(links: &mut Links, netns: u32, link: Option<Link>) -> Option<Self> {
+        links.at(netns, link).map(|it| Self {
+            index: it.index,
+            name: it.name.map(str::to_owned),
+        })
+    }
+
+    pub fn shown(&self) -> Interface<'_> {
+        Interface {
+            index: self.index,
+            name: self.name.as_deref(),
+        }
+    }
+}
+
+impl Serialize for NamedLink {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.name.serialize(serializer)
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct MakerRow<'a> {
     pub netns: u32,
@@ -166,6 +197,7 @@ pub(super) struct MakerRow<'a> {
     pub local_addr: IpAddr,
     pub remote_addr: IpAddr,
     pub port: Option<u16>,
+    pub interface: Option<NamedLink>,
     pub opener: Option<Side>,
     pub count: u64,
     pub per_s: f64,
@@ -179,6 +211,7 @@ pub(super) struct PortsRow {
     pub local_addr: IpAddr,
     pub remote_addr: IpAddr,
     pub remote_port: u16,
+    pub interface: Option<NamedLink>,
     pub taken: u64,
     pub time_waits: u64,
     pub available: u32,
@@ -194,6 +227,7 @@ pub(super) struct ServiceRow {
     pub opener: Side,
     pub addr: IpAddr,
     pub port: u16,
+    pub interface: Option<NamedLink>,
     pub connections: u64,
     pub short: u64,
     pub long: u64,
@@ -207,6 +241,7 @@ pub(super) struct ListenerRow {
     pub netns: u32,
     pub addr: IpAddr,
     pub port: u16,
+    pub interface: Option<NamedLink>,
     pub syns: u64,
     pub completed: u64,
     pub failed: u64,
@@ -220,6 +255,7 @@ pub(super) struct RetriedRow {
     pub opener: Side,
     pub addr: IpAddr,
     pub port: u16,
+    pub interface: Option<NamedLink>,
     pub handshakes: u64,
     pub failed: u64,
     pub retransmits: u64,
@@ -277,7 +313,7 @@ impl<'a> Report<'a> {
         let figures = period.figures;
         let mut time = |ns| format.write(around.clock.wall(ns)).to_owned();
         let now = period.now.map_or(Now::Unknown, Now::All);
-        let listeners = listeners(period);
+        let listeners = listeners(period, around.links);
         Self {
             time: time(period.to_ns),
             span: period.span,
@@ -295,16 +331,16 @@ impl<'a> Report<'a> {
             ends: Counts::of(&figures.ends.by_reason()),
             time_wait_ends: Counts::of(&figures.ends.time_waits),
             failed_handshakes: failures(&figures.ends),
-            time_wait_makers: makers(period, MOST_ROWS),
-            ports: ports(period, MOST_ROWS),
-            services: services(period, MOST_ROWS),
+            time_wait_makers: makers(period, around.links, MOST_ROWS),
+            ports: ports(period, around.links, MOST_ROWS),
+            services: services(period, around.links, MOST_ROWS),
             more: More {
                 time_wait_makers: beside(&figures.makers),
                 services: beside(&figures.services),
                 listeners: listeners.len().saturating_sub(MOST_ROWS),
                 retried_handshakes: beside(&figures.retried),
             },
-            retried_handshakes: retried(period, MOST_ROWS),
+            retried_handshakes: retried(period, around.links, MOST_ROWS),
             listeners: listeners.into_iter().take(MOST_ROWS).collect(),
             by: figures.by.map(|by| by.name()),
             groups: groups(period, around.cgroups),
@@ -345,7 +381,11 @@ fn failures(ends: &Ends) -> Vec<FailureRow> {
 }
 
 /// Who made the most TIME_WAITs, and then who has the most since before.
-pub(super) fn makers<'a>(period: &'a Period<'_>, most: usize) -> Vec<MakerRow<'a>> {
+pub(super) fn makers<'a>(
+    period: &'a Period<'_>,
+    links: &mut Links,
+    most: usize,
+) -> Vec<MakerRow<'a>> {
     let made = &period.figures.makers;
     let mut rows: Vec<(&Maker, Made)> = made
         .top(most, |made| made.count)
@@ -371,6 +411,7 @@ pub(super) fn makers<'a>(period: &'a Period<'_>, most: usize) -> Vec<MakerRow<'a
                 local_addr: maker.local,
                 remote_addr: maker.remote,
                 port: maker.port,
+                interface: NamedLink::new(links, maker.netns, maker.link),
                 opener: maker.opener,
                 count: made.count,
                 per_s: period.per_s(made.count),
@@ -385,7 +426,7 @@ pub(super) fn makers<'a>(period: &'a Period<'_>, most: usize) -> Vec<MakerRow<'a
 }
 
 /// The routes with the most ports taken.
-pub(super) fn ports(period: &Period<'_>, most: usize) -> Vec<PortsRow> {
+pub(super) fn ports(period: &Period<'_>, links: &mut Links, most: usize) -> Vec<PortsRow> {
     let rows = period.ports(most).into_iter();
     rows.map(|it| {
         let look = |of: fn(&Outlook) -> f64| it.outlook.as_ref().map(of);
@@ -394,6 +435,7 @@ pub(super) fn ports(period: &Period<'_>, most: usize) -> Vec<PortsRow> {
             local_addr: it.route.local,
             remote_addr: it.route.remote,
             remote_port: it.route.port,
+            interface: NamedLink::new(links, it.route.netns, it.route.link),
             taken: it.taken.ports,
             time_waits: it.taken.time_waits,
             available: it.available,
@@ -411,7 +453,7 @@ pub(super) fn ports(period: &Period<'_>, most: usize) -> Vec<PortsRow> {
 }
 
 /// The services with the most short connections.
-pub(super) fn services(period: &Period<'_>, most: usize) -> Vec<ServiceRow> {
+pub(super) fn services(period: &Period<'_>, links: &mut Links, most: usize) -> Vec<ServiceRow> {
     let rows = period.figures.services.top(most, |it| (it.short, it.long));
     rows.into_iter()
         .map(|(service, it)| ServiceRow {
@@ -419,6 +461,7 @@ pub(super) fn services(period: &Period<'_>, most: usize) -> Vec<ServiceRow> {
             opener: service.opener,
             addr: service.addr,
             port: service.port,
+            interface: NamedLink::new(links, service.netns, service.link),
             connections: it.count(),
             short: it.short,
             long: it.long,
@@ -430,7 +473,7 @@ pub(super) fn services(period: &Period<'_>, most: usize) -> Vec<ServiceRow> {
 }
 
 /// The services with the most handshakes that needed a SYN or SYN+ACK again.
-pub(super) fn retried(period: &Period<'_>, most: usize) -> Vec<RetriedRow> {
+pub(super) fn retried(period: &Period<'_>, links: &mut Links, most: usize) -> Vec<RetriedRow> {
     let rows = period.figures.retried.top(most, |it| it.handshakes);
     rows.into_iter()
         .map(|(service, it)| RetriedRow {
@@ -438,6 +481,7 @@ pub(super) fn retried(period: &Period<'_>, most: usize) -> Vec<RetriedRow> {
             opener: service.opener,
             addr: service.addr,
             port: service.port,
+            interface: NamedLink::new(links, service.netns, service.link),
             handshakes: it.handshakes,
             failed: it.failed,
             retransmits: it.retransmits,
@@ -446,14 +490,15 @@ pub(super) fn retried(period: &Period<'_>, most: usize) -> Vec<RetriedRow> {
 }
 
 /// Where SYNs arrived, or were dropped, or connections are half-open: those with the most half-open ones first.
-pub(super) fn listeners(period: &Period<'_>) -> Vec<ListenerRow> {
-    let row = |listener: &Listener, half_open| {
+pub(super) fn listeners(period: &Period<'_>, links: &mut Links) -> Vec<ListenerRow> {
+    let mut row = |listener: &Listener, half_open| {
         let it = period.figures.listeners.get(listener);
         let it = it.copied().unwrap_or_default();
         ListenerRow {
             netns: listener.netns,
             addr: listener.addr,
             port: listener.port,
+            interface: NamedLink::new(links, listener.netns, listener.link),
             syns: it.syns,
             completed: it.completed,
             failed: it.failed,

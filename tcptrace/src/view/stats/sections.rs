@@ -8,16 +8,17 @@ use std::{
 use anstyle::Style;
 
 use super::{
-    report::{listeners, makers, ports, retried, services},
+    report::{NamedLink, listeners, makers, ports, retried, services},
     states::Look,
 };
 use crate::{
     decode::Endpoint,
     flows::End,
+    host::Links,
     stats::Period,
     track::Side,
     view::{
-        address::{Address, IPV4, IPV6},
+        address::{Address, IPV4, IPV6, LONGEST},
         duration::Human,
         known::Known,
         line::Line,
@@ -49,14 +50,14 @@ pub(super) struct Sections<'a, W> {
 
 impl<W: Write> Sections<'_, W> {
     /// Writes all that there is anything to tell of.
-    pub fn write(&mut self, period: &Period<'_>) -> io::Result<()> {
+    pub fn write(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
         self.ends(period)?;
         self.failures(period)?;
-        self.makers(period)?;
-        self.ports(period)?;
-        self.services(period)?;
-        self.listeners(period)?;
-        self.retried(period)
+        self.makers(period, links)?;
+        self.ports(period, links)?;
+        self.services(period, links)?;
+        self.listeners(period, links)?;
+        self.retried(period, links)
     }
 
     fn heading(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
@@ -130,8 +131,8 @@ impl<W: Write> Sections<'_, W> {
         Ok(())
     }
 
-    fn makers(&mut self, period: &Period<'_>) -> io::Result<()> {
-        let rows = makers(period, ROWS);
+    fn makers(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
+        let rows = makers(period, links, ROWS);
         if rows.is_empty() {
             return Ok(());
         }
@@ -165,7 +166,7 @@ impl<W: Write> Sections<'_, W> {
                 _ => (row.remote_addr, true),
             };
             let end = Endpoint::new(addr, row.port.unwrap_or(0));
-            self.address(end, address);
+            self.address(end, row.interface.as_ref(), address);
             let direction = match (row.opener, to) {
                 (None, _) => "",
                 (_, true) => "to",
@@ -182,8 +183,8 @@ impl<W: Write> Sections<'_, W> {
         self.more(shown, period.figures.makers.len())
     }
 
-    fn ports(&mut self, period: &Period<'_>) -> io::Result<()> {
-        let rows = ports(period, ROWS);
+    fn ports(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
+        let rows = ports(period, links, ROWS);
         if rows.is_empty() {
             return Ok(());
         }
@@ -199,7 +200,8 @@ impl<W: Write> Sections<'_, W> {
         self.line.write(self.out)?;
         for row in rows {
             self.begin();
-            self.address(Endpoint::new(row.remote_addr, row.remote_port), address);
+            let end = Endpoint::new(row.remote_addr, row.remote_port);
+            self.address(end, row.interface.as_ref(), address);
             self.line.right(Style::new(), COUNT, row.taken);
             self.line.right(Style::new(), COUNT, row.available);
             let settles = row.settles_at.map(|ports| ports.round() as u64);
@@ -221,8 +223,8 @@ impl<W: Write> Sections<'_, W> {
         Ok(())
     }
 
-    fn services(&mut self, period: &Period<'_>) -> io::Result<()> {
-        let rows = services(period, ROWS);
+    fn services(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
+        let rows = services(period, links, ROWS);
         if rows.is_empty() {
             return Ok(());
         }
@@ -241,7 +243,8 @@ impl<W: Write> Sections<'_, W> {
         let shown = rows.len();
         for row in rows {
             self.begin();
-            self.address(Endpoint::new(row.addr, row.port), address);
+            let end = Endpoint::new(row.addr, row.port);
+            self.address(end, row.interface.as_ref(), address);
             let direction = if row.opener == Side::Local {
                 "to"
             } else {
@@ -266,8 +269,8 @@ impl<W: Write> Sections<'_, W> {
         self.more(shown, period.figures.services.len())
     }
 
-    fn listeners(&mut self, period: &Period<'_>) -> io::Result<()> {
-        let rows = listeners(period);
+    fn listeners(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
+        let rows = listeners(period, links);
         if rows.is_empty() {
             return Ok(());
         }
@@ -283,7 +286,8 @@ impl<W: Write> Sections<'_, W> {
         let all = rows.len();
         for row in rows.iter().take(ROWS) {
             self.begin();
-            self.address(Endpoint::new(row.addr, row.port), address);
+            let end = Endpoint::new(row.addr, row.port);
+            self.address(end, row.interface.as_ref(), address);
             for count in [row.syns, row.completed, row.failed] {
                 self.line.right(Style::new(), COUNT, count);
             }
@@ -294,8 +298,8 @@ impl<W: Write> Sections<'_, W> {
         self.more(all.min(ROWS), all)
     }
 
-    fn retried(&mut self, period: &Period<'_>) -> io::Result<()> {
-        let rows = retried(period, ROWS);
+    fn retried(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
+        let rows = retried(period, links, ROWS);
         if rows.is_empty() {
             return Ok(());
         }
@@ -314,7 +318,8 @@ impl<W: Write> Sections<'_, W> {
         let shown = rows.len();
         for row in rows {
             self.begin();
-            self.address(Endpoint::new(row.addr, row.port), address);
+            let end = Endpoint::new(row.addr, row.port);
+            self.address(end, row.interface.as_ref(), address);
             let direction = if row.opener == Side::Local {
                 "to"
             } else {
@@ -337,15 +342,20 @@ impl<W: Write> Sections<'_, W> {
         }
     }
 
-    fn address(&mut self, end: Endpoint, column: usize) {
+    fn address(&mut self, end: Endpoint, on: Option<&NamedLink>, column: usize) {
         let ascii = self.look.ascii;
         // In a file, nothing is cut.
         let width = if self.look.width == usize::MAX {
-            IPV6
+            LONGEST
         } else {
             column
         };
-        let address = Address { end, width, ascii };
+        let address = Address {
+            end,
+            on: on.map(NamedLink::shown),
+            width,
+            ascii,
+        };
         self.line.column(Style::new(), column, address);
     }
 }

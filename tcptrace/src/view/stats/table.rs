@@ -177,7 +177,7 @@ impl<W: Write> View<Period<'_>> for StatsTable<W> {
             line: &mut self.line,
             look,
         }
-        .write(period)?;
+        .write(period, around.links)?;
         let full = overflowed(period);
         if !full.is_empty() {
             let text = format!("too many to tell all apart: {}", full.join(", "));

@@ -26,6 +26,7 @@ pub(super) struct StuckRow<'a, H> {
     pub local_port: Option<u16>,
     pub remote_addr: Option<IpAddr>,
     pub remote_port: Option<u16>,
+    pub interface: Option<&'a str>,
     pub state: State,
     pub held_ns: Option<u64>,
     pub held_at_least: bool,
@@ -56,7 +57,7 @@ pub(super) struct StuckRow<'a, H> {
 }
 
 /// Their names, for CSV.
-pub(super) const HEADER: [&str; 36] = [
+pub(super) const HEADER: [&str; 37] = [
     "time",
     "mono_ns",
     "cookie",
@@ -66,6 +67,7 @@ pub(super) const HEADER: [&str; 36] = [
     "local_port",
     "remote_addr",
     "remote_port",
+    "interface",
     "state",
     "held_ns",
     "held_at_least",
@@ -117,6 +119,7 @@ impl<'a, H> StuckRow<'a, H> {
             local_port: port(&tuple.local),
             remote_addr: tuple.remote.port.map(|_| tuple.remote.addr),
             remote_port: port(&tuple.remote),
+            interface: around.links.name(tuple),
             state: it.state,
             held_ns: shown.held.ns,
             held_at_least: shown.held.at_least,

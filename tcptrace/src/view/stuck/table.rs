@@ -10,11 +10,12 @@ use anstyle::Style;
 
 use super::ShownStuck;
 use crate::{
+    host::Links,
     kernel::Clock,
     stuck::{Diagnosis, Held, Limit, Verdict},
     view::{
         Palette, Start, Surroundings, View,
-        address::{Address, IPV4, IPV6},
+        address::{Address, IPV4, IPV6, LONGEST, of_remote},
         duration::Human,
         line::Line,
         process::Process,
@@ -132,7 +133,7 @@ impl<W: Write> StuckTable<W> {
         line.write(&mut self.out)
     }
 
-    fn connection(&mut self, shown: &ShownStuck) -> io::Result<()> {
+    fn connection(&mut self, shown: &ShownStuck, links: &mut Links) -> io::Result<()> {
         let (layout, palette, ascii) = (self.layout, self.palette, self.ascii);
         let (it, line, plain) = (&shown.connection, &mut self.line, Style::new());
         line.clear(layout.width);
@@ -143,12 +144,20 @@ impl<W: Write> StuckTable<W> {
         };
         line.right(plain, layout.held, held);
         let width = if layout.width == usize::MAX {
-            IPV6
+            LONGEST
         } else {
             layout.address
         };
-        for end in [it.tuple.local, it.tuple.remote] {
-            line.column(plain, layout.address, Address { end, width, ascii });
+        let on = links.of(&it.tuple);
+        let (local, remote) = (it.tuple.local, it.tuple.remote);
+        for (end, on) in [(local, on), (remote, of_remote(remote, on))] {
+            let address = Address {
+                end,
+                on,
+                width,
+                ascii,
+            };
+            line.column(plain, layout.address, address);
         }
         let process = Process {
             owner: &it.owner,
@@ -190,7 +199,7 @@ impl<W: Write> View<ShownStuck> for StuckTable<W> {
         Ok(())
     }
 
-    fn show(&mut self, it: &ShownStuck, _: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &ShownStuck, around: &mut Surroundings<'_>) -> io::Result<()> {
         if std::mem::take(&mut self.stale) {
             let layout = Layout::new((self.columns)(), self.ascii);
             if layout != self.layout {
@@ -201,7 +210,7 @@ impl<W: Write> View<ShownStuck> for StuckTable<W> {
         if std::mem::take(&mut self.header_due) {
             self.header()?;
         }
-        self.connection(it)?;
+        self.connection(it, around.links)?;
         let why = &it.diagnosis;
         let text = format!("{}: {}", why.verdict, why.text);
         self.paragraph(Style::new(), &text, INDENT)?;

@@ -11,7 +11,8 @@ mod transitions;
 use std::{net::IpAddr, num::NonZeroU64};
 
 use tcptrace::{
-    decode::{Comm, Endpoint, Owner, Process, Tuple},
+    decode::{Comm, Endpoint, Link, Owner, Process, Tuple},
+    host::Links,
     kernel::{Cgroups, Clock},
 };
 
@@ -40,10 +41,23 @@ pub fn cgroups() -> Cgroups {
     Cgroups::from_iter([(CGROUP, name)])
 }
 
+pub fn links() -> Links {
+    let mut links = Links::default();
+    links.learn(NETNS, [(5, "v0")].into_iter().collect());
+    links
+}
+
+/// The same connection on a link.
+fn on(index: u32, (tuple, owner): (Tuple, Owner)) -> (Tuple, Owner) {
+    let link = Link::new(index);
+    (Tuple { link, ..tuple }, owner)
+}
+
 fn ends(local: (&str, u16), remote: (&str, u16)) -> Tuple {
     let end = |(addr, port): (&str, u16)| Endpoint::new(addr.parse::<IpAddr>().unwrap(), port);
     Tuple {
         netns: NETNS,
+        link: None,
         local: end(local),
         remote: end(remote),
     }

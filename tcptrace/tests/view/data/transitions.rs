@@ -5,7 +5,7 @@ use tcptrace::{
     track::{Closer, Detail, Reason, Side, State, Transition},
 };
 
-use super::{MS, SECOND, by, ends, longest, longest_ipv6, nameless};
+use super::{MS, SECOND, by, ends, longest, longest_ipv6, nameless, on};
 
 /// One of which little is known.
 pub fn transition(of: &(Tuple, Owner), from: State, to: State, reason: Reason) -> Transition {
@@ -43,7 +43,7 @@ pub fn known_transition() -> Transition {
         closer: Some(Closer::Both),
         thread: Some(Comm::new(b"Socket Thread")),
         ..transition(
-            &longest(),
+            &on(5, longest()),
             State::FinWait2,
             State::TimeWait,
             Reason::FinReceived,
@@ -74,6 +74,10 @@ pub fn transitions() -> Vec<Transition> {
     );
     let server = (
         ends(("10.0.0.1", 80), ("10.20.30.40", 50_000)),
+        by("nginx", 812),
+    );
+    let link_local = (
+        ends(("fe80::1", 80), ("fe80::a8bb:ccff:fe00:1", 50_000)),
         by("nginx", 812),
     );
     let loopback = (ends(("::1", 52_000), ("::1", 8080)), by("数据库-1", 31_337));
@@ -145,6 +149,19 @@ pub fn transitions() -> Vec<Transition> {
         },
         known_transition(),
         unknown_transition(),
+        remote(transition(
+            &on(5, link_local),
+            S::Listen,
+            S::SynRecv,
+            R::SynReceived,
+        )),
+        // Its name is not known.
+        local(transition(
+            &on(6, client),
+            S::Closed,
+            S::SynSent,
+            R::Connect,
+        )),
     ];
     for (index, it) in (0..).zip(&mut all) {
         it.time_ns = index * 1_234_567_890;
