@@ -6,11 +6,12 @@ use std::{
     fs,
     io::Write as _,
     net::{SocketAddr, TcpStream},
-    thread::sleep,
+    thread::{self, sleep},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use nix::{
+    sched::{CloneFlags, setns},
     sys::{time::TimeSpec, utsname::uname},
     time::{ClockId, clock_gettime, clock_settime},
 };
@@ -22,7 +23,7 @@ use crate::{
     paths::{CLIENT_FIRST, OPENED, SERVER_SECOND},
     sockets::end,
     told::Transition,
-    trace::Trace,
+    trace::{Trace, Tracing},
     wire::Wire,
 };
 
@@ -117,48 +118,66 @@ fn a_cpu_that_goes_takes_no_event_along() {
     need_guest();
     let net = Namespace::new();
     let mut trace = Trace::of(&net).start();
-    let paths = |trace: &mut crate::trace::Tracing| {
+    let paths = |traces: &mut [&mut Tracing]| {
         for _ in 0..20 {
             let (client, server) = net.connect(Family::V4);
             let its = end(&client);
             drop(client);
             sleep(Duration::from_millis(20));
             drop(server);
-            trace.expect(its, CLIENT_FIRST);
-            trace.expect(its.peer(), SERVER_SECOND);
+            for trace in &mut *traces {
+                trace.expect(its, CLIENT_FIRST);
+                trace.expect(its.peer(), SERVER_SECOND);
+            }
         }
     };
-    paths(&mut trace);
+    paths(&mut [&mut trace]);
     let offline = Offline::new("/sys/devices/system/cpu/cpu1/online");
-    paths(&mut trace);
+    paths(&mut [&mut trace]);
     // It begins with one, too.
     let mut second = Trace::of(&net).start();
-    paths(&mut second);
+    paths(&mut [&mut trace, &mut second]);
     drop(offline);
-    paths(&mut trace);
-    paths(&mut second);
+    paths(&mut [&mut trace, &mut second]);
     trace.stop();
     second.stop();
 }
 
-/// A setting that holds for the whole machine, and is what it was in the end.
-struct Setting {
+/// A setting that holds for the whole machine, and is what it was in the end. It is to be seen in
+/// the machine's own network namespace alone.
+struct Setting<'n> {
+    net: &'n Namespace,
     file: &'static str,
     before: String,
 }
 
-impl Setting {
-    fn new(file: &'static str, value: &str) -> Self {
-        let before = fs::read_to_string(file).expect("a setting");
-        fs::write(file, value).expect("a setting that can be changed");
-        Self { file, before }
+impl<'n> Setting<'n> {
+    fn new(net: &'n Namespace, file: &'static str, value: &str) -> Self {
+        let before = outside(net, || {
+            let before = fs::read_to_string(file).expect("a setting");
+            fs::write(file, value).expect("a setting that can be changed");
+            before
+        });
+        Self { net, file, before }
     }
 }
 
-impl Drop for Setting {
+impl Drop for Setting<'_> {
     fn drop(&mut self) {
-        let _ = fs::write(self.file, &self.before);
+        let _ = outside(self.net, || fs::write(self.file, &self.before));
     }
+}
+
+/// On a thread in the namespace that this one was made in.
+fn outside<T: Send>(net: &Namespace, run: impl FnOnce() -> T + Send) -> T {
+    let outside = net.outside();
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            setns(outside, CloneFlags::CLONE_NEWNET).expect("the namespace outside");
+            run()
+        });
+        thread.join().expect("a thread outside")
+    })
 }
 
 /// tcp_check_oom() resets what a process closes, and what sends its FIN again.
@@ -176,7 +195,7 @@ fn an_orphan_too_many_is_reset_by_us() {
         trace.until(|it| it.end() == its_peer.end() && it.to == "FIN_WAIT1");
         // They are counted ten times a second (tcp_orphan_update(), net/ipv4/tcp.c).
         sleep(Duration::from_millis(300));
-        let _none = Setting::new("/proc/sys/net/ipv4/tcp_max_orphans", "0");
+        let _none = Setting::new(&net, "/proc/sys/net/ipv4/tcp_max_orphans", "0");
         let mut stream = TcpStream::from(socket);
         stream.write_all(b"never acknowledged").expect("room");
         drop(stream);

@@ -74,7 +74,7 @@ const GUESTS: [Guest; 2] = [
         suites: &["live", "list", "faults"],
         arguments: &[],
         environment: "",
-        cpus: 2,
+        cpus: 1,
         log: "",
     },
     // Tests that disturb all of it, such as by a step of its clock: one after another.
