@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use crate::{
     Family,
     flow::{exactly, flow_of, flows, start, start_with, states},
@@ -25,6 +27,7 @@ in_both_families!(
     a_table_never_blames_one_side_for_what_the_other_did,
     data_and_a_fin_in_the_answer_to_a_fast_open_are_counted_exactly,
     a_simultaneous_open_that_is_closed_at_once_has_sent_nothing,
+    what_is_open_at_the_end_has_a_line_with_what_is_known,
 );
 
 fn receive(stream: &mut TcpStream, bytes: usize) {
@@ -306,4 +309,40 @@ fn a_simultaneous_open_that_is_closed_at_once_has_sent_nothing(family: Family) {
     let flow = flow_of(&flows, peer.end());
     assert_eq!(flow["bytes_sent"], 0, "{flow:#}");
     assert_eq!(flow["bytes_received"], 0, "{flow:#}");
+}
+
+/// What was sent again since the last transition is not known at the end: null, and not what it was
+/// then.
+fn what_is_open_at_the_end_has_a_line_with_what_is_known(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let trace = start(&net);
+    let (_listener, port) = wire.listen();
+    let half_open = wire.syn(port).end();
+    let (socket, orphan) = wire.connected(&net);
+    drop(socket);
+    orphan.overhear(FIN | ACK);
+    orphan.overhear(FIN | ACK);
+    let flows = flows(trace);
+    assert_eq!(flows.len(), 2, "{flows:#?}");
+    let open = flow_of(&flows, half_open);
+    assert_eq!(states(open), ["SYN_RECV"], "{open:#}");
+    assert_eq!(open["opener"], "remote");
+    let sent_again = flow_of(&flows, orphan.end());
+    assert_eq!(
+        states(sent_again),
+        ["SYN_SENT", "ESTABLISHED", "FIN_WAIT1"],
+        "{sent_again:#}"
+    );
+    for it in [open, sent_again] {
+        for unknown in [
+            "end",
+            "closed_at",
+            "bytes_sent",
+            "bytes_received",
+            "retransmits",
+        ] {
+            assert_eq!(it[unknown], Value::Null, "{unknown} in {it:#}");
+        }
+    }
 }

@@ -9,11 +9,13 @@ use crate::{
     Family, in_both_families,
     namespace::Namespace,
     sockets::set_tcp,
+    trace::End,
     wire::{ACK, SYN, Wire},
 };
 
 in_both_families!(
     a_syn_without_an_answer,
+    a_connect_that_waits_for_its_first_write,
     a_handshake_that_its_client_does_not_complete,
     an_accept_queue_that_is_full,
     a_client_that_the_listener_waits_for_data_of,
@@ -54,6 +56,32 @@ fn a_syn_without_an_answer(family: Family) {
             "{line:#?}"
         );
         assert_eq!(line.unsent_bytes, None);
+    }
+}
+
+fn a_connect_that_waits_for_its_first_write(family: Family) {
+    let net = Namespace::of_process();
+    // Bit 4: without a cookie of the server.
+    net.set("tcp_fastopen", 5);
+    let wire = Wire::new(&net, family);
+    let trace = follow(&net);
+    let socket = net.socket(family);
+    set_tcp(&socket, libc::TCP_FASTOPEN_CONNECT, 1);
+    let to = wire.peer();
+    socket.connect(&to.into()).expect("it returns at once");
+    let own = socket.local_addr().unwrap().as_socket().unwrap();
+    let end = End {
+        local: own.port(),
+        remote: to.port(),
+    };
+    let line = told(trace, end);
+    for line in [line, look_at(&net, end)] {
+        assert_eq!(line.state, "SYN_SENT");
+        assert_eq!(line.verdict, "not_sent");
+        line.expect_ours(Some(socket.as_raw_fd()));
+        assert_eq!(line.timer, None);
+        assert_eq!(line.setting(), (Some("TCP_FASTOPEN_CONNECT"), None));
+        assert_eq!(line.remaining_ns, None, "no timer ends it");
     }
 }
 
