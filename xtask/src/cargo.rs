@@ -49,6 +49,27 @@ pub fn say_and_succeed(command: &mut Command) -> Result<()> {
     succeed(command)
 }
 
+/// The same, and hands over each line of its output as well; whether it succeeded.
+///
+/// # Errors
+/// When it can't be started.
+pub fn say_and_read(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
+    let shown = shown(command);
+    eprintln!("{shown}");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("`{shown}` can't be started"))?;
+    let output = child.stdout.take().context("its output is piped")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        each(&line);
+    }
+    Ok(child.wait()?.success())
+}
+
 /// Builds by a cargo command and returns the executable of that target, wherever cargo's
 /// configuration puts it.
 ///

@@ -6,6 +6,7 @@ mod demo;
 mod dependencies;
 mod fuzz;
 mod kernels;
+mod libtest;
 mod lint;
 mod load;
 mod namespace;

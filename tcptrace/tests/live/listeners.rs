@@ -171,7 +171,7 @@ fn of_several_of_one_process_it_is_that_one() {
 }
 
 #[test]
-fn one_that_is_bound_to_a_device_may_have_it_or_not() {
+fn one_that_is_bound_to_the_device_comes_first() {
     let net = Namespace::new();
     let on_lo = |socket: &Socket| {
         shared(socket);
@@ -184,7 +184,7 @@ fn one_that_is_bound_to_a_device_may_have_it_or_not() {
         ]
     };
     for heard in owner_of(&net, listen, Family::V4) {
-        assert_eq!(heard.pid, None);
+        assert_eq!(heard.pid, heard.processes[0]);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::AddAssign;
 
 use super::guest::Run;
+use crate::libtest::failure;
 
 /// Before each line that init.sh and what it runs write for us.
 const GUEST: &str = "guest: ";
@@ -201,12 +202,6 @@ fn unreported(run: &Run, programs: &[Ran<'_>]) -> Option<String> {
 /// The tests that a test binary says have failed.
 fn failures<'c>(lines: &[&'c str]) -> impl Iterator<Item = &'c str> {
     lines.iter().filter_map(|line| failure(line))
-}
-
-fn failure(line: &str) -> Option<&str> {
-    line.strip_prefix("test ")?
-        .strip_suffix(" ... FAILED")
-        .map(|name| name.trim_end_matches(" - should panic"))
 }
 
 /// The last line of a test binary.
