@@ -354,13 +354,18 @@ impl Counts {
         let answered = sum("SYN_SENT", "ESTABLISHED", "*") + crossed;
         let half_open_reset =
             sum("SYN_RECV", "CLOSED", "reset_by_peer") + sum("SYN_RECV", "CLOSED", "reset_by_us");
+        // Handshakes that were made where nobody could see it: see UNSEEN.
+        let unseen = sum("*", "SYN_SENT", "*") - sum("SYN_SENT", "*", "*");
         let overflow = sum("*", "CLOSED", "overflow");
+        // Those that overflow are full sockets, too. The rest were busy when their FIN was
+        // acknowledged, and stay so: "bad case" in tcp_rcv_state_process(), net/ipv4/tcp_input.c.
+        let full = told.without_minisock - sum("FIN_WAIT2", "CLOSED", "overflow");
         Self([
             opens,
-            sum("SYN_RECV", "ESTABLISHED", "*") - crossed,
-            opens - given_up - answered + half_open_reset,
+            sum("SYN_RECV", "ESTABLISHED", "*") - crossed + unseen,
+            opens - given_up - answered - unseen + half_open_reset,
             sum("ESTABLISHED", "CLOSED", "*") + sum("CLOSE_WAIT", "CLOSED", "*"),
-            sum("*", "FIN_WAIT1", "*") - sum("FIN_WAIT1", "CLOSED", "*") - overflow,
+            sum("*", "FIN_WAIT1", "*") - sum("FIN_WAIT1", "CLOSED", "*") - overflow - full,
             sum("TIME_WAIT", "CLOSED", "reused_by_connect"),
             overflow,
         ])

@@ -31,6 +31,8 @@ use crate::memory;
 /// Nothing takes that long, but on a machine that has other things to do.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// A transition whose segments that were sent again are not known.
+const UNCOUNTED: &[u8] = b"\"retransmits\":null";
 /// How a detail is written that is not null.
 const DETAIL: &[u8] = b"\"detail\":\"";
 /// A transition's detail comes within so many bytes behind its reason.
@@ -59,6 +61,8 @@ pub struct Traced {
 pub struct Told {
     /// Transitions by `FROM TO reason`, or `reason:detail`; flows by their end, or `unended`.
     pub counts: HashMap<String, u64>,
+    /// Transitions from FIN_WAIT2 to CLOSED of full sockets: only those count what they sent again.
+    pub without_minisock: u64,
     /// The events of all `lost` lines.
     pub lost: u64,
     /// The last `stats` line of the whole run.
@@ -305,6 +309,10 @@ fn read(mut output: BufReader<impl std::io::Read>, so_far: &SoFar) -> Told {
             let label = label(&line, &[b"\"from\":\"", b"\"to\":\"", b"\"reason\":\""]);
             if label.starts_with(b"TIME_WAIT ") {
                 time_waits.fetch_sub(1, Ordering::Relaxed);
+            } else if label.starts_with(b"FIN_WAIT2 CLOSED ")
+                && !line.windows(UNCOUNTED.len()).any(|it| it == UNCOUNTED)
+            {
+                told.without_minisock += 1;
             } else if label.windows(11).any(|word| word == b" TIME_WAIT ") {
                 time_waits.fetch_add(1, Ordering::Relaxed);
             }
