@@ -38,7 +38,8 @@ pub fn dropped(sk: *const u8) {
     ring::send_head(&head, bytes.link());
 }
 
-/// Sends the addresses of a FIN, and the link that it came by. One for a full socket is not dropped, but read.
+/// Sends the addresses of a FIN, and the link that it came by. One for a full socket is not
+/// dropped, but read.
 #[inline(always)]
 pub fn fin_dropped(skb: *const u8) {
     // SAFETY: `skb` is the struct sk_buff that the tracepoint passes, here and below.

@@ -181,6 +181,17 @@ proptest! {
     }
 }
 
+/// Those of `benches/per_event`, which would measure errors otherwise.
+#[test]
+fn the_captured_connections_are_what_the_kernel_half_sends() {
+    let mut rest: &[u8] = include_bytes!("../benches/connections.records");
+    while let Some((length, behind)) = rest.split_first_chunk() {
+        let (record, behind) = behind.split_at(u32::from_le_bytes(*length) as usize);
+        decode(record, &Symbols::default()).expect("made anew, as examples/capture says");
+        rest = behind;
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Event(Event, u64),
