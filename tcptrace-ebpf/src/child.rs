@@ -4,11 +4,16 @@
 //! inet_csk_complete_hashdance() lets the request go, and tcp_child_process() lets the child go
 //! on. A SYN cookie (tcp_get_cookie_sock()) and TCP Fast Open (tcp_fastopen_create_child()) make a
 //! child without a request.
+//!
+//! So of one that had a request nothing is sent: that it goes on tells all. One that had none is
+//! told when it goes on, with the time at which it was made. Before 6.15 it could not be told
+//! earlier: inet_csk_clone_lock(), net/ipv4/inet_connection_sock.c, sets the state first, and its
+//! callers give the copy of the listener its own addresses and its cookie then.
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 use tcptrace_ebpf::wire::Head;
 
-use crate::kernel::{peek, setting};
+use crate::kernel::{now, peek, setting};
 
 /// The child that this CPU made last, until its request is gone or it goes on.
 #[map]
@@ -17,57 +22,35 @@ static CHILD: PerCpuArray<Child> = PerCpuArray::with_max_entries(1, 0);
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Child {
-    /// Its address; 0: it was told when it was made.
+    /// Its address; 0: there is none.
     sk: u64,
     /// When it was made: CLOCK_MONOTONIC, ns.
     time_ns: u64,
-    /// Address of its network namespace; 0: there is no child.
+    /// Address of its network namespace.
     net: u64,
-    remote_addr: [u64; 2],
-    local_port: u16,
-    remote_port: u16,
-    reserved: u32,
 }
 
-/// A child was made, and is told.
+/// A child was made.
 #[inline(always)]
-pub fn born(head: &Head, net: u64) {
-    keep(Child {
-        sk: 0,
-        time_ns: 0,
-        net,
-        remote_addr: remote_addr(head),
-        local_port: head.local_port,
-        remote_port: head.remote_port,
-        reserved: 0,
-    });
+pub fn born(sk: u64, net: u64) {
+    if let Some(kept) = CHILD.get_ptr_mut(0) {
+        let child = Child {
+            sk,
+            time_ns: now(),
+            net,
+        };
+        // SAFETY: the value of this CPU; the verifier checked the address.
+        unsafe { kept.write(child) };
+    }
 }
 
-/// A child was made, and is still a copy of its listener: before 6.15 inet_csk_clone_lock(),
-/// net/ipv4/inet_connection_sock.c, sets the state first, and its callers give it its addresses
-/// and its cookie then. It is told when it is heard of next, as what it is then.
-#[inline(always)]
-pub fn born_without_a_peer(sk: u64, net: u64, time_ns: u64) {
-    keep(Child {
-        sk,
-        time_ns,
-        net,
-        remote_addr: [0; 2],
-        local_port: 0,
-        remote_port: 0,
-        reserved: 0,
-    });
-}
-
-/// Something becomes of a full socket in SYN_RECV: if it was made just before, and is not told
-/// yet, gives the time back at which it was.
+/// Something becomes of a full socket in SYN_RECV: if it was made just before, and had no request,
+/// gives the time back at which it was.
 #[inline(always)]
 pub fn goes_on(sk: u64) -> Option<u64> {
     let child = CHILD.get_ptr_mut(0)?;
-    // SAFETY: the value of this CPU; the verifier checked the address.
+    // SAFETY: as above.
     unsafe {
-        // One of a SYN cookie had no request.
-        (*child).net = 0;
         if (*child).sk != sk {
             return None;
         }
@@ -84,37 +67,17 @@ pub fn completes(request: &Head, net: u64) -> bool {
     };
     // SAFETY: as above.
     let child = unsafe { kept.read() };
-    if child.net != net {
+    if child.sk == 0 || child.net != net {
         return false;
     }
-    let same = if child.sk != 0 {
-        // By now it has its own addresses. Nothing else is done on this CPU in between: the ports
-        // are enough.
-        let num: u16 = peek(child.sk, setting!(offsets.sock_common_num));
-        let dport: u16 = peek(child.sk, setting!(offsets.sock_common_dport));
-        num == request.local_port && u16::from_be(dport) == request.remote_port
-    } else {
-        child.local_port == request.local_port
-            && child.remote_port == request.remote_port
-            && child.remote_addr == remote_addr(request)
-    };
+    // By now it has its own addresses. Nothing else is done on this CPU in between: the ports are
+    // enough.
+    let num: u16 = peek(child.sk, setting!(offsets.sock_common_num));
+    let dport: u16 = peek(child.sk, setting!(offsets.sock_common_dport));
+    let same = num == request.local_port && u16::from_be(dport) == request.remote_port;
     if same {
         // SAFETY: as above.
-        unsafe { (*kept).net = 0 };
+        unsafe { (*kept).sk = 0 };
     }
     same
-}
-
-#[inline(always)]
-fn keep(child: Child) {
-    if let Some(kept) = CHILD.get_ptr_mut(0) {
-        // SAFETY: the value of this CPU; the verifier checked the address.
-        unsafe { kept.write(child) };
-    }
-}
-
-#[inline(always)]
-fn remote_addr(head: &Head) -> [u64; 2] {
-    // SAFETY: 16 bytes, in a struct that is aligned for u64, behind three fields of 8 bytes.
-    unsafe { (&raw const head.remote_addr).cast::<[u64; 2]>().read() }
 }

@@ -81,8 +81,9 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     head.flags = flags;
 
     let is_child = from == LISTEN && to == SYN_RECV;
+    // Before 6.15 it has no peer yet, and it is not known whether it is asked for.
     if is_child && head.remote_port == 0 {
-        child::born_without_a_peer(sk as u64, net as u64, now());
+        child::born(sk as u64, net as u64);
         return;
     }
     let listener = (from == LISTEN && !is_child) || to == LISTEN;
@@ -104,8 +105,10 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     // SAFETY: as above.
     head.cookie = unsafe { cookie(sk) };
     if is_child {
-        child::born(head, net as u64);
-    } else if from == SYN_RECV
+        child::born(sk as u64, net as u64);
+        return;
+    }
+    if from == SYN_RECV
         && let Some(time_ns) = child::goes_on(sk as u64)
     {
         // SAFETY: as above.
@@ -239,7 +242,7 @@ pub unsafe fn cookie(sk: *const u8) -> u64 {
     }
 }
 
-/// Sends that a listener's child was made, which could not be told then.
+/// Sends that a listener's child was made, without a request.
 #[inline(always)]
 fn send_child(next: &Head, time_ns: u64, link: u32) {
     let mut head = *next;

@@ -57,8 +57,8 @@ pub fn armed(address: u64) {
 }
 
 /// The child that TCP Fast Open makes waits for an acknowledgement, which may come much later and
-/// on another CPU: tcp_fastopen_create_child(), net/ipv4/tcp_fastopen.c, arms its timer. If it was
-/// not told when it was made (before 6.15), it is now; it may have no cookie yet.
+/// on another CPU: tcp_fastopen_create_child(), net/ipv4/tcp_fastopen.c, arms its timer. Before 6.15
+/// it has no cookie yet.
 #[inline(always)]
 fn fast_open_armed(address: u64) {
     let Some(time_ns) = child::goes_on(address) else {

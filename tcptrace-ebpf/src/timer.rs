@@ -58,11 +58,10 @@ fn minisock_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
 #[inline(always)]
 fn request_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
     let bytes = Snapshot::at(address);
-    // The child's record says which request it came from. Were it lost for want of room, this one
-    // would be, too.
     let Some(mut head) = bytes.addresses() else {
         return;
     };
+    // That its child goes on tells which request it came from.
     if what == change::CANCELLED && child::completes(&head, bytes.net()) {
         return;
     }

@@ -45,6 +45,12 @@ impl Deadlines {
             .push_back((time_ns + PORT_NS, Waiting::Port(cookie)));
     }
 
+    /// The last one that began to wait for its port needs not wait: most are told it at once.
+    pub fn has_port(&mut self, cookie: Cookie) {
+        self.ports
+            .pop_back_if(|(_, waiting)| matches!(waiting, Waiting::Port(it) if *it == cookie));
+    }
+
     pub fn await_verdict(&mut self, time_ns: u64, cookie: Cookie) {
         self.verdicts
             .push_back((time_ns + VERDICT_NS, Waiting::Verdict(cookie)));

@@ -12,7 +12,7 @@ use hashlink::LruCache;
 use rustc_hash::FxBuildHasher;
 
 use super::{State, Tracker, flow::Flow};
-use crate::decode::{AcceptedEvent, Cookie, ForkedEvent, Owner, SocketEvent, Tuple};
+use crate::decode::{AcceptedEvent, Cookie, ForkedEvent, Owner, Tuple};
 
 /// How it is known which process has a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,14 +291,6 @@ impl Tracker {
         if owner.process.is_some_and(|process| process.pid.is_some()) {
             flow.holding = Holding::Since(found.since);
             self.holders.doubt(flow);
-        }
-    }
-
-    /// Asks who has a connection that goes on without a process that does it.
-    pub(super) fn ask_for_holder(&mut self, cookie: Cookie, event: &SocketEvent) {
-        let lives = !event.orphan && !matches!(event.to, State::Closed | State::SynRecv);
-        if lives && let Some(flow) = self.flows.peek_mut(&cookie) {
-            self.holders.ask(cookie, flow, event.time_ns);
         }
     }
 }

@@ -29,13 +29,17 @@ impl Tracker {
         if event.to == State::Closed {
             self.twice.closed(cookie);
         }
-        if self.flows.get(&cookie).is_none() {
-            let flow = self.seen_first_in(event.from, event);
-            self.keep(cookie, flow, out);
-        }
         let epoch = self.epoch;
-        let Some(flow) = self.flows.peek_mut(&cookie) else {
-            return;
+        let flow = match self.flows.get_mut(&cookie) {
+            Some(flow) => flow,
+            None => {
+                let flow = self.seen_first_in(event.from, event);
+                self.keep(cookie, flow, out);
+                let Some(flow) = self.flows.peek_mut(&cookie) else {
+                    return;
+                };
+                flow
+            }
         };
 
         // Each SYN since its last event would have been told.
@@ -131,6 +135,10 @@ impl Tracker {
         }
         out.tell(&transition);
 
+        // Who has a connection that goes on without a process that does it.
+        if !event.orphan && !matches!(event.to, State::Closed | State::SynRecv) {
+            self.holders.ask(cookie, flow, event.time_ns);
+        }
         match (event.from, event.to) {
             (_, State::Listen) => {
                 let reach = event.reach.unwrap_or_default();
@@ -145,7 +153,6 @@ impl Tracker {
             }
             _ => {}
         }
-        self.ask_for_holder(cookie, event);
     }
 
     /// It sent an RST, for data that came too late or by itself: that is what closed it.
@@ -185,8 +192,8 @@ impl Tracker {
         }
     }
 
-    /// The third ACK made a full socket: the SYN was told when it arrived, unless there was no
-    /// request (SYN cookies, TCP Fast Open).
+    /// A full socket was made, without a request that its SYN was told of (SYN cookies, TCP Fast
+    /// Open).
     fn child_made(&mut self, event: &SocketEvent, out: &mut Out<'_, impl FnMut(&Transition)>) {
         let Some(cookie) = event.cookie else {
             // One of TCP Fast Open, before Linux 6.15: it has a cookie when it is told of next.
@@ -205,15 +212,7 @@ impl Tracker {
             self.keep(cookie, request.flow(event.tuple), out);
             return;
         }
-        let (_, inherited) = self.inherit_at(&event.tuple, event.time_ns);
-        let mut flow = Request {
-            since: None,
-            listener: None,
-            inherited,
-            stopped: None,
-            retransmits: None,
-        }
-        .flow(event.tuple);
+        let mut flow = self.child_of_a_listener(event);
         flow.state = State::Listen;
         out.tell(&flow.step(
             Some(cookie),
@@ -224,8 +223,21 @@ impl Tracker {
         self.keep(cookie, flow, out);
     }
 
-    /// A connection whose first events were lost, or came before the trace. If it was half-open,
-    /// it is not so any more.
+    /// A connection in SYN_RECV of which no request is known.
+    fn child_of_a_listener(&mut self, event: &SocketEvent) -> Flow {
+        let (_, inherited) = self.inherit_at(&event.tuple, event.time_ns);
+        let request = Request {
+            since: None,
+            listener: None,
+            inherited,
+            stopped: None,
+            retransmits: None,
+        };
+        request.flow(event.tuple)
+    }
+
+    /// A connection that goes on from its request, or whose first events were lost or came before
+    /// the trace. If it was half-open, it is not so any more.
     fn seen_first_in(&mut self, state: State, event: &SocketEvent) -> Flow {
         if matches!(state, State::Closed | State::Listen | State::SynSent) {
             return Flow::new(event.tuple, state);
@@ -238,6 +250,9 @@ impl Tracker {
                     flow.since = None;
                 }
                 flow
+            }
+            None if state == State::SynRecv && self.listeners.are_at(&event.tuple) => {
+                self.child_of_a_listener(event)
             }
             None => Flow::new(event.tuple, state),
         }

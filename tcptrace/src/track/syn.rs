@@ -61,6 +61,7 @@ impl Tracker {
             known => known,
         };
         flow.announce(cookie, true, out);
+        self.deadlines.has_port(cookie);
         if !event.wanted {
             self.flows.remove(&cookie);
         }
