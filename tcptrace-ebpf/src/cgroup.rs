@@ -4,9 +4,9 @@ use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_probe_read_ker
 use tcptrace_ebpf::wire::{CgroupMade, kind};
 
 use crate::{
+    head::HeadBuffer,
     kernel::{now, read, setting},
     ring,
-    sock::Blank,
 };
 
 /// `hierarchy_id` of `cgrp_dfl_root`, the hierarchy of cgroup v2: `cgroup_init()`,
@@ -28,8 +28,8 @@ pub fn made(cgroup: *const u8) {
         let above: *const u8 = read(above, setting!(offsets.cgroup_subsys_state_cgroup));
         let above: *const u8 = read(above, setting!(offsets.cgroup_kn));
         let name: u64 = read(node, setting!(offsets.kernfs_node_name));
-        let mut blank = Blank::new();
-        let head = blank.zeroed();
+        let mut buffer = HeadBuffer::new();
+        let head = buffer.zeroed();
         head.kind = kind::CGROUP_MADE;
         head.time_ns = now();
         ring::send(0, |to: *mut CgroupMade| {

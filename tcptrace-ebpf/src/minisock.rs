@@ -6,9 +6,10 @@ use tcptrace_ebpf::{
 };
 
 use crate::{
+    head::HeadBuffer,
     kernel::{now, peek, peek_into, read, setting},
     select::wanted,
-    sock::{self, Blank},
+    sock_common,
 };
 
 /// The beginning of a minisock or request: a copy, since the verifier knows no type for it.
@@ -35,10 +36,10 @@ impl Snapshot {
     /// A head with nothing but the addresses. `None` if the family isn't IP.
     #[inline(always)]
     pub fn addresses(&self) -> Option<Head> {
-        let mut blank = Blank::new();
-        let head = blank.zeroed();
+        let mut buffer = HeadBuffer::new();
+        let head = buffer.zeroed();
         // SAFETY: minisocks and requests begin with a sock_common.
-        unsafe { sock::common(self.0.as_ptr(), head) }.then_some(*head)
+        unsafe { sock_common::addresses(self.0.as_ptr(), head) }.then_some(*head)
     }
 
     /// Address of the network namespace.

@@ -7,12 +7,9 @@ use crate::{
     kernel::{now, peek, read, setting},
     minisock::Snapshot,
     ring,
-    sock::cookie,
+    sock_common::cookie,
+    state::{CLOSED, LISTEN},
 };
-
-/// TCP_CLOSE and TCP_LISTEN, include/net/tcp_states.h.
-const CLOSED: u8 = 7;
-const LISTEN: u8 = 10;
 
 /// An RST that a listener's segment was answered by.
 #[derive(Clone, Copy)]

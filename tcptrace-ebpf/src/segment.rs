@@ -3,15 +3,13 @@
 use tcptrace_ebpf::wire::{change, kind};
 
 use crate::{
+    head::HeadBuffer,
     kernel::{now, peek, read, setting},
     minisock::Snapshot,
     ring,
     select::wanted,
-    sock::Blank,
+    state::TIME_WAIT,
 };
-
-/// TCP_TIME_WAIT, include/net/tcp_states.h: of minisocks, whatever their substate.
-const TIME_WAIT: u8 = 6;
 
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86dd;
@@ -66,8 +64,8 @@ pub fn fin_dropped(skb: *const u8) {
     if peek::<u8>(tcp, FLAGS) & FIN == 0 {
         return;
     }
-    let mut blank = Blank::new();
-    let head = blank.zeroed();
+    let mut buffer = HeadBuffer::new();
+    let head = buffer.zeroed();
     head.kind = kind::FIN_DROPPED;
     head.family = family;
     let remote = head.remote_addr.as_mut_ptr();

@@ -1,9 +1,7 @@
 //! Full sockets: `struct sock` and what it is the beginning of.
 
-use core::mem::MaybeUninit;
-
 use aya_ebpf::{
-    helpers::generated::{bpf_get_socket_cookie, bpf_jiffies64, bpf_skc_to_tcp_sock},
+    helpers::generated::{bpf_jiffies64, bpf_skc_to_tcp_sock},
     programs::BtfTracePointContext,
 };
 use aya_log_ebpf::debug;
@@ -13,50 +11,22 @@ use tcptrace_ebpf::wire::{
 
 use crate::{
     accept, child, follow,
+    head::{HeadBuffer, at_most_255},
     kernel::{now, read, setting, zero},
     reset, ring,
     select::{asks_for_local_port, wanted, wanted_netns},
-    syn::at_most_255,
+    sock_common::{addresses, cookie, link},
+    state::{CLOSE_WAIT, CLOSED, ESTABLISHED, LAST_ACK, LISTEN, SYN_RECV, SYN_SENT},
     task,
 };
 
-/// include/net/tcp_states.h; the same since ever.
-pub const ESTABLISHED: u8 = 1;
-const SYN_RECV: u8 = 3;
-const SYN_SENT: u8 = 2;
-const CLOSED: u8 = 7;
-const CLOSE_WAIT: u8 = 8;
-const LAST_ACK: u8 = 9;
-const LISTEN: u8 = 10;
-
 const IPPROTO_TCP: u16 = 6;
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
 
 /// enum sock_flags, include/net/sock.h.
 const SOCK_DEAD: u64 = 1 << 0;
 const SOCK_DONE: u64 = 1 << 1;
 const SOCK_KEEPOPEN: u64 = 1 << 3;
 const SOCK_LINGER: u64 = 1 << 4;
-
-/// Room for a head. It is written where it is: copies cost more than what they copy.
-pub struct Blank(MaybeUninit<Head>);
-
-impl Blank {
-    #[inline(always)]
-    pub fn new() -> Self {
-        Self(MaybeUninit::uninit())
-    }
-
-    #[inline(always)]
-    pub fn zeroed(&mut self) -> &mut Head {
-        // SAFETY: a head is of words, whose zeroes make one.
-        unsafe {
-            zero(self.0.as_mut_ptr());
-            self.0.assume_init_mut()
-        }
-    }
-}
 
 /// Sends a transition of a full socket.
 #[inline(always)]
@@ -66,10 +36,10 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     if unsafe { read::<u16>(sk, setting!(offsets.sock_protocol)) } != IPPROTO_TCP {
         return;
     }
-    let mut blank = Blank::new();
-    let head = blank.zeroed();
+    let mut buffer = HeadBuffer::new();
+    let head = buffer.zeroed();
     // SAFETY: as above.
-    if !unsafe { common(sk, head) } {
+    if !unsafe { addresses(sk, head) } {
         return;
     }
     // SAFETY: as above.
@@ -216,32 +186,6 @@ unsafe fn released_port(sk: *const u8) -> u16 {
     }
 }
 
-/// Index of the network interface that is a part of the identity; 0: none is.
-///
-/// # Safety
-/// `sk` is a struct sock that a tracepoint passes.
-#[inline(always)]
-unsafe fn link(sk: *const u8) -> u32 {
-    // SAFETY: the caller's.
-    unsafe { read(sk, setting!(offsets.sock_common_bound_dev_if)) }
-}
-
-/// The cookie of a socket, which is made if it has none yet. The helper exists for tracing programs
-/// since 5.12.
-///
-/// # Safety
-/// `sk` is a struct sock that a tracepoint passes.
-#[inline(always)]
-pub unsafe fn cookie(sk: *const u8) -> u64 {
-    // SAFETY: the caller's.
-    unsafe {
-        match read(sk, setting!(offsets.sock_common_cookie)) {
-            0 => bpf_get_socket_cookie(sk.cast_mut().cast()),
-            cookie => cookie,
-        }
-    }
-}
-
 /// Sends that a listener's child was made, without a request.
 #[inline(always)]
 fn send_child(next: &Head, time_ns: u64, link: u32) {
@@ -257,13 +201,13 @@ fn send_child(next: &Head, time_ns: u64, link: u32) {
 /// not matter.
 #[inline(always)]
 pub fn accepted(sk: *const u8) {
-    let mut blank = Blank::new();
-    let head = blank.zeroed();
+    let mut buffer = HeadBuffer::new();
+    let head = buffer.zeroed();
     // SAFETY: `sk` is the struct sock that the function returns; of none, all reads zero.
     unsafe {
         if sk.is_null()
             || read::<u16>(sk, setting!(offsets.sock_protocol)) != IPPROTO_TCP
-            || !common(sk, head)
+            || !addresses(sk, head)
         {
             return;
         }
@@ -370,54 +314,6 @@ unsafe fn unread(tcp: *const u8) -> u32 {
         let received: u32 = read(tcp, setting!(offsets.tcp_rcv_nxt));
         received.wrapping_sub(read(tcp, setting!(offsets.tcp_copied_seq)))
     }
-}
-
-/// Reads what full sockets, minisocks and requests have in common (`struct sock_common`): the
-/// addresses. Returns false if the family isn't IP.
-///
-/// # Safety
-/// A sock_common is at `skc`, readable as [`read`] demands.
-#[inline(always)]
-pub unsafe fn common(skc: *const u8, head: &mut Head) -> bool {
-    // SAFETY: the caller's.
-    unsafe {
-        head.local_port = read(skc, setting!(offsets.sock_common_num));
-        head.remote_port = u16::from_be(read(skc, setting!(offsets.sock_common_dport)));
-        head.family = 4;
-        let local = head.local_addr.as_mut_ptr();
-        let remote = head.remote_addr.as_mut_ptr();
-        match read::<u16>(skc, setting!(offsets.sock_common_family)) {
-            AF_INET6 => {
-                let daddr = setting!(offsets.sock_common_v6_daddr);
-                let saddr = setting!(offsets.sock_common_v6_rcv_saddr);
-                let peer: [u64; 2] = [read(skc, daddr), read(skc, daddr + 8)];
-                let own: [u64; 2] = [read(skc, saddr), read(skc, saddr + 8)];
-                // Then the IPv4 fields hold the addresses. A listener has no peer, and what is
-                // bound to a mapped address never gets one that isn't (tcp_v6_connect()).
-                if !(is_mapped(peer) || peer == [0; 2] && is_mapped(own)) {
-                    head.family = 6;
-                    local.cast::<[u64; 2]>().write(own);
-                    remote.cast::<[u64; 2]>().write(peer);
-                    return true;
-                }
-            }
-            AF_INET => {}
-            _ => return false,
-        }
-        local
-            .cast::<u32>()
-            .write(read(skc, setting!(offsets.sock_common_rcv_saddr)));
-        remote
-            .cast::<u32>()
-            .write(read(skc, setting!(offsets.sock_common_daddr)));
-        true
-    }
-}
-
-/// Whether an address is IPv4-mapped, ::ffff:0:0/96: two words as they lie in memory.
-#[inline(always)]
-fn is_mapped(addr: [u64; 2]) -> bool {
-    addr[0] == 0 && addr[1] & 0xffff_ffff == u64::from(0xffff_0000_u32.to_le())
 }
 
 /// Sends a transition together with what the connection did.

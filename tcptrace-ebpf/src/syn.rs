@@ -8,16 +8,13 @@ use tcptrace_ebpf::wire::kind;
 
 use crate::{
     child,
+    head::at_most_255,
     kernel::{peek, setting},
     minisock::{Snapshot, netns_of},
     ring,
     select::wanted,
+    state::{LISTEN, SYN_RECV, SYN_SENT},
 };
-
-/// include/net/tcp_states.h.
-const SYN_SENT: u8 = 2;
-const SYN_RECV: u8 = 3;
-const LISTEN: u8 = 10;
 
 /// The retransmission timer of the socket at that address was armed.
 #[inline(always)]
@@ -78,10 +75,4 @@ fn fast_open_armed(address: u64) {
     head.to = SYN_RECV;
     head.time_ns = time_ns;
     ring::send_head(&head, bytes.link());
-}
-
-/// What fits into a byte.
-#[inline(always)]
-pub fn at_most_255(count: u32) -> u8 {
-    if count > 255 { 255 } else { count as u8 }
 }
