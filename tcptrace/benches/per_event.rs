@@ -9,13 +9,15 @@ use std::{hint::black_box, io};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tcptrace::{
-    decode::{Event, decode},
-    flows::{Assembler, FlowRecord, Patience},
-    host::Links,
-    kernel::{Cgroups, Clock, Symbols},
-    stats::Figures,
-    track::{Limits, Sight, Tracker, Transition},
-    view::{Csv, FlowJson, Json, Layout, Palette, ShownFlow, Surroundings, Table, View},
+    aggregate::{
+        flows::{Assembler, Patience},
+        stats::Figures,
+    },
+    host::{Cgroups, Clock, Links},
+    model::{Coverage, Event, FlowRecord, Transition},
+    output::{Csv, FlowJson, Json, Layout, Palette, ShownFlow, Surroundings, Table, View},
+    source::{decode, live::Symbols},
+    track::{Limits, Tracker},
 };
 
 /// Each record behind its length.
@@ -187,7 +189,7 @@ fn all_of_it(criterion: &mut Criterion) {
 }
 
 fn tracker() -> Tracker {
-    Tracker::new(Limits::default(), Sight::FULL)
+    Tracker::new(Limits::default(), Coverage::FULL)
 }
 
 fn records() -> Vec<&'static [u8]> {

@@ -7,6 +7,7 @@ mod schema;
 mod sockets;
 mod stats;
 mod stuck;
+mod words;
 
 use std::{ffi::OsString, io, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -16,15 +17,15 @@ use clap::{
 };
 use tcptrace::{
     commands::{
-        DoctorOptions, ExplainOptions, FlowsOptions, Limit, ListOptions, LiveOptions, Output,
-        StatsOptions, StuckOptions, WatchOptions, duration,
+        DoctorOptions, ExplainOptions, FlowsOptions, ListOptions, Output, StatsOptions,
+        StuckOptions, WatchOptions, duration,
     },
+    engine::{Limit, LiveOptions},
     filter::Filter,
-    kernel::buffer_size,
-    schema::LineType,
-    snapshot::Scope,
-    track::State,
-    view::{Colour, say},
+    host::Scope,
+    model::State,
+    output::{Colour, say, schema::LineType},
+    source::live::buffer_size,
 };
 
 use self::{
@@ -132,10 +133,10 @@ struct LiveArgs {
     #[arg(short = 'd', long, value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
     /// Format of the output.
-    #[arg(short = 'o', long, value_enum, default_value_t)]
+    #[arg(short = 'o', long, value_parser = words::output(), default_value = "table")]
     output: Output,
     /// When to colour; NO_COLOR is honoured.
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
     color: Colour,
     /// Show times in UTC, not in this machine's zone (JSON and CSV are always UTC).
     #[arg(long)]

@@ -7,13 +7,13 @@ use std::{io, process::ExitCode};
 use clap::Parser as _;
 use cli::Invocation;
 use tcptrace::{
+    aggregate::flows::IdleTableError,
     commands,
+    diagnose::NotWatched,
     explain::UnknownWord,
-    flows::IdleTableError,
-    kernel::KernelError,
-    snapshot::{NoLink, Unable},
-    stuck::NotWatched,
-    view::say,
+    host::{NoLink, Unable},
+    output::say,
+    source::live::KernelError,
 };
 
 /// Failed.

@@ -4,13 +4,14 @@ use std::{collections::HashMap, mem::offset_of};
 
 use proptest::{prelude::*, sample::select};
 use tcptrace::{
-    decode::{
-        AcceptedEvent, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent, ForkedEvent,
-        Link, MinisockEvent, MinisockState, Owner, Reach, RequestEvent, ResetSentEvent,
-        SocketEvent, SynEvent, TimerChange, Tuple, decode,
+    model::{
+        AcceptedEvent, Cookie, Coverage, EarlyCause, Endpoint, Event, Evidence, Existing,
+        ExistingKind, FinDroppedEvent, ForkedEvent, Link, MinisockEvent, MinisockState, Owner,
+        Reach, RequestEvent, ResetSentEvent, SocketEvent, State, SynEvent, TimerChange, Transition,
+        Tuple,
     },
-    kernel::Symbols,
-    track::{Existing, ExistingKind, Limits, Sight, State, Tracker, Transition},
+    source::{decode, live::Symbols},
+    track::{Limits, Tracker},
 };
 
 use tcptrace_ebpf::wire::{
@@ -95,8 +96,8 @@ proptest! {
         steps in prop::collection::vec(step(), 1..400),
         (minisocks, fins, resets, accepts, syns) in any::<(bool, bool, bool, bool, bool)>(),
     ) {
-        let sight = Sight { minisocks, fins, resets, accepts, syns };
-        let mut tracker = Tracker::new(LIMITS, sight);
+        let coverage = Coverage { minisocks, fins, resets, accepts, syns };
+        let mut tracker = Tracker::new(LIMITS, coverage);
         let mut told: Vec<Transition> = Vec::new();
         let mut now = 0;
         let mut times = vec![0];
@@ -151,7 +152,7 @@ proptest! {
         lives in prop::collection::vec(select((0..LIVES).collect::<Vec<_>>()), 1..12),
         order in prop::collection::vec(any::<prop::sample::Index>(), 400),
     ) {
-        let mut tracker = Tracker::new(Limits::default(), Sight::FULL);
+        let mut tracker = Tracker::new(Limits::default(), Coverage::FULL);
         let mut told: HashMap<u16, Vec<(State, State)>> = HashMap::new();
         // Each connection has a port of its own; its events keep their order among themselves.
         let mut waiting: Vec<(u16, Vec<Event>)> =

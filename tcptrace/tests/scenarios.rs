@@ -15,8 +15,9 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tcptrace::{
-    flows::{Assembler, Patience},
-    track::{Limits, Sight, Tracker, Transition},
+    aggregate::flows::{Assembler, Patience},
+    model::{Coverage, Transition},
+    track::{Limits, Tracker},
 };
 
 use crate::notation::{Step, write_flow, write_transition};
@@ -77,7 +78,7 @@ fn run(path: &Path) -> Result<(), Failed> {
 fn play(events: &str) -> Result<(String, String), Failed> {
     let mut assembler = Assembler::new(Patience::UntilTimeWaitEnds, 1 << 20);
     let mut flows = String::new();
-    let mut tracker = Tracker::new(Limits::default(), Sight::FULL);
+    let mut tracker = Tracker::new(Limits::default(), Coverage::FULL);
     let mut told = String::new();
     let mut there = Vec::new();
     for (number, line) in (1..).zip(events.lines()) {
@@ -90,7 +91,7 @@ fn play(events: &str) -> Result<(String, String), Failed> {
         };
         match step {
             Step::Nothing => {}
-            Step::Machine { sight, limits } => tracker = Tracker::new(limits, sight),
+            Step::Machine { coverage, limits } => tracker = Tracker::new(limits, coverage),
             Step::Existing(existing) => tracker.seed(&existing),
             Step::Event(event) => tracker.apply(&event, &mut tell),
             Step::Passed(now) => tracker.advance(now, &mut tell),

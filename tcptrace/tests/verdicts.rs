@@ -15,7 +15,7 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use tcptrace::stuck::{Verdict, diagnose, evidence};
+use tcptrace::diagnose::{Verdict, diagnose, evidence};
 
 use crate::notation::{parse, write};
 

@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use tcptrace::{
     filter::{self, Filter},
-    kernel::{Drained, Kernel, Metrics, Options},
+    host,
+    source::live::{Drained, Kernel, Metrics, Options},
 };
 
 /// Room for all of it: nothing is read before the command ends.
@@ -31,6 +32,8 @@ pub fn capture(arguments: &[String]) -> Result<()> {
         buffer_bytes: BUFFER,
         follow: false,
         metrics: Metrics::Always,
+        pid_namespace: host::pid_namespace(),
+        silent_cgroup: host::silent_cgroup(),
         log: false,
     })?;
     let status = Command::new(command)

@@ -2,11 +2,9 @@
 
 use std::{collections::HashMap, fmt::Write as _};
 
-use tcptrace::{
-    decode::{
-        Cookie, EarlyCause, Endpoint, Event, MinisockState, Owner, SocketEvent, TimerChange, Tuple,
-    },
-    track::{Sight, State},
+use tcptrace::model::{
+    Cookie, Coverage, EarlyCause, Endpoint, Event, MinisockState, Owner, SocketEvent, State,
+    TimerChange, Tuple,
 };
 
 /// After so long without an event, all that happened is told: tcptrace looks more often than that.
@@ -27,15 +25,15 @@ pub struct Scenario {
 
 impl Scenario {
     /// One that happened on this kernel, of which so much is seen.
-    pub fn new(release: &str, sight: Sight) -> Self {
+    pub fn new(release: &str, coverage: Coverage) -> Self {
         // Without what its builder added.
         let version = release.split('-').next().unwrap_or(release);
         let blind = [
-            ("blind", sight.minisocks),
-            ("no-fins", sight.fins),
-            ("no-resets", sight.resets),
-            ("no-accepts", sight.accepts),
-            ("no-syns", sight.syns),
+            ("blind", coverage.minisocks),
+            ("no-fins", coverage.fins),
+            ("no-resets", coverage.resets),
+            ("no-accepts", coverage.accepts),
+            ("no-syns", coverage.syns),
         ];
         let words: Vec<&str> = blind
             .iter()

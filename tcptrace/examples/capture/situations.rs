@@ -12,9 +12,13 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use tcptrace::{
-    decode::{Event, decode},
     filter::Filter,
-    kernel::{Drained, Kernel, Metrics, Options, Reader, release},
+    host::{self, release},
+    model::Event,
+    source::{
+        decode,
+        live::{Drained, Kernel, Metrics, Options, Reader},
+    },
 };
 
 use crate::{
@@ -82,6 +86,8 @@ pub fn capture(folder: &Path) -> Result<()> {
         buffer_bytes: BUFFER,
         follow: false,
         metrics: Metrics::Always,
+        pid_namespace: host::pid_namespace(),
+        silent_cgroup: host::silent_cgroup(),
         log: false,
     })?;
     for (name, situation) in SITUATIONS {
@@ -94,7 +100,7 @@ pub fn capture(folder: &Path) -> Result<()> {
             events(&kernel, &mut reader, &net)?;
             situation(&net, family);
             sleep(QUIET);
-            let mut scenario = Scenario::new(&release, kernel.sight);
+            let mut scenario = Scenario::new(&release, kernel.coverage);
             let events = events(&kernel, &mut reader, &net)?;
             events.iter().for_each(|event| scenario.tell(event));
             let version = if family == Family::V4 { "ipv4" } else { "ipv6" };
@@ -139,7 +145,7 @@ fn netns(event: &Event) -> Option<u32> {
     }
 }
 
-fn socket(event: &Event) -> Option<tcptrace::decode::Cookie> {
+fn socket(event: &Event) -> Option<tcptrace::model::Cookie> {
     match event {
         Event::Socket(event) => event.cookie,
         Event::Minisock(event) => event.cookie,

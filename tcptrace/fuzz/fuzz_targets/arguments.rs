@@ -8,8 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use tcptrace::{
     commands::duration,
     filter::{PortSet, network},
-    kernel::buffer_size,
-    track::State,
+    model::State,
+    source::live::buffer_size,
 };
 
 fuzz_target!(|given: &str| {

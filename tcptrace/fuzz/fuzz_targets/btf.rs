@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tcptrace::kernel::offsets::look_up;
+use tcptrace::source::live::offsets::look_up;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Err(error) = look_up(bytes) {

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use tcptrace::{decode::decode, kernel::Symbols};
+use tcptrace::source::{decode, live::Symbols};
 
 /// Functions as close together as a fuzzer's numbers are.
 static SYMBOLS: LazyLock<Symbols> = LazyLock::new(|| {

@@ -8,13 +8,18 @@ use std::mem::offset_of;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use tcptrace::{
-    decode::{Cookie, Endpoint, Link, Owner, Reach, Tuple, decode},
-    flows::{Assembler, Patience},
-    host::Links,
-    kernel::{Cgroups, Clock, Symbols},
-    stats::{By, Figures},
-    track::{Existing, ExistingKind, Limits, Sight, State, Tracker, Transition},
-    view::{Json, Surroundings, View as _},
+    aggregate::{
+        flows::{Assembler, Patience},
+        stats::{By, Figures},
+    },
+    host::{Cgroups, Clock, Links},
+    model::{
+        Cookie, Coverage, Endpoint, Existing, ExistingKind, Known as _, Link, Owner, Reach, State,
+        Transition, Tuple,
+    },
+    output::{Json, Surroundings, View as _},
+    source::{decode, live::Symbols},
+    track::{Limits, Tracker},
 };
 use tcptrace_ebpf::wire::{self, Head};
 use zerocopy::IntoBytes as _;
@@ -158,14 +163,14 @@ fuzz_target!(|run: Run| {
         &b"10 T tcp_abort\n20 t x\n30 T tcp_check_req\n40 T tcp_v4_rcv\n50 T tcp_req_err\n\
            60 T inet_csk_complete_hashdance\n70 T __inet_check_established\n80 t y\n"[..],
     );
-    let sight = Sight {
+    let coverage = Coverage {
         minisocks: run.minisocks,
         fins: run.fins,
         resets: run.resets,
         accepts: true,
         syns: run.syns,
     };
-    let mut tracker = Tracker::new(LIMITS, sight);
+    let mut tracker = Tracker::new(LIMITS, coverage);
     let mut told: Vec<Transition> = Vec::new();
     let mut now = 0;
     let mut times = vec![0];

@@ -8,18 +8,16 @@ use std::collections::HashMap;
 use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use tcptrace::{
-    decode::{
-        Cookie, EarlyCause, Endpoint, Event, Evidence, MinisockEvent, MinisockState, RequestEvent,
-        SocketEvent, TimerChange, Tuple,
-    },
-    track::{
-        Limits, Sight,
+    model::{
+        Cookie, Coverage, EarlyCause, Endpoint, Event, Evidence, MinisockEvent, MinisockState,
+        RequestEvent, SocketEvent, State,
         State::{
-            self, CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen,
-            SynRecv, SynSent, TimeWait,
+            CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv,
+            SynSent, TimeWait,
         },
-        Tracker,
+        TimerChange, Tuple,
     },
+    track::{Limits, Tracker},
 };
 
 /// Connections at once.
@@ -298,11 +296,11 @@ fn run(choices: &mut Unstructured<'_>) -> Result<()> {
     for port in 1..=choices.int_in_range(1..=MOST)? {
         lives.push(Life::lived(port as u16, choices)?);
     }
-    let mut tracker = Tracker::new(Limits::default(), Sight::FULL);
+    let mut tracker = Tracker::new(Limits::default(), Coverage::FULL);
     let mut told: HashMap<u16, Vec<(State, State)>> = HashMap::new();
     let mut times: HashMap<u16, Vec<u64>> = HashMap::new();
     let mut lost: Vec<u16> = Vec::new();
-    let mut out = |it: &tcptrace::track::Transition| {
+    let mut out = |it: &tcptrace::model::Transition| {
         // Of what was lost, the port may be.
         let port = it.cookie.map_or(it.tuple.local.port_or_zero(), |cookie| {
             cookie.0.get() as u16

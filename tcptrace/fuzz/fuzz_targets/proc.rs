@@ -7,12 +7,12 @@ use std::{io, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use tcptrace::{
+    aggregate::flows::IdleTable,
     doctor::{Listener, judge, proc},
-    explain::{Book, Look},
-    flows::IdleTable,
-    kernel::Symbols,
-    stats::PortRange,
-    view::Palette,
+    explain::Book,
+    model::PortRange,
+    output::{Look, Palette},
+    source::live::Symbols,
 };
 
 static BOOK: LazyLock<Book> = LazyLock::new(|| Book::read().expect("the book that is shipped"));

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tcptrace::snapshot::{netlink::datagram, reply};
+use tcptrace::host::{netlink::datagram, reply};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut found = Vec::new();

@@ -3,17 +3,19 @@
 use clap::Args;
 use tcptrace::{
     commands::{DoctorOptions, ReportFormat},
-    view::Colour,
+    output::Colour,
 };
+
+use super::words;
 
 /// Options of `tcptrace doctor`.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     /// Format of the report.
-    #[arg(short = 'o', long, value_enum, default_value_t)]
+    #[arg(short = 'o', long, value_parser = words::report_format(), default_value = "table")]
     output: ReportFormat,
     /// When to colour; NO_COLOR is honoured.
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
     color: Colour,
 }
 

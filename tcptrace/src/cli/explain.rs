@@ -1,7 +1,9 @@
 //! The command line of `tcptrace explain`.
 
 use clap::Args;
-use tcptrace::{commands::ExplainOptions, view::Colour};
+use tcptrace::{commands::ExplainOptions, output::Colour};
+
+use super::words;
 
 /// Options of `tcptrace explain`.
 #[derive(Args, Debug)]
@@ -10,7 +12,7 @@ pub struct ExplainArgs {
     /// of all.
     what: Vec<String>,
     /// When to colour; NO_COLOR is honoured.
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
     color: Colour,
 }
 

@@ -4,12 +4,12 @@ use clap::Args;
 use tcptrace::{
     commands::{ListOptions, Output},
     filter::Filter,
-    snapshot::Scope,
-    track::State,
-    view::Colour,
+    host::Scope,
+    model::State,
+    output::Colour,
 };
 
-use super::sockets::SocketArgs;
+use super::{sockets::SocketArgs, words};
 
 /// Options of `tcptrace list`.
 #[derive(Args, Debug)]
@@ -46,10 +46,10 @@ pub struct ListArgs {
     #[arg(short = 's', long)]
     summary: bool,
     /// Format of the output.
-    #[arg(short = 'o', long, value_enum, default_value_t)]
+    #[arg(short = 'o', long, value_parser = words::output(), default_value = "table")]
     output: Output,
     /// When to colour; NO_COLOR is honoured.
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
     color: Colour,
 }
 

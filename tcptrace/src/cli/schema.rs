@@ -1,13 +1,15 @@
 //! The command line of `tcptrace schema`.
 
 use clap::Args;
-use tcptrace::schema::LineType;
+use tcptrace::output::schema::LineType;
+
+use super::words;
 
 /// Options of `tcptrace schema`.
 #[derive(Args, Debug)]
 pub struct SchemaArgs {
     /// A type of line, as its field `type` says; without it, all of them.
-    #[arg(value_enum)]
+    #[arg(value_parser = words::line_type())]
     what: Option<LineType>,
 }
 

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 use tcptrace::{
-    filter::{Family, Filter, Network, PortSet, WrittenNetwork, written_network},
-    kernel::Cgroups,
-    snapshot::{self, Scope, links_called},
+    filter::{Filter, Network, PortSet, WrittenNetwork, written_network},
+    host::{Cgroups, Scope, links_called, snapshot},
+    model::Family,
 };
 
 /// Which sockets are asked for.

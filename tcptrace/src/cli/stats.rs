@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use tcptrace::{
+    aggregate::stats::By,
     commands::{StatsOptions, WatchOptions, duration},
-    stats::By,
 };
 
-use super::Watch;
+use super::{Watch, words};
 
 /// Options of `tcptrace stats`.
 #[derive(Args, Debug)]
@@ -19,7 +19,7 @@ pub struct StatsArgs {
     #[arg(short = 'i', long, value_name = "TIME", value_parser = interval)]
     interval: Option<Duration>,
     /// Break the figures of states and ends down.
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_parser = words::by(), value_name = "WHAT")]
     by: Option<By>,
 }
 

@@ -6,16 +6,15 @@ use anyhow::Result;
 
 use crate::{
     doctor,
-    explain::Look,
+    output::{Colour, Look, Palette, Stdout, terminal},
     privileges,
-    view::{Colour, Palette, Stdout, terminal},
 };
 
 /// The status of a machine that can't be traced.
 const UNABLE: u8 = 3;
 
 /// Formats of the report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReportFormat {
     /// For people.
     #[default]

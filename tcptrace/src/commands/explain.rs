@@ -5,9 +5,9 @@ use std::io::Write as _;
 use anyhow::Result;
 
 use crate::{
-    explain::{Book, Look, contents, page},
+    explain::Book,
+    output::{Colour, Look, Palette, Stdout, contents, page, terminal},
     privileges::{self, CapabilitySet},
-    view::{Colour, Palette, Stdout, terminal},
 };
 
 /// What `explain` is told.

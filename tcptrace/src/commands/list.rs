@@ -1,19 +1,17 @@
 //! `tcptrace list`: the sockets that there are now. It loads nothing into the kernel.
 
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 
 use anyhow::Result;
 
-use super::{lines, watch::Output};
+use super::output::{Output, stdout};
 use crate::{
+    engine,
     filter::Filter,
-    host::Links,
-    kernel::{Cgroups, Clock, monotonic_now},
-    privileges,
-    snapshot::{self, Scope},
-    view::{
-        Colour, Counts, Palette, ShownSockets, SocketLayout, Stdout, say, sockets_csv,
-        sockets_json, sockets_table, terminal,
+    host::Scope,
+    output::{
+        Colour, Counts, Palette, ShownSockets, SocketLayout, sockets_csv, sockets_json,
+        sockets_table, terminal,
     },
 };
 
@@ -37,38 +35,12 @@ pub struct ListOptions {
 /// Shows the sockets that there are now.
 ///
 /// # Errors
-/// [`snapshot::Unable`] when this machine can't tell, or when the output can't be written.
+/// [`Unable`](crate::host::Unable) when this machine can't tell, or when the output can't be written.
 pub fn list(options: &ListOptions) -> Result<()> {
-    privileges::keep(match options.scope {
-        Scope::Own => privileges::OWNERS,
-        Scope::One(_) | Scope::All => privileges::ELSEWHERE,
-    });
-    let mut listing = snapshot::list(options.scope)?;
-    let wall_ns = Clock::new().wall(monotonic_now());
-    for failure in &listing.failures {
-        say(failure);
-    }
-    lines::report_unknown_owners(listing.unknown_owners);
-    let mut cgroups = Cgroups::new();
-    let mut links = Links::default();
-    for (netns, names) in listing.links.drain(..) {
-        links.learn(netns, names);
-    }
-    listing
-        .sockets
-        .retain(|socket| options.filter.matches_socket(socket, &mut cgroups));
-    if options.keepalive {
-        let silent = listing.ask_for_keepalive();
-        if silent > 0 {
-            say(format_args!(
-                "{silent} of the sockets can't be asked for their keepalive: that takes root, or \
-                 CAP_SYS_PTRACE, and Linux 5.6"
-            ));
-        }
-    }
-    let sockets = &listing.sockets[..];
+    let mut found = engine::sockets(options.scope, &options.filter, options.keepalive)?;
+    let sockets = &found.listing.sockets[..];
     let palette = Palette::stdout(options.colour);
-    let mut out = BufWriter::with_capacity(1 << 16, Stdout::lock());
+    let mut out = stdout();
     if options.summary {
         let counts = Counts::of(sockets, &options.filter.states);
         match options.output {
@@ -78,10 +50,10 @@ pub fn list(options: &ListOptions) -> Result<()> {
         }
     } else {
         let mut shown = ShownSockets {
-            wall_ns,
+            wall_ns: found.wall_ns,
             sockets,
-            cgroups: &mut cgroups,
-            links: &mut links,
+            cgroups: &mut found.cgroups,
+            links: &mut found.links,
         };
         match options.output {
             Output::Table => {

@@ -1,14 +1,11 @@
-//! Puts the parts together: one file a command, and what all live ones share.
+//! One file a command: which options, which aggregate, which output.
 
-mod child;
 mod doctor;
 mod duration;
 mod explain;
 mod flows;
-mod keepalives;
-mod lines;
 mod list;
-mod live;
+mod output;
 mod schema;
 mod stats;
 mod stuck;
@@ -20,9 +17,9 @@ pub use self::{
     explain::{ExplainOptions, explain},
     flows::{FlowsOptions, flows},
     list::{ListOptions, list},
-    live::{Limit, Live, LiveOptions, Outcome},
+    output::Output,
     schema::schema,
     stats::{StatsOptions, stats},
     stuck::{StuckOptions, stuck},
-    watch::{Output, WatchOptions, watch},
+    watch::{WatchOptions, watch},
 };

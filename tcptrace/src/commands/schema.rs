@@ -5,9 +5,11 @@ use std::io::Write as _;
 use anyhow::Result;
 
 use crate::{
+    output::{
+        Stdout,
+        schema::{LineType, document},
+    },
     privileges::{self, CapabilitySet},
-    schema::{LineType, document},
-    view::Stdout,
 };
 
 /// Prints the schema of one type of line, or of all.

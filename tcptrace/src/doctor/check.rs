@@ -45,11 +45,11 @@ pub struct Check {
 
 impl Check {
     /// It is there.
-    pub(super) fn ok(name: &str) -> Self {
+    pub(crate) fn ok(name: &str) -> Self {
         Self::new(name, Status::Ok, None)
     }
 
-    pub(super) fn new(name: &str, status: Status, detail: Option<String>) -> Self {
+    pub(crate) fn new(name: &str, status: Status, detail: Option<String>) -> Self {
         Self {
             name: name.to_owned(),
             status,

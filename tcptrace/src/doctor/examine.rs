@@ -11,14 +11,13 @@ use super::{
     traps::{Listener, Present, warnings},
 };
 use crate::{
-    decode::Endpoint,
+    aggregate::flows::IdleTable,
     explain::Book,
     filter::Filter,
-    flows::IdleTable,
-    kernel::{Kernel, KernelError, Metrics, Options, Symbols, is_split, release},
+    host::{Listing, Scope, is_split, pid_namespace, release, silent_cgroup, snapshot},
+    model::{Endpoint, State},
     privileges,
-    snapshot::{self, Listing, Scope},
-    track::State,
+    source::live::{Kernel, KernelError, Metrics, Options, Symbols},
 };
 
 /// Enough to load with: nothing is read.
@@ -102,6 +101,8 @@ fn load() -> Result<Loaded, KernelError> {
             buffer_bytes: BUFFER_BYTES,
             follow,
             metrics: Metrics::Always,
+            pid_namespace: pid_namespace(),
+            silent_cgroup: silent_cgroup(),
             log: false,
         })
     };

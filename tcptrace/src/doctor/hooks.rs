@@ -1,7 +1,7 @@
 //! The kernel half, hook by hook.
 
 use super::{Check, Status};
-use crate::kernel::{Degraded, KernelError};
+use crate::{model::Degraded, source::live::KernelError};
 
 /// Without it nothing can be traced.
 const STATES: &str = "inet_sock_set_state";

@@ -6,7 +6,7 @@ use super::{
     meaning::{TIME_WAIT_S, orphan_s, ports},
     settings::Values,
 };
-use crate::flows::{Candidate, Manner};
+use crate::aggregate::flows::{Candidate, Manner};
 
 /// Fewer ports than IANA's dynamic range (49152 to 65535) has are few.
 const FEW_PORTS: i64 = 16_384;
@@ -194,7 +194,7 @@ fn backlog(listener: &Listener, most: i64) -> Option<Warning> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flows::IdleTable;
+    use crate::aggregate::flows::IdleTable;
 
     fn warned(values: &str, present: &Present<'_>) -> Vec<&'static str> {
         warnings(&Values::of(values), present)

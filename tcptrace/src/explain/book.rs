@@ -198,8 +198,8 @@ impl Book {
 mod tests {
     use super::*;
     use crate::{
-        stuck::Verdict,
-        track::{Detail, Reason, State},
+        diagnose::Verdict,
+        model::{Detail, Reason, State},
     };
 
     fn names(kind: Kind) -> Vec<String> {

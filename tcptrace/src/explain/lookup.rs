@@ -2,8 +2,8 @@
 
 use super::{Book, Entry, Kind};
 use crate::{
-    track::{Detail, Reason, State},
-    view::why,
+    explain::why,
+    model::{Detail, Reason, State},
 };
 
 /// How alike two words must be, to be taken for a slip: 1 is equal.
@@ -239,7 +239,10 @@ mod tests {
             .filter(|it| it.kind() == Kind::Product)
             .flat_map(|it| spellings(it).map(key).collect::<Vec<_>>())
             .collect();
-        for row in crate::flows::IdleTable::load(None).unwrap().rows() {
+        for row in crate::aggregate::flows::IdleTable::load(None)
+            .unwrap()
+            .rows()
+        {
             let product = key(&row.product);
             assert!(
                 product == key("Linux keepalive, no answer")

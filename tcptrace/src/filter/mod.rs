@@ -9,43 +9,9 @@ pub use self::{
     network::{Network, NetworkError, WrittenNetwork, network, written_network},
     ports::{PortError, PortSet},
 };
-use crate::{
-    decode::{Comm, Owner, Tuple},
-    flows::FlowRecord,
-    kernel::Cgroups,
-    snapshot::Socket,
-    track::{Connection, State, Transition},
+use crate::model::{
+    CgroupPaths, Comm, Connection, Family, FlowRecord, Owner, State, Transition, Tuple,
 };
-
-/// A family of addresses. IPv4-mapped IPv6 is IPv4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-}
-
-impl Family {
-    /// The family of an address.
-    #[must_use]
-    pub fn of(addr: IpAddr) -> Self {
-        if addr.is_ipv4() {
-            Self::Ipv4
-        } else {
-            Self::Ipv6
-        }
-    }
-
-    /// The name in JSON and CSV.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ipv4 => "ipv4",
-            Self::Ipv6 => "ipv6",
-        }
-    }
-}
 
 /// What is asked for. Each part narrows it down; an empty one lets everything through. Within a
 /// list, one match is enough.
@@ -85,7 +51,7 @@ pub struct Filter {
 
 impl Filter {
     /// Whether a transition is asked for.
-    pub fn matches(&self, transition: &Transition, cgroups: &mut Cgroups) -> bool {
+    pub fn matches(&self, transition: &Transition, cgroups: &mut impl CgroupPaths) -> bool {
         self.matches_tuple(&transition.tuple)
             && self.matches_owner(&transition.owner, transition.followed)
             && (self.states.is_empty()
@@ -110,7 +76,7 @@ impl Filter {
     }
 
     /// Whether a connection is asked for, by who had it last and the states that it went through.
-    pub fn matches_flow(&self, flow: &FlowRecord, cgroups: &mut Cgroups) -> bool {
+    pub fn matches_flow(&self, flow: &FlowRecord, cgroups: &mut impl CgroupPaths) -> bool {
         self.matches_tuple(&flow.tuple)
             && self.matches_owner(&flow.owner, flow.followed)
             && (self.states.is_empty() || self.states.iter().any(|state| flow.went_through(*state)))
@@ -118,7 +84,7 @@ impl Filter {
     }
 
     /// Whether a connection is asked for, by the state that it is in.
-    pub fn matches_connection(&self, it: &Connection, cgroups: &mut Cgroups) -> bool {
+    pub fn matches_connection(&self, it: &Connection, cgroups: &mut impl CgroupPaths) -> bool {
         self.matches_tuple(&it.tuple)
             && self.matches_owner(&it.owner, it.followed)
             && (self.states.is_empty() || self.states.contains(&it.state))
@@ -126,11 +92,17 @@ impl Filter {
     }
 
     /// Whether a socket is asked for.
-    pub fn matches_socket(&self, socket: &Socket, cgroups: &mut Cgroups) -> bool {
-        self.matches_tuple(&socket.tuple)
-            && self.matches_owner(&socket.owner, false)
-            && (self.states.is_empty() || self.states.contains(&socket.state))
-            && self.matches_cgroup(&socket.owner, cgroups)
+    pub fn matches_socket(
+        &self,
+        tuple: &Tuple,
+        owner: &Owner,
+        state: State,
+        cgroups: &mut impl CgroupPaths,
+    ) -> bool {
+        self.matches_tuple(tuple)
+            && self.matches_owner(owner, false)
+            && (self.states.is_empty() || self.states.contains(&state))
+            && self.matches_cgroup(owner, cgroups)
     }
 
     /// Whether a connection with these addresses and ports may be asked for. The kernel half
@@ -177,7 +149,7 @@ impl Filter {
             && (self.uids.is_empty() || owner.uid.is_some_and(|uid| self.uids.contains(&uid)))
     }
 
-    fn matches_cgroup(&self, owner: &Owner, cgroups: &mut Cgroups) -> bool {
+    fn matches_cgroup(&self, owner: &Owner, cgroups: &mut impl CgroupPaths) -> bool {
         let Some(wanted) = &self.cgroup else {
             return true;
         };
@@ -201,7 +173,7 @@ fn is_below(path: &str, above: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Process;
+    use crate::model::Process;
 
     #[test]
     fn a_cgroup_takes_those_below_it_in() {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::decode::{Link, Tuple};
+use crate::model::{Link, Tuple};
 
 /// Not an address or prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,8 +6,8 @@ use rustc_hash::FxHashMap;
 
 use super::Looker;
 use crate::{
-    decode::{Link, Tuple},
-    snapshot::{LinkNames, Namespaces},
+    host::{LinkNames, Namespaces},
+    model::{Link, Tuple},
 };
 
 /// What part of a CPU looks take at the most.
@@ -134,7 +134,7 @@ pub struct Interface<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Endpoint;
+    use crate::model::Endpoint;
 
     fn on(link: u32) -> Tuple {
         let nowhere = Endpoint::new([0, 0, 0, 0].into(), 0);

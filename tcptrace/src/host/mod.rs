@@ -1,10 +1,21 @@
-//! What the rest of the machine tells: the loop never waits for it.
+//! What the rest of the machine tells: /proc, control groups, network interfaces, sock_diag. The
+//! loop never waits for it.
 
+mod boot;
+mod cgroup;
+mod clock;
 pub mod cpu;
+mod keepalives;
 mod links;
 mod looker;
+pub mod snapshot;
 
 pub use self::{
+    boot::release,
+    cgroup::{Cgroups, is_split, silent as silent_cgroup},
+    clock::{Clock, jiffies_per_second, monotonic_now},
+    keepalives::Keepalives,
     links::{Interface, Links},
     looker::Looker,
+    snapshot::*,
 };

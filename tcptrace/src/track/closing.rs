@@ -4,8 +4,8 @@
 //! `sk_err`: ICMP sets that, too, and one that was set long before may still stand there
 //! (IP_RECVERR).
 
-use super::{Detail, Reason, State, syn};
-use crate::decode::SocketEvent;
+use super::syn;
+use crate::model::{Detail, Reason, SocketEvent, State};
 
 /// errno, as `sk_err` has it (include/uapi/asm-generic/errno.h; the same on x86 and arm).
 mod errno {
@@ -180,9 +180,8 @@ fn timeout(event: &SocketEvent, seen: Seen) -> Close {
 mod tests {
     use super::*;
     use crate::{
-        decode::{Evidence, Owner},
-        flows::End,
-        track::{Side, flow::Flow},
+        model::{End, Evidence, Owner, Side},
+        track::flow::Flow,
     };
 
     /// Everything that can be seen at once, and what becomes of it.
@@ -243,10 +242,10 @@ mod tests {
                 assert!(!it.unacked && event.from == State::LastAck, "{}", what());
                 assert!(!it.rst_received && !it.rst_sent, "{}", what());
             }
-            if told.closer == Some(crate::track::Closer::Remote) {
+            if told.closer == Some(crate::model::Closer::Remote) {
                 assert!(it.rst_received, "{}", what());
             }
-            if told.closer == Some(crate::track::Closer::Local) {
+            if told.closer == Some(crate::model::Closer::Local) {
                 let by_itself = matches!(
                     event.from,
                     State::Established | State::CloseWait | State::SynRecv | State::FinWait1

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::decode::{Cookie, Tuple};
+use crate::model::{Cookie, Tuple};
 
 /// A port that is not known after this long is said to be unknown (interface: 100 ms at most).
 pub(super) const PORT_NS: u64 = 90_000_000;

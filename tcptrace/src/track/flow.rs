@@ -1,9 +1,10 @@
 //! What is remembered of a connection.
 
-use super::{
-    Closer, Detail, Length, Reason, Side, State, Transition, holding::Holding, order::Out, syn::Syn,
+use super::{holding::Holding, order::Out, syn::Syn};
+use crate::model::{
+    Closer, Comm, Cookie, Detail, EarlyCause, Length, Measured, MinisockState, Owner, Reason, Side,
+    State, Transition, Tuple,
 };
-use crate::decode::{Comm, Cookie, EarlyCause, Measured, MinisockState, Owner, Tuple};
 
 /// A connection that has, or had, a full socket.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! What is forgotten where there is no room.
 
-use super::{State, Tracker, Transition, flow::Flow, order::Out};
-use crate::decode::Cookie;
+use super::{Tracker, flow::Flow, order::Out};
+use crate::model::{Cookie, State, Transition};
 
 /// At the ceiling a part of all is forgotten at once: to find out which takes a look at all.
 const PART: usize = 16;

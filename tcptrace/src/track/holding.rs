@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use hashlink::LruCache;
 use rustc_hash::FxBuildHasher;
 
-use super::{State, Tracker, flow::Flow};
-use crate::decode::{AcceptedEvent, Cookie, ForkedEvent, Owner, Tuple};
+use super::{Tracker, flow::Flow};
+use crate::model::{AcceptedEvent, Answer, Cookie, ForkedEvent, Owner, Question, State, Tuple};
 
 /// How it is known which process has a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,31 +28,6 @@ pub(super) enum Holding {
         /// Who may have it, or who made who has it.
         near: Option<u32>,
     },
-}
-
-/// Who has a socket?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// The socket.
-    pub cookie: Cookie,
-    /// Its addresses and ports.
-    pub tuple: Tuple,
-    /// It is a listener: all that have it are asked for.
-    pub listener: bool,
-    /// Who may have it, or may have made who has it.
-    pub near: Option<u32>,
-}
-
-/// Who was seen to have it.
-#[derive(Clone, Copy, Debug)]
-pub struct Found {
-    /// The socket.
-    pub cookie: Cookie,
-    /// From when on one looked: CLOCK_MONOTONIC, ns.
-    pub since: u64,
-    /// The process; of several that have a listener, only what is the same of all. `None`: it was
-    /// not found.
-    pub owner: Option<Owner>,
 }
 
 /// So many questions wait to be asked; what is more is asked for later.
@@ -276,7 +251,7 @@ impl Tracker {
     }
 
     /// Takes who has a socket.
-    pub fn found(&mut self, found: &Found) {
+    pub fn found(&mut self, found: &Answer) {
         let Some(flow) = self.flows.peek_mut(&found.cookie) else {
             return;
         };

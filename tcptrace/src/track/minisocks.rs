@@ -1,13 +1,14 @@
 //! TIME_WAIT, and FIN_WAIT2 of orphans.
 
 use super::{
-    Closer, Detail, Reason, State, Tracker, Transition,
+    Tracker,
     deadlines::Waiting,
     flow::{Flow, Minisock, Stopped},
     order::Out,
 };
-use crate::decode::{
-    Cookie, EarlyCause, FinDroppedEvent, MinisockEvent, MinisockState, TimerChange, Tuple,
+use crate::model::{
+    Closer, Cookie, Detail, EarlyCause, FinDroppedEvent, MinisockEvent, MinisockState, Reason,
+    State, TimerChange, Transition, Tuple,
 };
 
 impl Tracker {
@@ -147,7 +148,7 @@ impl Tracker {
         };
         flow.minisock = Minisock::Alive(event.state);
         flow.epoch = epoch;
-        if event.state == MinisockState::FinWait2 && !self.sight.fins {
+        if event.state == MinisockState::FinWait2 && !self.coverage.fins {
             flow.tuple = event.tuple;
             self.remember_orphan(event.tuple, cookie);
         }

@@ -11,27 +11,13 @@ mod deadlines;
 mod flow;
 mod forget;
 mod holding;
-mod length;
-mod listeners;
 mod minisocks;
 mod order;
-mod reason;
 mod requests;
 mod resync;
 mod sockets;
-mod state;
 mod syn;
 mod tracker;
-mod transition;
 mod twice;
 
-pub(crate) use self::listeners::Listeners;
-pub use self::{
-    connections::Connection,
-    holding::{Found, Question},
-    length::Length,
-    reason::{Closer, Detail, Reason, Side},
-    state::{State, UnknownState},
-    tracker::{Existing, ExistingKind, Limits, Sight, Tracker},
-    transition::Transition,
-};
+pub use self::tracker::{Limits, Tracker};

@@ -1,9 +1,8 @@
 //! Keeps transitions in their order while one of them is held back: for its port, or for what tells
 //! its reason.
 
+use crate::model::Transition;
 use std::collections::VecDeque;
-
-use super::Transition;
 
 /// How many transitions wait behind one that is held back. Beyond it, order gives way to memory:
 /// the one that is held back comes later.

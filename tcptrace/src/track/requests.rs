@@ -1,13 +1,15 @@
 //! Half-open connections: a SYN arrived at a listener, and its SYN+ACK waits for an answer.
 
 use super::{
-    Detail, Reason, Side, State, Tracker, Transition,
+    Tracker,
     deadlines::Waiting,
     flow::{Flow, Stopped},
     holding::Inherited,
     order::Out,
 };
-use crate::decode::{Cookie, EarlyCause, RequestEvent, TimerChange, Tuple};
+use crate::model::{
+    Cookie, Detail, EarlyCause, Reason, RequestEvent, Side, State, TimerChange, Transition, Tuple,
+};
 
 /// What is remembered of a request.
 #[derive(Clone, Debug)]
@@ -189,7 +191,7 @@ impl Tracker {
             // It became a full socket whose events were lost, or are not asked for.
             Some(EarlyCause::Completed) => return,
             _ if stopped.epoch != self.epoch => (Reason::Unknown, None),
-            Some(EarlyCause::Reset) if self.sight.resets => (Reason::ResetByPeer, None),
+            Some(EarlyCause::Reset) if self.coverage.resets => (Reason::ResetByPeer, None),
             Some(EarlyCause::Reset) => (Reason::Unknown, None),
             Some(EarlyCause::ResetByUs) => (Reason::ResetByUs, None),
             Some(EarlyCause::Icmp) => (Reason::Unreachable, Some(Detail::Icmp)),

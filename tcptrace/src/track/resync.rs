@@ -2,8 +2,8 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Existing, ExistingKind, State, Tracker, Transition, order::Out};
-use crate::decode::{Cookie, Event, Tuple};
+use super::{Tracker, order::Out};
+use crate::model::{Cookie, Event, Existing, ExistingKind, State, Transition, Tuple};
 
 /// More than that may not happen during a look: then another is needed.
 const MOST: usize = 1 << 20;

@@ -1,7 +1,7 @@
 //! Full sockets.
 
 use super::{
-    Closer, Length, Reason, Side, State, Tracker, Transition,
+    Tracker,
     closing::{self, Close, Seen},
     flow::{Flow, HeldBack, Minisock, Verdict},
     holding::Holding,
@@ -9,8 +9,9 @@ use super::{
     requests::Request,
     syn::Syn,
 };
-use crate::decode::{
-    Comm, Cookie, Owner, RequestEvent, ResetSentEvent, SocketEvent, TimerChange, Tuple,
+use crate::model::{
+    Closer, Comm, Cookie, Length, Owner, Reason, RequestEvent, ResetSentEvent, Side, SocketEvent,
+    State, TimerChange, Transition, Tuple,
 };
 
 impl Tracker {
@@ -43,7 +44,7 @@ impl Tracker {
         };
 
         // Each SYN since its last event would have been told.
-        let syn_seen = self.sight.syns && flow.epoch == epoch;
+        let syn_seen = self.coverage.syns && flow.epoch == epoch;
         flow.tell_verdict(out);
         if event.from == event.to {
             // close() after shutdown() sets the state that it is in already.
@@ -77,8 +78,8 @@ impl Tracker {
 
         let seen = Seen {
             syn: flow.syn.is_sent(syn_seen),
-            minisocks: self.sight.minisocks && flow.epoch == epoch,
-            resets: self.sight.resets,
+            minisocks: self.coverage.minisocks && flow.epoch == epoch,
+            resets: self.coverage.resets,
             port: flow.tuple.local.port.is_some(),
         };
         flow.epoch = epoch;
@@ -94,7 +95,7 @@ impl Tracker {
             flow.opener = (event.to == State::SynSent).then_some(Side::Local);
             // connect() chooses a port after this transition (tcp_v4_connect()).
             flow.bound = event.tuple.local.port.is_some();
-            let untold = self.sight.syns || flow.tuple.local.port.is_none();
+            let untold = self.coverage.syns || flow.tuple.local.port.is_none();
             if event.to == State::SynSent && untold {
                 flow.state = event.to;
                 flow.since = Some(event.time_ns);
@@ -112,7 +113,7 @@ impl Tracker {
             flow.length = Length::of(did, &flow.tuple, established_ns);
         }
         let unsent_ns = (event.from == State::SynSent)
-            .then(|| flow.unsent_ns(self.sight.syns))
+            .then(|| flow.unsent_ns(self.coverage.syns))
             .flatten();
         let closer_before = flow.closer;
         let mut transition = flow

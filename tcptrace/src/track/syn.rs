@@ -1,7 +1,7 @@
 //! The SYN that this side sends, and what it means that none was sent.
 
-use super::{Detail, State, Tracker, Transition, flow::Flow, order::Out};
-use crate::decode::{SocketEvent, SynEvent};
+use super::{Tracker, flow::Flow, order::Out};
+use crate::model::{Detail, SocketEvent, State, SynEvent, Transition};
 
 /// What is known of a connection's SYN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,17 +4,18 @@ use hashlink::LruCache;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{
-    Side, State, Transition,
     deadlines::{Deadlines, LOOK_FOR_UNSENT_NS, LOOK_NS, Waiting},
     flow::{Flow, Minisock},
     holding::{Holders, Holding},
-    listeners::Listeners,
     order::{Order, Out},
     requests::Request,
     resync::Certainty,
     twice::Twice,
 };
-use crate::decode::{Cookie, Event, MinisockState, Owner, Reach, Tuple};
+use crate::model::{
+    Cookie, Coverage, Event, Existing, ExistingKind, Listeners, MinisockState, Side, State,
+    Transition, Tuple,
+};
 
 /// How much is remembered at the most. Beyond it, connections are forgotten, and counted: see
 /// `forget.rs`.
@@ -43,62 +44,6 @@ impl Default for Limits {
     }
 }
 
-/// What can be seen on this machine: from what isn't, nothing is concluded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sight {
-    /// Minisocks and requests.
-    pub minisocks: bool,
-    /// Which minisock a FIN was for; otherwise its addresses alone.
-    pub fins: bool,
-    /// RSTs that are sent in answer to a segment.
-    pub resets: bool,
-    /// Who accepts a connection.
-    pub accepts: bool,
-    /// SYNs that are sent: one that is not told was not.
-    pub syns: bool,
-}
-
-impl Sight {
-    /// Everything.
-    pub const FULL: Self = Self {
-        minisocks: true,
-        fins: true,
-        resets: true,
-        accepts: true,
-        syns: true,
-    };
-}
-
-/// A socket that was there before tracing began.
-#[derive(Clone, Copy, Debug)]
-pub struct Existing {
-    /// Its cookie; requests may have none.
-    pub cookie: Option<Cookie>,
-    /// Its addresses and ports.
-    pub tuple: Tuple,
-    /// The state that it is in.
-    pub state: State,
-    /// Which of the kernel's three kinds it is.
-    pub kind: ExistingKind,
-    /// Who has it; of several that have a listener, only what is the same of all.
-    pub owner: Owner,
-    /// A process that has it.
-    pub near: Option<u32>,
-    /// What else than its address decides what a listener gets.
-    pub reach: Reach,
-}
-
-/// The kernel's three kinds of sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExistingKind {
-    /// A full socket.
-    Socket,
-    /// TIME_WAIT, or an orphan's FIN_WAIT2.
-    Minisock,
-    /// Half-open at a listener.
-    Request,
-}
-
 /// Joins what the kernel tells of full sockets, minisocks and requests to connections, and tells
 /// their transitions.
 pub struct Tracker {
@@ -110,7 +55,7 @@ pub struct Tracker {
     pub(super) certainty: Certainty,
     pub(super) twice: Twice,
     pub(super) holders: Holders,
-    pub(super) sight: Sight,
+    pub(super) coverage: Coverage,
     /// Orphans in FIN_WAIT2 by their addresses, where FINs are told without their socket.
     pub(super) orphans: FxHashMap<Tuple, Cookie>,
     /// Counts losses: what was not seen since is not concluded from.
@@ -122,7 +67,7 @@ pub struct Tracker {
 impl Tracker {
     /// A state machine that knows nothing yet.
     #[must_use]
-    pub fn new(limits: Limits, sight: Sight) -> Self {
+    pub fn new(limits: Limits, coverage: Coverage) -> Self {
         Self {
             flows: LruCache::with_hasher(usize::MAX, FxBuildHasher),
             requests: LruCache::with_hasher(usize::MAX, FxBuildHasher),
@@ -131,8 +76,8 @@ impl Tracker {
             order: Order::default(),
             certainty: Certainty::default(),
             twice: Twice::default(),
-            holders: Holders::new(sight.accepts),
-            sight,
+            holders: Holders::new(coverage.accepts),
+            coverage,
             orphans: FxHashMap::default(),
             epoch: 0,
             limits,
@@ -187,7 +132,7 @@ impl Tracker {
                 flow.epoch = self.epoch;
                 let orphan = flow.minisock == Minisock::Alive(MinisockState::FinWait2);
                 self.flows.insert(cookie, flow);
-                if orphan && !self.sight.fins {
+                if orphan && !self.coverage.fins {
                     self.remember_orphan(existing.tuple, cookie);
                 }
             }
@@ -225,7 +170,7 @@ impl Tracker {
                     {
                         // At the end of the run, it may be about to be sent.
                         let all_seen =
-                            self.sight.syns && flow.epoch == self.epoch && now != u64::MAX;
+                            self.coverage.syns && flow.epoch == self.epoch && now != u64::MAX;
                         flow.announce(cookie, all_seen, out);
                     }
                 }
@@ -258,7 +203,7 @@ impl Tracker {
             let held = flow.filter(|flow| flow.held_back.is_some_and(|it| it.time_ns == began))?;
             Some(held.tuple.local.port.is_none())
         };
-        let long = match self.sight.syns {
+        let long = match self.coverage.syns {
             true => LOOK_FOR_UNSENT_NS,
             false => LOOK_NS,
         };
@@ -277,7 +222,7 @@ impl Tracker {
             && tuple.local.port.is_some()
         {
             flow.tuple.local = tuple.local;
-            let all_seen = self.sight.syns && flow.epoch == self.epoch;
+            let all_seen = self.coverage.syns && flow.epoch == self.epoch;
             flow.announce(cookie, all_seen, out);
         }
         self.order = order;

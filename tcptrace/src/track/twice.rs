@@ -5,8 +5,8 @@
 //! know what was told. The task has the lock of its socket meanwhile, so
 //! nothing else can have become of that socket.
 
-use super::{State, Tracker};
-use crate::decode::{Cookie, SocketEvent};
+use super::Tracker;
+use crate::model::{Cookie, SocketEvent, State};
 
 /// How many closed sockets are known by their cookies: those of 20 ms, where 200,000 are closed a
 /// second. Tasks go on sooner.

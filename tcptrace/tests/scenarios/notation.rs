@@ -3,13 +3,13 @@
 use std::{fmt::Write as _, net::SocketAddr};
 
 use tcptrace::{
-    decode::{
-        AcceptedEvent, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, FinDroppedEvent,
-        ForkedEvent, Link, Measured, MinisockEvent, MinisockState, Owner, Process, Reach,
-        RequestEvent, ResetSentEvent, SocketEvent, SynEvent, TimerChange, Tuple,
+    model::{
+        AcceptedEvent, Answer, Closer, Comm, Cookie, Coverage, EarlyCause, End, Endpoint, Event,
+        Evidence, Existing, ExistingKind, FinDroppedEvent, FlowRecord, ForkedEvent, Link, Measured,
+        MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent, ResetSentEvent, Side,
+        SocketEvent, State, SynEvent, TimerChange, Transition, Tuple,
     },
-    flows::{End, FlowRecord},
-    track::{Closer, Existing, ExistingKind, Found, Limits, Side, Sight, State, Transition},
+    track::Limits,
 };
 use zerocopy::FromZeros as _;
 
@@ -19,12 +19,12 @@ pub const NETNS: u32 = 4_026_531_840;
 /// One line of a scenario.
 pub enum Step {
     Nothing,
-    Machine { sight: Sight, limits: Limits },
+    Machine { coverage: Coverage, limits: Limits },
     Existing(Existing),
     Event(Event),
     Passed(u64),
     Looked { cookie: Cookie, tuple: Tuple },
-    Found(Found),
+    Found(Answer),
     Asked { now: u64, cookie: Option<Cookie> },
     Lost,
     LookBegins,
@@ -45,7 +45,7 @@ pub fn parse(line: &str) -> Result<Step> {
     };
     let step = match first {
         "machine" => Step::Machine {
-            sight: Sight {
+            coverage: Coverage {
                 minisocks: !words.flag("blind"),
                 fins: !words.flag("no-fins"),
                 resets: !words.flag("no-resets"),
@@ -102,7 +102,7 @@ pub fn parse(line: &str) -> Result<Step> {
                     owner: words.owner()?.ok_or("by=COMM/PID is needed")?,
                     followed: false,
                 })),
-                "found" => Step::Found(Found {
+                "found" => Step::Found(Answer {
                     since: time_ns,
                     cookie: words.cookie()?.ok_or("a cookie is needed")?,
                     owner: words.owner()?,

@@ -3,9 +3,9 @@
 use std::{fmt::Write as _, time::Duration};
 
 use tcptrace::{
-    snapshot::{DescriptorLimit, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
-    stuck::{Context, Diagnosis, Evidence, Suspect},
-    track::{ExistingKind, Reason},
+    diagnose::{Context, Diagnosis, Evidence, Suspect},
+    host::{DescriptorLimit, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
+    model::{ExistingKind, Reason},
 };
 
 /// Settings as they are on a machine on which nobody changed them.

@@ -4,11 +4,11 @@
 use std::{env, fs, path::Path};
 
 use tcptrace::{
-    explain::{Book, Look, page},
-    stats::{By, Period, Span},
-    view::{
-        Colour, Counts, FlowTable, Layout, Palette, ShownFlow, ShownSockets, SocketLayout,
-        StatsTable, StuckTable, Surroundings, Table, View as _, sockets_table,
+    aggregate::stats::{By, Period, Span},
+    explain::Book,
+    output::{
+        Colour, Counts, FlowTable, Layout, Look, Palette, ShownFlow, ShownSockets, SocketLayout,
+        StatsTable, StuckTable, Surroundings, Table, View as _, page, sockets_table,
     },
 };
 

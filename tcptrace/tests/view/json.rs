@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum as _;
 use serde_json::Value;
 use tcptrace::{
-    kernel::Degraded,
-    stats::{By, Span},
-    view::{
+    aggregate::stats::{By, Span},
+    model::Degraded,
+    output::{
         Counts, End, FlowJson, Json, Keepalive, ShownFlow, ShownSockets, Start, StatsJson,
         StuckJson, Surroundings, View as _, sockets_json,
     },
@@ -138,10 +137,7 @@ fn figures_are_as_the_schema_says_known_or_not() {
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
     };
-    for by in [None]
-        .into_iter()
-        .chain(By::value_variants().iter().map(|by| Some(*by)))
-    {
+    for by in [None].into_iter().chain(By::ALL.map(Some)) {
         let told = data::stats(by);
         view.show(&told.period(Span::Interval), &mut around)
             .unwrap();

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::OnceLock};
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
-use tcptrace::schema::{LineType, document};
+use tcptrace::output::schema::{LineType, document};
 
 /// Names the document; nothing is there.
 const PLACE: &str = "tcptrace:schema";
@@ -12,7 +12,7 @@ const PLACE: &str = "tcptrace:schema";
 struct Compiled {
     schemas: Schemas,
     any: SchemaIndex,
-    by_type: HashMap<String, SchemaIndex>,
+    by_type: HashMap<&'static str, SchemaIndex>,
 }
 
 fn compiled() -> &'static Compiled {
@@ -30,7 +30,7 @@ fn compiled() -> &'static Compiled {
                 .unwrap_or_else(|error| panic!("no schema: {error:#}"))
         };
         let any = compile(PLACE);
-        let by_type = LineType::all()
+        let by_type = LineType::ALL
             .iter()
             .map(|line| {
                 let name = line.name();

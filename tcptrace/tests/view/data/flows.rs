@@ -1,9 +1,11 @@
 //! Flows.
 
 use tcptrace::{
-    decode::{Cookie, Measured, Owner, Tuple},
-    flows::{Candidate, End, FlowRecord, Manner, Role, Stay},
-    track::{Closer, Detail, Length, Reason, Side, State},
+    aggregate::flows::{Candidate, Manner, Role},
+    model::{
+        Closer, Cookie, Detail, End, FlowRecord, Length, Measured, Owner, Reason, Side, State,
+        Stay, Tuple,
+    },
 };
 use zerocopy::FromZeros as _;
 

@@ -11,9 +11,8 @@ mod transitions;
 use std::{net::IpAddr, num::NonZeroU64};
 
 use tcptrace::{
-    decode::{Comm, Endpoint, Link, Owner, Process, Tuple},
-    host::Links,
-    kernel::{Cgroups, Clock},
+    host::{Cgroups, Clock, Links},
+    model::{Comm, Endpoint, Link, Owner, Process, Tuple},
 };
 
 pub use self::{

@@ -1,6 +1,9 @@
 //! A report.
 
-use tcptrace::doctor::{Check, Counter, Report, Setting, Status, Value, Warning};
+use tcptrace::{
+    doctor::Report,
+    doctor::{Check, Counter, Setting, Status, Value, Warning},
+};
 
 /// What `doctor` reports.
 pub fn report() -> Report {

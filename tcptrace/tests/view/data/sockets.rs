@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use tcptrace::{
-    decode::{Cookie, Owner, Tuple},
-    snapshot::{Holder, Keepalive, KeepaliveSettings, Socket, Timer, TimerKind},
-    track::{ExistingKind, State},
+    host::{Holder, Keepalive, KeepaliveSettings, Socket, Timer, TimerKind},
+    model::{Cookie, ExistingKind, Owner, State, Tuple},
 };
 
 use super::{by, ends, longest, longest_ipv6, nameless};

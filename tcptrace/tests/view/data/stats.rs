@@ -2,13 +2,12 @@
 
 use rustc_hash::FxHashMap;
 use tcptrace::{
-    decode::{Cookie, Owner, Reach, Tuple},
-    stats::{
-        At, By, Census, DropCounts, Dropper, Drops, Figures, Listener, Period, PortRange, Span,
+    aggregate::stats::{At, By, Census, DropCounts, Drops, Figures, Listener, Period, Span},
+    model::{
+        Cookie, Coverage, Dropper, Existing, ExistingKind, Length, Owner, PortRange, Reach, Reason,
+        Side, State, Transition, Tuple,
     },
-    track::{
-        Existing, ExistingKind, Length, Limits, Reason, Side, Sight, State, Tracker, Transition,
-    },
+    track::{Limits, Tracker},
 };
 
 use super::{MS, SECOND, by, ends, longest, longest_ipv6, transitions};
@@ -141,7 +140,7 @@ fn a_life(number: u64) -> Vec<Transition> {
 
 /// Knows sockets.
 fn tracker(sockets: u16) -> Tracker {
-    let mut tracker = Tracker::new(Limits::default(), Sight::FULL);
+    let mut tracker = Tracker::new(Limits::default(), Coverage::FULL);
     let mut seed = |cookie: u64, tuple: Tuple, state: State, kind: ExistingKind, owner: Owner| {
         tracker.seed(&Existing {
             cookie: Cookie::new(cookie),

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use tcptrace::{
-    decode::{Cookie, Owner, Tuple},
-    snapshot::{Holder, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
-    stuck::{Context, Held, Suspect, diagnose},
-    track::{Connection, ExistingKind, Reason, State},
-    view::ShownStuck,
+    diagnose::{Context, Held, Suspect, diagnose},
+    host::{Holder, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
+    model::{Connection, Cookie, ExistingKind, Owner, Reason, State, Tuple},
+    output::ShownStuck,
 };
 
 use super::{SECOND, by, ends, longest, longest_ipv6, nameless};

@@ -1,8 +1,7 @@
 //! Transitions.
 
-use tcptrace::{
-    decode::{Comm, Cookie, Owner, Tuple},
-    track::{Closer, Detail, Reason, Side, State, Transition},
+use tcptrace::model::{
+    Closer, Comm, Cookie, Detail, Owner, Reason, Side, State, Transition, Tuple,
 };
 
 use super::{MS, SECOND, by, ends, longest, longest_ipv6, nameless, on};

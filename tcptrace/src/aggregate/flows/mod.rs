@@ -1,0 +1,10 @@
+//! Makes one record a connection of its transitions: how it opened, its phases, who closed it,
+//! why, and the time in each state. Pure, like the state machine before it.
+
+mod assembler;
+mod idle;
+
+pub use self::{
+    assembler::{Assembler, Patience},
+    idle::{Candidate, IdleTable, IdleTableError, Manner, Role},
+};

@@ -1,0 +1,104 @@
+//! What there is at a moment.
+
+use super::{
+    Bounded, By, Group, Listener, Maker,
+    taken::{At, PortCount, TakenPorts},
+};
+use crate::model::{Connection, Known, PortRange, Side, State};
+
+/// So many routes, listeners and makers are told apart.
+const MOST: usize = 1 << 16;
+
+/// Counts by state.
+pub type Counts = [u64; State::ALL.len()];
+
+/// TIME_WAITs of a [`Maker`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Waiting {
+    /// All.
+    pub now: u64,
+    /// Those of connections that this side opened: each has a port of ip_local_port_range, or
+    /// one that was asked for.
+    pub ports: u64,
+}
+
+/// The connections that there are at a moment, counted.
+#[derive(Clone, Debug)]
+pub struct Census {
+    states: Counts,
+    /// By group, if figures are broken down.
+    pub groups: Bounded<Group, Counts>,
+    /// TIME_WAITs by who made them.
+    pub time_waits: Bounded<Maker, Waiting>,
+    /// Half-open connections by where they came to.
+    pub half_open: Bounded<Listener, u64>,
+    /// Ports taken.
+    pub taken: TakenPorts,
+}
+
+impl Census {
+    /// Counts the connections that are asked for. `range_of` tells the ports of a network
+    /// namespace; without them, ports are not counted.
+    #[must_use]
+    pub fn of<'a>(
+        known: &impl Known,
+        at: At,
+        by: Option<By>,
+        mut wanted: impl FnMut(&Connection) -> bool,
+        mut range_of: impl FnMut(u32) -> Option<&'a PortRange>,
+    ) -> Self {
+        let mut census = Self {
+            states: Counts::default(),
+            groups: Bounded::new(MOST),
+            time_waits: Bounded::new(MOST),
+            half_open: Bounded::new(MOST),
+            taken: PortCount::default().sum(),
+        };
+        let mut taken = PortCount::default();
+        for it in known.connections() {
+            if let Some(range) = range_of(it.tuple.netns) {
+                taken.bound(&it, range);
+            }
+            if !wanted(&it) {
+                continue;
+            }
+            census.states[it.state as usize] += 1;
+            if let Some(by) = by {
+                let group = by.group(&it.tuple, &it.owner, it.opener);
+                census.groups.row(group)[it.state as usize] += 1;
+            }
+            match it.state {
+                State::Listen => continue,
+                State::TimeWait => {
+                    let maker = Maker::of(&it.tuple, &it.owner, it.opener);
+                    let waiting = census.time_waits.row(maker);
+                    waiting.now += 1;
+                    waiting.ports += u64::from(it.opener == Some(Side::Local));
+                }
+                State::SynRecv if it.opener != Some(Side::Local) => {
+                    *census.half_open.row(Listener::of(&it.tuple)) += 1;
+                }
+                _ => {}
+            }
+            if let Some(range) = range_of(it.tuple.netns) {
+                taken.chosen(&it, known, range, at);
+            }
+        }
+        census.taken = taken.sum();
+        census
+    }
+
+    /// How many are in a state.
+    #[must_use]
+    pub fn now(&self, state: State) -> u64 {
+        self.states[state as usize]
+    }
+
+    /// How many of a group are in a state.
+    #[must_use]
+    pub fn now_of(&self, group: &Group, state: State) -> u64 {
+        self.groups
+            .get(group)
+            .map_or(0, |counts| counts[state as usize])
+    }
+}

@@ -1,0 +1,226 @@
+//! What listeners drop: SYNs for which they have no room, and third ACKs while nobody accepts.
+
+use std::num::NonZero;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::Listener;
+use crate::model::{Cookie, Dropper, Endpoint, Listeners, State, Transition, Tuple};
+
+/// The listeners of some network namespaces at a moment.
+#[derive(Clone, Debug, Default)]
+pub struct DropCounts {
+    listeners: FxHashMap<Cookie, Dropper>,
+    /// Namespaces that could not be looked into.
+    failed: FxHashSet<u32>,
+}
+
+impl DropCounts {
+    /// Takes a listener in.
+    pub fn add(&mut self, it: Dropper) {
+        self.listeners.insert(it.cookie, it);
+    }
+
+    /// A namespace could not be looked into.
+    pub fn failed(&mut self, netns: u32) {
+        self.failed.insert(netns);
+    }
+}
+
+/// Ports at which a listener was closed: what it dropped last nobody knows.
+#[derive(Clone, Debug, Default)]
+pub struct ClosedListeners {
+    ports: FxHashSet<(u32, u16)>,
+    /// There were more.
+    overflowed: bool,
+}
+
+/// So many of them are remembered.
+const MOST: usize = 1 << 12;
+
+impl ClosedListeners {
+    /// Takes a transition, if it is the end of a listener.
+    pub fn take(&mut self, it: &Transition) {
+        if it.from == State::Listen && it.to == State::Closed {
+            self.add((it.tuple.netns, it.tuple.local.port_or_zero()));
+        }
+    }
+
+    /// Takes another's in.
+    pub fn absorb(&mut self, other: Self) {
+        self.overflowed |= other.overflowed;
+        for it in other.ports {
+            self.add(it);
+        }
+    }
+
+    fn add(&mut self, it: (u32, u16)) {
+        if self.ports.len() < MOST {
+            self.ports.insert(it);
+        } else {
+            self.overflowed = true;
+        }
+    }
+
+    fn has(&self, netns: u32, port: u16) -> bool {
+        self.overflowed || self.ports.contains(&(netns, port))
+    }
+}
+
+/// What listeners dropped in a period.
+#[derive(Debug, Default)]
+pub struct Drops {
+    /// `None`: unknown.
+    by_socket: FxHashMap<Cookie, (Tuple, Option<u64>)>,
+    listeners: Listeners,
+    /// Where one was at the beginning that is there no more.
+    gone: FxHashSet<(u32, u16)>,
+}
+
+impl Drops {
+    /// What was dropped between two looks. A listener that was not there at the first began
+    /// meanwhile, and with nothing dropped.
+    #[must_use]
+    pub fn between(before: &DropCounts, now: &DropCounts) -> Self {
+        let mut drops = Self::default();
+        for it in now.listeners.values() {
+            let then = match before.listeners.get(&it.cookie) {
+                Some(then) => then.dropped,
+                None if before.failed.contains(&it.tuple.netns) => None,
+                None => Some(0),
+            };
+            // The kernel's counter is of 32 bits, too.
+            let dropped = it.dropped.zip(then);
+            let dropped = dropped.map(|(now, then)| u64::from(now.wrapping_sub(then)));
+            drops.by_socket.insert(it.cookie, (it.tuple, dropped));
+            drops.listeners.add(it.cookie, it.tuple, it.reach);
+        }
+        let gone = before
+            .listeners
+            .values()
+            .filter(|it| !now.listeners.contains_key(&it.cookie))
+            .map(|it| (it.tuple.netns, it.tuple.local.port_or_zero()));
+        drops.gone.extend(gone);
+        drops
+    }
+
+    /// What the listener behind an address dropped, at whatever address; the sum of several that
+    /// share it. `None`: unknown, as it is closed, or another one was.
+    #[must_use]
+    pub fn of(&self, at: &Listener, closed: &ClosedListeners) -> Option<u64> {
+        if self.gone.contains(&(at.netns, at.port)) || closed.has(at.netns, at.port) {
+            return None;
+        }
+        let mut behind = self.behind(at).peekable();
+        behind.peek()?;
+        behind
+            .map(|cookie| self.by_socket.get(&cookie)?.1)
+            .try_fold(0, |sum: u64, dropped| Some(sum + dropped?))
+    }
+
+    /// The listeners that dropped something and are behind none of these addresses, by where they
+    /// listen.
+    pub fn beside<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a Listener>,
+    ) -> impl Iterator<Item = (Cookie, Listener)> {
+        let told: FxHashSet<Cookie> = rows.flat_map(|at| self.behind(at)).collect();
+        self.by_socket
+            .iter()
+            .filter(move |(cookie, (_, dropped))| *dropped > Some(0) && !told.contains(cookie))
+            .map(|(cookie, (tuple, _))| (*cookie, Listener::of(tuple)))
+    }
+
+    fn behind(&self, at: &Listener) -> impl Iterator<Item = Cookie> {
+        let local = Endpoint {
+            addr: at.addr,
+            port: NonZero::new(at.port),
+        };
+        self.listeners.of(&Tuple {
+            netns: at.netns,
+            link: at.link,
+            local,
+            remote: local,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Reach;
+
+    fn at(addr: &str, port: u16) -> Listener {
+        Listener {
+            netns: 1,
+            link: None,
+            port,
+            addr: addr.parse().unwrap(),
+        }
+    }
+
+    fn counts(listeners: &[(u64, &str, u16, Option<u32>)]) -> DropCounts {
+        let mut counts = DropCounts::default();
+        for (cookie, addr, port, dropped) in listeners {
+            let local = Endpoint::new(addr.parse().unwrap(), *port);
+            counts.add(Dropper {
+                cookie: Cookie::new(*cookie).unwrap(),
+                tuple: Tuple {
+                    netns: 1,
+                    link: None,
+                    local,
+                    remote: Endpoint::new(local.addr, 0),
+                },
+                reach: Reach::default(),
+                dropped: *dropped,
+            });
+        }
+        counts
+    }
+
+    #[test]
+    fn what_was_dropped_before_does_not_count() {
+        let before = counts(&[(1, "0.0.0.0", 80, Some(7)), (2, "::", 81, None)]);
+        let now = counts(&[
+            (1, "0.0.0.0", 80, Some(9)),
+            (2, "::", 81, Some(4)),
+            (3, "127.0.0.1", 82, Some(5)),
+        ]);
+        let drops = Drops::between(&before, &now);
+        let of = |addr, port| drops.of(&at(addr, port), &ClosedListeners::default());
+        assert_eq!(of("127.0.0.1", 80), Some(2));
+        assert_eq!(of("10.0.0.1", 80), Some(2), "the same listener");
+        assert_eq!(of("::1", 81), None, "it was not told then");
+        assert_eq!(of("127.0.0.1", 82), Some(5), "it began meanwhile");
+        assert_eq!(of("127.0.0.1", 83), None, "there is none");
+        let rows = [at("127.0.0.1", 80)];
+        let beside: Vec<_> = drops.beside(rows.iter()).map(|(_, it)| it).collect();
+        assert_eq!(beside, [at("127.0.0.1", 82)]);
+    }
+
+    #[test]
+    fn what_one_dropped_that_is_closed_is_unknown() {
+        let before = counts(&[(1, "0.0.0.0", 80, Some(0))]);
+        let now = counts(&[(2, "0.0.0.0", 80, Some(3)), (3, "0.0.0.0", 81, Some(0))]);
+        let drops = Drops::between(&before, &now);
+        let none = ClosedListeners::default();
+        assert_eq!(drops.of(&at("127.0.0.1", 80), &none), None);
+        assert_eq!(drops.of(&at("127.0.0.1", 81), &none), Some(0));
+        let closed = ClosedListeners {
+            ports: [(1, 81)].into_iter().collect(),
+            overflowed: false,
+        };
+        assert_eq!(drops.of(&at("127.0.0.1", 81), &closed), None);
+    }
+
+    #[test]
+    fn several_that_share_a_port_are_summed_up_if_all_are_known() {
+        let drops = |second| {
+            let now = counts(&[(1, "0.0.0.0", 80, Some(2)), (2, "0.0.0.0", 80, second)]);
+            Drops::between(&DropCounts::default(), &now)
+                .of(&at("127.0.0.1", 80), &ClosedListeners::default())
+        };
+        assert_eq!(drops(Some(3)), Some(5));
+        assert_eq!(drops(None), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! A span of time, ready to be shown.
+
+use rustc_hash::FxHashMap;
+
+use super::{Census, Drops, Figures, Listener, Outlook, Route, Taken, TakenPorts};
+use crate::model::{PortRange, Side};
+
+/// Which span of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Span {
+    /// Since the report before.
+    Interval,
+    /// All of it.
+    Run,
+}
+
+/// The ports that were taken not long ago: a forecast from the beginning of a long run would be
+/// one of its average.
+#[derive(Clone, Debug)]
+pub struct Lately {
+    /// When: CLOCK_MONOTONIC, ns.
+    pub at_ns: u64,
+    /// By route.
+    pub taken: TakenPorts,
+}
+
+/// A span of time with all that is known of it.
+pub struct Period<'a> {
+    /// Which one.
+    pub span: Span,
+    /// When it began: CLOCK_MONOTONIC, ns.
+    pub from_ns: u64,
+    /// When it ended.
+    pub to_ns: u64,
+    /// What happened.
+    pub figures: &'a Figures,
+    /// What there was at the beginning; `None`: as for `now`.
+    pub before: Option<&'a Census>,
+    /// What there is at the end; `None`: events were lost, so that nobody knows.
+    pub now: Option<&'a Census>,
+    /// What forecasts go by, which `now` was counted for; `None`: the whole of it.
+    pub lately: Option<&'a Lately>,
+    /// What listeners dropped; `None`: it could not be found out.
+    pub drops: Option<&'a Drops>,
+    /// Those that nobody came to, as they dropped all SYNs.
+    pub full_listeners: &'a [Listener],
+    /// The ports of the network namespaces.
+    pub ranges: &'a FxHashMap<u32, Option<PortRange>>,
+}
+
+/// The ports of a route.
+#[derive(Clone, Copy, Debug)]
+pub struct RoutePorts<'a> {
+    /// The route.
+    pub route: &'a Route,
+    /// Ports taken.
+    pub taken: Taken,
+    /// Ports that there are.
+    pub available: u32,
+    /// TIME_WAITs made on it, a second; `None`: too many makers to tell.
+    pub time_waits_per_s: Option<f64>,
+    /// Where that leads; `None`: unknown.
+    pub outlook: Option<Outlook>,
+}
+
+impl Period<'_> {
+    /// Its length, s.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.to_ns.saturating_sub(self.from_ns) as f64 / 1e9
+    }
+
+    /// A count as a rate; 0 for a period of no length.
+    #[must_use]
+    pub fn per_s(&self, count: u64) -> f64 {
+        match self.seconds() {
+            seconds if seconds > 0.0 => count as f64 / seconds,
+            _ => 0.0,
+        }
+    }
+
+    /// The routes on which the most ports are taken; nothing when that isn't known.
+    #[must_use]
+    pub fn ports(&self, most: usize) -> Vec<RoutePorts<'_>> {
+        let Some(now) = self.now else {
+            return Vec::new();
+        };
+        now.taken
+            .top(most, |taken| taken.ports)
+            .into_iter()
+            .filter_map(|(route, taken)| {
+                let range = self.ranges.get(&route.netns)?.as_ref()?;
+                let made = self.made(route);
+                let (since, before, made_since) = match self.lately {
+                    Some(it) => (it.at_ns, Some(&it.taken), Some(taken.lately)),
+                    None => (self.from_ns, self.before.map(|it| &it.taken), made),
+                };
+                let seconds = self.to_ns.saturating_sub(since) as f64 / 1e9;
+                Some(RoutePorts {
+                    route,
+                    taken: *taken,
+                    available: range.available,
+                    time_waits_per_s: made.map(|made| self.per_s(made)),
+                    outlook: before.zip(made_since).and_then(|(before, made)| {
+                        Outlook::of(
+                            before.get(route).copied().unwrap_or_default(),
+                            *taken,
+                            made,
+                            seconds,
+                            range.available,
+                            range.reuse.after(route.local, route.remote).is_some(),
+                        )
+                    }),
+                })
+            })
+            .collect()
+    }
+
+    /// The TIME_WAITs made on a route; `None` when not all makers have a row.
+    fn made(&self, route: &Route) -> Option<u64> {
+        if self.figures.makers.others().is_some() {
+            return None;
+        }
+        let on_it = self.figures.makers.iter().filter(|(maker, _)| {
+            maker.netns == route.netns
+                && maker.link == route.link
+                && maker.local == route.local
+                && maker.remote == route.remote
+                && maker.port == Some(route.port)
+                && maker.opener == Some(Side::Local)
+        });
+        Some(on_it.map(|(_, made)| made.count).sum())
+    }
+}

@@ -1,0 +1,93 @@
+//! Words that options take, each with what `--help` says of it.
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use tcptrace::{
+    aggregate::stats::By,
+    commands::{Output, ReportFormat},
+    output::{Colour, schema::LineType},
+};
+
+/// A word, what it means, and what is said of it.
+type Word<T> = (&'static str, T, &'static str);
+
+const OUTPUTS: &[Word<Output>] = &[
+    ("table", Output::Table, "For people"),
+    ("json", Output::Json, "One object a line"),
+    ("csv", Output::Csv, "With a header line"),
+];
+const REPORT_FORMATS: &[Word<ReportFormat>] = &[
+    ("table", ReportFormat::Table, "For people"),
+    ("json", ReportFormat::Json, "One object"),
+];
+const COLOURS: &[Word<Colour>] = &[
+    (
+        "auto",
+        Colour::Auto,
+        "On a terminal, unless NO_COLOR is set",
+    ),
+    ("always", Colour::Always, "Always"),
+    ("never", Colour::Never, "Never"),
+];
+const GROUPS: &[Word<By>] = &[
+    ("comm", By::Comm, "The name of the process"),
+    ("pid", By::Pid, "The process"),
+    ("remote", By::Remote, "The peer's address"),
+    (
+        "port",
+        By::Port,
+        "The port of the service: of the side that did not open the connection",
+    ),
+    ("cgroup", By::Cgroup, "The control group"),
+    ("netns", By::Netns, "The network namespace"),
+];
+const LINE_TYPES: &[Word<LineType>] = &[
+    ("start", LineType::Start, "Tracing has begun"),
+    ("transition", LineType::Transition, "A line of `watch`"),
+    ("flow", LineType::Flow, "A line of `flows`"),
+    ("stats", LineType::Stats, "A report of `stats`"),
+    ("stuck", LineType::Stuck, "A line of `stuck`"),
+    ("lost", LineType::Lost, "Events were lost"),
+    ("end", LineType::End, "Tracing is over"),
+    ("socket", LineType::Socket, "A line of `list`"),
+    ("count", LineType::Count, "A line of `list -s`"),
+    ("doctor", LineType::Doctor, "The report of `doctor`"),
+];
+
+/// Formats of the output.
+pub fn output() -> impl TypedValueParser<Value = Output> {
+    one_of(OUTPUTS)
+}
+
+/// Formats of a report.
+pub fn report_format() -> impl TypedValueParser<Value = ReportFormat> {
+    one_of(REPORT_FORMATS)
+}
+
+/// When to colour.
+pub fn colour() -> impl TypedValueParser<Value = Colour> {
+    one_of(COLOURS)
+}
+
+/// What figures are broken down by.
+pub fn by() -> impl TypedValueParser<Value = By> {
+    one_of(GROUPS)
+}
+
+/// Types of lines.
+pub fn line_type() -> impl TypedValueParser<Value = LineType> {
+    one_of(LINE_TYPES)
+}
+
+fn one_of<T: Copy + Send + Sync + 'static>(
+    words: &'static [Word<T>],
+) -> impl TypedValueParser<Value = T> {
+    let possible = words
+        .iter()
+        .map(|(word, _, said)| PossibleValue::new(*word).help(*said));
+    PossibleValuesParser::new(possible).try_map(move |given| {
+        let found = words.iter().find(|(word, ..)| *word == given);
+        found
+            .map(|(_, meant, _)| *meant)
+            .ok_or("there is no such word")
+    })
+}

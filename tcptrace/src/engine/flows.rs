@@ -1,0 +1,185 @@
+//! Shows a record of each connection when it is over.
+
+use std::{io, ops::ControlFlow};
+
+use super::{
+    Consumer,
+    lines::{self, Lines},
+};
+use crate::{
+    aggregate::flows::{Assembler, IdleTable, Patience},
+    filter::Filter,
+    host::{Clock, Keepalives, jiffies_per_second, monotonic_now},
+    model::{FlowRecord, Known, Transition},
+    output::{End, Keepalive, ShownFlow, Start, Surroundings, View},
+    track::Tracker,
+};
+
+/// How many connections are remembered at once.
+const MOST_FLOWS: usize = 1 << 20;
+
+/// Makes one record a connection, and shows those that are asked for.
+pub struct Flows {
+    view: Box<dyn for<'a> View<ShownFlow<'a>>>,
+    filter: Filter,
+    assembler: Assembler,
+    idle_table: IdleTable,
+    jiffy_ns: u64,
+    /// Settings of namespaces.
+    keepalives: Keepalives,
+    lines: Lines,
+}
+
+impl Flows {
+    /// Shows at most so many of those that `filter` lets through.
+    pub fn new(
+        view: Box<dyn for<'a> View<ShownFlow<'a>>>,
+        filter: Filter,
+        patience: Patience,
+        idle_table: IdleTable,
+        most: Option<u64>,
+    ) -> Self {
+        Self {
+            view,
+            filter,
+            assembler: Assembler::new(patience, MOST_FLOWS),
+            idle_table,
+            jiffy_ns: 1_000_000_000 / u64::from(jiffies_per_second()),
+            keepalives: Keepalives::default(),
+            lines: Lines::new(most),
+        }
+    }
+
+    fn show(
+        &mut self,
+        record: &FlowRecord,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        if !self.filter.matches_flow(record, around.cgroups) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.lines.stop_waiting();
+        let idle = record
+            .idle_jiffies()
+            .map(|jiffies| u64::from(jiffies) * self.jiffy_ns);
+        let candidates: Vec<_> = idle
+            .into_iter()
+            .flat_map(|idle| self.idle_table.explain(idle, record.opener, record.closer))
+            .collect();
+        let keepalive = keepalive(
+            record,
+            &mut self.keepalives,
+            1_000_000_000 / self.jiffy_ns.max(1),
+        );
+        let flow = ShownFlow {
+            record,
+            idle_before_close_ns: idle,
+            idle_candidates: &candidates,
+            keepalive,
+        };
+        self.view.show(&flow, around)?;
+        Ok(self.lines.one_more())
+    }
+}
+
+/// Keepalive of a connection: its own settings, and the namespace's where it has none.
+fn keepalive(
+    record: &FlowRecord,
+    known: &mut Keepalives,
+    jiffies_per_second: u64,
+) -> Option<Keepalive> {
+    let own = record.measured.filter(|_| record.keepalive == Some(true))?;
+    let all_its_own =
+        own.keepalive_time != 0 && own.keepalive_interval != 0 && own.keepalive_probes != 0;
+    let default = match all_its_own {
+        true => None,
+        false => known.of(record.tuple.netns),
+    };
+    let seconds = |own: u32, default: Option<u32>| match own {
+        0 => default,
+        jiffies => u32::try_from(u64::from(jiffies) / jiffies_per_second.max(1)).ok(),
+    };
+    Some(Keepalive {
+        time_s: seconds(own.keepalive_time, default.map(|it| it.time_s))?,
+        interval_s: seconds(own.keepalive_interval, default.map(|it| it.interval_s))?,
+        probes: match own.keepalive_probes {
+            0 => default?.probes,
+            probes => probes.into(),
+        },
+    })
+}
+
+impl Consumer for Flows {
+    /// Asks for what will be needed of the connections that are there.
+    fn begin(&mut self, known: &Tracker) {
+        for it in known.connections() {
+            let pid = it.owner.process.and_then(|process| process.pid);
+            self.keepalives.ask(it.tuple.netns, pid);
+        }
+    }
+
+    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
+        self.view.start(start, clock)?;
+        self.view.flush()?;
+        self.lines.wait_for("a connection to close");
+        Ok(())
+    }
+
+    fn transition(
+        &mut self,
+        it: &Transition,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        let pid = it.owner.process.and_then(|process| process.pid);
+        self.keepalives.ask(it.tuple.netns, pid);
+        match self.assembler.take(it) {
+            Some(record) => self.show(&record, around),
+            None => Ok(ControlFlow::Continue(())),
+        }
+    }
+
+    fn finish(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
+        let now = monotonic_now();
+        let mut half_open: Vec<FlowRecord> = known
+            .connections()
+            .filter(|it| self.assembler.is_unknown(it))
+            .map(|it| FlowRecord::half_open(&it, now))
+            .collect();
+        half_open.sort_by_key(|it| it.time_ns);
+        let mut rest: Vec<FlowRecord> = self.assembler.finish().collect();
+        rest.append(&mut half_open);
+        for record in rest {
+            if self.lines.are_enough() || self.show(&record, around)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, events: u64) -> io::Result<()> {
+        self.lines.stop_waiting();
+        self.view.lost(events)?;
+        if !self.view.tells_losses() {
+            lines::report_loss(events);
+        }
+        self.view.flush()
+    }
+
+    fn asks_for_owners(&self) -> bool {
+        false
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.view.flush()
+    }
+
+    fn shown(&self) -> u64 {
+        self.lines.shown()
+    }
+
+    fn close(&mut self, end: &End) -> io::Result<()> {
+        self.lines.stop_waiting();
+        self.view.end(end)?;
+        self.view.flush()
+    }
+}

@@ -1,0 +1,122 @@
+//! The lines that a live command shows: how many there are, and what stands on the terminal before
+//! the first.
+
+use std::{
+    io::{self, Write as _},
+    ops::ControlFlow,
+};
+
+use crate::{
+    model::Degraded,
+    output::{End, cut, say, terminal},
+    privileges,
+};
+
+/// Counts lines, up to a limit.
+#[derive(Debug)]
+pub(super) struct Lines {
+    shown: u64,
+    left: Option<u64>,
+    /// The message that nothing has happened yet stands on the terminal.
+    waiting: bool,
+}
+
+impl Lines {
+    /// At most so many lines.
+    pub fn new(most: Option<u64>) -> Self {
+        Self {
+            shown: 0,
+            left: most,
+            waiting: false,
+        }
+    }
+
+    /// Says what is waited for, if somebody sits at the terminal: a quiet machine must not look
+    /// broken.
+    pub fn wait_for(&mut self, what: &str) {
+        if let Some(columns) = terminal::message_columns() {
+            self.waiting = true;
+            let mut stderr = io::stderr();
+            let text = format!("tcptrace: waiting for {what} (Ctrl-C ends)");
+            // What has wrapped could not be taken back. The last column wraps on some terminals.
+            let _ = write!(stderr, "{}", cut(&text, columns.saturating_sub(1)));
+            let _ = stderr.flush();
+        }
+    }
+
+    /// Takes the message back; to be called before anything is written.
+    pub fn stop_waiting(&mut self) {
+        if std::mem::take(&mut self.waiting) {
+            let mut stderr = io::stderr();
+            let _ = write!(stderr, "\r\x1b[K");
+            let _ = stderr.flush();
+        }
+    }
+
+    /// One line was shown. Breaks when it was the last.
+    pub fn one_more(&mut self) -> ControlFlow<()> {
+        self.shown += 1;
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        if self.are_enough() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Whether no more are wanted.
+    pub fn are_enough(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// How many were shown.
+    pub fn shown(&self) -> u64 {
+        self.shown
+    }
+}
+
+/// Says on stderr what can't be seen on this machine.
+pub(super) fn report_degraded(degraded: &[Degraded]) {
+    for Degraded { what, why } in degraded {
+        say(format_args!("{what}: {why}"));
+    }
+}
+
+/// Says on stderr that events were lost just now.
+pub(super) fn report_loss(events: u64) {
+    say(format_args!(
+        "{events} events lost: they came faster than they were read (a larger --buffer-size or a \
+         narrower filter helps)"
+    ));
+}
+
+/// Says on stderr that some processes have sockets that can't be told to be theirs.
+pub(super) fn report_unknown_owners(sockets: usize) {
+    let missing: Vec<_> = privileges::missing(privileges::OWNERS)
+        .map(|it| it.name)
+        .collect();
+    if sockets > 0 && !missing.is_empty() {
+        say(format_args!(
+            "whose {sockets} of the sockets are is not to be seen: run it as root, or with {}",
+            missing.join(" and ")
+        ));
+    }
+}
+
+/// Says on stderr what a reader of the output must know at the end.
+pub(super) fn report(end: &End) {
+    if end.lost > 0 {
+        say(format_args!(
+            "{} events were lost in all; what is shown of their connections is \
+             incomplete",
+            end.lost
+        ));
+    }
+    if end.forgotten > 0 {
+        say(format_args!(
+            "{} connections were forgotten, as too many were open at once; what is \
+             shown of them is incomplete",
+            end.forgotten
+        ));
+    }
+}

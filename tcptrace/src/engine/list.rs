@@ -1,0 +1,64 @@
+//! The sockets that there are now.
+
+use anyhow::Result;
+
+use super::lines;
+use crate::{
+    filter::Filter,
+    host::{Cgroups, Clock, Links, Listing, Scope, monotonic_now, snapshot},
+    output::say,
+    privileges,
+};
+
+/// Sockets, and what helps to show them.
+pub struct Sockets {
+    /// When they were looked at: ns since 1970.
+    pub wall_ns: i64,
+    /// The sockets that are asked for.
+    pub listing: Listing,
+    /// Knows the paths of control groups.
+    pub cgroups: Cgroups,
+    /// Knows the names of network interfaces.
+    pub links: Links,
+}
+
+/// Looks at the sockets of `scope` that `filter` lets through; `keepalive`: each is asked for its
+/// own, too. What can't be looked at is said on stderr.
+///
+/// # Errors
+/// [`Unable`](crate::host::Unable) when this machine can't tell.
+pub fn sockets(scope: Scope, filter: &Filter, keepalive: bool) -> Result<Sockets> {
+    privileges::keep(match scope {
+        Scope::Own => privileges::OWNERS,
+        Scope::One(_) | Scope::All => privileges::ELSEWHERE,
+    });
+    let mut listing = snapshot::list(scope)?;
+    let wall_ns = Clock::new().wall(monotonic_now());
+    for failure in &listing.failures {
+        say(failure);
+    }
+    lines::report_unknown_owners(listing.unknown_owners);
+    let mut cgroups = Cgroups::new();
+    let mut links = Links::default();
+    for (netns, names) in listing.links.drain(..) {
+        links.learn(netns, names);
+    }
+    listing
+        .sockets
+        .retain(|it| filter.matches_socket(&it.tuple, &it.owner, it.state, &mut cgroups));
+    if keepalive {
+        let silent = listing.ask_for_keepalive();
+        if silent > 0 {
+            say(format_args!(
+                "{silent} of the sockets can't be asked for their keepalive: that takes root, or \
+                 CAP_SYS_PTRACE, and Linux 5.6"
+            ));
+        }
+    }
+    Ok(Sockets {
+        wall_ns,
+        listing,
+        cgroups,
+        links,
+    })
+}

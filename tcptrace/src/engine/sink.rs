@@ -1,0 +1,81 @@
+//! From transitions to what is asked for.
+
+use std::{io, ops::ControlFlow};
+
+use anyhow::Result;
+
+use super::Consumer;
+use crate::{
+    filter::Filter,
+    host::{Cgroups, Clock, Links},
+    model::{CgroupMade, Transition},
+    output::Surroundings,
+};
+
+/// The way of a transition to the consumer: through the filter, until there are enough.
+pub(super) struct Sink<'a, C> {
+    filter: &'a Filter,
+    around: Surroundings<'a>,
+    consumer: &'a mut C,
+    enough: &'a mut bool,
+    failed: Option<io::Error>,
+}
+
+impl<'a, C: Consumer> Sink<'a, C> {
+    pub fn new(
+        filter: &'a Filter,
+        clock: &'a Clock,
+        cgroups: &'a mut Cgroups,
+        links: &'a mut Links,
+        enough: &'a mut bool,
+        consumer: &'a mut C,
+    ) -> Self {
+        let around = Surroundings {
+            clock,
+            cgroups,
+            links,
+        };
+        Self {
+            filter,
+            around,
+            consumer,
+            enough,
+            failed: None,
+        }
+    }
+
+    pub fn take(&mut self, transition: &Transition) {
+        if *self.enough || !self.filter.matches(transition, self.around.cgroups) {
+            return;
+        }
+        match self.consumer.transition(transition, &mut self.around) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => *self.enough = true,
+            Err(error) => {
+                *self.enough = true;
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    /// A control group was made.
+    pub fn cgroup_made(&mut self, made: &CgroupMade<'_>) {
+        self.around.cgroups.made(made);
+    }
+
+    /// Events were lost.
+    pub fn lost(&mut self, events: u64) {
+        if let Err(error) = self.consumer.lost(events) {
+            *self.enough = true;
+            self.failed = Some(error);
+        }
+    }
+
+    /// Tells what went wrong, if anything did.
+    pub fn finish(self) -> Result<()> {
+        match self.failed {
+            None => Ok(()),
+            Some(error) => Err(error.into()),
+        }
+    }
+}

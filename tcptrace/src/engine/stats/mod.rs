@@ -1,0 +1,385 @@
+//! Sums up what happens.
+
+mod looks;
+
+use std::{
+    io,
+    ops::ControlFlow,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use self::looks::Looks;
+use super::{
+    Consumer,
+    lines::{self, Lines},
+};
+use crate::{
+    aggregate::stats::{
+        At, By, Census, DropCounts, Drops, Figures, HalfOpen, Lately, Listener, Period, Span,
+        TakenPorts,
+    },
+    filter::Filter,
+    host::{Clock, monotonic_now},
+    model::Transition,
+    output::{End, Start, Surroundings, View},
+    track::Tracker,
+};
+
+/// Sums up what happens, and shows it when it is due.
+pub struct Stats {
+    view: Box<dyn for<'a> View<Period<'a>>>,
+    filter: Filter,
+    /// All that is not in the present interval.
+    run: Figures,
+    interval: Option<Interval>,
+    began_ns: u64,
+    before: Option<Census>,
+    recent: Recent,
+    looks: Looks,
+    /// What listeners had dropped at the beginning.
+    drops: Option<Rc<DropCounts>>,
+    lines: Lines,
+}
+
+/// The interval that goes on.
+struct Interval {
+    every: Duration,
+    due: Instant,
+    began_ns: u64,
+    figures: Figures,
+    before: Option<Census>,
+    /// What listeners had dropped before.
+    drops: Option<Rc<DropCounts>>,
+    /// What they have dropped by its end was asked for.
+    asked: bool,
+}
+
+impl Interval {
+    /// When what is looked up for its end is asked for.
+    fn look_due(&self) -> Instant {
+        self.due - AHEAD.min(self.every / 4)
+    }
+}
+
+/// So long before its end it is asked what is to be looked up for an interval.
+const AHEAD: Duration = Duration::from_millis(50);
+/// How long answers are waited for at the beginning and at the end of the run.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Two looks at the ports that are taken, as forecasts need one that is not long ago.
+#[derive(Default)]
+struct Recent {
+    older: Option<Lately>,
+    newer: Option<Lately>,
+    /// When the next is made.
+    due: Option<Instant>,
+}
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(5);
+/// A look takes no more than the hundredth part of the time.
+const SHARE: u32 = 100;
+
+impl Recent {
+    fn add(&mut self, it: Lately) {
+        self.older = self.newer.replace(it);
+    }
+
+    /// One that is neither just made nor long ago; `None` in the beginning.
+    fn get(&self) -> Option<&Lately> {
+        self.older.as_ref().or(self.newer.as_ref())
+    }
+}
+
+impl Stats {
+    /// Shows the sums at the end; with `every`, so often, too, and at most so many reports then.
+    pub fn new(
+        view: Box<dyn for<'a> View<Period<'a>>>,
+        filter: Filter,
+        by: Option<By>,
+        every: Option<Duration>,
+        most: Option<u64>,
+    ) -> Self {
+        Self {
+            view,
+            filter,
+            run: Figures::new(by),
+            interval: every.map(|every| Interval {
+                every,
+                due: Instant::now() + every,
+                began_ns: 0,
+                figures: Figures::new(by),
+                before: None,
+                drops: None,
+                asked: false,
+            }),
+            began_ns: 0,
+            before: None,
+            recent: Recent::default(),
+            looks: Looks::default(),
+            drops: None,
+            lines: Lines::new(most),
+        }
+    }
+
+    /// Looks at the ports that are taken, now and then.
+    fn look(&mut self, known: &Tracker, now: u64, around: &mut Surroundings<'_>) {
+        let began = Instant::now();
+        if self.recent.due.is_some_and(|due| began < due) {
+            return;
+        }
+        if !known.is_unsure() {
+            self.looks.ask(known, false);
+            let taken = TakenPorts::of(
+                known,
+                At { now, lately: now },
+                |it| self.filter.matches_connection(it, around.cgroups),
+                |netns| self.looks.ranges.get(&netns)?.as_ref(),
+            );
+            self.recent.add(Lately { at_ns: now, taken });
+        }
+        self.recent.due = Some(began + (began.elapsed() * SHARE).max(LOOK));
+    }
+
+    /// Counts what there is at `now`; `lately`: since when TIME_WAITs are young. `None` after
+    /// losses, until the sockets were looked at: what nobody told of is not known to have ended.
+    fn census(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        lately: u64,
+        around: &mut Surroundings<'_>,
+    ) -> Option<Census> {
+        if known.is_unsure() {
+            return None;
+        }
+        Some(Census::of(
+            known,
+            At { now, lately },
+            self.run.by,
+            |it| self.filter.matches_connection(it, around.cgroups),
+            |netns| self.looks.ranges.get(&netns)?.as_ref(),
+        ))
+    }
+
+    /// What listeners dropped since they had dropped `before`, and those of them that are asked for
+    /// and that no SYN got to.
+    fn drops(
+        &self,
+        figures: &Figures,
+        census: Option<&Census>,
+        before: Option<&DropCounts>,
+        known: &Tracker,
+        around: &mut Surroundings<'_>,
+    ) -> (Option<Drops>, Vec<Listener>) {
+        let now = self.looks.drops_asked_for();
+        let (Some(before), Some(now)) = (before, now) else {
+            return (None, Vec::new());
+        };
+        let drops = Drops::between(before, &now);
+        let half_open = census.iter().flat_map(|it| it.half_open.iter());
+        let rows = figures.listeners.iter().map(|(it, _): (_, &HalfOpen)| it);
+        let rows = rows.chain(half_open.map(|(it, _)| it));
+        let full = drops
+            .beside(rows)
+            .filter(|(cookie, _)| {
+                known
+                    .connection(*cookie)
+                    .is_some_and(|it| self.filter.matches_connection(&it, around.cgroups))
+            })
+            .map(|(_, listener)| listener)
+            .collect();
+        (Some(drops), full)
+    }
+
+    /// Shows the interval, and begins the next.
+    fn end_interval(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<()> {
+        let census = self.census(known, now, now, around);
+        let by = self.run.by;
+        let Some(interval) = &mut self.interval else {
+            return Ok(());
+        };
+        let figures = std::mem::replace(&mut interval.figures, Figures::new(by));
+        let before = interval.drops.take();
+        let (drops, full) = self.drops(&figures, census.as_ref(), before.as_deref(), known, around);
+        let Some(interval) = &mut self.interval else {
+            return Ok(());
+        };
+        self.lines.stop_waiting();
+        self.view.show(
+            &Period {
+                span: Span::Interval,
+                from_ns: interval.began_ns,
+                to_ns: now,
+                figures: &figures,
+                before: interval.before.as_ref(),
+                now: census.as_ref(),
+                lately: None,
+                drops: drops.as_ref(),
+                full_listeners: &full,
+                ranges: &self.looks.ranges,
+            },
+            around,
+        )?;
+        self.view.flush()?;
+        interval.began_ns = now;
+        interval.before = census;
+        interval.drops = self.looks.drops_asked_for();
+        interval.asked = false;
+        // A machine that was suspended, or too busy, leaves intervals out.
+        while interval.due <= Instant::now() {
+            interval.due += interval.every;
+        }
+        self.run.absorb(figures);
+        Ok(())
+    }
+}
+
+impl Consumer for Stats {
+    /// What listeners had dropped before must not count as dropped meanwhile.
+    fn begin(&mut self, known: &Tracker) {
+        self.looks.ask(known, true);
+        self.looks.wait(PATIENCE);
+        self.drops = self.looks.drops_asked_for();
+    }
+
+    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
+        self.view.start(start, clock)?;
+        self.view.flush()?;
+        self.lines.wait_for(match self.interval {
+            Some(_) => "the first interval to end",
+            None => "the end of the run, to show what happened",
+        });
+        Ok(())
+    }
+
+    fn transition(
+        &mut self,
+        it: &Transition,
+        _: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        match &mut self.interval {
+            Some(interval) => interval.figures.take(it),
+            None => self.run.take(it),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn lost(&mut self, events: u64) -> io::Result<()> {
+        match &mut self.interval {
+            Some(interval) => interval.figures.lost += events,
+            None => self.run.lost += events,
+        }
+        self.lines.stop_waiting();
+        self.view.lost(events)?;
+        if !self.view.tells_losses() {
+            lines::report_loss(events);
+        }
+        self.view.flush()
+    }
+
+    fn review_due(&self) -> Option<Instant> {
+        let report = self.interval.as_ref().map(|interval| match interval.asked {
+            true => interval.due,
+            false => interval.look_due(),
+        });
+        report.into_iter().chain(self.recent.due).min()
+    }
+
+    fn review(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        if self.began_ns == 0 {
+            self.began_ns = now;
+            self.before = self.census(known, now, now, around);
+            self.recent.due = Some(Instant::now() + LOOK);
+            if let Some(interval) = &mut self.interval {
+                interval.began_ns = now;
+                interval.due = Instant::now() + interval.every;
+                interval.before.clone_from(&self.before);
+                interval.drops.clone_from(&self.drops);
+            }
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.looks.take();
+        if let Some(interval) = &mut self.interval
+            && !interval.asked
+        {
+            if interval.drops.is_none() {
+                // It came late.
+                interval.drops = self.looks.drops_asked_for();
+            }
+            if Instant::now() >= interval.look_due() {
+                interval.asked = true;
+                self.looks.ask(known, true);
+            }
+        }
+        self.look(known, now, around);
+        let due = |it: &Interval| Instant::now() >= it.due;
+        if !self.interval.as_ref().is_some_and(due) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.end_interval(known, now, around)?;
+        Ok(self.lines.one_more())
+    }
+
+    fn finish(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
+        self.lines.stop_waiting();
+        self.looks.ask(known, true);
+        self.looks.wait(PATIENCE);
+        let now = monotonic_now();
+        let lately = self.recent.get().map_or(now, |it| it.at_ns);
+        let census = self.census(known, now, lately, around);
+        if let Some(interval) = self.interval.take() {
+            self.run.absorb(interval.figures);
+        }
+        let before = self.drops.as_deref();
+        let (drops, full) = self.drops(&self.run, census.as_ref(), before, known, around);
+        self.view.show(
+            &Period {
+                span: Span::Run,
+                from_ns: self.began_ns,
+                to_ns: now,
+                figures: &self.run,
+                before: self.before.as_ref(),
+                now: census.as_ref(),
+                lately: self.recent.get(),
+                drops: drops.as_ref(),
+                full_listeners: &full,
+                ranges: &self.looks.ranges,
+            },
+            around,
+        )
+    }
+
+    fn asks_for_owners(&self) -> bool {
+        false
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shown(&self) -> u64 {
+        let interval = self
+            .interval
+            .as_ref()
+            .map_or(0, |it| it.figures.transitions);
+        self.run.transitions + interval
+    }
+
+    fn close(&mut self, end: &End) -> io::Result<()> {
+        self.lines.stop_waiting();
+        self.view.end(end)?;
+        self.view.flush()
+    }
+}

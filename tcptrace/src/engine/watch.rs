@@ -1,0 +1,75 @@
+//! Shows every transition.
+
+use std::{io, ops::ControlFlow};
+
+use super::{
+    Consumer,
+    lines::{self, Lines},
+};
+use crate::{
+    host::Clock,
+    model::Transition,
+    output::{End, Start, Surroundings, View},
+};
+
+/// Shows transitions as they come.
+pub struct Watch {
+    view: Box<dyn View<Transition>>,
+    lines: Lines,
+}
+
+impl Watch {
+    /// Shows at most so many.
+    pub fn new(view: Box<dyn View<Transition>>, most: Option<u64>) -> Self {
+        Self {
+            view,
+            lines: Lines::new(most),
+        }
+    }
+}
+
+impl Consumer for Watch {
+    fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
+        self.view.start(start, clock)?;
+        self.view.flush()?;
+        self.lines.wait_for("a connection to change its state");
+        Ok(())
+    }
+
+    fn transition(
+        &mut self,
+        it: &Transition,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        self.lines.stop_waiting();
+        self.view.show(it, around)?;
+        Ok(self.lines.one_more())
+    }
+
+    fn lost(&mut self, events: u64) -> io::Result<()> {
+        self.lines.stop_waiting();
+        self.view.lost(events)?;
+        if !self.view.tells_losses() {
+            lines::report_loss(events);
+        }
+        self.view.flush()
+    }
+
+    fn asks_for_owners(&self) -> bool {
+        false
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.view.flush()
+    }
+
+    fn shown(&self) -> u64 {
+        self.lines.shown()
+    }
+
+    fn close(&mut self, end: &End) -> io::Result<()> {
+        self.lines.stop_waiting();
+        self.view.end(end)?;
+        self.view.flush()
+    }
+}

@@ -1,0 +1,273 @@
+//! Names of control groups.
+
+mod tree;
+
+use std::{
+    io,
+    path::Path,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use self::tree::{Tree, join};
+pub use self::tree::{is_split, silent};
+use crate::model::{CgroupMade, CgroupPaths};
+
+/// How long after the tree was read it is not read again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// From so many paths on those of cgroups that are gone are forgotten, the oldest first: services
+/// and containers come and go.
+const MANY: usize = 1 << 16;
+/// So many at the most, gone or not.
+const MOST: usize = 1 << 18;
+
+/// Paths of cgroups (v2) by id, printable. The id of a cgroup is the inode number of its directory,
+/// is never used again, and grows.
+#[derive(Debug, Default)]
+pub struct Cgroups {
+    tree: Option<Tree>,
+    /// `None`: it was looked for, and was gone, or is out of sight.
+    paths: FxHashMap<u64, Option<String>>,
+    /// From so many on there is something to forget.
+    full: usize,
+    /// Where what is unknown is looked for.
+    look: Look,
+    /// When that last began.
+    began: Option<Instant>,
+    /// Ids to be found by the next look.
+    wanted: FxHashSet<u64>,
+}
+
+/// Reading the tree takes its time where there are many.
+#[derive(Debug, Default)]
+enum Look {
+    /// Where it is asked for.
+    #[default]
+    Here,
+    /// On a thread, whose answer comes later.
+    Apart(Option<JoinHandle<Found>>),
+}
+
+/// What a look gave.
+#[derive(Debug, Default)]
+struct Found {
+    paths: Vec<(u64, String)>,
+    /// Those that it was for.
+    wanted: FxHashSet<u64>,
+}
+
+impl Cgroups {
+    /// Finds where cgroup v2 is mounted; without that, no path is known. What is not known is
+    /// looked for while the caller waits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            tree: Tree::find(),
+            full: MANY,
+            ..Self::default()
+        }
+    }
+
+    /// Reads those that there are. From then on nothing is waited for: the path of one that was
+    /// not [`made`](Self::made) meanwhile comes late.
+    #[must_use]
+    pub fn read() -> Self {
+        let mut cgroups = Self::new();
+        cgroups.begin();
+        cgroups.look = Look::Apart(None);
+        cgroups
+    }
+
+    /// One was made.
+    pub fn made(&mut self, it: &CgroupMade<'_>) {
+        let path = self
+            .paths
+            .get(&it.parent)
+            .map(|above| above.as_deref().map(|above| join(above, it.name)));
+        // Otherwise what it is in is not known, and neither is it, before it is looked for.
+        if let Some(path) = path {
+            self.paths.insert(it.id, path);
+        }
+        if self.paths.len() >= self.full {
+            self.begin();
+        }
+        if self.paths.len() >= MOST {
+            self.forget(|_| true, MOST / 2);
+        }
+    }
+
+    /// Turns what a user calls a cgroup into its path below the root: a full path, or one below
+    /// the root.
+    ///
+    /// # Errors
+    /// When there is no such cgroup, or cgroup v2 is not mounted.
+    pub fn resolve(&self, given: &Path) -> io::Result<String> {
+        let tree = self.tree.as_ref().ok_or_else(|| {
+            io::Error::other("cgroup v2 is not mounted: mount -t cgroup2 none /sys/fs/cgroup")
+        })?;
+        tree.resolve(given)
+    }
+
+    fn want(&mut self, id: u64) {
+        self.collect();
+        if !self.paths.contains_key(&id) && self.wanted.len() < MANY {
+            self.wanted.insert(id);
+            self.begin();
+        }
+    }
+
+    /// Begins to read the tree, unless that was done just now.
+    fn begin(&mut self) {
+        self.collect();
+        let soon = self.began.is_some_and(|it| it.elapsed() < RETRY);
+        let (Some(tree), false) = (&self.tree, soon) else {
+            return;
+        };
+        match &mut self.look {
+            Look::Here => {
+                let wanted = std::mem::take(&mut self.wanted);
+                let paths = tree.walk(MOST);
+                self.take(Found { paths, wanted });
+            }
+            Look::Apart(Some(_)) => return,
+            Look::Apart(look) => {
+                let (tree, wanted) = (tree.clone(), self.wanted.clone());
+                let thread = std::thread::Builder::new().name("cgroups".to_owned());
+                *look = thread
+                    .spawn(move || Found {
+                        paths: tree.walk(MOST),
+                        wanted,
+                    })
+                    .ok();
+            }
+        }
+        self.began = Some(Instant::now());
+    }
+
+    /// Takes what a thread found, if it is done.
+    fn collect(&mut self) {
+        if let Look::Apart(look) = &mut self.look
+            && let Some(done) = look.take_if(|it| it.is_finished())
+        {
+            let found = done.join().unwrap_or_default();
+            self.take(found);
+        }
+    }
+
+    fn take(&mut self, found: Found) {
+        if self.paths.len() >= self.full {
+            let there: FxHashSet<u64> = found.paths.iter().map(|(id, _)| *id).collect();
+            self.forget(|id| !there.contains(&id), MANY / 2);
+            self.full = (2 * there.len()).max(MANY);
+        }
+        for id in found.wanted {
+            self.wanted.remove(&id);
+            self.paths.insert(id, None);
+        }
+        let named = |(id, path)| (id, Some(path));
+        self.paths.extend(found.paths.into_iter().map(named));
+    }
+
+    /// Forgets the oldest of some, until so many are left of all.
+    fn forget(&mut self, some: impl Fn(u64) -> bool, left: usize) {
+        let surplus = self.paths.len().saturating_sub(left);
+        let mut ids: Vec<u64> = self.paths.keys().copied().filter(|id| some(*id)).collect();
+        ids.sort_unstable();
+        for id in ids.iter().take(surplus) {
+            self.paths.remove(id);
+        }
+    }
+}
+
+/// Paths that are known, by id; no others are looked for.
+impl FromIterator<(u64, String)> for Cgroups {
+    fn from_iter<T: IntoIterator<Item = (u64, String)>>(paths: T) -> Self {
+        Self {
+            paths: paths
+                .into_iter()
+                .map(|(id, path)| (id, Some(path)))
+                .collect(),
+            full: MANY,
+            ..Self::default()
+        }
+    }
+}
+
+impl CgroupPaths for Cgroups {
+    fn path(&mut self, id: u64) -> Option<&str> {
+        if silent().is_some_and(|it| it.get() == id) {
+            return None;
+        }
+        if !self.paths.contains_key(&id) {
+            self.want(id);
+        }
+        self.paths.get(&id)?.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(id: u64, parent: u64, name: &[u8]) -> CgroupMade<'_> {
+        CgroupMade { id, parent, name }
+    }
+
+    #[test]
+    fn one_that_was_made_has_the_path_of_what_it_was_made_in() {
+        let mut cgroups = Cgroups::from_iter([(1, "/".to_owned()), (5, "/a".to_owned())]);
+        cgroups.made(&made(7, 5, b"b"));
+        cgroups.made(&made(8, 7, b"c"));
+        cgroups.made(&made(9, 1, b"d"));
+        assert_eq!(cgroups.path(7), Some("/a/b"));
+        assert_eq!(cgroups.path(8), Some("/a/b/c"));
+        assert_eq!(cgroups.path(9), Some("/d"));
+        // Made in one that is out of sight.
+        cgroups.made(&made(11, 10, b"e"));
+        assert_eq!(cgroups.path(11), None);
+    }
+
+    #[test]
+    fn those_that_are_gone_are_forgotten_first_and_the_oldest_of_them() {
+        let mut cgroups = Cgroups::from_iter([(2, "/".to_owned()), (3, "/there".to_owned())]);
+        for id in 10..10 + MANY as u64 {
+            cgroups.made(&made(id, 3, b"gone"));
+        }
+        let there = vec![(2, "/".to_owned()), (3, "/there".to_owned())];
+        cgroups.take(Found {
+            paths: there,
+            wanted: FxHashSet::default(),
+        });
+        assert!(cgroups.paths.len() <= MANY / 2 + 2);
+        assert_eq!(cgroups.path(3), Some("/there"));
+        assert_eq!(cgroups.path(10), None);
+        assert_eq!(cgroups.path(9 + MANY as u64), Some("/there/gone"));
+    }
+
+    #[test]
+    fn there_are_never_more_than_the_most() {
+        let last = 9 + MOST as u64;
+        let all = (2..=last).map(|id| (id, "/".to_owned()));
+        let mut cgroups = Cgroups::from_iter(all);
+        cgroups.made(&made(last + 1, last, b"x"));
+        assert!(cgroups.paths.len() <= MOST);
+        assert!(cgroups.path(last + 1).is_some());
+    }
+
+    #[test]
+    fn what_a_look_does_not_find_is_not_looked_for_again() {
+        let mut cgroups = Cgroups::from_iter([]);
+        assert_eq!(cgroups.path(77), None);
+        let wanted = std::mem::take(&mut cgroups.wanted);
+        assert!(wanted.contains(&77));
+        cgroups.take(Found {
+            paths: Vec::new(),
+            wanted,
+        });
+        assert_eq!(cgroups.path(77), None);
+        assert!(cgroups.wanted.is_empty());
+    }
+}

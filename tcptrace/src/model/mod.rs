@@ -1,0 +1,35 @@
+//! The vocabulary: what all other rooms speak of. No input and no output, and no room is imported.
+
+mod address;
+mod connection;
+mod coverage;
+mod event;
+mod flow;
+mod holding;
+mod length;
+mod listeners;
+mod ports;
+mod reason;
+mod state;
+mod text;
+mod transition;
+
+pub(crate) use self::{address::ip, listeners::Listeners};
+pub use self::{
+    address::{Endpoint, Family, Link, Tuple},
+    connection::{Connection, Existing, ExistingKind, Known},
+    coverage::{Coverage, Degraded, PidNamespace},
+    event::{
+        AcceptedEvent, Cgroup, CgroupMade, CgroupPaths, Comm, Cookie, EarlyCause, Event, Evidence,
+        FinDroppedEvent, ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process,
+        Reach, RequestEvent, ResetSentEvent, SocketEvent, SynEvent, TimerChange,
+    },
+    flow::{End, FlowRecord, Stay},
+    holding::{Answer, Question},
+    length::Length,
+    ports::{Dropper, PortRange, Reuse},
+    reason::{Closer, Detail, Reason, Side},
+    state::{State, UnknownState},
+    text::printable,
+    transition::Transition,
+};

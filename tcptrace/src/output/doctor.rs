@@ -1,0 +1,253 @@
+//! What was found, written.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::doctor::{Check, Counter, Report, Setting, Status, Value, Warning};
+use crate::output::Look;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "doctor")]
+struct Object<'a> {
+    can_trace: bool,
+    checks: &'a [Check],
+    settings: &'a [Setting],
+    counters: &'a [Counter],
+    warnings: &'a [Warning],
+}
+
+impl Report {
+    /// Writes one JSON object, on a line.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
+        let object = Object {
+            can_trace: self.can_trace(),
+            checks: &self.checks,
+            settings: &self.settings,
+            counters: &self.counters,
+            warnings: &self.warnings,
+        };
+        serde_json::to_writer(&mut *out, &object)?;
+        out.write_all(b"\n")
+    }
+
+    /// Writes it for people.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn table(&self, out: &mut impl Write, look: Look) -> io::Result<()> {
+        let (bold, bad) = (look.palette.header(), look.palette.trouble());
+        let partly = self
+            .checks
+            .iter()
+            .any(|check| check.status == Status::Degraded);
+        let verdict = match (self.can_trace(), partly) {
+            (true, false) => "yes",
+            (true, true) => "in part",
+            (false, _) => "no",
+        };
+        heading(out, &format!("Can this machine be traced? {verdict}"), look)?;
+        for check in &self.checks {
+            let style = match check.status {
+                Status::Degraded | Status::Failed => bad,
+                Status::Ok | Status::Unknown => anstyle::Style::new(),
+            };
+            let text = match &check.detail {
+                Some(detail) => format!("{}: {detail}", check.name),
+                None => check.name.clone(),
+            };
+            let mark = format!("  {style}{:7}{style:#} ", check.status.name());
+            hang(out, &mark, 10, &text, look)?;
+        }
+
+        writeln!(out)?;
+        heading(out, "How TCP is set up in this network namespace", look)?;
+        for setting in &self.settings {
+            let (mark, line) = setting_line(setting);
+            hang(out, &format!("  {mark} "), 4, &line, look)?;
+            if let Some(meaning) = &setting.meaning {
+                hang(out, "      ", 6, meaning, look)?;
+            }
+        }
+        let marks = ["* not the default", "- not in this kernel or namespace"];
+        legend(out, &marks, look)?;
+
+        writeln!(out)?;
+        heading(out, "What happened in it", look)?;
+        for counter in &self.counters {
+            let (mark, style) = match (counter.trouble, counter.value) {
+                (true, _) => ('!', bad),
+                (false, Some(1..)) => ('*', bold),
+                _ => (' ', anstyle::Style::new()),
+            };
+            let value = counter
+                .value
+                .map_or_else(|| "-".to_owned(), |value| value.to_string());
+            let begin = format!("  {style}{mark} {:21} {value:>9}{style:#}  ", counter.name);
+            hang(out, &begin, 37, &counter.meaning, look)?;
+        }
+        let marks = ["* not 0", "! not 0: worth a look", "- not in this kernel"];
+        legend(out, &marks, look)?;
+
+        if !self.warnings.is_empty() {
+            writeln!(out)?;
+            heading(out, "To know", look)?;
+        }
+        for warning in &self.warnings {
+            let begin = format!("  {bad}!{bad:#} ");
+            let text = format!("{}: {}", warning.setting, warning.text);
+            hang(out, &begin, 4, &text, look)?;
+        }
+        writeln!(out)?;
+        let more = "tcptrace explain NAME tells more about each of these";
+        hang(out, "", 0, more, look)
+    }
+}
+
+/// Its mark, and name, value and default.
+fn setting_line(setting: &Setting) -> (char, String) {
+    let unit = |value: &Value| match &setting.unit {
+        Some(unit) => format!("{value} {unit}"),
+        None => value.to_string(),
+    };
+    let value = setting.value.as_ref().map_or_else(|| "-".to_owned(), unit);
+    let default = setting
+        .default
+        .as_ref()
+        .map_or_else(|| "-".to_owned(), unit);
+    let changed =
+        setting.value.is_some() && setting.default.is_some() && setting.value != setting.default;
+    (
+        if changed { '*' } else { ' ' },
+        format!("{} = {value} (default {default})", setting.name),
+    )
+}
+
+/// Writes the heading of a part.
+fn heading(out: &mut impl Write, text: &str, look: Look) -> io::Result<()> {
+    let style = look.palette.header();
+    for line in textwrap::wrap(text, look.options()) {
+        writeln!(out, "{style}{line}{style:#}")?;
+    }
+    Ok(())
+}
+
+/// Writes what marks mean: in a line, or in one for each where that is too long.
+fn legend(out: &mut impl Write, marks: &[&str], look: Look) -> io::Result<()> {
+    let line = marks.join("    ");
+    if line.len() + 2 <= look.width {
+        return writeln!(out, "  {line}");
+    }
+    marks
+        .iter()
+        .try_for_each(|mark| hang(out, "  ", 2, mark, look))
+}
+
+/// Writes a text behind what its first line begins with, which is so many columns wide; below that,
+/// where it leaves less than half of the line.
+fn hang(
+    out: &mut impl Write,
+    begin: &str,
+    columns: usize,
+    text: &str,
+    look: Look,
+) -> io::Result<()> {
+    let below = columns > look.width / 2;
+    let indent = " ".repeat(if below { 6 } else { columns });
+    let options = look
+        .options()
+        .initial_indent(&indent)
+        .subsequent_indent(&indent);
+    let filled = textwrap::fill(text, options);
+    if below {
+        return writeln!(out, "{}\n{filled}", begin.trim_end());
+    }
+    writeln!(
+        out,
+        "{begin}{}",
+        filled.get(indent.len()..).unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Palette;
+
+    fn report() -> Report {
+        Report {
+            checks: vec![
+                Check::ok("inet_sock_set_state"),
+                Check::new("timer_start", Status::Degraded, Some("why ".repeat(40))),
+            ],
+            settings: vec![Setting {
+                name: "tcp_fin_timeout".to_owned(),
+                file: "/proc/sys/net/ipv4/tcp_fin_timeout".to_owned(),
+                unit: Some("s".to_owned()),
+                value: Value::new(vec![30]),
+                default: Value::new(vec![60]),
+                meaning: Some("an orphan's FIN_WAIT2 ends after 30 s".to_owned()),
+            }],
+            counters: vec![Counter {
+                name: "PAWSTimewait".to_owned(),
+                value: None,
+                meaning: "segments dropped".to_owned(),
+                trouble: false,
+            }],
+            warnings: vec![Warning {
+                setting: "tcp_syncookies",
+                text: "is 0 ".repeat(30),
+            }],
+        }
+    }
+
+    fn table(report: &Report) -> String {
+        let mut out = Vec::new();
+        let look = Look::new(Some(80), false, Palette::plain());
+        report.table(&mut out, look).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_table_tells_value_default_and_meaning_and_unknown_is_a_dash() {
+        let table = table(&report());
+        for line in [
+            "Can this machine be traced? in part",
+            "  ok      inet_sock_set_state",
+            "  * tcp_fin_timeout = 30 s (default 60 s)",
+            "      an orphan's FIN_WAIT2 ends after 30 s",
+            "    PAWSTimewait                  -  segments dropped",
+        ] {
+            assert!(table.lines().any(|it| it == line), "{line}\n{table}");
+        }
+        for line in table.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn json_says_null_for_what_is_unknown() {
+        let mut out = Vec::new();
+        report().json(&mut out).unwrap();
+        let object: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(object["type"], "doctor");
+        assert_eq!(object["can_trace"], true);
+        assert_eq!(object["checks"][1]["status"], "degraded");
+        assert_eq!(object["settings"][0]["value"], 30);
+        assert!(object["counters"][0]["value"].is_null());
+        assert_eq!(object["warnings"][0]["setting"], "tcp_syncookies");
+    }
+
+    #[test]
+    fn a_failed_check_means_no() {
+        let mut report = report();
+        report
+            .checks
+            .push(Check::new("load", Status::Failed, Some("no".to_owned())));
+        assert!(!report.can_trace());
+        assert!(table(&report).contains("traced? no\n"));
+    }
+}

@@ -1,0 +1,54 @@
+//! The list of all entries.
+
+use std::fmt::Write as _;
+
+use super::Look;
+use crate::explain::{Book, Kind};
+
+/// Lists everything that can be explained, in sections, one line each where the terminal is wide
+/// enough.
+#[must_use]
+pub fn contents(book: &Book, look: Look) -> String {
+    let mut list = String::new();
+    let style = look.palette.header();
+    for kind in Kind::ALL {
+        // Writing to a string does not fail.
+        let _ = writeln!(list, "{style}{}{style:#}", kind.heading());
+        let widest = book
+            .of(kind)
+            .map(|entry| entry.name.len())
+            .max()
+            .unwrap_or_default();
+        let hanging = " ".repeat((widest + 4).min(look.width / 2));
+        for entry in book.of(kind) {
+            let line = format!("  {:widest$}  {}", entry.name, entry.line);
+            let options = look.options().subsequent_indent(&hanging);
+            let _ = writeln!(list, "{}", textwrap::fill(&line, options));
+        }
+        list.push('\n');
+    }
+    list.push_str("tcptrace explain NAME tells more, as in: tcptrace explain time-wait\n");
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Palette;
+
+    #[test]
+    fn everything_is_listed_with_one_line_of_at_most_80_columns() {
+        let book = Book::read().unwrap();
+        let list = contents(&book, Look::new(Some(80), false, Palette::plain()));
+        for entry in book.entries() {
+            let listed = list.lines().any(|line| {
+                line.trim_start().starts_with(&format!("{} ", entry.name))
+                    && line.ends_with(&format!("  {}", entry.line))
+            });
+            assert!(listed, "{} is not in one line:\n{list}", entry.name);
+        }
+        for line in list.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}

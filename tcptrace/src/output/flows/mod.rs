@@ -1,0 +1,34 @@
+//! Writes flows: one file for each format, all behind [`View`](super::View).
+
+mod csv;
+mod json;
+mod layout;
+mod row;
+mod table;
+
+pub use self::{csv::FlowCsv, json::FlowJson, table::FlowTable};
+use crate::{aggregate::flows::Candidate, model::FlowRecord};
+
+/// Keepalive as it is set for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Keepalive {
+    /// Idle time before the first probe, s.
+    pub time_s: u32,
+    /// Between probes, s.
+    pub interval_s: u32,
+    /// Probes without an answer until the peer is given up.
+    pub probes: u32,
+}
+
+/// A flow, with what can be said about it.
+#[derive(Clone, Copy, Debug)]
+pub struct ShownFlow<'a> {
+    /// The connection.
+    pub record: &'a FlowRecord,
+    /// How long neither side had sent data when the first one closed, ns.
+    pub idle_before_close_ns: Option<u64>,
+    /// What may have closed it after it was idle for so long.
+    pub idle_candidates: &'a [&'a Candidate],
+    /// `None`: off, or unknown.
+    pub keepalive: Option<Keepalive>,
+}

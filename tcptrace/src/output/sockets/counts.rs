@@ -1,0 +1,110 @@
+//! How many sockets are in each state.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::{
+    host::Socket,
+    model::{ExistingKind, State},
+    output::{Palette, cells::Cells, csv::io_error, line::Line, typed::TypedLines},
+};
+
+/// Counts of one state.
+#[derive(Clone, Copy, Serialize)]
+struct Count {
+    state: State,
+    sockets: usize,
+    orphans: usize,
+    minisocks: usize,
+}
+
+/// Counts by state.
+pub struct Counts(Vec<Count>);
+
+impl Counts {
+    /// Counts sockets. `states` are those that are told of, even if none is in them; all if empty.
+    #[must_use]
+    pub fn of(sockets: &[Socket], states: &[State]) -> Self {
+        let count = |state| {
+            let those = || sockets.iter().filter(move |socket| socket.state == state);
+            Count {
+                state,
+                sockets: those().count(),
+                orphans: those().filter(|socket| socket.orphan).count(),
+                minisocks: those()
+                    .filter(|socket| socket.kind == ExistingKind::Minisock)
+                    .count(),
+            }
+        };
+        Self(
+            State::ALL
+                .into_iter()
+                .filter(|state| states.is_empty() || states.contains(state))
+                .map(count)
+                .collect(),
+        )
+    }
+
+    /// Writes JSON: one object a state.
+    ///
+    /// # Errors
+    /// Whatever writing fails with; the same below.
+    pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut lines = TypedLines::new(out);
+        self.0
+            .iter()
+            .try_for_each(|count| lines.write("count", count))?;
+        lines.flush()
+    }
+
+    /// Writes CSV, with a header line.
+    ///
+    /// # Errors
+    /// See [`json`](Self::json).
+    pub fn csv(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut out = ::csv::Writer::from_writer(Cells::new(out));
+        for count in &self.0 {
+            out.serialize(count).map_err(io_error)?;
+        }
+        out.flush()
+    }
+
+    /// Writes a table, with the sums.
+    ///
+    /// # Errors
+    /// See [`json`](Self::json).
+    pub fn table(&self, out: &mut impl Write, palette: Palette) -> io::Result<()> {
+        let bold = palette.header();
+        let mut line = Line::default();
+        line.clear(usize::MAX);
+        line.column(bold, 11, "STATE");
+        for name in ["SOCKETS", "ORPHANS", "MINISOCKS"] {
+            line.right(bold, 9, name);
+        }
+        line.write(out)?;
+        let all = self.0.iter().fold([0; 3], |sums, count| {
+            [
+                sums[0] + count.sockets,
+                sums[1] + count.orphans,
+                sums[2] + count.minisocks,
+            ]
+        });
+        let states = self.0.iter().map(|count| {
+            (
+                palette.state(count.state),
+                count.state.name(),
+                [count.sockets, count.orphans, count.minisocks],
+            )
+        });
+        for (style, name, numbers) in states.chain([(bold, "all", all)]) {
+            line.clear(usize::MAX);
+            line.column(style, 11, name);
+            for number in numbers {
+                line.right(anstyle::Style::new(), 9, number);
+            }
+            line.write(out)?;
+        }
+        Ok(())
+    }
+}

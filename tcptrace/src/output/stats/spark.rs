@@ -1,0 +1,85 @@
+//! A histogram in a cell of a table.
+
+use std::fmt;
+
+use crate::aggregate::stats::Held;
+
+/// The powers of ten, in ns, at which the columns end: 10 µs to 1000 s; one more for the rest.
+const DECADES: std::ops::RangeInclusive<u32> = 4..=12;
+const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const ASCII_BARS: [char; 9] = [' ', '.', ':', '-', '=', '+', '*', '#', '@'];
+
+/// How many durations there were in each decade from 1 µs to 1000 s, as heights.
+pub(super) struct Spark<'a> {
+    pub held: &'a Held,
+    /// Columns a decade.
+    pub fine: usize,
+    pub ascii: bool,
+}
+
+/// How many columns it takes.
+pub(super) fn width(fine: usize) -> usize {
+    (DECADES.count() + 1) * fine
+}
+
+impl Spark<'_> {
+    fn counts(&self) -> Vec<u64> {
+        let mut counts = Vec::new();
+        let mut from = 0;
+        let fine = self.fine.max(1);
+        for decade in DECADES {
+            for part in 1..=fine {
+                let exponent = f64::from(decade) - 1.0 + part as f64 / fine as f64;
+                let to = 10_f64.powf(exponent) as u64;
+                counts.push(self.held.count_in(from..to));
+                from = to;
+            }
+        }
+        counts.push(self.held.count_in(from..u64::MAX));
+        counts.resize(width(fine), 0);
+        counts
+    }
+}
+
+impl fmt::Display for Spark<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts();
+        let most = counts.iter().copied().max().unwrap_or(0).max(1);
+        let bars = if self.ascii { ASCII_BARS } else { BARS };
+        for count in counts {
+            // What is there at all is seen.
+            let height = (count * 8).div_ceil(most) as usize;
+            write!(f, "{}", bars[height.min(8)])?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(durations: &[(u64, usize)], ascii: bool) -> String {
+        let mut held = Held::default();
+        for (ns, times) in durations {
+            for _ in 0..*times {
+                held.record(*ns);
+            }
+        }
+        Spark {
+            held: &held,
+            fine: 1,
+            ascii,
+        }
+        .to_string()
+    }
+
+    #[test]
+    fn each_decade_has_its_column_and_the_rare_is_seen() {
+        let durations = [(5_000, 800), (5_000_000, 400), (60_000_000_000, 1)];
+        assert_eq!(drawn(&durations, false), "█  ▄   ▁  ");
+        assert_eq!(drawn(&durations, true), "@  =   .  ");
+        assert_eq!(drawn(&[(7_200_000_000_000, 3)], false), "         █");
+        assert_eq!(drawn(&[], false), "          ");
+    }
+}

@@ -1,0 +1,18 @@
+//! The kernel of this machine: loads the kernel half, and reads what it sends.
+
+mod buffer;
+mod error;
+mod load;
+mod misses;
+pub mod offsets;
+mod pushdown;
+mod reader;
+mod symbols;
+
+pub use self::{
+    buffer::{BufferSizeError, buffer_size},
+    error::KernelError,
+    load::{Kernel, Metrics, Options},
+    reader::{Drained, Reader},
+    symbols::Symbols,
+};
