@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::{
     cargo::{cargo, say_and_succeed},
-    dependencies,
+    dependencies, imports,
     repository::Repository,
     setup::{self, Component},
     steps::Steps,
@@ -41,6 +41,7 @@ pub fn all(repository: &Repository) -> Result<ExitCode> {
     steps.step("clippy of the kernel half", || {
         say_and_succeed(&mut kernel_half(repository))
     });
+    steps.step("imports run one way", || imports::check(repository));
     steps.step("licences and sources of all crates", || {
         dependencies::check(repository)
     });

@@ -5,6 +5,7 @@ mod cargo;
 mod demo;
 mod dependencies;
 mod fuzz;
+mod imports;
 mod kernels;
 mod libtest;
 mod lint;
@@ -73,8 +74,8 @@ enum Task {
         #[arg(value_name = "VERSION,…", value_delimiter = ',')]
         kernels: Vec<String>,
     },
-    /// Checks the format, lints both halves, and checks licences, sources and known holes of the
-    /// crates that others wrote.
+    /// Checks the format, lints both halves, and checks which way imports run, and licences, sources
+    /// and known holes of the crates that others wrote.
     Lint,
     /// Feeds what reads bytes with bytes that nobody would send.
     Fuzz(fuzz::Plan),
