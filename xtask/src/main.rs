@@ -79,7 +79,7 @@ enum Task {
     Lint,
     /// Feeds what reads bytes with bytes that nobody would send.
     Fuzz(fuzz::Plan),
-    /// Compares tcptrace with its peers on this machine, and writes BENCHMARKS.md; as root
+    /// Compares tcptrace with its peers on this machine, and writes docs/benchmarks.md; as root
     /// (through sudo if need be). Peers that are missing are installed from Debian's packages. It
     /// takes about 20 minutes, in which the machine should do nothing else.
     Bench(bench::Options),

@@ -45,7 +45,7 @@ pub struct Capability {
     pub without: &'static str,
 }
 
-/// All that tracing needs. README.md has the same table.
+/// All that tracing needs. docs/limits.md has the same table.
 pub const CAPABILITIES: [Capability; 6] = [
     Capability {
         name: "CAP_BPF",
@@ -103,22 +103,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_says_which_capabilities_are_needed_and_why() {
-        let readme = include_str!("../../../README.md");
+    fn the_documents_say_which_capabilities_are_needed_and_why() {
+        let limits = include_str!("../../../docs/limits.md");
         for it in CAPABILITIES {
             let row = format!("| {} | {} |", it.name, it.used_for);
-            assert!(readme.contains(&row), "README.md lacks: {row}");
+            assert!(limits.contains(&row), "docs/limits.md lacks: {row}");
         }
         let names = CAPABILITIES.map(|it| it.name.to_lowercase()).join(",");
         assert!(
-            readme.contains(&format!("setcap {names}=ep")),
-            "README.md lacks: setcap {names}=ep"
+            limits.contains(&format!("setcap {names}=ep")),
+            "docs/limits.md lacks: setcap {names}=ep"
         );
         let names = CAPABILITIES.map(|it| it.name).join(" ");
         for set in ["AmbientCapabilities", "CapabilityBoundingSet"] {
             assert!(
-                readme.contains(&format!("{set}={names}\n")),
-                "README.md lacks: {set}={names}"
+                limits.contains(&format!("{set}={names}\n")),
+                "docs/limits.md lacks: {set}={names}"
             );
         }
     }

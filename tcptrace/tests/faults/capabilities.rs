@@ -239,7 +239,7 @@ fn a_service_user_sees_all_by_capabilities_of_the_file() {
 fn a_service_user_sees_all_by_ambient_capabilities() {
     let names = CAPABILITIES.map(|it| it.name.trim_start_matches("CAP_").to_lowercase());
     let set = format!("-all,+{}", names.join(",+"));
-    // What the service manager does for the unit in README.md.
+    // What the service manager does for the unit in docs/limits.md.
     let options = ["inh-caps", "ambient-caps", "bounding-set"].map(|it| format!("--{it}={set}"));
     let options = options.iter().map(String::as_str);
     let under: Vec<&str> = NOBODY

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: tcptrace side by side with its peers, on this machine.
 //!
-//! The user's half builds, and writes `BENCHMARKS.md`. The half that measures is run by root, and
+//! The user's half builds, and writes `docs/benchmarks.md`. The half that measures is run by root, and
 //! hands its results over as JSON:
 //!
 //! * [`peers`] installs what is missing, [`tracers`] knows how each is started,
@@ -48,7 +48,7 @@ use crate::{
 };
 
 /// What is written.
-const REPORT: &str = "BENCHMARKS.md";
+const REPORT: &str = "docs/benchmarks.md";
 /// The configurations of the load.
 const CONFIGURATIONS: [Configuration; 2] =
     [Configuration { threads: 1 }, Configuration { threads: 2 }];
@@ -66,7 +66,7 @@ pub struct Options {
     /// bpftrace.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// Two pairs of one second, to see whether it works; writes no BENCHMARKS.md.
+    /// Two pairs of one second, to see whether it works; writes no docs/benchmarks.md.
     #[arg(long)]
     quick: bool,
     /// Measure that binary, as root; used by `bench` itself.
