@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{
     output::{
         Stdout,
-        schema::{LineType, document},
+        schema::{LineType, text},
     },
     privileges::{self, CapabilitySet},
 };
@@ -18,9 +18,7 @@ use crate::{
 /// When the output can't be written.
 pub fn schema(what: Option<LineType>) -> Result<()> {
     privileges::keep(CapabilitySet::empty());
-    let mut text = serde_json::to_string_pretty(&document(what)?)?;
-    text.push('\n');
     let mut out = Stdout::lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(text(what)?.as_bytes())?;
     Ok(out.flush()?)
 }

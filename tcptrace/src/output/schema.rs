@@ -79,6 +79,14 @@ impl LineType {
     }
 }
 
+/// The schema of one type of line, or of all, as it is printed.
+///
+/// # Errors
+/// See [`document`].
+pub fn text(what: Option<LineType>) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&document(what)?).map(|text| text + "\n")
+}
+
 /// The schema of one type of line, or of all: a document that refers to nothing outside of it.
 ///
 /// # Errors

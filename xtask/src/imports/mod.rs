@@ -1,7 +1,8 @@
-//! Imports run one way: in the kernel half from file to file.
+//! Imports run one way: in tcptrace from room to room, in its kernel half from file to file.
 
 mod circle;
 mod names;
+mod rules;
 
 use std::{
     ffi::OsStr,
@@ -31,12 +32,17 @@ struct Broken {
     rule: String,
 }
 
-/// Checks the kernel half, and prints each line that breaks a rule.
+/// Checks both halves, and prints each line that breaks a rule.
 ///
 /// # Errors
 /// When there is one, or a file can't be read.
 pub fn check(repository: &Repository) -> Result<()> {
-    let broken = circle::broken(&files_of(&repository.root, Path::new("tcptrace-ebpf/src"))?);
+    let files = |folder| files_of(&repository.root, Path::new(folder));
+    let mut broken: Vec<Broken> = files("tcptrace/src")?
+        .iter()
+        .flat_map(rules::broken)
+        .collect();
+    broken.extend(circle::broken(&files("tcptrace-ebpf/src")?));
     for line in &broken {
         eprintln!("{line}");
     }
@@ -108,7 +114,10 @@ impl File {
     /// The top modules of its crate that it names, without its own, and the lines.
     fn imports(&self) -> impl Iterator<Item = (&str, usize)> {
         self.names.iter().filter_map(|name| match &name.path[..] {
-            [root, top, ..] if root == "crate" && *top != self.module[0] => {
+            // The binary names the library so.
+            [root, top, ..]
+                if (root == "crate" || root == "tcptrace") && *top != self.module[0] =>
+            {
                 Some((top.as_str(), name.line))
             }
             _ => None,
