@@ -4,4 +4,5 @@
 mod data;
 mod golden;
 mod json;
+mod lines;
 mod schema;
