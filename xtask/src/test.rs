@@ -65,28 +65,33 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
         ]);
         say_and_succeed(command.args(arguments))
     });
-    steps.step("scenarios, properties, output and command line", || {
-        let mut command = cargo(repository);
-        command.args(["test", "--package", "tcptrace", "--no-fail-fast"]);
-        command.args([
-            "--test",
-            "scenarios",
-            "--test",
-            "verdicts",
-            "--test",
-            "properties",
-            "--test",
-            "cli",
-            "--test",
-            "explain",
-            "--test",
-            "doctor",
-            "--test",
-            "view",
-            "--",
-        ]);
-        say_and_succeed(command.args(arguments))
-    });
+    steps.step(
+        "scenarios, properties, output, command line and documents",
+        || {
+            let mut command = cargo(repository);
+            command.args(["test", "--package", "tcptrace", "--no-fail-fast"]);
+            command.args([
+                "--test",
+                "scenarios",
+                "--test",
+                "verdicts",
+                "--test",
+                "properties",
+                "--test",
+                "cli",
+                "--test",
+                "explain",
+                "--test",
+                "doctor",
+                "--test",
+                "view",
+                "--test",
+                "docs",
+                "--",
+            ]);
+            say_and_succeed(command.args(arguments))
+        },
+    );
     let binary = steps.step("release binary", || release::build_prepared(repository));
     steps.step("real-socket tests", || {
         let binary = binary.context("they trace by the release binary, which was not built")?;
