@@ -3,7 +3,7 @@
 //! The kernel keeps capabilities, the bounding set and no_new_privs for each thread, and a thread
 //! begins with those of the one that makes it. So they are reduced before any other thread is
 //! there; the only one that keeps all is the one that starts a traced command, until it has done
-//! so (`commands/child.rs`): the command runs with the caller's privileges, not with tcptrace's.
+//! so (`engine/child.rs`): the command runs with the caller's privileges, not with tcptrace's.
 
 mod capability;
 mod reduce;
