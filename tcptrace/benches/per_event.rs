@@ -15,7 +15,7 @@ use tcptrace::{
     },
     host::{Cgroups, Clock, Links},
     model::{Coverage, Event, FlowRecord, Transition},
-    output::{Csv, FlowJson, Json, Layout, Palette, ShownFlow, Surroundings, Table, View},
+    output::{Csv, Json, Layout, Palette, ShownFlow, Surroundings, Table, View},
     source::{decode, live::Symbols},
     track::{Limits, Tracker},
 };
@@ -128,12 +128,7 @@ fn writers(criterion: &mut Criterion) {
             keepalive: None,
         })
         .collect();
-    write(
-        criterion,
-        "json of flows",
-        FlowJson::new(io::sink()),
-        &shown,
-    );
+    write(criterion, "json of flows", Json::new(io::sink()), &shown);
 }
 
 fn write<T>(criterion: &mut Criterion, name: &str, mut view: impl View<T>, all: &[T]) {

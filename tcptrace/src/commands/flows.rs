@@ -8,7 +8,7 @@ use super::output::{Output, stdout};
 use crate::{
     aggregate::flows::{IdleTable, Patience},
     engine::{Flows, LiveOptions, Outcome, trace},
-    output::{Colour, FlowCsv, FlowJson, FlowTable, Palette, ShownFlow, View, terminal},
+    output::{Colour, Csv, FlowTable, Json, Palette, ShownFlow, View, terminal},
     source::live::Metrics,
 };
 
@@ -49,8 +49,8 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
 fn view(options: &FlowsOptions) -> Box<dyn for<'a> View<ShownFlow<'a>>> {
     let out = stdout();
     match options.output {
-        Output::Json => Box::new(FlowJson::new(out)),
-        Output::Csv => Box::new(FlowCsv::new(out)),
+        Output::Json => Box::new(Json::new(out)),
+        Output::Csv => Box::new(Csv::new(out)),
         Output::Table => {
             let palette = Palette::stdout(options.colour);
             let ascii = !terminal::speaks_unicode();

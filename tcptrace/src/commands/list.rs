@@ -9,10 +9,7 @@ use crate::{
     engine,
     filter::Filter,
     host::Scope,
-    output::{
-        Colour, Counts, Palette, ShownSockets, SocketLayout, sockets_csv, sockets_json,
-        sockets_table, terminal,
-    },
+    output::{Colour, Counts, Palette, ShownSockets, SocketLayout, sockets_table, terminal},
 };
 
 /// What `list` is told.
@@ -60,8 +57,8 @@ pub fn list(options: &ListOptions) -> Result<()> {
                 let layout = SocketLayout::new(terminal::columns(), !terminal::speaks_unicode());
                 sockets_table(&mut out, &mut shown, palette, layout)?;
             }
-            Output::Json => sockets_json(&mut out, &mut shown)?,
-            Output::Csv => sockets_csv(&mut out, &mut shown)?,
+            Output::Json => shown.json(&mut out)?,
+            Output::Csv => shown.csv(&mut out)?,
         }
     }
     out.flush()?;

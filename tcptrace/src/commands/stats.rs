@@ -8,7 +8,7 @@ use super::output::{Output, stdout};
 use crate::{
     aggregate::stats::{By, Period},
     engine::{LiveOptions, Outcome, Stats, trace},
-    output::{Colour, Palette, StatsCsv, StatsJson, StatsTable, View, terminal},
+    output::{Colour, Json, Palette, StatsCsv, StatsTable, View, terminal},
     source::live::Metrics,
 };
 
@@ -46,7 +46,7 @@ pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
 fn view(options: &StatsOptions) -> Box<dyn for<'a> View<Period<'a>>> {
     let out = stdout();
     match options.output {
-        Output::Json => Box::new(StatsJson::new(out)),
+        Output::Json => Box::new(Json::new(out)),
         Output::Csv => Box::new(StatsCsv::new(out)),
         Output::Table => {
             let palette = Palette::stdout(options.colour);

@@ -8,7 +8,7 @@ use super::output::{Output, stdout};
 use crate::{
     diagnose::Thresholds,
     engine::{LiveOptions, Outcome, Stuck, trace},
-    output::{Colour, Palette, ShownStuck, StuckCsv, StuckJson, StuckTable, View, terminal},
+    output::{Colour, Csv, Json, Palette, ShownStuck, StuckTable, View, terminal},
     source::live::Metrics,
 };
 
@@ -48,8 +48,8 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
 fn view(options: &StuckOptions) -> Box<dyn View<ShownStuck>> {
     let out = stdout();
     match options.output {
-        Output::Json => Box::new(StuckJson::new(out)),
-        Output::Csv => Box::new(StuckCsv::new(out)),
+        Output::Json => Box::new(Json::new(out)),
+        Output::Csv => Box::new(Csv::new(out)),
         Output::Table => {
             let palette = Palette::stdout(options.colour);
             let ascii = !terminal::speaks_unicode();

@@ -64,7 +64,7 @@ impl Verdict {
 
     /// The name in JSON, CSV and scenario files.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::NoAnswer => "no_answer",
             Self::NotSent => "not_sent",

@@ -20,9 +20,20 @@ impl Status {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Ok, Self::Degraded, Self::Failed, Self::Unknown];
 
-    /// The name in tables.
+    /// The name in JSON.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The same in few columns.
+    #[must_use]
+    pub fn short(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Degraded => "part",

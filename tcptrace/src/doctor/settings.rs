@@ -24,7 +24,7 @@ impl Value {
     }
 
     /// All numbers.
-    pub(super) fn numbers(&self) -> &[i64] {
+    pub(crate) fn numbers(&self) -> &[i64] {
         &self.0
     }
 }
@@ -91,7 +91,7 @@ impl Values {
     }
 
     /// All numbers of a sysctl.
-    pub(super) fn numbers(&self, name: &str) -> Option<&[i64]> {
+    pub(crate) fn numbers(&self, name: &str) -> Option<&[i64]> {
         self.0.get(name).map(Value::numbers)
     }
 

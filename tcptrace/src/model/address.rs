@@ -16,6 +16,9 @@ pub enum Family {
 }
 
 impl Family {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+
     /// The family of an address.
     #[must_use]
     pub fn of(addr: IpAddr) -> Self {
@@ -28,7 +31,7 @@ impl Family {
 
     /// The name in JSON and CSV.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Ipv4 => "ipv4",
             Self::Ipv6 => "ipv6",

@@ -51,7 +51,7 @@ impl Length {
 
     /// The name in JSON and CSV.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Short => "short",
             Self::Long => "long",

@@ -1,78 +1,96 @@
-//! CSV, with a header line.
+//! CSV, with a header line. What is unknown is an empty field.
 
 use std::io::{self, Write};
 
-use super::{Start, Surroundings, TimeFormat, View, cells::Cells, row::Row};
-use crate::{host::Clock, model::Transition};
+use super::{
+    Scratch, Shown, Start, Surroundings, View,
+    formulas::Harmless,
+    row::{Cells, Fields},
+};
+use crate::host::Clock;
 
-/// The fields of a transition, as [`Row`] has them.
-const HEADER: [&str; 23] = [
-    "time",
-    "mono_ns",
-    "cookie",
-    "netns",
-    "family",
-    "local_addr",
-    "local_port",
-    "remote_addr",
-    "remote_port",
-    "interface",
-    "from",
-    "to",
-    "held_ns",
-    "reason",
-    "detail",
-    "opener",
-    "closer",
-    "retransmits",
-    "pid",
-    "comm",
-    "uid",
-    "cgroup",
-    "thread",
-];
-
-/// Writes CSV. What is unknown is an empty field.
-pub struct Csv<W: Write> {
-    out: ::csv::Writer<Cells<W>>,
-    time: TimeFormat,
+/// Writes rows as records.
+pub struct CsvLines<W: Write> {
+    out: ::csv::Writer<Harmless<W>>,
+    cells: Cells,
 }
 
-impl<W: Write> Csv<W> {
+impl<W: Write> CsvLines<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        // The header is there even if no transition follows.
         let out = ::csv::WriterBuilder::new()
             .has_headers(false)
-            .from_writer(Cells::new(out));
+            .from_writer(Harmless::new(out));
         Self {
             out,
-            time: TimeFormat::rfc3339(),
+            cells: Cells::default(),
         }
     }
-}
 
-impl<W: Write> View<Transition> for Csv<W> {
-    fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
-        self.out.write_record(HEADER)?;
-        self.flush()
+    /// Writes the header: it is there even if no record follows.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn header<R: Fields>(&mut self) -> io::Result<()> {
+        let mut names = Vec::new();
+        R::all_names("", &mut names);
+        self.out.write_record(names).map_err(io_error)
     }
 
-    fn show(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
-        self.out
-            .serialize(Row::new(it, around, &mut self.time))
-            .map_err(io_error)
+    /// Writes a record.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn row(&mut self, row: &impl Fields) -> io::Result<()> {
+        self.cells.clear();
+        row.all_cells(&mut self.cells);
+        self.out.write_record(self.cells.iter()).map_err(io_error)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    /// Hands over what there is.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }
 
 /// A closed pipe must be known as one.
-pub(super) fn io_error(error: ::csv::Error) -> io::Error {
+fn io_error(error: ::csv::Error) -> io::Error {
     match error.into_kind() {
         ::csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// Writes what is shown as CSV.
+pub struct Csv<W: Write> {
+    lines: CsvLines<W>,
+    scratch: Scratch,
+}
+
+impl<W: Write> Csv<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self {
+            lines: CsvLines::new(out),
+            scratch: Scratch::default(),
+        }
+    }
+}
+
+impl<W: Write, T: Shown> View<T> for Csv<W> {
+    fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
+        self.lines.header::<T::Row<'_>>()?;
+        self.lines.flush()
+    }
+
+    fn show(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()> {
+        self.lines.row(&it.row(around, &mut self.scratch))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lines.flush()
     }
 }

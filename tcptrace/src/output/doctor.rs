@@ -2,20 +2,8 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
-use crate::doctor::{Check, Counter, Report, Setting, Status, Value, Warning};
-use crate::output::Look;
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "doctor")]
-struct Object<'a> {
-    can_trace: bool,
-    checks: &'a [Check],
-    settings: &'a [Setting],
-    counters: &'a [Counter],
-    warnings: &'a [Warning],
-}
+use crate::doctor::{Report, Setting, Status, Value};
+use crate::output::{Look, json::JsonLines, rows::DoctorRow};
 
 impl Report {
     /// Writes one JSON object, on a line.
@@ -23,15 +11,9 @@ impl Report {
     /// # Errors
     /// Whatever writing fails with.
     pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
-        let object = Object {
-            can_trace: self.can_trace(),
-            checks: &self.checks,
-            settings: &self.settings,
-            counters: &self.counters,
-            warnings: &self.warnings,
-        };
-        serde_json::to_writer(&mut *out, &object)?;
-        out.write_all(b"\n")
+        let mut lines = JsonLines::new(out);
+        lines.row(&DoctorRow::from(self))?;
+        lines.flush()
     }
 
     /// Writes it for people.
@@ -59,7 +41,7 @@ impl Report {
                 Some(detail) => format!("{}: {detail}", check.name),
                 None => check.name.clone(),
             };
-            let mark = format!("  {style}{:7}{style:#} ", check.status.name());
+            let mark = format!("  {style}{:7}{style:#} ", check.status.short());
             hang(out, &mark, 10, &text, look)?;
         }
 
@@ -175,6 +157,7 @@ fn hang(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::{Check, Counter, Warning};
     use crate::output::Palette;
 
     fn report() -> Report {

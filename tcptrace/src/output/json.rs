@@ -1,111 +1,99 @@
 //! JSON: one object a line.
 
-use std::{
-    io::{self, Write},
-    num::NonZeroU16,
-};
-
-use serde::Serialize;
+use std::io::{self, Write};
 
 use super::{
-    End, Start, Surroundings, TimeFormat, View,
-    append::{Append as _, Word, fields},
-    owner::OwnerFields,
-    typed::TypedLines,
+    End, Scratch, Shown, Start, Surroundings, View,
+    row::Row,
+    rows::{EndRow, LostRow, StartRow},
 };
-use crate::{
-    host::Clock,
-    model::{Comm, Endpoint, Family, Transition},
-};
+use crate::host::Clock;
 
-/// Writes JSON lines.
+/// So many bytes are handed over at once, or a few more.
+const BLOCK: usize = 1 << 16;
+
+/// Writes rows as objects. They are made one behind the other in one place, which is handed over
+/// when it is full: the fields of a line are many, and small.
+pub struct JsonLines<W: Write> {
+    out: W,
+    lines: Vec<u8>,
+}
+
+impl<W: Write> JsonLines<W> {
+    /// Writes to `out`. What is left comes with [`flush`](Self::flush), or in the end: then no
+    /// error is told.
+    pub fn new(out: W) -> Self {
+        let lines = Vec::new();
+        Self { out, lines }
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    #[inline]
+    pub fn row<R: Row>(&mut self, row: &R) -> io::Result<()> {
+        self.lines.extend_from_slice(R::BEGIN.as_bytes());
+        row.members(&mut self.lines);
+        self.lines.extend_from_slice(b"}\n");
+        if self.lines.len() < BLOCK {
+            return Ok(());
+        }
+        self.hand_over()
+    }
+
+    fn hand_over(&mut self) -> io::Result<()> {
+        let written = self.out.write_all(&self.lines);
+        // What could not be written is not written twice.
+        self.lines.clear();
+        written
+    }
+
+    /// Hands over what there is.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.hand_over()?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Drop for JsonLines<W> {
+    fn drop(&mut self) {
+        let _ = self.hand_over();
+    }
+}
+
+/// Writes what is shown as lines of JSON.
 pub struct Json<W: Write> {
-    lines: TypedLines<W>,
-    time: TimeFormat,
-    owners: OwnerFields,
-}
-
-#[derive(Serialize)]
-struct StartRow<'a> {
-    #[serde(flatten)]
-    start: &'a Start,
-    time: &'a str,
-}
-
-#[derive(Serialize)]
-struct LostRow {
-    events: u64,
-}
-
-#[derive(Serialize)]
-struct EndRow {
-    transitions: u64,
-    lost: u64,
-    forgotten: u64,
-    duration_ns: u64,
+    lines: JsonLines<W>,
+    scratch: Scratch,
 }
 
 impl<W: Write> Json<W> {
     /// Writes to `out`, which should be buffered.
     pub fn new(out: W) -> Self {
         Self {
-            lines: TypedLines::new(out),
-            time: TimeFormat::rfc3339(),
-            owners: OwnerFields::default(),
+            lines: JsonLines::new(out),
+            scratch: Scratch::default(),
         }
-    }
-
-    /// Writes an object of another type.
-    pub(super) fn line(&mut self, name: &str, row: &impl Serialize) -> io::Result<()> {
-        self.lines.write(name, row)
     }
 }
 
-impl<W: Write> View<Transition> for Json<W> {
+impl<W: Write, T: Shown> View<T> for Json<W> {
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
-        let time = self.time.write(clock.wall(start.mono_ns));
-        let start = &Start {
-            mono_ns: clock.own(start.mono_ns),
-            ..start.clone()
-        };
-        self.lines.write("start", &StartRow { start, time })?;
-        self.flush()
+        let row = StartRow::new(start, clock, &mut self.scratch);
+        self.lines.row(&row)?;
+        self.lines.flush()
     }
 
-    fn show(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
-        let time = self.time.write(around.clock.wall(it.time_ns));
-        let port = |end: &Endpoint| end.port.map(NonZeroU16::get);
-        let (local, remote) = (&it.tuple.local, &it.tuple.remote);
-        self.lines.write_by("transition", |line| {
-            fields! { line,
-                time = Word(time);
-                mono_ns = around.clock.own(it.time_ns);
-                cookie = it.cookie;
-                netns = it.tuple.netns;
-                family = Word(Family::of(local.addr).name());
-                local_addr = local.addr;
-                local_port = port(local);
-                remote_addr = remote.port.map(|_| remote.addr);
-                remote_port = port(remote);
-                interface = around.links.name(&it.tuple);
-                from = it.from;
-                to = it.to;
-                held_ns = it.held_ns;
-                reason = it.reason;
-                detail = it.detail;
-                opener = it.opener;
-                closer = it.closer;
-                retransmits = it.retransmits;
-            }
-            self.owners.append(&it.owner, around.cgroups, line);
-            fields! { line,
-                thread = it.thread.as_ref().map(Comm::as_str);
-            }
-        })
+    fn show(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()> {
+        self.lines.row(&it.row(around, &mut self.scratch))
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
-        self.lines.write("lost", &LostRow { events })
+        self.lines.row(&LostRow { events })
     }
 
     fn tells_losses(&self) -> bool {
@@ -113,13 +101,7 @@ impl<W: Write> View<Transition> for Json<W> {
     }
 
     fn end(&mut self, end: &End) -> io::Result<()> {
-        let row = EndRow {
-            transitions: end.transitions,
-            lost: end.lost,
-            forgotten: end.forgotten,
-            duration_ns: u64::try_from(end.duration.as_nanos()).unwrap_or(u64::MAX),
-        };
-        self.lines.write("end", &row)
+        self.lines.row(&EndRow::new(end))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,22 +1,21 @@
 //! Writes what is shown: one file for each format, all behind [`View`].
 
 mod address;
-mod append;
-mod cells;
 mod colour;
 mod csv;
 mod doctor;
 mod duration;
 mod explain;
+mod fields;
 mod flows;
-mod holders;
+mod formulas;
 mod json;
 mod known;
 mod line;
 mod message;
-mod owner;
 mod process;
 mod row;
+mod rows;
 pub mod schema;
 mod sockets;
 mod stats;
@@ -25,24 +24,22 @@ mod stuck;
 mod table;
 pub mod terminal;
 mod time;
-mod typed;
 
 use std::{io, time::Duration};
 
-use serde::Serialize;
-
 pub(crate) use self::line::cut;
+pub use self::row::Row;
 pub use self::{
     colour::{Colour, Palette},
     csv::Csv,
     explain::{Look, contents, page},
-    flows::{FlowCsv, FlowJson, FlowTable, Keepalive, ShownFlow},
+    flows::{FlowTable, Keepalive, ShownFlow},
     json::Json,
     message::say,
-    sockets::{Counts, ShownSockets, SocketLayout, sockets_csv, sockets_json, sockets_table},
-    stats::{StatsCsv, StatsJson, StatsTable},
+    sockets::{Counts, ShownSockets, SocketLayout, sockets_table},
+    stats::{StatsCsv, StatsTable},
     stdout::{Stdout, writes},
-    stuck::{ShownStuck, StuckCsv, StuckJson, StuckTable},
+    stuck::{ShownStuck, StuckTable},
     table::{Layout, Table},
     time::TimeFormat,
 };
@@ -61,8 +58,38 @@ pub struct Surroundings<'a> {
     pub links: &'a mut Links,
 }
 
+/// What is kept from line to line.
+pub struct Scratch {
+    time: TimeFormat,
+    owners: rows::Owners,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            time: TimeFormat::rfc3339(),
+            owners: rows::Owners::default(),
+        }
+    }
+}
+
+/// What has a row.
+pub trait Shown {
+    /// The row.
+    type Row<'a>: Row
+    where
+        Self: 'a;
+
+    /// Its row.
+    fn row<'a>(
+        &'a self,
+        around: &'a mut Surroundings<'_>,
+        scratch: &'a mut Scratch,
+    ) -> Self::Row<'a>;
+}
+
 /// Tracing has begun.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Start {
     /// tcptrace's.
     pub version: &'static str,

@@ -1,78 +1,356 @@
-//! A transition as the fields of the interface, for CSV.
+//! A row: what a line of output says, described once.
+//!
+//! `row!` makes a struct of the fields with their descriptions. From that come the object in JSON,
+//! the header and the record in CSV, and the JSON schema. A field's type says how its values are
+//! written and what they can be: see [`Field`], and `fields.rs` for those that there are.
 
-use std::net::IpAddr;
+use serde_json::{Map, Value, json};
 
-use serde::Serialize;
+/// A value of a field of a row, or a group of fields.
+pub trait Field {
+    /// Appends the value, as JSON.
+    fn json(&self, line: &mut Vec<u8>);
 
-use super::{Surroundings, TimeFormat};
-use crate::model::{
-    CgroupPaths as _, Closer, Cookie, Detail, Endpoint, Family, Reason, Side, State, Transition,
-};
+    /// Appends the value as the text of a cell of CSV; of what is unknown, nothing.
+    fn text(&self, cell: &mut Vec<u8>);
 
-/// The fields, in the order in which they are written.
-#[derive(Serialize)]
-pub(super) struct Row<'a> {
-    pub time: &'a str,
-    pub mono_ns: u64,
-    pub cookie: Option<Cookie>,
-    pub netns: u32,
-    pub family: &'static str,
-    pub local_addr: IpAddr,
-    pub local_port: Option<u16>,
-    pub remote_addr: Option<IpAddr>,
-    pub remote_port: Option<u16>,
-    pub interface: Option<&'a str>,
-    pub from: State,
-    pub to: State,
-    pub held_ns: Option<u64>,
-    pub reason: Reason,
-    pub detail: Option<Detail>,
-    pub opener: Option<Side>,
-    pub closer: Option<Closer>,
-    pub retransmits: Option<u32>,
-    pub pid: Option<u32>,
-    pub comm: Option<&'a str>,
-    pub uid: Option<u32>,
-    pub cgroup: Option<&'a str>,
-    pub thread: Option<&'a str>,
+    /// What it can be, as a JSON schema.
+    fn schema() -> Value;
+
+    /// Appends it as a part of an object: `key` is `,"name":`.
+    #[inline]
+    fn member(&self, key: &'static str, line: &mut Vec<u8>) {
+        line.extend_from_slice(key.as_bytes());
+        self.json(line);
+    }
+
+    /// The names of its cells in CSV. An object has several.
+    fn names(name: &str, names: &mut Vec<String>) {
+        names.push(name.to_owned());
+    }
+
+    /// Appends its cells.
+    fn cells(&self, cells: &mut Cells) {
+        self.text(cells.next());
+    }
+
+    /// Adds what it is to the properties of an object.
+    fn properties(name: &str, said: &str, properties: &mut Map<String, Value>) {
+        properties.insert(name.to_owned(), described(Self::schema(), said));
+    }
 }
 
-impl<'a> Row<'a> {
-    pub fn new(
-        it: &'a Transition,
-        around: &'a mut Surroundings<'_>,
-        time: &'a mut TimeFormat,
-    ) -> Self {
-        let port = |end: &Endpoint| end.port.map(std::num::NonZeroU16::get);
-        let tuple = &it.tuple;
-        Self {
-            time: time.write(around.clock.wall(it.time_ns)),
-            mono_ns: around.clock.own(it.time_ns),
-            cookie: it.cookie,
-            netns: tuple.netns,
-            family: Family::of(tuple.local.addr).name(),
-            local_addr: tuple.local.addr,
-            local_port: port(&tuple.local),
-            remote_addr: tuple.remote.port.map(|_| tuple.remote.addr),
-            remote_port: port(&tuple.remote),
-            interface: around.links.name(tuple),
-            from: it.from,
-            to: it.to,
-            held_ns: it.held_ns,
-            reason: it.reason,
-            detail: it.detail,
-            opener: it.opener,
-            closer: it.closer,
-            retransmits: it.retransmits,
-            pid: it.owner.process.and_then(|process| process.pid),
-            comm: it
-                .owner
-                .process
-                .as_ref()
-                .map(|process| process.comm.as_str()),
-            uid: it.owner.uid,
-            cgroup: it.owner.cgroup.and_then(|id| around.cgroups.path(id.get())),
-            thread: it.thread.as_ref().map(|thread| thread.as_str()),
+/// Fields that belong together, in their order.
+pub trait Fields {
+    /// Appends all of them, each with a comma and its name before it.
+    fn members(&self, line: &mut Vec<u8>);
+
+    /// The names of all cells in CSV.
+    fn all_names(before: &str, names: &mut Vec<String>);
+
+    /// Appends all cells.
+    fn all_cells(&self, cells: &mut Cells);
+
+    /// Adds all of them to the properties of an object.
+    fn all_properties(properties: &mut Map<String, Value>);
+
+    /// Appends them as an object.
+    fn object(&self, line: &mut Vec<u8>) {
+        let brace = line.len();
+        self.members(line);
+        // In place of the first comma.
+        line[brace] = b'{';
+        line.push(b'}');
+    }
+
+    /// The schema of that object.
+    fn object_schema() -> Value {
+        let mut properties = Map::new();
+        Self::all_properties(&mut properties);
+        closed(properties)
+    }
+}
+
+/// A line of JSON, with its type.
+pub trait Row: Fields {
+    /// What its field `type` says.
+    const TYPE: &'static str;
+    /// What it is, in a few words.
+    const TITLE: &'static str;
+    /// Which command writes it.
+    const WRITTEN_BY: &'static str;
+    /// `{"type":"…"`.
+    const BEGIN: &'static str;
+
+    /// The schema of the line.
+    fn schema() -> Value {
+        let what = json!({ "description": "What the line is.", "const": Self::TYPE });
+        let mut properties = Map::new();
+        properties.insert("type".to_owned(), what);
+        Self::all_properties(&mut properties);
+        let mut line = Map::new();
+        line.insert("title".to_owned(), Self::TITLE.into());
+        line.insert("description".to_owned(), Self::WRITTEN_BY.into());
+        if let Value::Object(object) = closed(properties) {
+            line.extend(object);
         }
+        line.into()
+    }
+
+    /// The header of CSV.
+    #[must_use]
+    fn header() -> Vec<String> {
+        let mut names = Vec::new();
+        Self::all_names("", &mut names);
+        names
+    }
+}
+
+/// The schema of an object all of whose fields are always there, and no others.
+fn closed(properties: Map<String, Value>) -> Value {
+    let names: Vec<&String> = properties.keys().collect();
+    json!({
+        "type": "object",
+        "required": names,
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+/// A schema with what is said of the field.
+pub fn described(schema: Value, said: &str) -> Value {
+    let mut described = Map::new();
+    described.insert("description".to_owned(), said.trim().into());
+    if let Value::Object(schema) = schema {
+        described.extend(schema.into_iter().filter(|(name, _)| name != "description"));
+    }
+    described.into()
+}
+
+/// The cells of a record of CSV, one behind the other.
+#[derive(Debug, Default)]
+pub struct Cells {
+    text: Vec<u8>,
+    /// Where each begins.
+    begins: Vec<usize>,
+}
+
+impl Cells {
+    /// Begins the record.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.begins.clear();
+    }
+
+    /// Begins a cell, to be appended to.
+    pub fn next(&mut self) -> &mut Vec<u8> {
+        self.begins.push(self.text.len());
+        &mut self.text
+    }
+
+    /// All cells.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let ends = self.begins.iter().skip(1).copied();
+        let ends = ends.chain([self.text.len()]);
+        let cells = self.begins.iter().zip(ends);
+        cells.map(|(begin, end)| &self.text[*begin..end])
+    }
+}
+
+/// Makes the struct of a row, or of a group of fields: each field with what is said of it.
+macro_rules! row {
+    (
+        $(#[$about:meta])*
+        $visible:vis struct $name:ident $(<$life:lifetime>)? {
+            $( $(#[doc = $said:literal])+ $field:ident: $value:ty, )+
+        }
+    ) => {
+        $(#[$about])*
+        $visible struct $name $(<$life>)? {
+            $( $(#[doc = $said])+ pub $field: $value, )+
+        }
+
+        impl $(<$life>)? $crate::output::row::Fields for $name $(<$life>)? {
+            #[inline]
+            fn members(&self, line: &mut Vec<u8>) {
+                $( $crate::output::row::Field::member(
+                    &self.$field,
+                    concat!(",\"", stringify!($field), "\":"),
+                    line,
+                ); )+
+            }
+
+            fn all_names(before: &str, names: &mut Vec<String>) {
+                $( <$value as $crate::output::row::Field>::names(
+                    &format!("{before}{}", stringify!($field)),
+                    names,
+                ); )+
+            }
+
+            fn all_cells(&self, cells: &mut $crate::output::row::Cells) {
+                $( $crate::output::row::Field::cells(&self.$field, cells); )+
+            }
+
+            fn all_properties(properties: &mut serde_json::Map<String, serde_json::Value>) {
+                $( <$value as $crate::output::row::Field>::properties(
+                    stringify!($field),
+                    concat!($($said),+),
+                    properties,
+                ); )+
+            }
+        }
+    };
+}
+pub(crate) use row;
+
+/// Makes a line of JSON of a row: its type, what it is in a few words, and who writes it.
+macro_rules! line {
+    ($name:ty = $type:literal, $title:literal, $by:literal) => {
+        impl $crate::output::row::Row for $name {
+            const TYPE: &'static str = $type;
+            const TITLE: &'static str = $title;
+            const WRITTEN_BY: &'static str = $by;
+            const BEGIN: &'static str = concat!("{\"type\":\"", $type, "\"");
+        }
+    };
+}
+pub(crate) use line;
+
+/// Makes a field of a group of fields: an object in JSON; in CSV, a cell for each, with the name of
+/// the field and `_` before its own.
+macro_rules! object {
+    ($name:ty) => {
+        impl $crate::output::row::Field for $name {
+            fn json(&self, line: &mut Vec<u8>) {
+                $crate::output::row::Fields::object(self, line);
+            }
+
+            fn text(&self, cell: &mut Vec<u8>) {
+                $crate::output::row::Fields::object(self, cell);
+            }
+
+            fn schema() -> serde_json::Value {
+                <Self as $crate::output::row::Fields>::object_schema()
+            }
+
+            fn names(name: &str, names: &mut Vec<String>) {
+                <Self as $crate::output::row::Fields>::all_names(&format!("{name}_"), names);
+            }
+
+            fn cells(&self, cells: &mut $crate::output::row::Cells) {
+                $crate::output::row::Fields::all_cells(self, cells);
+            }
+        }
+    };
+}
+pub(crate) use object;
+
+/// Makes a field of a group of fields, which are in the row as if they were its own.
+macro_rules! group {
+    ($name:ty) => {
+        impl $crate::output::row::Field for $name {
+            fn json(&self, line: &mut Vec<u8>) {
+                $crate::output::row::Fields::object(self, line);
+            }
+
+            fn text(&self, cell: &mut Vec<u8>) {
+                $crate::output::row::Fields::object(self, cell);
+            }
+
+            fn schema() -> serde_json::Value {
+                <Self as $crate::output::row::Fields>::object_schema()
+            }
+
+            #[inline]
+            fn member(&self, _: &'static str, line: &mut Vec<u8>) {
+                $crate::output::row::Fields::members(self, line);
+            }
+
+            fn names(_: &str, names: &mut Vec<String>) {
+                <Self as $crate::output::row::Fields>::all_names("", names);
+            }
+
+            fn cells(&self, cells: &mut $crate::output::row::Cells) {
+                $crate::output::row::Fields::all_cells(self, cells);
+            }
+
+            fn properties(
+                _: &str,
+                _: &str,
+                properties: &mut serde_json::Map<String, serde_json::Value>,
+            ) {
+                <Self as $crate::output::row::Fields>::all_properties(properties);
+            }
+        }
+    };
+}
+pub(crate) use group;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{csv::CsvLines, json::JsonLines};
+
+    row! {
+        /// A row of a test.
+        struct Tried<'a> {
+            /// How often it was tried.
+            tries: u32,
+            /// Who tried; null
+            /// when unknown.
+            who: Option<&'a str>,
+            /// How it went.
+            how: How,
+        }
+    }
+    line!(Tried<'_> = "tried", "Something was tried", "A line of nobody.");
+
+    row! {
+        /// A part of it.
+        struct How {
+            /// How long it took, ns.
+            took_ns: u64,
+        }
+    }
+    object!(How);
+
+    /// A field that is added above is to be found in each of these.
+    #[test]
+    fn a_field_is_in_every_form_with_what_is_said_of_it() {
+        let row = Tried {
+            tries: 3,
+            who: Some("a\"b,c"),
+            how: How { took_ns: 7 },
+        };
+        let mut json = Vec::new();
+        let mut lines = JsonLines::new(&mut json);
+        lines.row(&row).unwrap();
+        lines.flush().unwrap();
+        drop(lines);
+        assert_eq!(
+            String::from_utf8(json).unwrap(),
+            "{\"type\":\"tried\",\"tries\":3,\"who\":\"a\\\"b,c\",\"how\":{\"took_ns\":7}}\n"
+        );
+        let mut csv = Vec::new();
+        let mut lines = CsvLines::new(&mut csv);
+        lines.header::<Tried<'_>>().unwrap();
+        lines.row(&row).unwrap();
+        lines.row(&Tried { who: None, ..row }).unwrap();
+        lines.flush().unwrap();
+        drop(lines);
+        assert_eq!(
+            String::from_utf8(csv).unwrap(),
+            "tries,who,how_took_ns\n3,\"a\"\"b,c\",7\n3,,7\n"
+        );
+        let schema = Tried::schema();
+        assert_eq!(schema["required"], json!(["type", "tries", "who", "how"]));
+        assert_eq!(
+            schema["properties"]["who"],
+            json!({ "description": "Who tried; null when unknown.", "type": ["string", "null"] })
+        );
+        assert_eq!(
+            schema["properties"]["how"]["properties"]["took_ns"]["description"],
+            "How long it took, ns."
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::fields::Time;
 use jiff::{Timestamp, tz::TimeZone};
 
 const SECOND: i64 = 1_000_000_000;
@@ -56,6 +57,13 @@ impl TimeFormat {
             text: String::new(),
             second_length: 0,
         }
+    }
+
+    /// The same as a field of a row.
+    pub(super) fn stamp(&mut self, wall_ns: i64) -> Time {
+        let text = self.write(wall_ns).as_bytes();
+        // Years have four digits: there are not as many nanoseconds in an i64 that they had more.
+        Time(text.first_chunk().copied().unwrap_or([b'?'; Time::LENGTH]))
     }
 
     /// The text of a time in nanoseconds since 1970.

@@ -5,11 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tcptrace::{
     aggregate::stats::{By, Span},
-    model::Degraded,
-    output::{
-        Counts, End, FlowJson, Json, Keepalive, ShownFlow, ShownSockets, Start, StatsJson,
-        StuckJson, Surroundings, View as _, sockets_json,
-    },
+    model::{Degraded, Transition},
+    output::{Counts, End, Json, Keepalive, ShownFlow, ShownSockets, Start, Surroundings, View},
 };
 
 use crate::{data, schema};
@@ -32,7 +29,8 @@ fn unknown(line: &Value) -> Vec<&str> {
 #[test]
 fn transitions_are_as_the_schema_says_known_or_not() {
     let mut out = Vec::new();
-    let mut view = Json::new(&mut out);
+    let mut json = Json::new(&mut out);
+    let view: &mut dyn View<Transition> = &mut json;
     let clock = data::clock();
     let mut start = Start {
         version: "0.1.0",
@@ -64,7 +62,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
         duration: Duration::from_secs(1),
     })
     .unwrap();
-    drop(view);
+    drop(json);
 
     let lines = read(out);
     assert_eq!(lines.len(), 6);
@@ -94,7 +92,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
 #[test]
 fn flows_are_as_the_schema_says_known_or_not() {
     let mut out = Vec::new();
-    let mut view = FlowJson::new(&mut out);
+    let mut view = Json::new(&mut out);
     let mut around = Surroundings {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),
@@ -131,7 +129,7 @@ fn flows_are_as_the_schema_says_known_or_not() {
 #[test]
 fn figures_are_as_the_schema_says_known_or_not() {
     let mut out = Vec::new();
-    let mut view = StatsJson::new(&mut out);
+    let mut view = Json::new(&mut out);
     let mut around = Surroundings {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),
@@ -166,7 +164,7 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
     };
-    sockets_json(&mut out, &mut shown).unwrap();
+    shown.json(&mut out).unwrap();
     Counts::of(&sockets, &[]).json(&mut out).unwrap();
 
     let lines = read(out);
@@ -197,7 +195,7 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
 #[test]
 fn stuck_connections_are_as_the_schema_says_known_or_not() {
     let mut out = Vec::new();
-    let mut view = StuckJson::new(&mut out);
+    let mut view = Json::new(&mut out);
     let mut around = Surroundings {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),

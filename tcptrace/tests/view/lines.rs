@@ -6,8 +6,8 @@ use std::{env, fs, path::Path, time::Duration};
 use tcptrace::{
     aggregate::stats::{By, Span},
     output::{
-        Counts, Csv, End, FlowCsv, FlowJson, Json, Keepalive, ShownFlow, ShownSockets, Start,
-        StatsCsv, StatsJson, StuckCsv, StuckJson, Surroundings, View, sockets_csv, sockets_json,
+        Counts, Csv, End, Json, Keepalive, ShownFlow, ShownSockets, Start, StatsCsv, Surroundings,
+        View,
     },
 };
 
@@ -92,8 +92,8 @@ fn flows() {
         })
         .collect();
     let (mut json, mut csv) = (Vec::new(), Vec::new());
-    write(FlowJson::new(&mut json), &shown);
-    write(FlowCsv::new(&mut csv), &shown);
+    write(Json::new(&mut json), &shown);
+    write(Csv::new(&mut csv), &shown);
     golden("flows.json", json);
     golden("flows.csv", csv);
 }
@@ -113,7 +113,7 @@ fn stats() {
         lossy.after_a_loss(),
     ];
     let (mut json, mut csv) = (Vec::new(), Vec::new());
-    write(StatsJson::new(&mut json), &all);
+    write(Json::new(&mut json), &all);
     write(StatsCsv::new(&mut csv), &all);
     golden("stats.json", json);
     golden("stats.csv", csv);
@@ -123,8 +123,8 @@ fn stats() {
 fn stuck() {
     let all: Vec<_> = data::stuck().into_iter().collect();
     let (mut json, mut csv) = (Vec::new(), Vec::new());
-    write(StuckJson::new(&mut json), &all);
-    write(StuckCsv::new(&mut csv), &all);
+    write(Json::new(&mut json), &all);
+    write(Csv::new(&mut csv), &all);
     golden("stuck.json", json);
     golden("stuck.csv", csv);
 }
@@ -141,8 +141,8 @@ fn sockets() {
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
     };
-    sockets_json(&mut json, &mut shown).unwrap();
-    sockets_csv(&mut csv, &mut shown).unwrap();
+    shown.json(&mut json).unwrap();
+    shown.csv(&mut csv).unwrap();
     golden("list.json", json);
     golden("list.csv", csv);
     let counts = Counts::of(&sockets, &[]);

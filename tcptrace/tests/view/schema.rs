@@ -22,7 +22,7 @@ fn compiled() -> &'static Compiled {
         let mut compiler = Compiler::new();
         compiler.enable_format_assertions();
         compiler
-            .add_resource(PLACE, document(None).expect("JSON"))
+            .add_resource(PLACE, document(None))
             .expect("a document");
         let mut compile = |place: &str| {
             compiler

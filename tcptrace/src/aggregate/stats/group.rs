@@ -65,7 +65,7 @@ impl By {
 
     /// Its name in JSON and CSV.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Comm => "comm",
             Self::Pid => "pid",

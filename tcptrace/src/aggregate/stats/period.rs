@@ -6,13 +6,26 @@ use super::{Census, Drops, Figures, Listener, Outlook, Route, Taken, TakenPorts}
 use crate::model::{PortRange, Side};
 
 /// Which span of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// Since the report before.
     Interval,
     /// All of it.
     Run,
+}
+
+impl Span {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Interval, Self::Run];
+
+    /// The name in JSON and CSV.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interval => "interval",
+            Self::Run => "run",
+        }
+    }
 }
 
 /// The ports that were taken not long ago: a forecast from the beginning of a long run would be

@@ -73,7 +73,7 @@ impl TimerKind {
 
     /// The name in JSON and CSV.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Retransmit => "retransmit",
             Self::Keepalive => "keepalive",

@@ -1,16 +1,13 @@
-//! Writes flows: one file for each format, all behind [`View`](super::View).
+//! Flows with what is said of them, and their table.
 
-mod csv;
-mod json;
 mod layout;
-mod row;
 mod table;
 
-pub use self::{csv::FlowCsv, json::FlowJson, table::FlowTable};
+pub use self::table::FlowTable;
 use crate::{aggregate::flows::Candidate, model::FlowRecord};
 
 /// Keepalive as it is set for a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
     /// Idle time before the first probe, s.
     pub time_s: u32,

@@ -2,25 +2,14 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
 use crate::{
     host::Socket,
     model::{ExistingKind, State},
-    output::{Palette, cells::Cells, csv::io_error, line::Line, typed::TypedLines},
+    output::{Palette, csv::CsvLines, json::JsonLines, line::Line, rows::CountRow},
 };
 
-/// Counts of one state.
-#[derive(Clone, Copy, Serialize)]
-struct Count {
-    state: State,
-    sockets: usize,
-    orphans: usize,
-    minisocks: usize,
-}
-
 /// Counts by state.
-pub struct Counts(Vec<Count>);
+pub struct Counts(Vec<CountRow>);
 
 impl Counts {
     /// Counts sockets. `states` are those that are told of, even if none is in them; all if empty.
@@ -28,7 +17,7 @@ impl Counts {
     pub fn of(sockets: &[Socket], states: &[State]) -> Self {
         let count = |state| {
             let those = || sockets.iter().filter(move |socket| socket.state == state);
-            Count {
+            CountRow {
                 state,
                 sockets: those().count(),
                 orphans: those().filter(|socket| socket.orphan).count(),
@@ -51,10 +40,8 @@ impl Counts {
     /// # Errors
     /// Whatever writing fails with; the same below.
     pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut lines = TypedLines::new(out);
-        self.0
-            .iter()
-            .try_for_each(|count| lines.write("count", count))?;
+        let mut lines = JsonLines::new(out);
+        self.0.iter().try_for_each(|count| lines.row(count))?;
         lines.flush()
     }
 
@@ -63,11 +50,10 @@ impl Counts {
     /// # Errors
     /// See [`json`](Self::json).
     pub fn csv(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut out = ::csv::Writer::from_writer(Cells::new(out));
-        for count in &self.0 {
-            out.serialize(count).map_err(io_error)?;
-        }
-        out.flush()
+        let mut lines = CsvLines::new(out);
+        lines.header::<CountRow>()?;
+        self.0.iter().try_for_each(|count| lines.row(count))?;
+        lines.flush()
     }
 
     /// Writes a table, with the sums.

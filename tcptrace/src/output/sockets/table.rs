@@ -10,7 +10,6 @@ use anstyle::Style;
 use super::{
     ShownSockets,
     layout::{DURATION, NOTE, QUEUE, STATE, SocketLayout, TIMER},
-    row::nanoseconds,
 };
 use crate::{
     host::{Keepalive, Links, Socket, Timer},
@@ -21,6 +20,7 @@ use crate::{
         duration::Human,
         line::Line,
         process::Process,
+        rows::nanoseconds,
     },
 };
 

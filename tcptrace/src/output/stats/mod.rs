@@ -1,11 +1,9 @@
 //! Writes figures: one file for each format, all behind [`View`](super::View).
 
 mod csv;
-mod json;
-mod report;
 mod sections;
 mod spark;
 mod states;
 mod table;
 
-pub use self::{csv::StatsCsv, json::StatsJson, table::StatsTable};
+pub use self::{csv::StatsCsv, table::StatsTable};

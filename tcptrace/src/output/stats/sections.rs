@@ -7,10 +7,7 @@ use std::{
 
 use anstyle::Style;
 
-use super::{
-    report::{NamedLink, listeners, makers, ports, retried, services},
-    states::Look,
-};
+use super::states::Look;
 use crate::{
     aggregate::stats::Period,
     explain,
@@ -22,6 +19,7 @@ use crate::{
         known::Known,
         line::Line,
         process::Program,
+        rows::{NamedLink, listeners, makers, ports, retried, services},
     },
 };
 
@@ -160,13 +158,19 @@ impl<W: Write> Sections<'_, W> {
         for row in rows {
             self.begin();
             let ascii = self.look.ascii;
-            let comm = row.comm.map(|comm| Program { comm, ascii });
+            let comm = row.comm.as_ref().map(|comm| Program {
+                comm: comm.as_str(),
+                ascii,
+            });
             self.line.column(Style::new(), COMM, Known(comm));
             let (addr, to) = match row.opener {
                 Some(Side::Remote) => (row.local_addr, false),
                 _ => (row.remote_addr, true),
             };
-            let end = Endpoint::new(addr, row.port.unwrap_or(0));
+            let end = Endpoint {
+                addr,
+                port: row.port,
+            };
             self.address(end, row.interface.as_ref(), address);
             let direction = match (row.opener, to) {
                 (None, _) => "",
@@ -201,7 +205,10 @@ impl<W: Write> Sections<'_, W> {
         self.line.write(self.out)?;
         for row in rows {
             self.begin();
-            let end = Endpoint::new(row.remote_addr, row.remote_port);
+            let end = Endpoint {
+                addr: row.remote_addr,
+                port: row.remote_port,
+            };
             self.address(end, row.interface.as_ref(), address);
             self.line.right(Style::new(), COUNT, row.taken);
             self.line.right(Style::new(), COUNT, row.available);
@@ -244,7 +251,10 @@ impl<W: Write> Sections<'_, W> {
         let shown = rows.len();
         for row in rows {
             self.begin();
-            let end = Endpoint::new(row.addr, row.port);
+            let end = Endpoint {
+                addr: row.addr,
+                port: row.port,
+            };
             self.address(end, row.interface.as_ref(), address);
             let direction = if row.opener == Side::Local {
                 "to"
@@ -287,7 +297,10 @@ impl<W: Write> Sections<'_, W> {
         let all = rows.len();
         for row in rows.iter().take(ROWS) {
             self.begin();
-            let end = Endpoint::new(row.addr, row.port);
+            let end = Endpoint {
+                addr: row.addr,
+                port: row.port,
+            };
             self.address(end, row.interface.as_ref(), address);
             for count in [row.syns, row.completed, row.failed] {
                 self.line.right(Style::new(), COUNT, count);
@@ -319,7 +332,10 @@ impl<W: Write> Sections<'_, W> {
         let shown = rows.len();
         for row in rows {
             self.begin();
-            let end = Endpoint::new(row.addr, row.port);
+            let end = Endpoint {
+                addr: row.addr,
+                port: row.port,
+            };
             self.address(end, row.interface.as_ref(), address);
             let direction = if row.opener == Side::Local {
                 "to"

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use super::{
-    report::{GroupValue, overflowed},
     sections::Sections,
     states::{self, Look},
 };
@@ -11,8 +10,11 @@ use crate::{
     aggregate::stats::{Period, Span},
     host::Clock,
     output::{
-        Palette, Start, Surroundings, TimeFormat, View, duration::Human, line::Line,
+        Palette, Start, Surroundings, TimeFormat, View,
+        duration::Human,
+        line::Line,
         process::Program,
+        rows::{GroupValue, overflowed},
     },
 };
 

@@ -1,11 +1,8 @@
-//! Writes connections that are stuck: one file for each format, all behind [`View`](super::View).
+//! Connections that are stuck, and their table.
 
-mod csv;
-mod json;
-mod row;
 mod table;
 
-pub use self::{csv::StuckCsv, json::StuckJson, table::StuckTable};
+pub use self::table::StuckTable;
 use crate::{
     diagnose::{Diagnosis, Held, Suspect},
     host::Holder,

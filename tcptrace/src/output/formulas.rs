@@ -1,11 +1,11 @@
-//! Cells of CSV that a spreadsheet would take for formulas.
+//! Harmless of CSV that a spreadsheet would take for formulas.
 
 use std::io::{self, Write};
 
 /// Writes CSV, with `'` before each field that begins with `=`, `+`, `-` or `@`: a program that
 /// calls itself `=1+1` shall not compute anything where its name is looked at. No field of
 /// tcptrace's own begins so.
-pub(super) struct Cells<W> {
+pub(super) struct Harmless<W> {
     out: W,
     /// The next byte is the first one of a field.
     begins: bool,
@@ -13,7 +13,7 @@ pub(super) struct Cells<W> {
     quoted: bool,
 }
 
-impl<W: Write> Cells<W> {
+impl<W: Write> Harmless<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
@@ -23,7 +23,7 @@ impl<W: Write> Cells<W> {
     }
 }
 
-impl<W: Write> Write for Cells<W> {
+impl<W: Write> Write for Harmless<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut written = 0;
         for (index, byte) in bytes.iter().enumerate() {
@@ -65,7 +65,7 @@ mod tests {
             (&["::1", "12", "(sd-pam)"], "::1,12,(sd-pam)\n"),
         ] {
             let mut out = Vec::new();
-            let mut csv = ::csv::Writer::from_writer(Cells::new(&mut out));
+            let mut csv = ::csv::Writer::from_writer(Harmless::new(&mut out));
             csv.write_record(fields).expect("a record");
             csv.flush().expect("a buffer takes everything");
             drop(csv);
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn fields_go_on_in_the_next_piece() {
         let mut out = Vec::new();
-        let mut cells = Cells::new(&mut out);
+        let mut cells = Harmless::new(&mut out);
         for piece in ["a,", "=b", "\n", "\"", "=", "c\"", "\n"] {
             cells
                 .write_all(piece.as_bytes())

@@ -1,0 +1,28 @@
+//! The rows that there are: one file for each type of line, or for what several have.
+
+mod count;
+mod doctor;
+mod flow;
+mod holders;
+mod identity;
+mod owner;
+mod run;
+mod socket;
+mod stats;
+mod stuck;
+mod transition;
+
+pub(super) use self::{
+    count::CountRow,
+    doctor::DoctorRow,
+    flow::FlowRow,
+    owner::Owners,
+    run::{EndRow, LostRow, StartRow},
+    socket::{SocketRow, nanoseconds},
+    stats::{
+        GroupValue, NamedLink, Report, StateLine, listeners, makers, overflowed, ports, retried,
+        services,
+    },
+    stuck::StuckRow,
+    transition::TransitionRow,
+};

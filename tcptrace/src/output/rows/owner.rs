@@ -1,0 +1,190 @@
+//! Whose it is.
+
+use std::num::NonZeroU32;
+
+use serde_json::{Map, Value};
+
+use super::identity::pid_of;
+use crate::{
+    host::Cgroups,
+    model::{CgroupPaths as _, Comm, Owner},
+    output::{
+        fields::CgroupPath,
+        row::{Cells, Field, Fields, row},
+    },
+};
+
+row! {
+    /// Who has, or had, a connection.
+    pub struct OwnerRow<'a> {
+        /// Id, in tcptrace's own pid namespace, of the process that used the socket last; null when
+        /// unknown, or it is not in that namespace.
+        pid: Option<NonZeroU32>,
+        /// Name of that process, with ? for what is no text; null when unknown.
+        comm: Option<Comm>,
+        /// Id of the user that the socket belongs to; null when unknown.
+        uid: Option<u32>,
+        /// Path of that process's control group (v2), below the root of all; null when unknown.
+        cgroup: Option<CgroupPath<'a>>,
+    }
+}
+
+/// How many owners are kept: a busy server has few that are busy.
+const KEPT: usize = 16;
+
+/// Owners as fields of a row: what was written for one is kept, as most transitions are of few
+/// processes.
+#[derive(Default)]
+pub struct Owners {
+    kept: [Kept; KEPT],
+}
+
+/// An owner, as it was written.
+#[derive(Default)]
+pub struct Kept {
+    owner: Owner,
+    cgroup: Option<String>,
+    /// Its members in JSON. Empty: nothing is kept here.
+    text: Vec<u8>,
+    /// Its control group was not found, but may be the next time.
+    incomplete: bool,
+}
+
+impl Owners {
+    /// The fields of an owner.
+    #[inline]
+    pub fn of(&mut self, owner: &Owner, cgroups: &mut Cgroups) -> &Kept {
+        let pid = owner.process.and_then(|process| process.pid).unwrap_or(0);
+        let kept = &mut self.kept[pid as usize % KEPT];
+        if kept.text.is_empty() || kept.incomplete || !kept.is_of(owner) {
+            kept.replace(owner, cgroups);
+        }
+        kept
+    }
+}
+
+impl Kept {
+    /// Whether it says the same of another owner: threads, which have names of their own, are not
+    /// among the fields.
+    fn is_of(&self, owner: &Owner) -> bool {
+        (self.owner.process, self.owner.uid, self.owner.cgroup)
+            == (owner.process, owner.uid, owner.cgroup)
+    }
+
+    fn replace(&mut self, owner: &Owner, cgroups: &mut Cgroups) {
+        self.owner = *owner;
+        let path = owner.cgroup.and_then(|id| cgroups.path(id.get()));
+        self.incomplete = owner.cgroup.is_some() && path.is_none();
+        self.cgroup = path.map(str::to_owned);
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        self.row().members(&mut text);
+        self.text = text;
+    }
+
+    fn row(&self) -> OwnerRow<'_> {
+        let process = self.owner.process.as_ref();
+        OwnerRow {
+            pid: pid_of(process),
+            comm: process.map(|it| it.comm),
+            uid: self.owner.uid,
+            cgroup: self.cgroup.as_deref().map(CgroupPath),
+        }
+    }
+}
+
+/// A group of fields, the JSON of which is written already.
+impl Field for &Kept {
+    fn json(&self, line: &mut Vec<u8>) {
+        self.row().object(line);
+    }
+
+    fn text(&self, cell: &mut Vec<u8>) {
+        self.row().object(cell);
+    }
+
+    fn schema() -> Value {
+        OwnerRow::object_schema()
+    }
+
+    #[inline]
+    fn member(&self, _: &'static str, line: &mut Vec<u8>) {
+        line.extend_from_slice(&self.text);
+    }
+
+    fn names(_: &str, names: &mut Vec<String>) {
+        OwnerRow::all_names("", names);
+    }
+
+    fn cells(&self, cells: &mut Cells) {
+        self.row().all_cells(cells);
+    }
+
+    fn properties(_: &str, _: &str, properties: &mut Map<String, Value>) {
+        OwnerRow::all_properties(properties);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+    use crate::model::Process;
+
+    fn owner(pid: u32, comm: &str, cgroup: u64) -> Owner {
+        Owner {
+            process: Some(Process {
+                pid: (pid != 0).then_some(pid),
+                comm: Comm::new(comm.as_bytes()),
+            }),
+            thread: None,
+            uid: Some(5),
+            cgroup: NonZeroU64::new(cgroup),
+        }
+    }
+
+    fn written(owners: &mut Owners, owner: &Owner, cgroups: &mut Cgroups) -> String {
+        let mut line = Vec::new();
+        owners.of(owner, cgroups).member("", &mut line);
+        String::from_utf8(line).expect("text")
+    }
+
+    #[test]
+    fn owners_are_told_apart_and_written_the_same_every_time() {
+        let cgroups = &mut [(9, "/a".to_owned())].into_iter().collect();
+        let owners = &mut Owners::default();
+        for _ in 0..2 {
+            for (owner, text) in [
+                (
+                    owner(1, "a\"", 9),
+                    r#","pid":1,"comm":"a\"","uid":5,"cgroup":"/a""#,
+                ),
+                (
+                    owner(1, "b", 9),
+                    r#","pid":1,"comm":"b","uid":5,"cgroup":"/a""#,
+                ),
+                (
+                    owner(17, "b", 0),
+                    r#","pid":17,"comm":"b","uid":5,"cgroup":null"#,
+                ),
+                (
+                    Owner::default(),
+                    r#","pid":null,"comm":null,"uid":null,"cgroup":null"#,
+                ),
+            ] {
+                assert_eq!(written(owners, &owner, cgroups), text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cgroup_that_was_not_found_is_looked_for_again() {
+        let owners = &mut Owners::default();
+        let unknown = written(owners, &owner(1, "a", 9), &mut Cgroups::default());
+        assert!(unknown.ends_with(r#""cgroup":null"#), "{unknown}");
+        let cgroups = &mut [(9, "/a".to_owned())].into_iter().collect();
+        let known = written(owners, &owner(1, "a", 9), cgroups);
+        assert!(known.ends_with(r#""cgroup":"/a""#), "{known}");
+    }
+}

@@ -1,0 +1,174 @@
+//! A line of `list`.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use serde_json::Value;
+
+use super::{
+    holders::Holders,
+    identity::{Identity, pid_of},
+};
+use crate::{
+    host::{Cgroups, Keepalive, KeepaliveSettings, Links, Socket, TimerKind},
+    model::{CgroupPaths as _, Comm, ExistingKind, State},
+    output::{
+        fields::{CgroupPath, Time},
+        row::{Cells, Field, line, object, row},
+    },
+};
+
+row! {
+    /// A socket.
+    pub struct SocketRow<'a> {
+        /// When the sockets were looked at: RFC 3339 with nanoseconds, UTC.
+        time: Time,
+        /// Which socket.
+        identity: Identity<'a>,
+        /// Its state, as netstat names it: tcptrace explain STATE tells more.
+        state: State,
+        /// Id of a process that has the socket open, in tcptrace's own pid namespace; null when none
+        /// has, or it can't be told.
+        pid: Option<NonZeroU32>,
+        /// Name of that process, with ? for what is no text; null when unknown.
+        comm: Option<Comm>,
+        /// Id of the user that the socket belongs to; null when nobody has it.
+        uid: Option<u32>,
+        /// Path of the control group (v2) of the process, or that the socket was made in, below the
+        /// root of all; null when unknown.
+        cgroup: Option<CgroupPath<'a>>,
+        /// How long it has been in its state, ns; known of TIME_WAIT alone, null otherwise.
+        age_ns: Option<u64>,
+        /// The timer that runs, and matters most; null when none does.
+        timer: Option<TimerRow>,
+        /// Whether a process had it, and none has it any more.
+        orphan: bool,
+        /// Whether it is one of the small sockets of TIME_WAIT and an orphan's FIN_WAIT2.
+        minisock: bool,
+        /// An object where keepalive is on (in CSV, true); null when it is off, or that can't be
+        /// told. What a socket set for itself only the socket tells: the fields are null without
+        /// --keepalive.
+        keepalive: KeepaliveCells,
+        /// Bytes that were not read, a FIN being one, as ss counts; of a listener, connections that
+        /// wait to be accepted.
+        recv_queue: u32,
+        /// Bytes that were not acknowledged, a SYN or FIN being one, as ss counts; of a listener,
+        /// its backlog.
+        send_queue: u32,
+        /// SYNs and third ACKs that a listener has dropped since it began to listen; null of
+        /// anything else, and where the kernel does not tell.
+        dropped: Option<u32>,
+        /// All processes that hold the socket, with the lowest descriptor by which each does; empty
+        /// when none does, or none can be told.
+        holders: Holders<'a>,
+    }
+}
+line!(SocketRow<'_> = "socket", "A socket that there is now", "A line of list.");
+
+row! {
+    /// A timer.
+    pub struct TimerRow {
+        /// What it is for: to send again, to probe a quiet peer, to end a TIME_WAIT or an orphan's
+        /// FIN_WAIT2, to probe a closed window.
+        kind: TimerKind,
+        /// When it runs out, ns from now; 0 when it should have by now.
+        remaining_ns: u64,
+        /// How often it ran out without an answer.
+        retries: u8,
+    }
+}
+object!(TimerRow);
+
+row! {
+    /// Keepalive of a socket that has it on. What a socket set for itself sock_diag does not tell: as
+    /// long as it is not asked, nothing is known, whatever the namespace's settings are.
+    #[derive(Default)]
+    pub struct KeepaliveRow {
+        /// Idle time before the first probe, s; null when unknown.
+        time_s: Option<u32>,
+        /// Time between probes, s; null when unknown.
+        interval_s: Option<u32>,
+        /// Probes without an answer until the peer is given up; null when unknown.
+        probes: Option<u32>,
+        /// After how long without a sign of life a dead peer is found, s: time_s + interval_s x
+        /// probes; null when unknown.
+        dead_peer_s: Option<u64>,
+    }
+}
+object!(KeepaliveRow);
+
+/// Keepalive, if it is on. In CSV, a cell before its own says so.
+pub struct KeepaliveCells(Option<KeepaliveRow>);
+
+impl Field for KeepaliveCells {
+    fn json(&self, line: &mut Vec<u8>) {
+        self.0.json(line);
+    }
+
+    fn text(&self, cell: &mut Vec<u8>) {
+        self.0.as_ref().map(|_| true).text(cell);
+    }
+
+    fn schema() -> Value {
+        <Option<KeepaliveRow>>::schema()
+    }
+
+    fn names(name: &str, names: &mut Vec<String>) {
+        names.push(name.to_owned());
+        KeepaliveRow::names(name, names);
+    }
+
+    fn cells(&self, cells: &mut Cells) {
+        self.text(cells.next());
+        self.0.cells(cells);
+    }
+}
+
+impl KeepaliveCells {
+    fn new(it: &Socket) -> Self {
+        let on = match it.asked {
+            Some(Keepalive::On(settings)) => Some(settings),
+            _ => None,
+        };
+        let row = it.keepalive().filter(|on| *on).map(|_| KeepaliveRow {
+            time_s: on.map(|it| it.time_s),
+            interval_s: on.map(|it| it.interval_s),
+            probes: on.map(|it| it.probes),
+            dead_peer_s: on.map(KeepaliveSettings::dead_peer_s),
+        });
+        Self(row)
+    }
+}
+
+impl<'a> SocketRow<'a> {
+    pub fn new(it: &'a Socket, time: Time, cgroups: &'a mut Cgroups, links: &'a mut Links) -> Self {
+        let owner = &it.owner;
+        let cgroup = owner.cgroup.and_then(|id| cgroups.path(id.get()));
+        Self {
+            time,
+            identity: Identity::new(it.cookie, &it.tuple, links),
+            state: it.state,
+            pid: pid_of(owner.process.as_ref()),
+            comm: owner.process.map(|process| process.comm),
+            uid: owner.uid,
+            cgroup: cgroup.map(CgroupPath),
+            age_ns: it.age().map(nanoseconds),
+            timer: it.timer.map(|timer| TimerRow {
+                kind: timer.kind,
+                remaining_ns: nanoseconds(timer.remaining),
+                retries: timer.retries,
+            }),
+            orphan: it.orphan,
+            minisock: it.kind == ExistingKind::Minisock,
+            keepalive: KeepaliveCells::new(it),
+            recv_queue: it.recv_queue,
+            send_queue: it.send_queue,
+            dropped: it.dropped,
+            holders: Holders(&it.holders),
+        }
+    }
+}
+
+/// In nanoseconds, as many as there is room for.
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,13 @@
+//! A report of `stats`, its lists, and its lines in CSV.
+
+mod link;
+mod lists;
+mod report;
+mod state_line;
+
+pub use self::{
+    link::NamedLink,
+    lists::{listeners, makers, overflowed, ports, retried, services},
+    report::{GroupValue, Report},
+    state_line::StateLine,
+};
