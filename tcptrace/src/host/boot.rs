@@ -4,8 +4,8 @@
 /// what the kernel can do.
 #[must_use]
 pub fn release() -> String {
-    nix::sys::utsname::uname().map_or_else(
-        |_| "unknown".to_owned(),
-        |name| name.release().to_string_lossy().into_owned(),
-    )
+    rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned()
 }

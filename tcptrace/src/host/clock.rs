@@ -2,7 +2,7 @@
 
 use std::{fs, sync::OnceLock, time::Duration};
 
-use nix::time::{ClockId, clock_getres, clock_gettime};
+use rustix::time::{ClockId, clock_getres, clock_gettime};
 
 /// The kernel's monotonic time now, in ns: the clock of every event (`bpf_ktime_get_ns()`). It is
 /// CLOCK_MONOTONIC, but for a process in a time namespace with an offset.
@@ -12,7 +12,7 @@ pub fn monotonic_now() -> u64 {
 }
 
 fn monotonic() -> i64 {
-    nanoseconds(ClockId::CLOCK_MONOTONIC) - namespace_offset()
+    nanoseconds(ClockId::Monotonic) - namespace_offset()
 }
 
 /// How far CLOCK_MONOTONIC of this process is ahead of the kernel's, ns: time_namespaces(7). A
@@ -45,9 +45,9 @@ fn monotonic_offset(offsets: &str) -> Option<i64> {
 /// `posix_get_coarse_res()`).
 #[must_use]
 pub fn jiffies_per_second() -> u32 {
-    clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)
+    let tick = clock_getres(ClockId::MonotonicCoarse);
+    u32::try_from(1_000_000_000 / tick.tv_nsec.max(1))
         .ok()
-        .and_then(|tick| u32::try_from(1_000_000_000 / tick.tv_nsec().max(1)).ok())
         .filter(|hz| *hz > 0)
         .unwrap_or(250)
 }
@@ -67,7 +67,7 @@ impl Clock {
     pub fn new() -> Self {
         // The monotonic clock is read on both sides, as the thread may sleep in between.
         let before = monotonic();
-        let real = nanoseconds(ClockId::CLOCK_REALTIME);
+        let real = nanoseconds(ClockId::Realtime);
         let after = monotonic();
         Self {
             offset: real - before.midpoint(after),
@@ -112,7 +112,8 @@ impl Default for Clock {
 }
 
 fn nanoseconds(clock: ClockId) -> i64 {
-    clock_gettime(clock).map_or(0, |now| now.tv_sec() * 1_000_000_000 + now.tv_nsec())
+    let now = clock_gettime(clock);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, thread, time::Duration};
 
-use nix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, clock_gettime};
 
 thread_local! {
     /// What others have used for it.
@@ -12,8 +12,8 @@ thread_local! {
 /// The CPU time that this thread has used so far, with that of what it had done [`apart`].
 #[must_use]
 pub fn used() -> Duration {
-    let own = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
-    own.map_or(Duration::ZERO, Duration::from) + OTHERS.get()
+    let own = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(own).unwrap_or_default() + OTHERS.get()
 }
 
 /// Does something on a thread of its own, and waits for it.

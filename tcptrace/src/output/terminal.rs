@@ -2,8 +2,10 @@
 
 use std::{
     io::{self, IsTerminal},
-    os::fd::AsRawFd,
+    os::fd::AsFd,
 };
+
+use rustix::termios::tcgetwinsize;
 
 /// Whether the terminal shows more than ASCII, by the locale.
 #[must_use]
@@ -17,13 +19,6 @@ pub fn speaks_unicode() -> bool {
         })
 }
 
-nix::ioctl_read_bad!(
-    /// Asks for the size.
-    window_size,
-    libc::TIOCGWINSZ,
-    libc::winsize
-);
-
 /// The columns of the terminal that standard output is; `None` if it is none.
 #[must_use]
 pub fn columns() -> Option<usize> {
@@ -36,23 +31,11 @@ pub fn message_columns() -> Option<usize> {
     columns_of(&io::stderr())
 }
 
-fn columns_of(stream: &(impl IsTerminal + AsRawFd)) -> Option<usize> {
+fn columns_of(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
     if !stream.is_terminal() {
         return None;
     }
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    // SAFETY: the call fills the struct that it is given.
-    let told = unsafe { window_size(stream.as_raw_fd(), &raw mut size) };
     // A terminal that doesn't know its size says 0.
-    Some(
-        told.ok()
-            .map(|_| usize::from(size.ws_col))
-            .filter(|columns| *columns > 0)
-            .unwrap_or(80),
-    )
+    let columns = tcgetwinsize(stream).map_or(0, |size| size.ws_col.into());
+    Some(if columns > 0 { columns } else { 80 })
 }

@@ -6,41 +6,36 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, OwnedFd},
 };
 
-use nix::sys::stat::fstat;
+use rustix::{
+    fs::fstat,
+    io::Errno,
+    net::sockopt,
+    process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
+};
 
 /// A process, by a handle that no other process can come by.
 #[derive(Debug)]
-pub(super) struct Handle(OwnedFd);
+pub(super) struct Handle(pub OwnedFd);
 
 impl Handle {
     /// Of the process with that id.
     pub fn open(pid: u32) -> io::Result<Self> {
-        open(libc::SYS_pidfd_open, i64::from(pid), 0).map(Self)
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let process = pidfd_open(pid.ok_or(Errno::SRCH)?, PidfdFlags::empty())?;
+        Ok(Self(process))
     }
 
     /// Copies a descriptor of it, if it still stands for the socket with that inode.
     pub fn socket(&self, descriptor: u32, inode: u32) -> io::Result<OwnedFd> {
-        let process = self.0.as_raw_fd().into();
-        let socket = open(libc::SYS_pidfd_getfd, process, descriptor.into())?;
+        let descriptor = i32::try_from(descriptor).map_err(|_| Errno::BADF)?;
+        let socket = pidfd_getfd(&self.0, descriptor, PidfdGetfdFlags::empty())?;
         if fstat(&socket)?.st_ino != u64::from(inode) {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
         Ok(socket)
-    }
-}
-
-/// A system call of two numbers (and no flags) that makes a descriptor.
-fn open(call: libc::c_long, first: i64, second: i64) -> io::Result<OwnedFd> {
-    // SAFETY: the calls take integers, and what they return is nobody else's.
-    unsafe {
-        let descriptor = libc::syscall(call, first, second, 0);
-        match i32::try_from(descriptor) {
-            Ok(descriptor) if descriptor >= 0 => Ok(OwnedFd::from_raw_fd(descriptor)),
-            _ => Err(io::Error::last_os_error()),
-        }
     }
 }
 
@@ -68,23 +63,11 @@ pub(super) fn option(
     }
 }
 
-/// A socket option that is a number.
-pub(super) fn number(
-    socket: &OwnedFd,
-    level: libc::c_int,
-    name: libc::c_int,
-) -> io::Result<libc::c_int> {
-    let mut value = [0; size_of::<libc::c_int>()];
-    option(socket, level, name, &mut value)?;
-    Ok(libc::c_int::from_ne_bytes(value))
-}
-
 /// TCP_USER_TIMEOUT of a connection, in ms; 0: it is not set.
 ///
 /// # Errors
 /// When the process or the descriptor is gone, or may not be had.
 pub fn user_timeout(pid: u32, descriptor: u32, inode: u32) -> io::Result<u32> {
     let socket = Handle::open(pid)?.socket(descriptor, inode)?;
-    let ms = number(&socket, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT)?;
-    Ok(ms.cast_unsigned())
+    Ok(sockopt::tcp_user_timeout(&socket)?)
 }

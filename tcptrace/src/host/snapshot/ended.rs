@@ -5,8 +5,12 @@
 use std::{
     collections::{HashMap, HashSet},
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::fd::OwnedFd,
+};
+
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, getsockname, ipproto, socket_with, sockopt,
 };
 
 use super::{
@@ -169,10 +173,9 @@ enum Kind {
 /// Asks a socket that no dump knows. None of this waits, or changes anything: SO_ERROR would take
 /// the error away from its process.
 fn ask(pid: u32, inode: u32, socket: &OwnedFd, cookies: &HashMap<u64, u32>) -> io::Result<Kind> {
-    let option = |name| descriptor::number(socket, libc::SOL_SOCKET, name);
-    let domain = option(libc::SO_DOMAIN)?;
-    if !matches!(domain, libc::AF_INET | libc::AF_INET6)
-        || option(libc::SO_PROTOCOL)? != libc::IPPROTO_TCP
+    let family = sockopt::socket_domain(socket)?;
+    if !matches!(family, AddressFamily::INET | AddressFamily::INET6)
+        || sockopt::socket_protocol(socket)? != Some(ipproto::TCP)
     {
         return Ok(Kind::Other);
     }
@@ -183,7 +186,7 @@ fn ask(pid: u32, inode: u32, socket: &OwnedFd, cookies: &HashMap<u64, u32>) -> i
         return Ok(Kind::Tcp);
     }
     // Only a socket that was connected has a peer; getpeername() tells of none any more.
-    let (Some(info), Some(remote)) = (TcpInfo::read(bytes), peer(socket, domain)) else {
+    let (Some(info), Some(remote)) = (TcpInfo::read(bytes), peer(socket, family)) else {
         return Ok(Kind::Tcp);
     };
     // It need not be that of its process.
@@ -191,15 +194,12 @@ fn ask(pid: u32, inode: u32, socket: &OwnedFd, cookies: &HashMap<u64, u32>) -> i
     let Some(netns) = by_cookie.or_else(|| netns_of(pid)) else {
         return Ok(Kind::Tcp);
     };
-    let mut cookie = [0; 8];
-    descriptor::option(socket, libc::SOL_SOCKET, libc::SO_COOKIE, &mut cookie)?;
-    // Since 5.7.
-    let link = option(libc::SO_BINDTOIFINDEX).ok();
+    let cookie = sockopt::socket_cookie(socket)?;
     Ok(Kind::Ended(Ended {
-        cookie: Cookie::new(u64::from_ne_bytes(cookie)),
+        cookie: Cookie::new(cookie),
         tuple: Tuple {
             netns,
-            link: link.and_then(|index| Link::new(u32::try_from(index).ok()?)),
+            link: link(socket),
             local: name(socket).unwrap_or(unspecified(remote.addr)),
             remote,
         },
@@ -215,10 +215,10 @@ const SO_NETNS_COOKIE: libc::c_int = 71;
 
 /// The peer: `inet_getname()` tells it to SO_PEERNAME whatever the state. That takes no more room
 /// than an address of the family needs.
-fn peer(socket: &OwnedFd, domain: libc::c_int) -> Option<Endpoint> {
+fn peer(socket: &OwnedFd, family: AddressFamily) -> Option<Endpoint> {
     let mut bytes = [0; size_of::<libc::sockaddr_in6>()];
-    let room = match domain {
-        libc::AF_INET => size_of::<libc::sockaddr_in>(),
+    let room = match family {
+        AddressFamily::INET => size_of::<libc::sockaddr_in>(),
         _ => bytes.len(),
     };
     let (bytes, _) = bytes.split_at_mut(room);
@@ -228,18 +228,8 @@ fn peer(socket: &OwnedFd, domain: libc::c_int) -> Option<Endpoint> {
 
 /// Its own address.
 fn name(socket: &OwnedFd) -> Option<Endpoint> {
-    let mut bytes = [0_u8; size_of::<libc::sockaddr_in6>()];
-    let mut length = libc::socklen_t::try_from(bytes.len()).ok()?;
-    // SAFETY: the kernel writes no more than `length` bytes, which are there.
-    let result = unsafe {
-        libc::getsockname(
-            socket.as_raw_fd(),
-            bytes.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    (result == 0).then_some(())?;
-    endpoint(bytes.get(..length as usize)?)
+    let name = SocketAddr::try_from(getsockname(socket).ok()?).ok()?;
+    Some(Endpoint::new(name.ip().to_canonical(), name.port()))
 }
 
 /// Reads `struct sockaddr_in` or `sockaddr_in6`; IPv4-mapped is IPv4.
@@ -269,6 +259,13 @@ fn unspecified(like: IpAddr) -> Endpoint {
     Endpoint::new(addr, 0)
 }
 
+/// The interface that it is bound to (Linux 5.7).
+fn link(socket: &OwnedFd) -> Option<Link> {
+    let mut index = [0; 4];
+    descriptor::option(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &mut index).ok()?;
+    Link::new(u32::from_ne_bytes(index))
+}
+
 /// The cookie of the network namespace of a socket (Linux 5.14).
 fn netns_cookie(socket: &OwnedFd) -> Option<u64> {
     let mut cookie = [0; 8];
@@ -278,11 +275,8 @@ fn netns_cookie(socket: &OwnedFd) -> Option<u64> {
 
 /// The cookie of the network namespace that this thread is in.
 fn own_cookie() -> Option<u64> {
-    // SAFETY: the call takes integers, and what it returns is nobody else's.
-    let socket = unsafe {
-        let descriptor = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
-        (descriptor >= 0).then(|| OwnedFd::from_raw_fd(descriptor))?
-    };
+    let flags = SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None).ok()?;
     netns_cookie(&socket)
 }
 

@@ -1,8 +1,8 @@
 //! How keepalive is set for a socket of another process. sock_diag does not tell; the socket does.
 
-use std::io;
+use std::{io, time::Duration};
 
-use nix::sys::socket::{getsockopt, sockopt};
+use rustix::net::sockopt;
 
 use super::{descriptor::Handle, settings::KeepaliveSettings};
 
@@ -22,12 +22,13 @@ pub enum Keepalive {
 /// had: that takes CAP_SYS_PTRACE.
 pub(super) fn ask(pid: u32, descriptor: u32, inode: u32) -> io::Result<Keepalive> {
     let socket = Handle::open(pid)?.socket(descriptor, inode)?;
-    if !getsockopt(&socket, sockopt::KeepAlive)? {
+    if !sockopt::socket_keepalive(&socket)? {
         return Ok(Keepalive::Off);
     }
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     Ok(Keepalive::On(KeepaliveSettings {
-        time_s: getsockopt(&socket, sockopt::TcpKeepIdle)?,
-        interval_s: getsockopt(&socket, sockopt::TcpKeepInterval)?,
-        probes: getsockopt(&socket, sockopt::TcpKeepCount)?,
+        time_s: seconds(sockopt::tcp_keepidle(&socket)?),
+        interval_s: seconds(sockopt::tcp_keepintvl(&socket)?),
+        probes: sockopt::tcp_keepcnt(&socket)?,
     }))
 }

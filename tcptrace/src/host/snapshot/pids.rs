@@ -1,9 +1,8 @@
 //! Process ids as the pid namespace of this process has them, whichever namespace /proc is of.
 
-use std::{
-    fs, io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
-};
+use std::{fs, io, os::fd::AsRawFd as _};
+
+use super::descriptor::Handle;
 
 use crate::model::PidNamespace;
 
@@ -67,13 +66,7 @@ fn ids(process: &str) -> Option<Vec<u32>> {
 /// The id in /proc of a process that has this one here: what is shown of a pidfd is in the
 /// numbering of /proc (`pidfd_show_fdinfo()`).
 fn in_proc(pid: u32) -> io::Result<u32> {
-    // SAFETY: the call takes integers, and what it returns is nobody else's.
-    let process = unsafe {
-        match i32::try_from(libc::syscall(libc::SYS_pidfd_open, pid, 0)) {
-            Ok(descriptor) if descriptor >= 0 => OwnedFd::from_raw_fd(descriptor),
-            _ => return Err(io::Error::last_os_error()),
-        }
-    };
+    let Handle(process) = Handle::open(pid)?;
     fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd()))?
         .lines()
         .find_map(|it| it.strip_prefix("Pid:"))
