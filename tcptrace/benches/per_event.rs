@@ -15,7 +15,7 @@ use tcptrace::{
     },
     host::{Cgroups, Clock, Links},
     model::{Coverage, Event, FlowRecord, Transition},
-    output::{Csv, Json, Layout, Palette, ShownFlow, Surroundings, Table, View},
+    output::{Csv, Json, Palette, ShownFlow, Surroundings, Table, TableLook, View},
     source::{decode, live::Symbols},
     track::{Limits, Tracker},
 };
@@ -107,9 +107,15 @@ fn assembler(criterion: &mut Criterion) {
 /// Into nothing: what the lines take, not the output.
 fn writers(criterion: &mut Criterion) {
     let transitions = transitions();
-    let table = Table::new(io::sink(), Palette::plain(), true, || {
-        Layout::new(Some(120), false)
-    });
+    let table = Table::new(
+        io::sink(),
+        TableLook {
+            palette: Palette::plain(),
+            ascii: false,
+            utc: true,
+        },
+        || Some(120),
+    );
     write(criterion, "json", Json::new(io::sink()), &transitions);
     write(criterion, "csv", Csv::new(io::sink()), &transitions);
     write(criterion, "table", table, &transitions);

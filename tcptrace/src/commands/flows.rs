@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::output::{Output, stdout};
+use super::output::{Output, stdout, table_look};
 use crate::{
     aggregate::flows::{IdleTable, Patience},
     engine::{Flows, LiveOptions, Outcome, trace},
-    output::{Colour, Csv, FlowTable, Json, Palette, ShownFlow, View, terminal},
+    output::{Colour, Csv, Json, ShownFlow, Table, View, terminal},
     source::live::Metrics,
 };
 
@@ -52,9 +52,8 @@ fn view(options: &FlowsOptions) -> Box<dyn for<'a> View<ShownFlow<'a>>> {
         Output::Json => Box::new(Json::new(out)),
         Output::Csv => Box::new(Csv::new(out)),
         Output::Table => {
-            let palette = Palette::stdout(options.colour);
-            let ascii = !terminal::speaks_unicode();
-            Box::new(FlowTable::new(out, palette, ascii, terminal::columns))
+            let look = table_look(options.colour, false);
+            Box::new(Table::new(out, look, terminal::columns))
         }
     }
 }

@@ -4,12 +4,12 @@ use std::io::Write as _;
 
 use anyhow::Result;
 
-use super::output::{Output, stdout};
+use super::output::{Output, stdout, table_look};
 use crate::{
     engine,
     filter::Filter,
     host::Scope,
-    output::{Colour, Counts, Palette, ShownSockets, SocketLayout, sockets_table, terminal},
+    output::{Colour, Counts, Palette, ShownSockets, terminal},
 };
 
 /// What `list` is told.
@@ -54,8 +54,8 @@ pub fn list(options: &ListOptions) -> Result<()> {
         };
         match options.output {
             Output::Table => {
-                let layout = SocketLayout::new(terminal::columns(), !terminal::speaks_unicode());
-                sockets_table(&mut out, &mut shown, palette, layout)?;
+                let look = table_look(options.colour, false);
+                shown.table(&mut out, look, terminal::columns())?;
             }
             Output::Json => shown.json(&mut out)?,
             Output::Csv => shown.csv(&mut out)?,

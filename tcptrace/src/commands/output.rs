@@ -2,7 +2,7 @@
 
 use std::io::BufWriter;
 
-use crate::output::Stdout;
+use crate::output::{Colour, Palette, Stdout, TableLook, terminal};
 
 /// Formats of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,4 +19,13 @@ pub enum Output {
 /// Standard output, buffered.
 pub(super) fn stdout() -> BufWriter<Stdout> {
     BufWriter::with_capacity(1 << 16, Stdout::lock())
+}
+
+/// How a table looks on standard output.
+pub(super) fn table_look(colour: Colour, utc: bool) -> TableLook {
+    TableLook {
+        palette: Palette::stdout(colour),
+        ascii: !terminal::speaks_unicode(),
+        utc,
+    }
 }

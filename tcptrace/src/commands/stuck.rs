@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::output::{Output, stdout};
+use super::output::{Output, stdout, table_look};
 use crate::{
     diagnose::Thresholds,
     engine::{LiveOptions, Outcome, Stuck, trace},
-    output::{Colour, Csv, Json, Palette, ShownStuck, StuckTable, View, terminal},
+    output::{Colour, Csv, Json, ShownStuck, Table, View, terminal},
     source::live::Metrics,
 };
 
@@ -51,9 +51,8 @@ fn view(options: &StuckOptions) -> Box<dyn View<ShownStuck>> {
         Output::Json => Box::new(Json::new(out)),
         Output::Csv => Box::new(Csv::new(out)),
         Output::Table => {
-            let palette = Palette::stdout(options.colour);
-            let ascii = !terminal::speaks_unicode();
-            Box::new(StuckTable::new(out, palette, ascii, terminal::columns))
+            let look = table_look(options.colour, false);
+            Box::new(Table::new(out, look, terminal::columns))
         }
     }
 }

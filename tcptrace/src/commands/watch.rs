@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::output::{Output, stdout};
+use super::output::{Output, stdout, table_look};
 use crate::{
     engine::{LiveOptions, Outcome, Watch, trace},
     model::Transition,
-    output::{Colour, Csv, Json, Layout, Palette, Table, View, terminal},
+    output::{Colour, Csv, Json, Table, View, terminal},
     source::live::Metrics,
 };
 
@@ -40,10 +40,8 @@ fn view(options: &WatchOptions) -> Box<dyn View<Transition>> {
         Output::Json => Box::new(Json::new(out)),
         Output::Csv => Box::new(Csv::new(out)),
         Output::Table => {
-            let ascii = !terminal::speaks_unicode();
-            let layouts = move || Layout::new(terminal::columns(), ascii);
-            let palette = Palette::stdout(options.colour);
-            Box::new(Table::new(out, palette, options.utc, layouts))
+            let look = table_look(options.colour, options.utc);
+            Box::new(Table::new(out, look, terminal::columns))
         }
     }
 }

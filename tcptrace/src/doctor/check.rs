@@ -1,10 +1,7 @@
 //! One thing that tracing needs.
 
-use serde::Serialize;
-
 /// How a check went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// It is there.
     Ok,
@@ -44,7 +41,7 @@ impl Status {
 }
 
 /// Something that tracing needs, and whether it is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// What was tried.
     pub name: String,

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Serialize, Serializer};
-
 use super::{meaning::meaning, proc};
 use crate::explain::{Book, Kind};
 
@@ -36,18 +34,8 @@ impl fmt::Display for Value {
     }
 }
 
-impl Serialize for Value {
-    /// One number is a number, several are an array.
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match &self.0[..] {
-            [one] => one.serialize(to),
-            several => several.serialize(to),
-        }
-    }
-}
-
 /// A sysctl on this machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// Its name.
     pub name: String,
@@ -162,22 +150,6 @@ mod tests {
         assert_eq!(setting.value, None);
         assert_eq!(setting.default, proc::value("1000"));
         assert_eq!(setting.meaning, None);
-        let json = serde_json::to_value(&setting).unwrap();
-        assert!(json["value"].is_null(), "{json}");
-    }
-
-    #[test]
-    fn values_are_numbers_in_json() {
-        let one = shown(&[("/tcp_fin_timeout", "60\n")], "tcp_fin_timeout");
-        assert_eq!(serde_json::to_value(&one).unwrap()["value"], 60);
-        let two = shown(
-            &[("/ip_local_port_range", "1024\t65535\n")],
-            "ip_local_port_range",
-        );
-        assert_eq!(
-            serde_json::to_value(&two).unwrap()["value"],
-            serde_json::json!([1024, 65535])
-        );
     }
 
     #[test]

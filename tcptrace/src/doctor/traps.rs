@@ -1,7 +1,5 @@
 //! Settings that do something else than people think, or that are in each other's way.
 
-use serde::Serialize;
-
 use super::{
     meaning::{TIME_WAIT_S, orphan_s, ports},
     settings::Values,
@@ -16,7 +14,7 @@ const NEAR: u64 = 80;
 const NAMED: usize = 3;
 
 /// Something to know about how TCP is set up here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// The setting that it is about.
     pub setting: &'static str,

@@ -1,7 +1,5 @@
 //! What can be seen on this machine.
 
-use serde::Serialize;
-
 /// What can be seen on this machine: from what isn't, nothing is concluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coverage {
@@ -40,7 +38,7 @@ pub enum PidNamespace {
 }
 
 /// Something that can't be traced on this machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Degraded {
     /// The hook, or the file.
     pub what: &'static str,

@@ -2,8 +2,6 @@
 
 use std::{fmt, num::NonZeroU64};
 
-use serde::{Serialize, Serializer};
-
 #[cfg(test)]
 use super::Endpoint;
 use super::{Tuple, text::is_harmless};
@@ -30,12 +28,6 @@ impl fmt::Display for Cookie {
 impl fmt::Debug for Cookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sk:{self}")
-    }
-}
-
-impl Serialize for Cookie {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

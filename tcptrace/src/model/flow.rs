@@ -1,13 +1,11 @@
 //! A connection, from its first transition to its last.
 
-use serde::Serialize;
-
 use crate::model::{
     Closer, Cookie, Detail, Length, Measured, Owner, Reason, Side, State, Transition, Tuple,
 };
 
 /// A state that a connection was in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stay {
     /// The state.
     pub state: State,

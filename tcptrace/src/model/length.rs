@@ -1,7 +1,5 @@
 //! Whether a connection was short, or kept and reused.
 
-use serde::Serialize;
-
 use crate::model::{Measured, Tuple};
 
 /// So many requests make a connection short, at the most.
@@ -18,8 +16,7 @@ const KEPT_NS: u64 = 60_000_000_000;
 /// How a connection was used. There is no count of requests in the kernel; but each request and
 /// each answer takes a segment with data at least, so there were no more of them than the side
 /// that sent fewer segments sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Length {
     /// A request or two at the most, and closed within a minute.
     Short,

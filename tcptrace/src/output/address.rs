@@ -6,6 +6,8 @@ use crate::{host::Interface, model::Endpoint};
 
 /// `255.255.255.255:65535`.
 pub(super) const IPV4: usize = 21;
+/// `:65535`.
+pub(super) const PORT: usize = 6;
 /// `[ffff:…]:65535`, the longest there is.
 pub(super) const IPV6: usize = 47;
 /// The same with an interface: IFNAMSIZ, include/uapi/linux/if.h.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The columns that a duration takes at the most.
+pub(super) const DURATION: usize = 6;
+
 /// Nanoseconds, shown in at most six columns with three digits: `62µs`, `1.90ms`, `60.7s`,
 /// `2m05s`, `3h12m`, `5d03h`.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// A line in the making, cut at the width of the terminal.
 #[derive(Default)]
-pub(super) struct Line {
+pub struct Line {
     text: String,
     cell: String,
     /// Columns so far, and where the line ends.
@@ -79,8 +79,13 @@ impl Line {
         self.used += count;
     }
 
+    /// What is in it so far.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Writes it, without blanks at its end.
-    pub fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
+    pub fn write(&mut self, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
         self.text.truncate(self.text.trim_end_matches(' ').len());
         self.text.push('\n');
         out.write_all(self.text.as_bytes())

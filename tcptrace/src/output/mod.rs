@@ -2,6 +2,7 @@
 
 mod address;
 mod colour;
+mod columns;
 mod csv;
 mod doctor;
 mod duration;
@@ -33,14 +34,14 @@ pub use self::{
     colour::{Colour, Palette},
     csv::Csv,
     explain::{Look, contents, page},
-    flows::{FlowTable, Keepalive, ShownFlow},
+    flows::{Keepalive, ShownFlow},
     json::Json,
     message::say,
-    sockets::{Counts, ShownSockets, SocketLayout, sockets_table},
+    sockets::{Counts, ShownSockets},
     stats::{StatsCsv, StatsTable},
     stdout::{Stdout, writes},
-    stuck::{ShownStuck, StuckTable},
-    table::{Layout, Table},
+    stuck::ShownStuck,
+    table::{Table, TableLook, Tabled},
     time::TimeFormat,
 };
 use crate::{

@@ -1,270 +1,195 @@
-//! The table: one line a transition, to be read like a story.
+//! Tables for people: a line for each of what is shown, by the columns of its type.
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use anstyle::Style;
 
 use super::{
     Palette, Start, Surroundings, TimeFormat, View,
-    address::{Address, IPV4, IPV6, LONGEST, of_remote},
+    address::{Address, LONGEST, of_remote},
+    columns::{Column, Laid, lay_out},
     duration::Human,
-    line::Line,
+    line::{Line, columns as columns_of},
     process::Process,
 };
 use crate::{
-    explain,
     host::Clock,
-    model::{Detail, Side, Transition},
+    model::{Owner, Side, Tuple},
 };
 
-/// The longest name of a state.
-const STATE: usize = 11;
-const HELD: usize = 6;
+/// What has a line in a table.
+pub trait Tabled {
+    /// Names its columns.
+    type Column: Copy + 'static;
+    /// Its columns, from left to right.
+    const COLUMNS: &'static [Column<Self::Column>];
 
-/// Which columns there are, and how wide, in characters; 0 leaves one out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    time_digits: usize,
-    owner: usize,
-    local: usize,
-    remote: usize,
-    /// Show the state left, too.
-    from: bool,
-    /// Lines are cut there.
-    width: usize,
-    /// Only characters of ASCII.
-    ascii: bool,
+    /// Writes a cell.
+    fn cell(&self, of: Self::Column, cell: &mut Cell<'_, '_>);
+
+    /// Writes what stands below the line.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    fn below(&self, _below: &mut Below<'_>) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-impl Layout {
-    /// For a terminal of so many columns, or a file (`None`), where nothing is cut.
-    #[must_use]
-    pub fn new(columns: Option<usize>, ascii: bool) -> Self {
-        let Some(width) = columns else {
-            return Self {
-                time_digits: 6,
-                owner: 23,
-                local: IPV4,
-                remote: IPV4,
-                from: true,
-                width: usize::MAX,
-                ascii,
-            };
-        };
-        let mut layout = Self {
-            time_digits: 3,
-            owner: 12,
-            local: IPV4,
-            remote: IPV4,
-            from: true,
-            width,
-            ascii,
-        };
-        if layout.needs() > width {
-            layout.owner = 0;
-        }
-        if layout.needs() > width {
-            // The local port alone, and the state entered alone.
-            layout.local = 6;
-            layout.from = false;
-        }
-        // Room that is left goes to the owner, the clock and long addresses.
-        let mut room = width.saturating_sub(layout.needs());
-        let mut give = |column: &mut usize, most: usize| {
-            let more = room.min(most - *column);
-            *column += more;
-            room -= more;
-        };
-        if layout.owner > 0 {
-            give(&mut layout.owner, 23);
-        }
-        if layout.from {
-            give(&mut layout.time_digits, 6);
-            let half = room / 2;
-            layout.local += half.min(IPV6 - IPV4);
-            layout.remote += half.min(IPV6 - IPV4);
-        } else {
-            give(&mut layout.remote, IPV6);
-        }
-        layout
-    }
-
-    /// The columns that the widest line takes.
-    fn needs(&self) -> usize {
-        let optional = |width: usize| if width == 0 { 0 } else { width + 1 };
-        let states = if self.from {
-            STATE + 4 + STATE
-        } else {
-            3 + STATE
-        };
-        "00:00:00.".len()
-            + self.time_digits
-            + 1
-            + optional(self.owner)
-            + self.local
-            + 1
-            + 1
-            + 1
-            + self.remote
-            + 1
-            + states
-            + 1
-            + HELD
-            + 1
-            + explain::WIDTH
-    }
-
-    /// How long an address may be in a column: in a file, longer than the column.
-    fn longest(&self, column: usize) -> usize {
-        if self.width == usize::MAX {
-            LONGEST
-        } else {
-            column
-        }
-    }
-
-    fn time(&self) -> usize {
-        "00:00:00.".len() + self.time_digits
-    }
+/// How tables look.
+#[derive(Clone, Copy, Debug)]
+pub struct TableLook {
+    /// The colours.
+    pub palette: Palette,
+    /// Only characters of ASCII.
+    pub ascii: bool,
+    /// UTC instead of this machine's time zone.
+    pub utc: bool,
 }
 
 /// Writes a table.
 pub struct Table<W: Write> {
     out: W,
-    layout: Layout,
-    palette: Palette,
-    utc: bool,
-    time: TimeFormat,
+    look: TableLook,
     line: Line,
-    /// Asks for the layout again: a terminal may have been resized.
-    layouts: Box<dyn FnMut() -> Layout>,
-    header_due: bool,
-    /// Something was handed over since the layout was asked for.
+    clock: TimeFormat,
+    /// The width of the terminal, if it is one, and how to ask for it: it may be resized.
+    width: Option<usize>,
+    terminal: Box<dyn FnMut() -> Option<usize>>,
+    laid: Vec<Laid>,
+    /// Something was handed over since the width was asked for.
     stale: bool,
 }
 
 impl<W: Write> Table<W> {
-    /// Writes to `out`, which should be buffered. `layouts` tells the layout, whenever asked.
-    pub fn new(
-        out: W,
-        palette: Palette,
-        utc: bool,
-        mut layouts: impl FnMut() -> Layout + 'static,
-    ) -> Self {
-        let layout = layouts();
+    /// Writes to `out`, which should be buffered. `terminal` tells the width of the terminal, or
+    /// `None` of a file, whenever asked.
+    pub fn new(out: W, look: TableLook, terminal: impl FnMut() -> Option<usize> + 'static) -> Self {
         Self {
             out,
-            layout,
-            palette,
-            utc,
-            time: TimeFormat::clock(layout.time_digits, utc),
+            look,
             line: Line::default(),
-            layouts: Box::new(layouts),
-            header_due: true,
-            stale: false,
+            clock: TimeFormat::clock(1, look.utc),
+            width: None,
+            terminal: Box::new(terminal),
+            laid: Vec::new(),
+            stale: true,
         }
     }
 
-    fn lay_out(&mut self) {
-        let layout = (self.layouts)();
-        if layout != self.layout {
-            self.layout = layout;
-            self.time = TimeFormat::clock(layout.time_digits, self.utc);
-            self.header_due = true;
+    /// Lays the columns out for all of these: in a file, they are as wide as what is in them takes.
+    pub fn lay_out_for<T: Tabled>(&mut self, all: &[T], around: &mut Surroundings<'_>) {
+        self.width = (self.terminal)();
+        let mut fits = vec![0; T::COLUMNS.len()];
+        if self.width.is_none() {
+            for it in all {
+                for (index, column) in T::COLUMNS.iter().enumerate() {
+                    self.line.clear(usize::MAX);
+                    let laid = Laid {
+                        index,
+                        name: "",
+                        width: 0,
+                        narrow: false,
+                        right: false,
+                    };
+                    it.cell(column.of, &mut self.cell(laid, around));
+                    fits[index] = fits[index].max(columns_of(self.line.text()));
+                }
+            }
         }
+        self.lay_out::<T>(|index| fits[index]);
+    }
+
+    /// Writes a line for each of several, with the heading before them.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn lines<T: Tabled>(&mut self, all: &[T], around: &mut Surroundings<'_>) -> io::Result<()> {
+        self.header()?;
+        all.iter().try_for_each(|it| self.one(it, around))
+    }
+
+    /// Writes a line of its own.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn note(&mut self, text: impl fmt::Display) -> io::Result<()> {
+        self.line.clear(self.width.unwrap_or(usize::MAX));
+        self.line.column(self.look.palette.faint(), 0, text);
+        self.line.write(&mut self.out)
+    }
+
+    /// Writes an empty line.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn gap(&mut self) -> io::Result<()> {
+        self.out.write_all(b"\n")
+    }
+
+    fn lay_out<T: Tabled>(&mut self, fitted: impl FnMut(usize) -> usize) {
+        self.laid = lay_out(T::COLUMNS, self.width, self.look.ascii, fitted);
     }
 
     fn header(&mut self) -> io::Result<()> {
-        let (layout, line, style) = (self.layout, &mut self.line, self.palette.header());
-        line.clear(layout.width);
-        line.column(style, layout.time(), "TIME");
-        if layout.owner > 0 {
-            line.column(style, layout.owner, "PROCESS");
+        let style = self.look.palette.header();
+        self.line.clear(self.width.unwrap_or(usize::MAX));
+        for it in &self.laid {
+            match it.right {
+                true => self.line.right(style, it.width, it.name),
+                false => self.line.column(style, it.width, it.name),
+            }
         }
-        line.column(style, layout.local, "LOCAL");
-        line.column(style, 1, "");
-        line.column(style, layout.remote, "REMOTE");
-        if layout.from {
-            line.column(style, STATE + 4 + STATE, "FROM -> TO");
-        } else {
-            line.column(style, 3 + STATE, "-> TO");
-        }
-        line.right(style, HELD, "HELD");
-        line.column(style, explain::WIDTH, "REASON");
         self.line.write(&mut self.out)
+    }
+
+    fn one<T: Tabled>(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()> {
+        self.line.clear(self.width.unwrap_or(usize::MAX));
+        for index in 0..self.laid.len() {
+            let laid = self.laid[index];
+            it.cell(T::COLUMNS[laid.index].of, &mut self.cell(laid, around));
+        }
+        self.line.write(&mut self.out)?;
+        it.below(&mut Below {
+            out: &mut self.out,
+            look: self.look,
+            width: self.width.unwrap_or(usize::MAX),
+        })
+    }
+
+    fn cell<'a, 'b>(&'a mut self, laid: Laid, around: &'a mut Surroundings<'b>) -> Cell<'a, 'b> {
+        Cell {
+            line: &mut self.line,
+            clock: &mut self.clock,
+            look: self.look,
+            in_a_file: self.width.is_none(),
+            laid,
+            around,
+        }
     }
 }
 
-impl<W: Write> View<Transition> for Table<W> {
+impl<W: Write, T: Tabled> View<T> for Table<W> {
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         Ok(())
     }
 
-    fn show(&mut self, it: &Transition, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()> {
         if std::mem::take(&mut self.stale) {
-            self.lay_out();
+            let width = (self.terminal)();
+            if self.laid.is_empty() || width != self.width {
+                self.width = width;
+                let before = std::mem::take(&mut self.laid);
+                self.lay_out::<T>(|_| 0);
+                if self.laid != before {
+                    self.header()?;
+                }
+            }
         }
-        if std::mem::take(&mut self.header_due) {
-            self.header()?;
-        }
-        let (layout, palette, line) = (self.layout, self.palette, &mut self.line);
-        let plain = Style::new();
-        line.clear(layout.width);
-        line.column(
-            palette.faint(),
-            layout.time(),
-            self.time.write(around.clock.wall(it.time_ns)),
-        );
-        if layout.owner > 0 {
-            line.column(
-                plain,
-                layout.owner,
-                Process {
-                    owner: &it.owner,
-                    others: 0,
-                    width: layout.owner,
-                    ascii: layout.ascii,
-                },
-            );
-        }
-        let short = |end, on, column| Address {
-            end,
-            on,
-            width: layout.longest(column),
-            ascii: layout.ascii,
-        };
-        let on = around.links.of(&it.tuple);
-        let (local, remote) = (it.tuple.local, it.tuple.remote);
-        line.column(plain, layout.local, short(local, on, layout.local));
-        line.column(palette.faint(), 1, direction(it.opener, layout.ascii));
-        let on = of_remote(remote, on);
-        line.column(plain, layout.remote, short(remote, on, layout.remote));
-        if layout.from {
-            line.column(palette.state(it.from), STATE, it.from);
-        }
-        line.column(palette.faint(), 2, "->");
-        line.column(palette.state(it.to), STATE, it.to);
-        match it.held_ns {
-            Some(ns) => line.right(
-                plain,
-                HELD,
-                Human {
-                    ns,
-                    ascii: layout.ascii,
-                },
-            ),
-            None => line.right(palette.faint(), HELD, "-"),
-        }
-        let detail = match it.nothing_sent {
-            true => Some(Detail::NothingSent),
-            false => it.detail,
-        };
-        line.column(
-            palette.reason(it.reason),
-            explain::WIDTH,
-            explain::why(it.reason, detail),
-        );
-        self.line.write(&mut self.out)
+        self.one(it, around)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -273,135 +198,163 @@ impl<W: Write> View<Transition> for Table<W> {
     }
 }
 
-/// An arrow from who opened the connection.
-pub(super) fn direction(opener: Option<Side>, ascii: bool) -> &'static str {
-    match (opener, ascii) {
-        (Some(Side::Local), false) => "→",
-        (Some(Side::Remote), false) => "←",
-        (Some(Side::Local), true) => ">",
-        (Some(Side::Remote), true) => "<",
-        (None, _) => " ",
+/// A cell, to be written.
+pub struct Cell<'a, 'b> {
+    line: &'a mut Line,
+    clock: &'a mut TimeFormat,
+    look: TableLook,
+    in_a_file: bool,
+    laid: Laid,
+    /// The outside world.
+    pub around: &'a mut Surroundings<'b>,
+}
+
+impl Cell<'_, '_> {
+    /// Colours.
+    pub fn palette(&self) -> Palette {
+        self.look.palette
+    }
+
+    /// Whether only characters of ASCII are shown.
+    pub fn ascii(&self) -> bool {
+        self.look.ascii
+    }
+
+    /// Whether there is room for a part of it alone.
+    pub fn is_narrow(&self) -> bool {
+        self.laid.narrow
+    }
+
+    /// Writes a value.
+    pub fn put(&mut self, style: Style, value: impl fmt::Display) {
+        match self.laid.right {
+            true => self.line.right(style, self.laid.width, value),
+            false => self.line.column(style, self.laid.width, value),
+        }
+    }
+
+    /// Writes a part of it, of so many characters.
+    pub fn part(&mut self, style: Style, width: usize, value: impl fmt::Display) {
+        self.line.column(style, width, value);
+    }
+
+    /// Writes what may be unknown.
+    pub fn known(&mut self, value: Option<impl fmt::Display>) {
+        match value {
+            Some(value) => self.put(Style::new(), value),
+            None => self.put(self.look.palette.faint(), "-"),
+        }
+    }
+
+    /// Writes a duration, ns.
+    pub fn duration(&mut self, ns: Option<u64>) {
+        let ascii = self.look.ascii;
+        self.known(ns.map(|ns| Human { ns, ascii }));
+    }
+
+    /// Writes the time of the day, with as many digits of the second as there is room for.
+    pub fn clock(&mut self, mono_ns: u64) {
+        self.clock
+            .set_digits(self.laid.width.saturating_sub("00:00:00.".len()));
+        let (style, width) = (self.look.palette.faint(), self.laid.width);
+        let wall = self.around.clock.wall(mono_ns);
+        self.line.column(style, width, self.clock.write(wall));
+    }
+
+    /// Writes who has it, and how many others do.
+    pub fn process(&mut self, owner: &Owner, others: usize) {
+        let (ascii, width) = (self.look.ascii, self.longest());
+        let process = Process {
+            owner,
+            others,
+            width,
+            ascii,
+        };
+        self.put(Style::new(), process);
+    }
+
+    /// Writes this machine's end.
+    pub fn local(&mut self, tuple: &Tuple) {
+        let (width, ascii) = (self.longest(), self.look.ascii);
+        let address = Address {
+            end: tuple.local,
+            on: self.around.links.of(tuple),
+            width,
+            ascii,
+        };
+        self.line.column(Style::new(), self.laid.width, address);
+    }
+
+    /// Writes the peer's end.
+    pub fn remote(&mut self, tuple: &Tuple) {
+        let (width, ascii) = (self.longest(), self.look.ascii);
+        let address = Address {
+            end: tuple.remote,
+            on: of_remote(tuple.remote, self.around.links.of(tuple)),
+            width,
+            ascii,
+        };
+        self.line.column(Style::new(), self.laid.width, address);
+    }
+
+    /// Writes an arrow from who opened the connection.
+    pub fn direction(&mut self, opener: Option<Side>) {
+        let arrow = match (opener, self.look.ascii) {
+            (Some(Side::Local), false) => "→",
+            (Some(Side::Remote), false) => "←",
+            (Some(Side::Local), true) => ">",
+            (Some(Side::Remote), true) => "<",
+            (None, _) => " ",
+        };
+        self.put(self.look.palette.faint(), arrow);
+    }
+
+    /// How long a text may be: in a file, nothing is cut.
+    fn longest(&self) -> usize {
+        match self.in_a_file {
+            true => LONGEST,
+            false => self.laid.width,
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
+/// What stands below a line.
+pub struct Below<'a> {
+    out: &'a mut dyn Write,
+    /// How it looks.
+    pub look: TableLook,
+    /// Lines are cut there.
+    pub width: usize,
+}
 
-    use super::*;
-    use crate::{
-        host::{Cgroups, Links},
-        model::{Comm, Cookie, Endpoint, Owner, Process as Task, Reason, State, Tuple},
-    };
-
-    fn longest(addr: IpAddr) -> Transition {
-        let end = Endpoint::new(addr, 65_535);
-        Transition {
-            time_ns: 1,
-            cookie: Cookie::new(1),
-            tuple: Tuple {
-                netns: 1,
-                link: None,
-                local: end,
-                remote: end,
-            },
-            from: State::Established,
-            to: State::CloseWait,
-            held_ns: Some(999_000),
-            unsent_ns: None,
-            reason: Reason::HandshakeComplete,
-            detail: None,
-            nothing_sent: false,
-            opener: Some(Side::Local),
-            closer: None,
-            length: None,
-            owner: Owner {
-                process: Some(Task {
-                    pid: Some(4_194_304),
-                    comm: Comm::new(b"chromium-browse"),
-                }),
-                ..Owner::default()
-            },
-            thread: None,
-            followed: false,
-            retransmits: None,
-            measured: None,
-            orphan: None,
-            keepalive: None,
+impl Below<'_> {
+    /// Writes a text in lines of so many characters, which begin with `first`, and then with `rest`.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn paragraph(
+        &mut self,
+        style: Style,
+        text: &str,
+        width: usize,
+        first: &str,
+        rest: &str,
+    ) -> io::Result<()> {
+        let options = textwrap::Options::new(width)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .initial_indent(first)
+            .subsequent_indent(rest);
+        for line in textwrap::wrap(text, options) {
+            writeln!(self.out, "{style}{line}{style:#}")?;
         }
+        Ok(())
     }
 
-    /// The lines of a table, header first, on a terminal of so many columns.
-    fn lines(columns: Option<usize>, it: &Transition) -> Vec<String> {
-        let mut out = Vec::new();
-        let mut table = Table::new(&mut out, Palette::plain(), true, move || {
-            Layout::new(columns, false)
-        });
-        let clock = Clock::new();
-        let mut around = Surroundings {
-            clock: &clock,
-            cgroups: &mut Cgroups::default(),
-            links: &mut Links::default(),
-        };
-        table.show(it, &mut around).unwrap();
-        drop(table);
-        String::from_utf8(out)
-            .unwrap()
-            .lines()
-            .map(str::to_owned)
-            .collect()
-    }
-
-    #[test]
-    fn ipv4_fits_120_columns_with_all_of_it_to_be_seen() {
-        let line = &lines(Some(120), &longest([255, 255, 255, 255].into()))[1];
-        assert_eq!(line.chars().count(), 120, "{line}");
-        for part in [
-            "chro/4194304",
-            "255.255.255.255:65535",
-            "→",
-            "ESTABLISHED -> CLOSE_WAIT",
-            "999µs",
-            "handshake done",
-        ] {
-            assert!(line.contains(part), "{part} is missing in {line}");
-        }
-    }
-
-    #[test]
-    fn no_width_makes_a_line_wrap() {
-        let ipv6: IpAddr = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap();
-        for addr in [ipv6, [255, 255, 255, 255].into()] {
-            for columns in 1..200 {
-                for line in lines(Some(columns), &longest(addr)) {
-                    assert!(line.chars().count() <= columns, "{columns}: {line}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn eighty_columns_tell_the_peer_the_state_and_the_reason() {
-        let line = &lines(Some(80), &longest([255, 255, 255, 255].into()))[1];
-        for part in [
-            ":65535",
-            "255.255.255.255:65535",
-            "-> CLOSE_WAIT",
-            "999µs",
-            "handshake done",
-        ] {
-            assert!(line.contains(part), "{part} is missing in {line}");
-        }
-    }
-
-    #[test]
-    fn a_long_ipv6_address_keeps_its_ends_and_port() {
-        let line = &lines(
-            Some(120),
-            &longest("2001:db8:1:2:3:4:5:6789".parse().unwrap()),
-        )[1];
-        assert!(line.contains("[2001:d…5:6789]:65535"), "{line}");
-        let file = &lines(None, &longest("2001:db8:1:2:3:4:5:6789".parse().unwrap()))[1];
-        assert!(file.contains("[2001:db8:1:2:3:4:5:6789]:65535"), "{file}");
+    /// Writes a line.
+    ///
+    /// # Errors
+    /// Whatever writing fails with.
+    pub fn line(&mut self, line: &mut Line) -> io::Result<()> {
+        line.write(&mut self.out)
     }
 }

@@ -59,11 +59,16 @@ impl TimeFormat {
         }
     }
 
+    /// Shows so many digits (1 to 9) of the second from now on.
+    pub(super) fn set_digits(&mut self, shown: usize) {
+        if let Style::Clock { digits } = &mut self.style {
+            *digits = shown.clamp(1, 9);
+        }
+    }
+
     /// The same as a field of a row.
     pub(super) fn stamp(&mut self, wall_ns: i64) -> Time {
-        let text = self.write(wall_ns).as_bytes();
-        // Years have four digits: there are not as many nanoseconds in an i64 that they had more.
-        Time(text.first_chunk().copied().unwrap_or([b'?'; Time::LENGTH]))
+        Time::new(self.write(wall_ns).as_bytes())
     }
 
     /// The text of a time in nanoseconds since 1970.

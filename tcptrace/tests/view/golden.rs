@@ -7,8 +7,8 @@ use tcptrace::{
     aggregate::stats::{By, Period, Span},
     explain::Book,
     output::{
-        Colour, Counts, FlowTable, Layout, Look, Palette, ShownFlow, ShownSockets, SocketLayout,
-        StatsTable, StuckTable, Surroundings, Table, View as _, page, sockets_table,
+        Colour, Counts, Look, Palette, ShownFlow, ShownSockets, StatsTable, Surroundings, Table,
+        TableLook, View as _, page,
     },
 };
 
@@ -59,6 +59,14 @@ fn goldens(name: &str, show: impl Fn(Option<usize>, bool, Palette) -> String) {
     );
 }
 
+fn look(palette: Palette, ascii: bool) -> TableLook {
+    TableLook {
+        palette,
+        ascii,
+        utc: true,
+    }
+}
+
 fn text(out: Vec<u8>) -> String {
     String::from_utf8(out).expect("UTF-8")
 }
@@ -67,8 +75,7 @@ fn text(out: Vec<u8>) -> String {
 fn watch() {
     goldens("watch", |width, ascii, palette| {
         let mut out = Vec::new();
-        let layouts = move || Layout::new(width, ascii);
-        let mut table = Table::new(&mut out, palette, true, layouts);
+        let mut table = Table::new(&mut out, look(palette, ascii), move || width);
         let mut around = Surroundings {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
@@ -86,7 +93,7 @@ fn watch() {
 fn flows() {
     goldens("flows", |width, ascii, palette| {
         let mut out = Vec::new();
-        let mut table = FlowTable::new(&mut out, palette, ascii, move || width);
+        let mut table = Table::new(&mut out, look(palette, ascii), move || width);
         let mut around = Surroundings {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
@@ -142,7 +149,7 @@ fn stats() {
 fn stuck() {
     goldens("stuck", |width, ascii, palette| {
         let mut out = Vec::new();
-        let mut table = StuckTable::new(&mut out, palette, ascii, move || width);
+        let mut table = Table::new(&mut out, look(palette, ascii), move || width);
         let mut around = Surroundings {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
@@ -166,8 +173,7 @@ fn list() {
             cgroups: &mut data::cgroups(),
             links: &mut data::links(),
         };
-        let layout = SocketLayout::new(width, ascii);
-        sockets_table(&mut out, &mut shown, palette, layout).unwrap();
+        shown.table(&mut out, look(palette, ascii), width).unwrap();
         text(out)
     });
 }

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::model::{Closer, Side, printable};
 
@@ -27,7 +27,7 @@ const LARGEST_FILE: u64 = 1 << 20;
 const LONGEST_NAME: usize = 200;
 
 /// A product that closes idle connections after a time.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// Product and version.
@@ -47,7 +47,7 @@ pub struct Candidate {
 }
 
 /// How a product ends an idle connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Manner {
     /// By a FIN or an RST.
@@ -58,7 +58,7 @@ pub enum Manner {
 }
 
 /// Whose idle connections a product ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Any that it has, or that goes through it.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::model::{Cgroup, Cookie, ExistingKind, Reach, State, Tuple};
 
 /// A socket that sock_diag told of.
@@ -48,15 +46,13 @@ pub struct Timer {
 }
 
 /// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerKind {
     /// To send again what was not acknowledged.
     Retransmit,
     /// To ask a quiet peer whether it is still there.
     Keepalive,
     /// To end a TIME_WAIT, or the FIN_WAIT2 of an orphan.
-    #[serde(rename = "timewait")]
     TimeWait,
     /// To ask a peer with a closed window whether it is open again.
     Probe,

@@ -1,9 +1,5 @@
-//! Flows with what is said of them, and their table.
+//! Flows with what is said of them.
 
-mod layout;
-mod table;
-
-pub use self::table::FlowTable;
 use crate::{aggregate::flows::Candidate, model::FlowRecord};
 
 /// Keepalive as it is set for a connection.

@@ -142,3 +142,17 @@ impl<'a> From<&'a Report> for DoctorRow<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_is_a_number_and_several_are_an_array() {
+        for (numbers, text) in [(vec![60], "60"), (vec![1024, 65_535], "[1024,65535]")] {
+            let mut line = Vec::new();
+            (&Value::new(numbers).unwrap()).json(&mut line);
+            assert_eq!(String::from_utf8(line).unwrap(), text);
+        }
+    }
+}

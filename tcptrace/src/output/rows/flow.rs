@@ -1,12 +1,26 @@
 //! A line of `flows`.
 
 use super::{identity::Identity, owner::Kept};
+use std::{
+    fmt::{self, Write as _},
+    io,
+};
+
+use anstyle::Style;
+
 use crate::{
-    model::{Closer, Detail, End, Length, Reason, Side, State, Stay},
+    explain,
+    model::{Closer, Detail, End, FlowRecord, Length, Reason, Side, State, Stay},
     output::{
         Keepalive, Scratch, Shown, ShownFlow, Surroundings,
+        address::{IPV4, IPV6, PORT},
+        columns::Column,
+        duration::{DURATION, Human},
         fields::Time,
+        known::Known,
+        line::Line,
         row::{Field, Fields as _, line, row},
+        table::{Below, Cell, Tabled},
     },
 };
 
@@ -203,6 +217,262 @@ impl Shown for ShownFlow<'_> {
             keepalive: self.keepalive.map(KeepaliveCell::from),
             length: it.length,
             complete: it.is_complete(),
+        }
+    }
+}
+
+/// The columns of `flows`.
+#[derive(Clone, Copy, Debug)]
+pub enum FlowColumn {
+    Process,
+    Local,
+    Direction,
+    Remote,
+    Open,
+    Data,
+    Close,
+    Sent,
+    Received,
+    Kind,
+    EndedBy,
+}
+
+const BYTES: usize = 6;
+/// `you: ` or `peer: `, and why.
+const ENDED_BY: usize = 6 + explain::WIDTH;
+/// `short`.
+const KIND: usize = 5;
+
+impl Tabled for ShownFlow<'_> {
+    type Column = FlowColumn;
+    const COLUMNS: &'static [Column<FlowColumn>] = {
+        use FlowColumn as Of;
+        &[
+            Column::new(Of::Process, "PROCESS", 12)
+                .goes(2)
+                .grows_first(23)
+                .in_a_file(23),
+            Column::new(Of::Local, "LOCAL", IPV4)
+                .narrows(4, PORT, "LOCAL")
+                .shares(IPV6),
+            Column::new(Of::Direction, "", 1),
+            Column::new(Of::Remote, "REMOTE", IPV4).shares(IPV6),
+            Column::new(Of::Open, "OPEN", DURATION).right(),
+            Column::new(Of::Data, "DATA", DURATION).right(),
+            Column::new(Of::Close, "CLOSE", DURATION).right(),
+            Column::new(Of::Sent, "SENT", BYTES).right().goes(3),
+            Column::new(Of::Received, "RECVD", BYTES).right().goes(3),
+            Column::new(Of::Kind, "KIND", KIND).goes(1),
+            Column::new(Of::EndedBy, "ENDED BY", ENDED_BY),
+        ]
+    };
+
+    fn cell(&self, of: FlowColumn, cell: &mut Cell<'_, '_>) {
+        let (it, plain, palette) = (self.record, Style::new(), cell.palette());
+        match of {
+            FlowColumn::Process => cell.process(&it.owner, 0),
+            FlowColumn::Local => cell.local(&it.tuple),
+            FlowColumn::Direction => cell.direction(it.opener),
+            FlowColumn::Remote => cell.remote(&it.tuple),
+            FlowColumn::Open => cell.put(plain, known_ns(it.handshake_ns(), cell.ascii())),
+            FlowColumn::Data => {
+                let ns = it.time_in(State::Established);
+                cell.put(plain, known_ns(ns, cell.ascii()));
+            }
+            FlowColumn::Close => cell.put(plain, known_ns(it.teardown_ns(), cell.ascii())),
+            FlowColumn::Sent => cell.put(plain, Known(it.bytes_sent().map(Bytes))),
+            FlowColumn::Received => cell.put(plain, Known(it.bytes_received().map(Bytes))),
+            FlowColumn::Kind => cell.put(palette.faint(), Known(it.length.map(Length::name))),
+            FlowColumn::EndedBy => cell.put(palette.reason(reason(it)), Ended(it)),
+        }
+    }
+
+    /// Which timeouts explain the end, if any do: in as many lines as that takes.
+    fn below(&self, below: &mut Below<'_>) -> io::Result<()> {
+        let (Some(ns), [first, rest @ ..]) = (self.idle_before_close_ns, self.idle_candidates)
+        else {
+            return Ok(());
+        };
+        let who = match self.record.closer {
+            Some(Closer::Remote) => "the peer",
+            _ => "this side",
+        };
+        let ascii = below.look.ascii;
+        let idle = Human { ns, ascii };
+        let said = format!("  idle {idle} before {who} closed:");
+        let mut names = format!("{} {} {} s", first.product, first.setting, first.seconds);
+        for it in rest {
+            // Writing to a string does not fail.
+            let _ = write!(names, " or {} {}", it.product, it.setting);
+        }
+        let options = textwrap::Options::new(below.width)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .subsequent_indent("    ");
+        let mut line = Line::default();
+        for text in textwrap::wrap(&format!("{said} {names}"), options) {
+            let (plain, faint) = (Style::new(), below.look.palette.faint());
+            line.clear(below.width);
+            match text.strip_prefix(&*said) {
+                Some(names) => {
+                    line.column(plain, 0, &said);
+                    line.column(faint, 0, names.trim_start());
+                }
+                None => line.column(faint, 0, text),
+            }
+            below.line(&mut line)?;
+        }
+        Ok(())
+    }
+}
+
+fn known_ns(ns: Option<u64>, ascii: bool) -> Known<Human> {
+    Known(ns.map(|ns| Human { ns, ascii }))
+}
+
+/// Bytes in at most six columns: `512`, `1.5K`, `20M`.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 7] = ["", "K", "M", "G", "T", "P", "E"];
+        let mut value = self.0 as f64;
+        let mut unit = 0;
+        while value >= 1023.5 && unit + 1 < UNITS.len() {
+            value /= 1024.0;
+            unit += 1;
+        }
+        let digits = usize::from(unit > 0 && value < 9.95);
+        write!(f, "{value:.digits$}{}", UNITS[unit])
+    }
+}
+
+/// Who ended it, and how.
+struct Ended<'a>(&'a FlowRecord);
+
+impl fmt::Display for Ended<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.closer {
+            Some(Closer::Local) => f.write_str("you: ")?,
+            Some(Closer::Remote) => f.write_str("peer: ")?,
+            Some(Closer::Both) => f.write_str("both: ")?,
+            None => {}
+        }
+        // Who closed first has sent a FIN, unless what ended it is of the same side; what ended it
+        // then may have been the other side's, or nobody's.
+        let (reason, closer) = match (self.0.end, self.0.closer) {
+            (None, Some(_)) => return f.write_str("FIN, not over"),
+            (None, None) => return f.write_str("not over"),
+            (Some(End::Graceful), _) => return f.write_str("FIN"),
+            (Some(End::Reason(reason)), closer) => (reason, closer),
+        };
+        let why = explain::why(reason, self.0.detail);
+        match (reason, closer) {
+            (_, None)
+            | (Reason::ResetByPeer | Reason::Refused, Some(Closer::Remote))
+            | (Reason::ResetByUs, Some(Closer::Local)) => f.write_str(why),
+            (Reason::ResetByPeer, Some(_)) => f.write_str("FIN, peer: RST"),
+            (Reason::ResetByUs, Some(_)) => f.write_str("FIN, you: RST"),
+            (_, Some(_)) => write!(f, "FIN, {}", behind_a_fin(reason, self.0.detail)),
+        }
+    }
+}
+
+/// The same in fewer columns, where it stands behind a FIN.
+fn behind_a_fin(reason: Reason, detail: Option<Detail>) -> &'static str {
+    match (reason, detail) {
+        (Reason::Killed, _) => "killed",
+        (Reason::Unreachable, _) | (_, Some(Detail::Icmp)) => "ICMP",
+        (Reason::KeepaliveTimeout, _) => "keepalive",
+        (Reason::FinTimeout, None) => "no FIN",
+        (Reason::Overflow, None) => "overflow",
+        _ => explain::why(reason, detail),
+    }
+}
+
+fn reason(it: &FlowRecord) -> Reason {
+    match it.end {
+        Some(End::Reason(reason)) => reason,
+        _ => Reason::FinAcked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Connection, Endpoint, ExistingKind, Owner, Tuple};
+
+    /// What can be said of connections that end so.
+    const ENDS: [Reason; 10] = [
+        Reason::Overflow,
+        Reason::FinTimeout,
+        Reason::Refused,
+        Reason::Unreachable,
+        Reason::TimedOut,
+        Reason::KeepaliveTimeout,
+        Reason::ResetByPeer,
+        Reason::ResetByUs,
+        Reason::Killed,
+        Reason::Unknown,
+    ];
+
+    #[test]
+    fn what_each_side_did_never_contradicts_what_ended_it() {
+        let tuple = Tuple {
+            netns: 1,
+            link: None,
+            local: Endpoint::new([10, 0, 0, 1].into(), 1),
+            remote: Endpoint::new([10, 0, 0, 2].into(), 2),
+        };
+        let details = [None, Some(Detail::Repair), Some(Detail::Icmp)];
+        for (closer, who) in [
+            (Some(Closer::Local), "you"),
+            (Some(Closer::Remote), "peer"),
+            (Some(Closer::Both), "both"),
+        ] {
+            let ends = ENDS.map(|reason| Some(End::Reason(reason)));
+            for end in ends.into_iter().chain([None, Some(End::Graceful)]) {
+                for detail in details {
+                    let mut it = FlowRecord::half_open(&connection(tuple), 1);
+                    (it.end, it.closer, it.detail) = (end, closer, detail);
+                    let said = Ended(&it).to_string();
+                    assert!(said.len() <= ENDED_BY, "{said}");
+                    let rest = said.strip_prefix(&format!("{who}: ")).expect("who");
+                    let alone = match who {
+                        "you" => &["reset by us", "in repair", "ICMP error"][..],
+                        "peer" => &["reset by peer", "refused", "in repair", "ICMP error"],
+                        _ => &[],
+                    };
+                    assert!(rest.starts_with("FIN") || alone.contains(&rest), "{said}");
+                }
+            }
+        }
+    }
+
+    fn connection(tuple: Tuple) -> Connection {
+        Connection {
+            cookie: None,
+            tuple,
+            state: State::Established,
+            since: None,
+            kind: ExistingKind::Socket,
+            owner: Owner::default(),
+            opener: None,
+            followed: false,
+            bound: false,
+        }
+    }
+
+    #[test]
+    fn bytes_are_short() {
+        for (bytes, text) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (20_480, "20K"),
+            (1_048_575, "1.0M"),
+            (u64::MAX, "16E"),
+        ] {
+            assert_eq!(Bytes(bytes).to_string(), text);
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) use self::{
     flow::FlowRow,
     owner::Owners,
     run::{EndRow, LostRow, StartRow},
-    socket::{SocketRow, nanoseconds},
+    socket::SocketRow,
     stats::{
         GroupValue, NamedLink, Report, StateLine, listeners, makers, overflowed, ports, retried,
         services,

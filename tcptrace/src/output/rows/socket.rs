@@ -1,7 +1,8 @@
 //! A line of `list`.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
+use anstyle::Style;
 use serde_json::Value;
 
 use super::{
@@ -9,11 +10,15 @@ use super::{
     identity::{Identity, pid_of},
 };
 use crate::{
-    host::{Cgroups, Keepalive, KeepaliveSettings, Links, Socket, TimerKind},
+    host::{Cgroups, Keepalive, KeepaliveSettings, Links, Socket, Timer, TimerKind},
     model::{CgroupPaths as _, Comm, ExistingKind, State},
     output::{
+        address::{IPV4, IPV6},
+        columns::Column,
+        duration::{DURATION, Human},
         fields::{CgroupPath, Time},
         row::{Cells, Field, line, object, row},
+        table::{Cell, Tabled},
     },
 };
 
@@ -171,4 +176,162 @@ impl<'a> SocketRow<'a> {
 /// In nanoseconds, as many as there is room for.
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The columns of `list`.
+#[derive(Clone, Copy, Debug)]
+pub enum SocketColumn {
+    State,
+    ReceiveQueue,
+    SendQueue,
+    Local,
+    Remote,
+    Timer,
+    Left,
+    Age,
+    Process,
+    Note,
+}
+
+/// The longest name of a state.
+const STATE: usize = 11;
+/// Bytes below a million.
+const QUEUE: usize = 6;
+/// `retransmit×15`.
+const TIMER: usize = 13;
+/// `drop 9999`.
+const NOTE: usize = 9;
+
+impl Tabled for Socket {
+    type Column = SocketColumn;
+    const COLUMNS: &'static [Column<SocketColumn>] = {
+        use SocketColumn as Of;
+        &[
+            Column::new(Of::State, "STATE", STATE),
+            Column::new(Of::ReceiveQueue, "RECV-Q", QUEUE)
+                .right()
+                .goes(1),
+            Column::new(Of::SendQueue, "SEND-Q", QUEUE).right().goes(1),
+            Column::new(Of::Local, "LOCAL", IPV4)
+                .shares(IPV6)
+                .fits_in_a_file(),
+            Column::new(Of::Remote, "REMOTE", IPV4)
+                .shares(IPV6)
+                .fits_in_a_file(),
+            Column::new(Of::Timer, "TIMER", TIMER).goes(3),
+            Column::new(Of::Left, "LEFT", DURATION).right().goes(3),
+            Column::new(Of::Age, "AGE", DURATION).right().goes(2),
+            Column::new(Of::Process, "PROCESS", 12)
+                .grows_first(23)
+                .fits_in_a_file(),
+            Column::new(Of::Note, "NOTE", NOTE).goes(4),
+        ]
+    };
+
+    fn cell(&self, of: SocketColumn, cell: &mut Cell<'_, '_>) {
+        let (plain, palette, ascii) = (Style::new(), cell.palette(), cell.ascii());
+        match of {
+            SocketColumn::State => cell.put(palette.state(self.state), self.state),
+            SocketColumn::ReceiveQueue => cell.put(plain, Queue(self.recv_queue)),
+            SocketColumn::SendQueue => cell.put(plain, Queue(self.send_queue)),
+            SocketColumn::Local => cell.local(&self.tuple),
+            SocketColumn::Remote => cell.remote(&self.tuple),
+            SocketColumn::Timer => cell.known(self.timer.map(|timer| Running { timer, ascii })),
+            SocketColumn::Left => {
+                cell.duration(self.timer.map(|timer| nanoseconds(timer.remaining)));
+            }
+            SocketColumn::Age => cell.duration(self.age().map(nanoseconds)),
+            SocketColumn::Process => {
+                cell.process(&self.owner, self.holders.len().saturating_sub(1));
+            }
+            SocketColumn::Note => {
+                let socket = self;
+                cell.put(palette.faint(), Note { socket, ascii });
+            }
+        }
+    }
+}
+
+/// What it is, where it is not a socket that a process has; otherwise how long a dead peer stays
+/// unnoticed, if the socket was asked.
+struct Note<'a> {
+    socket: &'a Socket,
+    ascii: bool,
+}
+
+impl fmt::Display for Note<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let socket = self.socket;
+        f.write_str(match socket.kind {
+            ExistingKind::Minisock => "minisock",
+            ExistingKind::Request => "request",
+            ExistingKind::Socket if socket.orphan => "orphan",
+            // It has a user as soon as it is accepted.
+            ExistingKind::Socket
+                if socket.owner.uid.is_none()
+                    && matches!(socket.state, State::Established | State::CloseWait) =>
+            {
+                "queued"
+            }
+            ExistingKind::Socket if socket.state == State::Listen => {
+                return match socket.dropped {
+                    None | Some(0) => Ok(()),
+                    Some(dropped) => write!(f, "drop {}", Dropped(dropped)),
+                };
+            }
+            ExistingKind::Socket => {
+                return match socket.asked {
+                    Some(Keepalive::On(settings)) => {
+                        let ns = settings.dead_peer_s().saturating_mul(1_000_000_000);
+                        let ascii = self.ascii;
+                        write!(f, "ka {}", Human { ns, ascii })
+                    }
+                    Some(Keepalive::Off) | None => Ok(()),
+                };
+            }
+        })
+    }
+}
+
+/// Bytes, to the byte as long as they fit.
+struct Queue(u32);
+
+impl fmt::Display for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes @ 0..1_000_000 => write!(f, "{bytes}"),
+            bytes @ 1_000_000..1_000_000_000 => write!(f, "{}K", bytes >> 10),
+            bytes => write!(f, "{}M", bytes >> 20),
+        }
+    }
+}
+
+/// A count of no more than five characters.
+struct Dropped(u32);
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            count @ 0..10_000 => write!(f, "{count}"),
+            count @ 10_000..10_000_000 => write!(f, "{}K", count / 1000),
+            count => write!(f, "{}M", count / 1_000_000),
+        }
+    }
+}
+
+/// The kind of a timer, and how often it ran out.
+struct Running {
+    timer: Timer,
+    ascii: bool,
+}
+
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.timer.kind.name())?;
+        match (self.timer.retries, self.ascii) {
+            (0, _) => Ok(()),
+            (retries, false) => write!(f, "×{retries}"),
+            (retries, true) => write!(f, "x{retries}"),
+        }
+    }
 }

@@ -1,6 +1,12 @@
 //! A line of `stuck`.
 
-use std::num::NonZeroU32;
+use std::{
+    fmt::{self, Write as _},
+    io,
+    num::NonZeroU32,
+};
+
+use anstyle::Style;
 
 use super::{
     holders::Holders,
@@ -8,13 +14,17 @@ use super::{
     socket::nanoseconds,
 };
 use crate::{
-    diagnose::Verdict,
+    diagnose::{Diagnosis, Held, Limit, Verdict},
     host::TimerKind,
     model::{CgroupPaths as _, Comm, Reason, State},
     output::{
         Scratch, Shown, ShownStuck, Surroundings,
+        address::{IPV4, IPV6},
+        columns::Column,
+        duration::{DURATION, Human},
         fields::{CgroupPath, OneOf, Time, Word},
         row::{line, row},
+        table::{Below, Cell, Tabled},
     },
 };
 
@@ -159,5 +169,170 @@ impl Shown for ShownStuck {
             backlog: waiting.map(|it| it.backlog),
             advice: why.advice,
         }
+    }
+}
+
+/// The columns of `stuck`.
+#[derive(Clone, Copy, Debug)]
+pub enum StuckColumn {
+    State,
+    Held,
+    Local,
+    Remote,
+    Process,
+    Descriptor,
+}
+
+/// The longest name of a state that is watched.
+const STATE: usize = 11;
+const DESCRIPTOR: usize = 4;
+/// Text is not wider than that, however wide the terminal is: it would be hard to read.
+const WIDEST_TEXT: usize = 100;
+/// Below that, there is no room to indent text.
+const NARROW: usize = 20;
+const INDENT: &str = "  ";
+
+impl Tabled for ShownStuck {
+    type Column = StuckColumn;
+    const COLUMNS: &'static [Column<StuckColumn>] = {
+        use StuckColumn as Of;
+        &[
+            Column::new(Of::State, "STATE", STATE),
+            // With `≥` or `>=` before it.
+            Column::new(Of::Held, "HELD", 1 + DURATION)
+                .right()
+                .in_ascii(1),
+            Column::new(Of::Local, "LOCAL", IPV4).shares(IPV6),
+            Column::new(Of::Remote, "REMOTE", IPV4).shares(IPV6),
+            Column::new(Of::Process, "PROCESS", 12)
+                .grows_first(23)
+                .in_a_file(15)
+                .in_ascii(-1),
+            Column::new(Of::Descriptor, "FD", DESCRIPTOR)
+                .right()
+                .goes(1),
+        ]
+    };
+
+    fn cell(&self, of: StuckColumn, cell: &mut Cell<'_, '_>) {
+        let (it, ascii) = (&self.connection, cell.ascii());
+        match of {
+            StuckColumn::State => cell.put(cell.palette().state(it.state), it.state),
+            StuckColumn::Held => {
+                let held = self.held;
+                cell.put(Style::new(), HeldFor { held, ascii });
+            }
+            StuckColumn::Local => cell.local(&it.tuple),
+            StuckColumn::Remote => cell.remote(&it.tuple),
+            StuckColumn::Process => {
+                cell.process(&it.owner, self.holders.len().saturating_sub(1));
+            }
+            StuckColumn::Descriptor => cell.known(self.descriptor),
+        }
+    }
+
+    /// Why, how long still, and what to do.
+    fn below(&self, below: &mut Below<'_>) -> io::Result<()> {
+        let (why, ascii) = (&self.diagnosis, below.look.ascii);
+        let plain = |text: String| match ascii {
+            true => text.replace('→', "->").replace('µ', "u"),
+            false => text,
+        };
+        let (width, first, rest, further) = match below.width {
+            narrow @ ..NARROW => (narrow.max(1), "", "", ""),
+            width => (width.min(WIDEST_TEXT), INDENT, INDENT, "    "),
+        };
+        let said = plain(format!("{}: {}", why.verdict, why.text));
+        below.paragraph(Style::new(), &said, width, first, rest)?;
+        if let Some(text) = limit(why, ascii) {
+            below.paragraph(Style::new(), &plain(text), width, first, rest)?;
+        }
+        let (faint, advice) = (
+            below.look.palette.faint(),
+            plain(format!("→ {}", why.advice)),
+        );
+        below.paragraph(faint, &advice, width, first, further)
+    }
+}
+
+/// What limits it, and how long still.
+fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
+    let mut parts = Vec::new();
+    if let Some(Limit { name, value }) = why.setting {
+        let mut part = name.to_owned();
+        if let Some(value) = value {
+            // Writing to a string does not fail.
+            let _ = write!(part, " = {value}{}", unit(name));
+            part.push_str(match (name, value) {
+                ("tcp_orphan_retries", 0) => " (which means 8)",
+                // Nothing tells whether that socket has set it.
+                ("tcp_fin_timeout", _) => " (or TCP_LINGER2)",
+                // The socket could not be asked; otherwise what is left would be known.
+                ("tcp_retries2", _) if why.remaining.is_none() => " (or TCP_USER_TIMEOUT)",
+                _ => "",
+            });
+        } else {
+            part.push_str(" governs it");
+        }
+        parts.push(part);
+    }
+    match (why.retries, why.most_retries) {
+        (Some(so_far), Some(most)) => parts.push(format!("sent again {so_far} of {most} times")),
+        (Some(so_far), None) => parts.push(format!("sent again {so_far} times")),
+        _ => {}
+    }
+    if let Some(left) = why.remaining {
+        let ns = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+        parts.push(format!("over in about {}", Human { ns, ascii }));
+    }
+    if why.verdict == Verdict::DataAwaited {
+        // Its text says all there is.
+        return None;
+    }
+    if parts.is_empty() {
+        return match why.verdict {
+            Verdict::StillSending => None,
+            // Nothing runs any more.
+            Verdict::NotClosed if why.is_over => None,
+            Verdict::ZeroWindow => Some("No setting limits it while the peer answers.".to_owned()),
+            _ => Some("No setting limits it.".to_owned()),
+        };
+    }
+    Some(parts.join("; ") + ".")
+}
+
+fn unit(setting: &str) -> &'static str {
+    match setting {
+        "tcp_fin_timeout" => " s",
+        "TCP_USER_TIMEOUT" => " ms",
+        _ => "",
+    }
+}
+
+fn at_least(ascii: bool) -> &'static str {
+    if ascii { ">=" } else { "≥" }
+}
+
+/// How long, with `≥` where it may be longer, and `~` where a setting that may be another says so.
+struct HeldFor {
+    held: Held,
+    ascii: bool,
+}
+
+impl fmt::Display for HeldFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(ns) = self.held.ns else {
+            return f.write_str("-");
+        };
+        if self.held.at_least {
+            f.write_str(at_least(self.ascii))?;
+        } else if self.held.estimated {
+            f.write_str("~")?;
+        }
+        let human = Human {
+            ns,
+            ascii: self.ascii,
+        };
+        human.fmt(f)
     }
 }

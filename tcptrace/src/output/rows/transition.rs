@@ -2,11 +2,16 @@
 
 use super::{identity::Identity, owner::Kept};
 use crate::{
+    explain,
     model::{Closer, Comm, Detail, Reason, Side, State, Transition},
     output::{
         Scratch, Shown, Surroundings,
+        address::{IPV4, IPV6, PORT},
+        columns::Column,
+        duration::DURATION,
         fields::Time,
         row::{line, row},
+        table::{Cell, Tabled},
     },
 };
 
@@ -42,7 +47,7 @@ row! {
         owner: &'a Kept,
         /// Name of the thread that made the transition, with ? for what is no text, where it differs
         /// from comm; else null.
-        thread: Option<Comm>,
+        thread: Option<&'a Comm>,
     }
 }
 line!(TransitionRow<'_> = "transition", "A connection went from one state to another", "A line of watch.");
@@ -69,7 +74,79 @@ impl Shown for Transition {
             closer: self.closer,
             retransmits: self.retransmits,
             owner: scratch.owners.of(&self.owner, around.cgroups),
-            thread: self.thread,
+            thread: self.thread.as_ref(),
+        }
+    }
+}
+
+/// The columns of `watch`.
+#[derive(Clone, Copy, Debug)]
+pub enum TransitionColumn {
+    Time,
+    Process,
+    Local,
+    Direction,
+    Remote,
+    States,
+    Held,
+    Reason,
+}
+
+/// The longest name of a state.
+const STATE: usize = 11;
+const ARROW: usize = 2;
+
+impl Tabled for Transition {
+    type Column = TransitionColumn;
+    const COLUMNS: &'static [Column<TransitionColumn>] = {
+        use TransitionColumn as Of;
+        &[
+            Column::new(Of::Time, "TIME", "00:00:00.000".len())
+                .grows_then("00:00:00.000000".len())
+                .in_a_file("00:00:00.000000".len()),
+            Column::new(Of::Process, "PROCESS", 12)
+                .goes(1)
+                .grows_first(23)
+                .in_a_file(23),
+            Column::new(Of::Local, "LOCAL", IPV4)
+                .narrows(2, PORT, "LOCAL")
+                .shares(IPV6),
+            Column::new(Of::Direction, "", 1),
+            Column::new(Of::Remote, "REMOTE", IPV4).shares(IPV6),
+            Column::new(Of::States, "FROM -> TO", STATE + 1 + ARROW + 1 + STATE).narrows(
+                2,
+                ARROW + 1 + STATE,
+                "-> TO",
+            ),
+            Column::new(Of::Held, "HELD", DURATION).right(),
+            Column::new(Of::Reason, "REASON", explain::WIDTH),
+        ]
+    };
+
+    fn cell(&self, of: TransitionColumn, cell: &mut Cell<'_, '_>) {
+        let palette = cell.palette();
+        match of {
+            TransitionColumn::Time => cell.clock(self.time_ns),
+            TransitionColumn::Process => cell.process(&self.owner, 0),
+            TransitionColumn::Local => cell.local(&self.tuple),
+            TransitionColumn::Direction => cell.direction(self.opener),
+            TransitionColumn::Remote => cell.remote(&self.tuple),
+            TransitionColumn::States => {
+                if !cell.is_narrow() {
+                    cell.part(palette.state(self.from), STATE, self.from);
+                }
+                cell.part(palette.faint(), ARROW, "->");
+                cell.part(palette.state(self.to), STATE, self.to);
+            }
+            TransitionColumn::Held => cell.duration(self.held_ns),
+            TransitionColumn::Reason => {
+                let detail = match self.nothing_sent {
+                    true => Some(Detail::NothingSent),
+                    false => self.detail,
+                };
+                let why = explain::why(self.reason, detail);
+                cell.put(palette.reason(self.reason), why);
+            }
         }
     }
 }

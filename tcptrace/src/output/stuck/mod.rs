@@ -1,8 +1,5 @@
-//! Connections that are stuck, and their table.
+//! Connections that are stuck.
 
-mod table;
-
-pub use self::table::StuckTable;
 use crate::{
     diagnose::{Diagnosis, Held, Suspect},
     host::Holder,
