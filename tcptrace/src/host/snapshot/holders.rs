@@ -1,7 +1,5 @@
 //! Which process has one socket, looked up while tracing.
 
-use std::fs;
-
 use netlink_packet_sock_diag::inet::StateFlags;
 
 use super::{
@@ -104,15 +102,11 @@ pub(super) fn in_common(one: &Owner, other: &Owner) -> Owner {
 
 /// The processes that a process has made (CONFIG_PROC_CHILDREN; otherwise all are looked at).
 fn children(pid: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let process = i32::try_from(pid).ok().map(procfs::process::Process::new);
+    let tasks = process.and_then(|process| process.ok()?.tasks().ok());
+    let tasks = tasks.into_iter().flatten().flatten();
     tasks
-        .into_iter()
+        .filter_map(|task| task.children().ok())
         .flatten()
-        .flatten()
-        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|text| {
-            let ids = text.split_whitespace().map(str::parse);
-            ids.filter_map(Result::ok).collect::<Vec<u32>>()
-        })
         .collect()
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use procfs::process::LimitValue;
+
 /// A process that has no descriptor left: accept() fails with EMFILE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DescriptorLimit {
@@ -12,8 +14,11 @@ pub struct DescriptorLimit {
 /// The limit of a process, if it is reached; `None` if not, or if that can't be told.
 #[must_use]
 pub fn exhausted(pid: u32) -> Option<DescriptorLimit> {
-    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
-    let limit = soft_limit(&limits)?;
+    let process = procfs::process::Process::new(pid.try_into().ok()?).ok()?;
+    let LimitValue::Value(limit) = process.limits().ok()?.max_open_files.soft_limit else {
+        return None;
+    };
+    let limit = u32::try_from(limit).ok()?;
     // A limit that was lowered leaves those above it open: only those below count.
     let used = fs::read_dir(format!("/proc/{pid}/fd"))
         .ok()?
@@ -24,33 +29,42 @@ pub fn exhausted(pid: u32) -> Option<DescriptorLimit> {
     (used >= limit as usize).then_some(DescriptorLimit { limit })
 }
 
-/// Reads `Max open files  1024  524288  files`.
-fn soft_limit(limits: &str) -> Option<u32> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::{
+        io::{Read as _, Write as _},
+        process::{Command, Stdio},
+    };
 
-    #[test]
-    fn the_soft_limit_is_read() {
-        let text = "Limit                     Soft Limit           Hard Limit           Units\n\
-                    Max processes             95844                95844                processes\n\
-                    Max open files            1024                 524288               files\n";
-        assert_eq!(soft_limit(text), Some(1024));
-        assert_eq!(
-            soft_limit("Max open files  unlimited  unlimited  files"),
-            None
-        );
-        assert_eq!(soft_limit(""), None);
-    }
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    use super::*;
 
     #[test]
     fn a_process_with_room_has_not_reached_it() {
         assert_eq!(exhausted(std::process::id()), None);
+    }
+
+    #[test]
+    fn a_process_without_room_has_reached_it() {
+        let mut cat = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("cat");
+        // Once it answers, it has opened all that it needs.
+        let input = cat.stdin.as_mut().expect("a pipe");
+        input.write_all(b"x").expect("it reads");
+        let output = cat.stdout.as_mut().expect("a pipe");
+        output.read_exact(&mut [0]).expect("it writes");
+        let limit = Rlimit {
+            current: Some(3),
+            maximum: Some(20),
+        };
+        prlimit(Pid::from_raw(cat.id() as i32), Resource::Nofile, limit).expect("a limit");
+        let told = exhausted(cat.id());
+        cat.kill().expect("it runs");
+        cat.wait().expect("it ends");
+        assert_eq!(told, Some(DescriptorLimit { limit: 3 }));
     }
 }

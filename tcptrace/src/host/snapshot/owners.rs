@@ -2,11 +2,16 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ffi::CStr,
     fs,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    mem::MaybeUninit,
+    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
+    path::PathBuf,
     sync::OnceLock,
 };
+
+use procfs::process::Stat;
+use rustix::fs::{Dir, Mode, OFlags, open, readlinkat_raw};
 
 use super::{holders::in_common, pids::Numbering};
 use crate::{
@@ -168,16 +173,17 @@ pub fn are_related(holders: &[Holder]) -> bool {
 
 /// When a process began, in clock ticks since the machine did.
 fn began(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Its name may have anything in it, and is the second field.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    rest.split(' ').nth(19)?.parse().ok()
+    Some(stat(pid)?.starttime)
 }
 
 fn parent_of(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-    line.trim().parse().ok()
+    u32::try_from(stat(pid)?.ppid).ok()
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    procfs::process::Process::new(pid.try_into().ok()?)
+        .and_then(|process| process.stat())
+        .ok()
 }
 
 /// The ids of all processes, the lowest first.
@@ -199,27 +205,27 @@ pub(super) fn has(pid: u32, inode: u32) -> bool {
 
 /// The sockets of a process: descriptors and inodes. One that is gone by now, or may not be looked
 /// at, has none to see.
+///
+/// There may be a hundred thousand: a link is read where it is, neither by its whole path nor into
+/// memory of its own. procfs takes 1.7 times as long.
 pub(super) fn sockets_of(pid: u32) -> impl Iterator<Item = (u32, u32)> {
-    fs::read_dir(format!("/proc/{pid}/fd"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let link = entry.path();
-            Some((number_of(&link)?, socket_of(&link)?))
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = open(format!("/proc/{pid}/fd"), flags, Mode::empty());
+    let entries = folder.and_then(|folder| Ok((Dir::read_from(&folder)?, folder)));
+    entries.into_iter().flat_map(|(entries, folder)| {
+        entries.flatten().filter_map(move |entry| {
+            let descriptor = entry.file_name().to_str().ok()?.parse().ok()?;
+            Some((descriptor, socket_of(&folder, entry.file_name())?))
         })
-}
-
-/// The number of a descriptor: the name of its link.
-fn number_of(link: &Path) -> Option<u32> {
-    link.file_name()?.to_str()?.parse().ok()
+    })
 }
 
 /// The inode of the socket that a link in /proc/PID/fd leads to: `socket:[123]`.
-fn socket_of(link: &Path) -> Option<u32> {
-    let target = fs::read_link(link).ok()?;
-    target
-        .to_str()?
+fn socket_of(folder: &OwnedFd, link: &CStr) -> Option<u32> {
+    let mut room = [MaybeUninit::uninit(); 32];
+    let (target, _) = readlinkat_raw(folder, link, &mut room).ok()?;
+    str::from_utf8(target)
+        .ok()?
         .strip_prefix("socket:[")?
         .strip_suffix(']')?
         .parse()
