@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    row::Row as _,
+    row::{Fields as _, Row as _},
     rows::{
-        CountRow, DoctorRow, EndRow, FlowRow, LostRow, Report, SocketRow, StartRow, StuckRow,
-        TransitionRow,
+        CountRow, DoctorRow, EndRow, FlowRow, LostRow, Report, SocketRow, StartRow, StateLine,
+        StuckRow, TransitionRow,
     },
 };
 
@@ -108,6 +108,24 @@ pub fn document(what: Option<LineType>) -> Value {
         document.extend(said);
     }
     document.into()
+}
+
+/// The header of a type of line in CSV; `None`: it has none.
+#[must_use]
+pub fn header(line: LineType) -> Option<Vec<String>> {
+    Some(match line {
+        LineType::Transition => TransitionRow::header(),
+        LineType::Flow => FlowRow::header(),
+        LineType::Stats => {
+            let mut names = Vec::new();
+            StateLine::all_names("", &mut names);
+            names
+        }
+        LineType::Stuck => StuckRow::header(),
+        LineType::Socket => SocketRow::header(),
+        LineType::Count => CountRow::header(),
+        LineType::Start | LineType::Lost | LineType::End | LineType::Doctor => return None,
+    })
 }
 
 /// The same, as text.

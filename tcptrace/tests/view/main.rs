@@ -5,4 +5,5 @@ mod data;
 mod golden;
 mod json;
 mod lines;
+mod reference;
 mod schema;
