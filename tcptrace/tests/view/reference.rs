@@ -12,7 +12,7 @@ Made from the program by its tests (`BLESS=1 cargo test -p tcptrace --test view`
 
 With `-o json`, each line is an object, and its field `type` says of which type. Every field of a type
 is always there; what isn't known is null. `tcptrace schema` prints all of this as a JSON schema,
-`tcptrace schema TYPE` that of one type.
+`tcptrace schema flow` that of one type.
 
 With `-o csv`, the fields have the same names, the first line is a header, and what isn't known is
 empty. A field that begins with `=`, `+`, `-` or `@`, which a spreadsheet would take for a formula, has
