@@ -12,7 +12,7 @@ mod words;
 use std::{ffi::OsString, io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{
-    ArgAction, Args, Parser, Subcommand,
+    ArgAction, Args, CommandFactory as _, Parser, Subcommand,
     error::{ContextKind, ContextValue},
 };
 use tcptrace::{
@@ -262,32 +262,28 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         };
     }
     let rendered = error.render().to_string();
-    let mut lines = rendered
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty());
-    let mut line = lines
-        .next()
-        .unwrap_or("wrong usage")
-        .trim_start_matches("error: ")
-        .to_owned();
     // Possible values, a similar option, what is missing; not the usage, nor where help is.
-    let rest = ["Usage:", "For more information"];
-    for more in lines.take_while(|line| !rest.iter().any(|begin| line.starts_with(begin))) {
-        let more = more.trim_start_matches("tip: ");
-        line.push_str(if more.starts_with('[') || line.ends_with(':') {
-            " "
-        } else {
-            "; "
+    let told = ["\n\nUsage:", "\n\nFor more information"]
+        .iter()
+        .fold(&*rendered, |told, rest| {
+            told.split(rest).next().unwrap_or(told)
         });
-        line.push_str(more);
-    }
+    let lines: Vec<&str> = told
+        .trim_start_matches("error: ")
+        .lines()
+        .map(|line| line.trim().trim_start_matches("tip: "))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let mut line = lines.join("; ").replace("; [", " [").replace(":; ", ": ");
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
         // Neither an option nor the name of an argument.
         && !word.starts_with(['-', '['])
     {
-        line.push_str(
-            "; the commands are watch, flows, stats, stuck, list, explain, doctor, schema and help, and a program to trace goes behind --",
+        let command = Cli::command();
+        let names: Vec<&str> = command.get_subcommands().map(|it| it.get_name()).collect();
+        line += &format!(
+            "; the commands are {} and help, and a program to trace goes behind --",
+            names.join(", ")
         );
     }
     say(format_args!("{line} (tcptrace --help tells more)"));
