@@ -134,8 +134,18 @@ proptest! {
             let (flows, requests) = tracker.remembered();
             prop_assert!(flows <= LIMITS.flows && requests <= LIMITS.requests);
         }
-        // Nothing is withheld for ever.
-        tracker.advance(now + 1_000_000_000, &mut |transition| told.push(*transition));
+        // Nothing is told before its deadline, and nothing is withheld for ever.
+        let mut last = now;
+        while let Some(deadline) = tracker.next_deadline() {
+            let before = told.len();
+            tracker.advance(deadline - 1, &mut |transition| told.push(*transition));
+            prop_assert_eq!(told.len(), before);
+            prop_assert_eq!(tracker.next_deadline(), Some(deadline));
+            tracker.advance(deadline, &mut |transition| told.push(*transition));
+            prop_assert!(tracker.next_deadline().is_none_or(|next| next > deadline));
+            last = last.max(deadline);
+        }
+        prop_assert!(last <= now + 100_000_000, "{} ms late", (last - now) / 1_000_000);
         let before = told.len();
         tracker.finish(&mut |transition| told.push(*transition));
         prop_assert_eq!(told.len(), before);

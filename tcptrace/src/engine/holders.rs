@@ -1,10 +1,6 @@
 //! Looks for who has a connection, on a thread of its own.
 
-use std::{
-    collections::VecDeque,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, thread};
 
 use crate::{
     host::{Look, Looker, own, who_has},
@@ -21,7 +17,7 @@ const SHARE_TO_STAND_IN: u32 = 50;
 /// How often one that waits to be accepted is looked at again, and after how long at first; twice
 /// as long each time.
 const TRIES: u32 = 5;
-const AGAIN: Duration = Duration::from_millis(20);
+const AGAIN_NS: u64 = 20_000_000;
 /// So many wait to be looked at again.
 const MOST_LATER: usize = 64;
 
@@ -30,7 +26,8 @@ pub(super) struct Holders {
     looker: Looker<Question, Look>,
     /// What it looks at, and how often it has looked.
     asked: Option<(Question, u32)>,
-    later: VecDeque<(Instant, Question, u32)>,
+    /// What is to be looked at again, and when: CLOCK_MONOTONIC, ns.
+    later: VecDeque<(u64, Question, u32)>,
 }
 
 impl Holders {
@@ -58,8 +55,7 @@ impl Holders {
     }
 
     /// Takes an answer, and asks what is to be asked next, when all events up to `now` were applied.
-    /// Returns whether there is anything.
-    pub fn turn(&mut self, tracker: &mut Tracker, kernel: &mut Kernel, now: u64) -> bool {
+    pub fn turn(&mut self, tracker: &mut Tracker, kernel: &mut Kernel, now: u64) {
         if let Some((question, tries)) = self.asked
             && let Some(look) = self.looker.answer()
         {
@@ -72,17 +68,14 @@ impl Holders {
                     }
                 }
                 Look::Waits if tries < TRIES && self.later.len() < MOST_LATER => {
-                    let due = Instant::now() + AGAIN * (1 << tries);
+                    let due = now + (AGAIN_NS << tries);
                     self.later.push_back((due, question, tries + 1));
                 }
                 Look::Waits | Look::Gone => {}
             }
         }
         if self.asked.is_none() {
-            let due = self
-                .later
-                .iter()
-                .position(|(due, ..)| *due <= Instant::now());
+            let due = self.later.iter().position(|(due, ..)| *due <= now);
             let again = due.and_then(|index| self.later.remove(index));
             let next = again
                 .map(|(_, question, tries)| (question, tries))
@@ -93,6 +86,15 @@ impl Holders {
                 self.asked = Some((question, tries));
             }
         }
-        self.asked.is_some() || !self.later.is_empty() || tracker.has_questions()
+    }
+
+    /// When there is something to do next, if no event comes before: CLOCK_MONOTONIC, ns, and 0 for
+    /// as soon as may be.
+    pub fn next(&self, tracker: &Tracker) -> Option<u64> {
+        if self.asked.is_some() {
+            return Some(0);
+        }
+        let later = self.later.iter().map(|(due, ..)| *due);
+        later.chain(tracker.next_question()).min()
     }
 }

@@ -1,5 +1,7 @@
 //! One look at the ring buffer.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::{Consumer, Live, sink::Sink};
@@ -28,12 +30,25 @@ pub(super) type Opening = Vec<(Cookie, Tuple)>;
 pub(super) struct Round {
     /// The ring buffer holds no more.
     pub empty: bool,
-    /// Nothing happened, and nothing waits for time to pass.
+    /// Nothing happened.
     pub quiet: bool,
+    /// When something is to be done next, though nothing happens: CLOCK_MONOTONIC, ns, and 0 for as
+    /// soon as may be; `None`: nothing is.
+    pub next_ns: Option<u64>,
     /// The consumer wants no more.
     pub enough: bool,
     /// When the last event happened, CLOCK_MONOTONIC; 0 if there was none.
     pub reached_ns: u64,
+}
+
+impl Round {
+    /// How long until something is to be done, though nothing happens.
+    pub fn waits(&self) -> Option<Duration> {
+        let next = self.next_ns?;
+        Some(Duration::from_nanos(
+            next.saturating_sub(host::monotonic_now()),
+        ))
+    }
 }
 
 impl Live {
@@ -79,10 +94,9 @@ impl Live {
         sink.finish()?;
         let known = if empty { now } else { last.min(now) }.saturating_sub(MARGIN_NS);
         self.links.ask();
-        let asking = self
-            .holders
-            .as_mut()
-            .is_some_and(|holders| holders.turn(&mut self.tracker, &mut self.kernel, known));
+        if let Some(holders) = &mut self.holders {
+            holders.turn(&mut self.tracker, &mut self.kernel, known);
+        }
         // Before anything is given up, as it may have waited unread for long.
         self.look_for_addresses(known, consumer)?;
         self.emit(consumer, |tracker, sink| {
@@ -96,10 +110,27 @@ impl Live {
         }
         Ok(Round {
             empty,
-            quiet: count == 0 && !asking && !self.tracker.is_waiting(),
+            quiet: count == 0,
+            next_ns: self.next(),
             enough: self.enough,
             reached_ns: last,
         })
+    }
+
+    /// When something is to be done next, if no event comes before.
+    fn next(&self) -> Option<u64> {
+        let addresses = match self.asked {
+            true => Some(0),
+            false => self.tracker.next_without_port(),
+        };
+        let holders = self.holders.as_ref();
+        let next = [
+            self.tracker.next_deadline(),
+            addresses,
+            holders.and_then(|it| it.next(&self.tracker)),
+        ];
+        // Then it is known that all up to there was told.
+        next.into_iter().flatten().min().map(|it| it + MARGIN_NS)
     }
 
     /// Has a thread ask sock_diag for addresses that no event has told: the port of a connect() that

@@ -25,10 +25,13 @@ use crate::{
     privileges::{self, CapabilitySet},
 };
 
-/// How often the ring buffer is looked at. The kernel half wakes nobody before it is a quarter
-/// full, and a line should be shown within 100 ms.
+/// How often the ring buffer is looked at while events come. The kernel half wakes nobody before it
+/// is a quarter full, and a line should be shown within 100 ms.
 const POLL: Duration = Duration::from_millis(20);
-/// How long it sleeps at the most while nothing happens, and nothing waits: the first event wakes.
+/// So often it is looked at in vain before it sleeps until something is to be done. Events that come
+/// now and then cost less to look for than to be woken by.
+const IN_VAIN: u32 = 3;
+/// How long it sleeps at the most while nothing happens: the first event wakes.
 const SLEEP: Duration = Duration::from_millis(500);
 /// How late a review may be for the sake of what is still in the ring buffer.
 const LATE: Duration = Duration::from_millis(100);
@@ -163,6 +166,7 @@ impl Live {
         let mut signalled = false;
         let mut settling = false;
         let mut to_be_woken = false;
+        let mut in_vain = 0_u32;
 
         loop {
             let round = self.round(consumer)?;
@@ -191,13 +195,20 @@ impl Live {
             }
             // Whatever came has used the wake-up.
             to_be_woken &= round.quiet;
+            in_vain = if round.quiet {
+                in_vain.saturating_add(1)
+            } else {
+                0
+            };
+            let waits = round.waits();
             let pause = match round {
                 Round { empty: false, .. } => Duration::ZERO,
                 Round { quiet: false, .. } => POLL,
+                _ if waits.is_some_and(|it| in_vain <= IN_VAIN || it <= POLL) => POLL,
                 _ if std::mem::take(&mut to_be_woken) => {
-                    let due = [deadline, consumer.review_due()];
-                    let due = due.into_iter().flatten().min();
-                    due.map_or(SLEEP, |due| SLEEP.min(due.duration_since(Instant::now())))
+                    let due = [deadline, consumer.review_due()].into_iter().flatten();
+                    let due = due.map(|due| due.saturating_duration_since(Instant::now()));
+                    due.chain(waits).fold(SLEEP, Duration::min)
                 }
                 // Something may have come meanwhile.
                 _ => {

@@ -75,9 +75,17 @@ impl Deadlines {
         })
     }
 
-    /// Whether nobody waits.
-    pub fn is_empty(&self) -> bool {
-        self.ports.is_empty() && self.verdicts.is_empty() && self.timers.is_empty()
+    /// When the first one's time is over; `None`: nobody waits.
+    pub fn next(&self) -> Option<u64> {
+        [&self.ports, &self.verdicts, &self.timers]
+            .into_iter()
+            .filter_map(|queue| Some(queue.front()?.0))
+            .min()
+    }
+
+    /// When the first one has waited for its port for `long`, ns.
+    pub fn next_unported(&self, long: u64) -> Option<u64> {
+        Some(self.ports.front()?.0 - PORT_NS + long)
     }
 
     /// The one that has waited for a port the longest, if it has for `long`, ns, at `now`. `lacks`

@@ -244,10 +244,16 @@ impl Tracker {
         self.holders.questions.pop_front()
     }
 
-    /// Whether there is something to be asked, now or a little later.
+    /// When there may be something to be asked: CLOCK_MONOTONIC, ns, and 0 for at once; `None`: not
+    /// before the next event. See [`question`](Self::question).
     #[must_use]
-    pub fn has_questions(&self) -> bool {
-        !(self.holders.questions.is_empty() && self.holders.untold.is_empty())
+    pub fn next_question(&self) -> Option<u64> {
+        let holders = &self.holders;
+        let untold = holders.untold.front();
+        match holders.questions.is_empty() {
+            true => untold.map(|(since, _)| since + UNTOLD_NS),
+            false => Some(0),
+        }
     }
 
     /// Takes who has a socket.

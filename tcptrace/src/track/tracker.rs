@@ -197,15 +197,12 @@ impl Tracker {
     /// The namespace of a connection of which the port is still unknown at `now`, with a process
     /// that may live there, for a look at its sockets: see [`learn`](Self::learn).
     pub fn without_port(&mut self, now: u64) -> Option<(u32, Option<u32>)> {
+        let long = self.port_look_ns();
         let flows = &self.flows;
         let lacks = |cookie, began| {
             let flow: Option<&Flow> = flows.peek(&cookie);
             let held = flow.filter(|flow| flow.held_back.is_some_and(|it| it.time_ns == began))?;
             Some(held.tuple.local.port.is_none())
-        };
-        let long = match self.coverage.syns {
-            true => LOOK_FOR_UNSENT_NS,
-            false => LOOK_NS,
         };
         let cookie = self.deadlines.unported(now, long, lacks)?;
         let flow = self.flows.peek(&cookie)?;
@@ -228,10 +225,26 @@ impl Tracker {
         self.order = order;
     }
 
-    /// Whether something waits for time to pass: see [`advance`](Self::advance).
+    /// When [`advance`](Self::advance) has something to do next, if no event comes before:
+    /// CLOCK_MONOTONIC, ns; `None`: nothing waits for time to pass.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        !self.deadlines.is_empty()
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.deadlines.next()
+    }
+
+    /// When [`without_port`](Self::without_port) may have one to look for: CLOCK_MONOTONIC, ns;
+    /// `None`: not before the next event.
+    #[must_use]
+    pub fn next_without_port(&self) -> Option<u64> {
+        self.deadlines.next_unported(self.port_look_ns())
+    }
+
+    /// How long a port is waited for before it is looked for, ns.
+    fn port_look_ns(&self) -> u64 {
+        match self.coverage.syns {
+            true => LOOK_FOR_UNSENT_NS,
+            false => LOOK_NS,
+        }
     }
 
     /// How many connections were forgotten for want of room.
