@@ -1,5 +1,6 @@
 //! The kernel of this machine: loads the kernel half, and reads what it sends.
 
+mod btf;
 mod buffer;
 mod error;
 mod load;

@@ -1,37 +1,19 @@
 //! Where the fields of kernel structs are, from BTF of the running kernel.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io::{self, Write as _},
-    os::fd::AsRawFd as _,
-};
-
-use btf_rs::{Backend, Btf, Type};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use tcptrace_ebpf::settings::{BitOffset, MINISOCK_BYTES, Offsets};
 
-use super::KernelError;
-
-/// Structs within structs, and names for a type, that are followed. The kernel's own need four.
-const DEPTH: usize = 8;
-/// Members looked at for one field; `task_struct` has fewer than 500. BTF that is damaged may nest
-/// a struct in itself many times over: without an end, looking through it takes years.
-const MEMBERS: usize = 10_000;
+use super::{KernelError, btf::Types};
 
 /// Looks all offsets up in the bytes of /sys/kernel/btf/vmlinux.
 ///
 /// # Errors
 /// [`KernelError::NoBtf`] and [`KernelError::NoField`].
 pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
-    let btf = open(btf).map_err(|error| KernelError::from_types(error.as_ref()))?;
-    let mut structs = Structs {
-        btf,
-        ids: HashMap::new(),
-    };
+    let types = Types::read(btf).ok_or_else(|| KernelError::NoBtf("it is damaged".to_owned()))?;
+    let structs = Structs(types);
     let repair = structs.bit("tcp_sock", "repair");
     let only_ipv6 = structs.bit("sock_common", "skc_ipv6only");
-    let mut at = |container, fields: &[&'static str]| structs.offset(container, fields);
+    let at = |container, fields: &[&'static str]| structs.offset(container, fields);
 
     let daddr = at("sock_common", &["skc_daddr"])?;
     let mut offsets = Offsets {
@@ -68,7 +50,7 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         request_num_retrans: at("request_sock", &["num_retrans"])?,
         request_num_timeout: at("request_sock", &["num_timeout"])?,
         request_timer: at("request_sock", &["rsk_timer"])?,
-        tcp_write_timer: write_timer(&mut at),
+        tcp_write_timer: write_timer(&at),
         tcp_inet_sport: at("tcp_sock", &["inet_conn.icsk_inet.inet_sport"])?,
         tcp_mstamp: at("tcp_sock", &["tcp_mstamp"])?,
         tcp_packets_out: at("tcp_sock", &["packets_out"])?,
@@ -116,7 +98,10 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         offsets.cgroup_kn = 0;
     }
 
-    offsets.upid_size = structs.size("upid")?;
+    offsets.upid_size = structs.0.size("upid").ok_or(KernelError::NoField {
+        container: "upid",
+        field: "(any)",
+    })?;
 
     // What the kernel half reads of a minisock or request in one go.
     let within = |offset: u32, bytes: usize| offset as usize + bytes <= MINISOCK_BYTES;
@@ -150,9 +135,7 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
 
 /// Where a socket has the timer of `tcp_write_timer()`; 0 where it is not found: there it can't
 /// be. It is in `struct sock` since 7.0.
-fn write_timer(
-    at: &mut impl FnMut(&'static str, &[&'static str]) -> Result<u32, KernelError>,
-) -> u32 {
+fn write_timer(at: &impl Fn(&'static str, &[&'static str]) -> Result<u32, KernelError>) -> u32 {
     at("inet_connection_sock", &["icsk_retransmit_timer"])
         .or_else(|_| at("sock", &["tcp_retransmit_timer"]))
         .unwrap_or(0)
@@ -161,7 +144,7 @@ fn write_timer(
 /// Looks up what is followed from a control group to its id, its name and the one above.
 fn control_groups(
     offsets: &mut Offsets,
-    mut at: impl FnMut(&'static str, &[&'static str]) -> Result<u32, KernelError>,
+    at: impl Fn(&'static str, &[&'static str]) -> Result<u32, KernelError>,
 ) -> Result<(), KernelError> {
     offsets.cgroup_root = at("cgroup", &["root"])?;
     offsets.cgroup_kn = at("cgroup", &["kn"])?;
@@ -173,184 +156,27 @@ fn control_groups(
     Ok(())
 }
 
-/// Opens types without parsing them all: that takes a third of a second and 30 MiB, for a dozen
-/// structs. btf-rs does so only of a file that it can map, which the kernel's is since 6.16.
-fn open(btf: &[u8]) -> anyhow::Result<Btf> {
-    let memory = memfd_create(c"btf", MFdFlags::MFD_CLOEXEC).map_err(io::Error::from)?;
-    let mut file = File::from(memory);
-    file.write_all(btf)?;
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Ok(Btf::from_file_with_backend(path, Backend::Mmap)?)
-}
+/// The structs that are looked into.
+struct Structs<'a>(Types<'a>);
 
-struct Structs {
-    btf: Btf,
-    /// Type ids that were looked up by name: BTF has no index of names.
-    ids: HashMap<&'static str, btf_rs::Struct>,
-}
-
-impl Structs {
+impl Structs<'_> {
     /// The offset in bytes of the first of `fields` that there is.
-    fn offset(
-        &mut self,
-        container: &'static str,
-        fields: &[&'static str],
-    ) -> Result<u32, KernelError> {
-        self.bits(container, fields).map(|bits| bits / 8)
-    }
-
-    /// Where a field of one bit is, if there is one of that name.
-    fn bit(&mut self, container: &'static str, field: &'static str) -> BitOffset {
-        // The first bit of a byte is its lowest where the byte of least weight comes first.
-        self.bits(container, &[field]).map_or_else(
-            |_| BitOffset::default(),
-            |bits| BitOffset {
-                byte: bits / 8,
-                mask: 1 << (bits % 8),
-            },
-        )
-    }
-
-    /// The offset in bits of the first of `fields` that there is.
-    fn bits(
-        &mut self,
-        container: &'static str,
-        fields: &[&'static str],
-    ) -> Result<u32, KernelError> {
-        let missing = || KernelError::NoField {
+    fn offset(&self, container: &'static str, fields: &[&'static str]) -> Result<u32, KernelError> {
+        let bits = fields.iter().find_map(|it| self.0.bits(container, it));
+        bits.map(|bits| bits / 8).ok_or(KernelError::NoField {
             container,
             field: fields[0],
-        };
-        let outer = self.named(container).ok_or_else(missing)?.clone();
-        fields
-            .iter()
-            .find_map(|path| {
-                let path: Vec<&str> = path.split('.').collect();
-                let mut members_left = MEMBERS;
-                self.walk(&outer, &path, DEPTH, &mut members_left)
-            })
-            .ok_or_else(missing)
-    }
-
-    /// The size in bytes of a struct.
-    fn size(&mut self, container: &'static str) -> Result<u32, KernelError> {
-        self.named(container)
-            .and_then(|found| u32::try_from(found.size()).ok())
-            .ok_or(KernelError::NoField {
-                container,
-                field: "(any)",
-            })
-    }
-
-    /// A struct by its name.
-    fn named(&mut self, container: &'static str) -> Option<&btf_rs::Struct> {
-        if !self.ids.contains_key(container) {
-            let types = self.btf.resolve_types_by_name(container).ok()?;
-            let of_name = types.into_iter().find_map(|kind| match kind {
-                Type::Struct(found) if !found.members.is_empty() => Some(found),
-                _ => None,
-            })?;
-            self.ids.insert(container, of_name);
-        }
-        self.ids.get(container)
-    }
-
-    /// The offset in bits of a field, through nested structs and anonymous members.
-    /// At most `depth` levels down, and at most `members_left` members.
-    fn walk(
-        &self,
-        container: &btf_rs::Struct,
-        path: &[&str],
-        depth: usize,
-        members_left: &mut usize,
-    ) -> Option<u32> {
-        let deeper = depth.checked_sub(1)?;
-        let (name, rest) = path.split_first()?;
-        container.members.iter().find_map(|member| {
-            *members_left = members_left.checked_sub(1)?;
-            let member_name = self.btf.resolve_name(member).unwrap_or_default();
-            let inner = if member_name.is_empty() {
-                // A member without a name: its fields count as the container's.
-                self.walk(&self.target(member)?, path, deeper, members_left)?
-            } else if member_name != *name {
-                return None;
-            } else if rest.is_empty() {
-                0
-            } else {
-                self.walk(&self.target(member)?, rest, deeper, members_left)?
-            };
-            member.bit_offset().checked_add(inner)
         })
     }
 
-    /// The struct or union that a member is of.
-    fn target(&self, member: &btf_rs::Member) -> Option<btf_rs::Struct> {
-        let mut kind = self.btf.resolve_chained_type(member).ok()?;
-        for _ in 0..DEPTH {
-            kind = match kind {
-                Type::Struct(found) | Type::Union(found) => return Some(found),
-                Type::Typedef(ref chained) => self.btf.resolve_chained_type(chained).ok()?,
-                Type::Const(ref chained) => self.btf.resolve_chained_type(chained).ok()?,
-                Type::Volatile(ref chained) => self.btf.resolve_chained_type(chained).ok()?,
-                _ => return None,
-            };
-        }
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const STRUCT: u32 = 4;
-    const TYPEDEF: u32 = 8;
-    const CONST: u32 = 10;
-
-    /// BTF as include/uapi/linux/btf.h has it: a type of each row, which is its name, kind, what
-    /// it is of, and the types of its members, that have no names.
-    fn btf(types: &[(&str, u32, u32, &[u32])]) -> Vec<u8> {
-        let mut names = vec![0];
-        let mut words: Vec<u32> = Vec::new();
-        for (name, kind, of, members) in types {
-            let count = u32::try_from(members.len()).expect("few members");
-            let at = u32::try_from(names.len()).expect("few names");
-            words.extend([at, kind << 24 | count, *of]);
-            words.extend(members.iter().flat_map(|member| [0, *member, 0]));
-            names.extend(name.bytes().chain([0]));
-        }
-        let types: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
-        let (types_len, names_len) = (types.len() as u32, names.len() as u32);
-        let header = [24, 0, types_len, types_len, names_len];
-        [0xeb9f_u16.to_ne_bytes(), 1_u16.to_le_bytes()]
-            .concat()
-            .into_iter()
-            .chain(header.into_iter().flat_map(u32::to_ne_bytes))
-            .chain(types)
-            .chain(names)
-            .collect()
-    }
-
-    #[track_caller]
-    fn has_no_addresses(btf: &[u8]) {
-        let error = look_up(btf).expect_err("no addresses to be found");
-        let KernelError::NoField { container, field } = error else {
-            panic!("not read as BTF: {error}");
-        };
-        assert_eq!((container, field), ("sock_common", "skc_daddr"));
-    }
-
-    #[test]
-    fn a_type_that_stands_for_itself_is_not_followed_for_ever() {
-        has_no_addresses(&btf(&[
-            ("sock_common", STRUCT, 8, &[2]),
-            ("loop", TYPEDEF, 3, &[]),
-            ("", CONST, 2, &[]),
-        ]));
-    }
-
-    #[test]
-    fn a_struct_that_is_in_itself_many_times_over_is_not_looked_through_to_the_end() {
-        has_no_addresses(&btf(&[("sock_common", STRUCT, 8, &[1; 60])]));
+    /// Where a field of one bit is, if there is one of that name.
+    fn bit(&self, container: &str, field: &str) -> BitOffset {
+        // The first bit of a byte is its lowest where the byte of least weight comes first.
+        self.0
+            .bits(container, field)
+            .map_or_else(BitOffset::default, |bits| BitOffset {
+                byte: bits / 8,
+                mask: 1 << (bits % 8),
+            })
     }
 }
