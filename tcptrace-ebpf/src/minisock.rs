@@ -14,9 +14,9 @@ use crate::{
 
 /// The beginning of a minisock or request: a copy, since the verifier knows no type for it.
 #[repr(align(8))]
-pub struct Snapshot([u8; MINISOCK_BYTES]);
+pub struct SockBytes([u8; MINISOCK_BYTES]);
 
-impl Snapshot {
+impl SockBytes {
     #[inline(always)]
     pub fn at(address: u64) -> Self {
         let mut bytes = core::mem::MaybeUninit::<Self>::uninit();

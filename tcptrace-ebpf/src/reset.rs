@@ -5,7 +5,7 @@ use tcptrace_ebpf::wire::{Head, evidence, kind};
 
 use crate::{
     kernel::{now, peek, read, setting},
-    minisock::Snapshot,
+    minisock::SockBytes,
     ring,
     sock_common::cookie,
     state::{CLOSED, LISTEN},
@@ -116,7 +116,7 @@ fn sent_by_itself(sk: *const u8) {
 #[inline(always)]
 fn send_reset(sk: *const u8) {
     // It begins with a sock_common.
-    let Some(mut head) = Snapshot::at(sk as u64).head(0) else {
+    let Some(mut head) = SockBytes::at(sk as u64).head(0) else {
         return;
     };
     head.kind = kind::RESET_SENT;

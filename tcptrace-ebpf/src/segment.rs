@@ -5,7 +5,7 @@ use tcptrace_ebpf::wire::{change, kind};
 use crate::{
     head::HeadBuffer,
     kernel::{now, peek, read, setting},
-    minisock::Snapshot,
+    minisock::SockBytes,
     ring,
     select::wanted,
     state::TIME_WAIT,
@@ -27,7 +27,7 @@ pub fn dropped(sk: *const u8) {
     if sk.is_null() || unsafe { read::<u8>(sk, setting!(offsets.sock_common_state)) } != TIME_WAIT {
         return;
     }
-    let bytes = Snapshot::at(sk as u64);
+    let bytes = SockBytes::at(sk as u64);
     let Some(mut head) = bytes.head(change::SEGMENT) else {
         return;
     };

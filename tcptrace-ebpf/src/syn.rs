@@ -10,7 +10,7 @@ use crate::{
     child,
     head::at_most_255,
     kernel::{peek, setting},
-    minisock::{Snapshot, netns_of},
+    minisock::{SockBytes, netns_of},
     ring,
     select::wanted,
     state::{LISTEN, SYN_RECV, SYN_SENT},
@@ -29,7 +29,7 @@ pub fn armed(address: u64) {
     if state != SYN_SENT {
         return;
     }
-    let bytes = Snapshot::at(address);
+    let bytes = SockBytes::at(address);
     let Some(mut head) = bytes.addresses() else {
         return;
     };
@@ -61,7 +61,7 @@ fn fast_open_armed(address: u64) {
     let Some(time_ns) = child::goes_on(address) else {
         return;
     };
-    let bytes = Snapshot::at(address);
+    let bytes = SockBytes::at(address);
     let Some(mut head) = bytes.addresses() else {
         return;
     };

@@ -12,7 +12,7 @@ use tcptrace_ebpf::wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, fla
 use crate::{
     child,
     kernel::{peek, read, setting, zero},
-    minisock::Snapshot,
+    minisock::SockBytes,
     reset, ring, syn,
 };
 
@@ -41,7 +41,7 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
 
 #[inline(always)]
 fn minisock_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
-    let bytes = Snapshot::at(address);
+    let bytes = SockBytes::at(address);
     let Some(mut head) = bytes.head(what) else {
         return;
     };
@@ -57,7 +57,7 @@ fn minisock_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
 
 #[inline(always)]
 fn request_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
-    let bytes = Snapshot::at(address);
+    let bytes = SockBytes::at(address);
     let Some(mut head) = bytes.addresses() else {
         return;
     };

@@ -215,7 +215,7 @@ fuzz_target!(|run: Run| {
     }
     // Nothing is withheld for ever.
     tracker.advance(now + 1_000_000_000, &mut |it| told.push(*it));
-    assert!(!tracker.is_waiting());
+    assert_eq!(tracker.next_deadline(), None);
     let before = told.len();
     tracker.finish(&mut |it| told.push(*it));
     assert_eq!(told.len(), before);
@@ -250,7 +250,7 @@ fuzz_target!(|run: Run| {
         json.show(it, &mut around).expect("a vector takes all");
         figures.take(it);
     }
-    json.flush().expect("a vector takes all");
+    View::<Transition>::flush(&mut json).expect("a vector takes all");
     drop(json);
     let count = lines
         .split(|byte| *byte == b'\n')

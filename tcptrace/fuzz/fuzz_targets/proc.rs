@@ -8,7 +8,7 @@ use std::{io, sync::LazyLock};
 use libfuzzer_sys::fuzz_target;
 use tcptrace::{
     aggregate::flows::IdleTable,
-    doctor::{Listener, judge, proc},
+    doctor::{ListenerState, judge, proc},
     explain::Book,
     model::PortRange,
     output::{Look, Palette},
@@ -43,7 +43,7 @@ fuzz_target!(|given: &str| {
         let name: usize = file.bytes().map(usize::from).sum();
         Some(texts[name % texts.len()].to_owned())
     };
-    let listener = Listener {
+    let listener = ListenerState {
         name: "0.0.0.0:80".to_owned(),
         waiting: given.len() as u32,
         backlog: 8,

@@ -8,7 +8,7 @@ use super::{
     hooks::{self, Loaded},
     proc,
     settings::{Values, settings},
-    traps::{Listener, Present, warnings},
+    traps::{ListenerState, Present, warnings},
 };
 use crate::{
     aggregate::flows::IdleTable,
@@ -54,7 +54,7 @@ pub fn judge(
     book: &Book,
     products: &IdleTable,
     checks: Vec<Check>,
-    listeners: Vec<Listener>,
+    listeners: Vec<ListenerState>,
     read: impl Fn(&str) -> Option<String>,
 ) -> Report {
     let values = Values::read(book, &read);
@@ -133,7 +133,7 @@ fn sock_diag(listing: &anyhow::Result<Listing>) -> Check {
     }
 }
 
-fn listeners(listing: &Listing) -> Vec<Listener> {
+fn listeners(listing: &Listing) -> Vec<ListenerState> {
     listing
         .sockets
         .iter()
@@ -141,7 +141,7 @@ fn listeners(listing: &Listing) -> Vec<Listener> {
         .map(|socket| {
             let Endpoint { addr, port } = socket.tuple.local;
             let port = port.map_or(0, NonZero::get);
-            Listener {
+            ListenerState {
                 name: SocketAddr::new(addr, port).to_string(),
                 waiting: socket.recv_queue,
                 backlog: socket.send_queue,

@@ -19,5 +19,5 @@ pub use self::{
     examine::{examine, judge},
     report::Report,
     settings::{Setting, Value},
-    traps::{Listener, Warning},
+    traps::{ListenerState, Warning},
 };

@@ -24,7 +24,7 @@ pub struct Warning {
 
 /// A listener, as it is now.
 #[derive(Clone, Debug)]
-pub struct Listener {
+pub struct ListenerState {
     /// Its address and port.
     pub name: String,
     /// Connections that wait for accept().
@@ -39,7 +39,7 @@ pub(super) struct Present<'a> {
     /// TIME_WAITs in this network namespace, and orphans' FIN_WAIT2.
     pub(super) time_waits: Option<u64>,
     /// The listeners of this network namespace.
-    pub(super) listeners: Vec<Listener>,
+    pub(super) listeners: Vec<ListenerState>,
     /// Processes have their places in hierarchies of cgroup v1.
     pub(super) cgroup_v1: bool,
     /// Products that drop idle connections.
@@ -163,8 +163,8 @@ fn keepalive(idle_s: i64, products: &[Candidate]) -> Option<Warning> {
     })
 }
 
-fn backlog(listener: &Listener, most: i64) -> Option<Warning> {
-    let Listener {
+fn backlog(listener: &ListenerState, most: i64) -> Option<Warning> {
+    let ListenerState {
         name,
         waiting,
         backlog,
@@ -283,7 +283,7 @@ mod tests {
     fn a_listener_with_a_full_queue_or_a_cut_backlog_is_named() {
         let told = |waiting, backlog, somaxconn: &str| {
             let present = Present {
-                listeners: vec![Listener {
+                listeners: vec![ListenerState {
                     name: "*:80".to_owned(),
                     waiting,
                     backlog,

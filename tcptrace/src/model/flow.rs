@@ -6,7 +6,7 @@ use crate::model::{
 
 /// A state that a connection was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stay {
+pub struct PathStep {
     /// The state.
     pub state: State,
     /// For how long, ns; `None` when unknown or not over.
@@ -15,14 +15,14 @@ pub struct Stay {
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum End {
+pub enum FlowEnd {
     /// By a FIN of each side.
     Graceful,
     /// By something else.
     Reason(Reason),
 }
 
-impl End {
+impl FlowEnd {
     /// The end that a transition is of a connection; `None` if it goes on. What ends a TIME_WAIT
     /// is no end: the connection left the application's hands before.
     #[must_use]
@@ -71,9 +71,9 @@ pub struct FlowRecord {
     /// When the last thing happened that is told here.
     pub time_ns: u64,
     /// The states that it was in, in order.
-    pub path: Vec<Stay>,
+    pub path: Vec<PathStep>,
     /// How it ended; `None`: it has not.
-    pub end: Option<End>,
+    pub end: Option<FlowEnd>,
     /// More about how it ended, where more is known.
     pub detail: Option<Detail>,
     /// What ended its TIME_WAIT; `None`: there was none, or it is not over.

@@ -24,7 +24,7 @@ pub use self::{
         FinDroppedEvent, ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process,
         Reach, RequestEvent, ResetSentEvent, SocketEvent, SynEvent, TimerChange,
     },
-    flow::{End, FlowRecord, Stay},
+    flow::{FlowEnd, FlowRecord, PathStep},
     holding::{Answer, Question},
     length::Length,
     ports::{Dropper, PortRange, Reuse},

@@ -18,7 +18,7 @@ use crate::{
     diagnose::Verdict,
     doctor::Status,
     host::TimerKind,
-    model::{Closer, Comm, Cookie, Detail, End, Family, Length, Reason, Side, State},
+    model::{Closer, Comm, Cookie, Detail, Family, FlowEnd, Length, Reason, Side, State},
 };
 
 /// Few bytes, and room behind them: copying a number of bytes that is known beforehand takes two
@@ -477,7 +477,7 @@ words!(
 );
 
 /// How a connection ended: `graceful`, or a reason.
-impl Field for End {
+impl Field for FlowEnd {
     fn json(&self, line: &mut Vec<u8>) {
         quote(self.name().as_bytes(), line);
     }
@@ -487,8 +487,8 @@ impl Field for End {
     }
 
     fn schema() -> Value {
-        let reasons = Reason::ALL.map(End::Reason);
-        let names: Vec<_> = [End::Graceful]
+        let reasons = Reason::ALL.map(FlowEnd::Reason);
+        let names: Vec<_> = [FlowEnd::Graceful]
             .iter()
             .chain(&reasons)
             .map(|it| it.name())

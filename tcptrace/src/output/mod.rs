@@ -11,9 +11,9 @@ mod fields;
 mod flows;
 mod formulas;
 mod json;
-mod known;
 mod line;
 mod message;
+mod or_dash;
 mod process;
 mod row;
 mod rows;
@@ -62,14 +62,14 @@ pub struct Surroundings<'a> {
 /// What is kept from line to line.
 pub struct Scratch {
     time: TimeFormat,
-    owners: rows::Owners,
+    owners: rows::OwnerCache,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
         Self {
             time: TimeFormat::rfc3339(),
-            owners: rows::Owners::default(),
+            owners: rows::OwnerCache::default(),
         }
     }
 }

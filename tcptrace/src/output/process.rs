@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{known::Known, line::cut};
+use super::{line::cut, or_dash::OrDash};
 use crate::model::Owner;
 
 /// `comm/pid`, or `comm/-` where the pid is not known, and how many more there are; of a name that
@@ -29,7 +29,7 @@ impl fmt::Display for Process<'_> {
         let taken = process.pid.map_or(1, digits) + 1 + more;
         let comm = cut(process.comm.as_str(), self.width.saturating_sub(taken));
         let ascii = self.ascii;
-        write!(f, "{}/{}", Program { comm, ascii }, Known(process.pid))?;
+        write!(f, "{}/{}", Program { comm, ascii }, OrDash(process.pid))?;
         match self.others {
             0 => Ok(()),
             others => write!(f, " +{others}"),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     row::{Fields as _, Row as _},
     rows::{
-        CountRow, DoctorRow, EndRow, FlowRow, LostRow, Report, SocketRow, StartRow, StateLine,
+        CountRow, DoctorRow, EndRow, FlowRow, LostRow, SocketRow, StartRow, StateLine, StatsRow,
         StuckRow, TransitionRow,
     },
 };
@@ -59,7 +59,7 @@ impl LineType {
             Self::Start => StartRow::TYPE,
             Self::Transition => TransitionRow::TYPE,
             Self::Flow => FlowRow::TYPE,
-            Self::Stats => Report::TYPE,
+            Self::Stats => StatsRow::TYPE,
             Self::Stuck => StuckRow::TYPE,
             Self::Lost => LostRow::TYPE,
             Self::End => EndRow::TYPE,
@@ -74,7 +74,7 @@ impl LineType {
             Self::Start => StartRow::schema(),
             Self::Transition => TransitionRow::schema(),
             Self::Flow => FlowRow::schema(),
-            Self::Stats => Report::schema(),
+            Self::Stats => StatsRow::schema(),
             Self::Stuck => StuckRow::schema(),
             Self::Lost => LostRow::schema(),
             Self::End => EndRow::schema(),

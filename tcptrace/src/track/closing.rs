@@ -180,7 +180,7 @@ fn timeout(event: &SocketEvent, seen: Seen) -> Close {
 mod tests {
     use super::*;
     use crate::{
-        model::{End, Evidence, Owner, Side},
+        model::{Evidence, FlowEnd, Owner, Side},
         track::flow::Flow,
     };
 
@@ -238,7 +238,7 @@ mod tests {
             let told = flow
                 .step(None, 1, State::Closed, close.reason)
                 .with(close.detail);
-            if End::of(&told) == Some(End::Graceful) {
+            if FlowEnd::of(&told) == Some(FlowEnd::Graceful) {
                 assert!(!it.unacked && event.from == State::LastAck, "{}", what());
                 assert!(!it.rst_received && !it.rst_sent, "{}", what());
             }

@@ -34,14 +34,14 @@ pub(super) struct Flow {
     /// What the full socket of an orphan in FIN_WAIT2 did.
     pub measured: Option<Box<Measured>>,
     /// Its last transition, until it is certain who sent the RST.
-    pub verdict: Option<Box<Verdict>>,
+    pub verdict: Option<Box<PendingClose>>,
     /// The count of losses when the last event of it came.
     pub epoch: u32,
 }
 
 /// A transition to CLOSED whose reason may be told by what follows.
 #[derive(Clone, Debug)]
-pub(super) struct Verdict {
+pub(super) struct PendingClose {
     /// What is told if nothing follows.
     pub transition: Transition,
     /// Who had closed before, if anybody had.

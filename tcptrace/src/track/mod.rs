@@ -8,6 +8,7 @@
 mod closing;
 mod connections;
 mod deadlines;
+mod duplicates;
 mod flow;
 mod forget;
 mod holding;
@@ -18,6 +19,5 @@ mod resync;
 mod sockets;
 mod syn;
 mod tracker;
-mod twice;
 
 pub use self::tracker::{Limits, Tracker};

@@ -3,7 +3,7 @@
 use super::{
     Tracker,
     closing::{self, Close, Seen},
-    flow::{Flow, HeldBack, Minisock, Verdict},
+    flow::{Flow, HeldBack, Minisock, PendingClose},
     holding::Holding,
     order::Out,
     requests::Request,
@@ -28,7 +28,7 @@ impl Tracker {
             return;
         }
         if event.to == State::Closed {
-            self.twice.closed(cookie);
+            self.duplicates.closed(cookie);
         }
         let epoch = self.epoch;
         let flow = match self.flows.get_mut(&cookie) {
@@ -126,7 +126,7 @@ impl Tracker {
         transition.orphan = Some(event.orphan);
         transition.keepalive = Some(event.keepalive);
         if close.doubtful {
-            flow.verdict = Some(Box::new(Verdict {
+            flow.verdict = Some(Box::new(PendingClose {
                 transition,
                 closer_before,
                 ticket: out.hold(),

@@ -5,12 +5,12 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{
     deadlines::{Deadlines, LOOK_FOR_UNSENT_NS, LOOK_NS, Waiting},
+    duplicates::Duplicates,
     flow::{Flow, Minisock},
     holding::{Holders, Holding},
     order::{Order, Out},
     requests::Request,
     resync::Certainty,
-    twice::Twice,
 };
 use crate::model::{
     Cookie, Coverage, Event, Existing, ExistingKind, Listeners, MinisockState, Side, State,
@@ -53,7 +53,7 @@ pub struct Tracker {
     pub(super) deadlines: Deadlines,
     pub(super) order: Order,
     pub(super) certainty: Certainty,
-    pub(super) twice: Twice,
+    pub(super) duplicates: Duplicates,
     pub(super) holders: Holders,
     pub(super) coverage: Coverage,
     /// Orphans in FIN_WAIT2 by their addresses, where FINs are told without their socket.
@@ -75,7 +75,7 @@ impl Tracker {
             deadlines: Deadlines::default(),
             order: Order::default(),
             certainty: Certainty::default(),
-            twice: Twice::default(),
+            duplicates: Duplicates::default(),
             holders: Holders::new(coverage.accepts),
             coverage,
             orphans: FxHashMap::default(),

@@ -4,10 +4,10 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use tcptrace::{
     model::{
-        AcceptedEvent, Answer, Closer, Comm, Cookie, Coverage, EarlyCause, End, Endpoint, Event,
-        Evidence, Existing, ExistingKind, FinDroppedEvent, FlowRecord, ForkedEvent, Link, Measured,
-        MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent, ResetSentEvent, Side,
-        SocketEvent, State, SynEvent, TimerChange, Transition, Tuple,
+        AcceptedEvent, Answer, Closer, Comm, Cookie, Coverage, EarlyCause, Endpoint, Event,
+        Evidence, Existing, ExistingKind, FinDroppedEvent, FlowEnd, FlowRecord, ForkedEvent, Link,
+        Measured, MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent,
+        ResetSentEvent, Side, SocketEvent, State, SynEvent, TimerChange, Transition, Tuple,
     },
     track::Limits,
 };
@@ -440,7 +440,7 @@ pub fn write_flow(to: &mut String, it: &FlowRecord) {
     for stay in &it.path {
         let _ = write!(to, " {} {}", stay.state, known(stay.ns));
     }
-    let end = it.end.map_or("-", End::name);
+    let end = it.end.map_or("-", FlowEnd::name);
     let _ = write!(to, "  end={end} total={}", known(it.total_ns()));
     if let Some(ns) = it
         .handshake_ns()

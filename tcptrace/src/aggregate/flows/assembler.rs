@@ -4,7 +4,7 @@ use hashlink::LruCache;
 use rustc_hash::FxBuildHasher;
 
 use crate::model::{
-    Connection, Cookie, Detail, End, FlowRecord, Measured, Reason, State, Stay, Transition,
+    Connection, Cookie, Detail, FlowEnd, FlowRecord, Measured, PathStep, Reason, State, Transition,
 };
 
 /// How long a flow is waited for.
@@ -130,7 +130,7 @@ impl FlowRecord {
     /// A connection that is half-open at `now` (CLOCK_MONOTONIC, ns).
     #[must_use]
     pub fn half_open(it: &Connection, now: u64) -> Self {
-        let stay = Stay {
+        let stay = PathStep {
             state: it.state,
             ns: None,
         };
@@ -159,7 +159,7 @@ impl FlowRecord {
         }
     }
 
-    fn new(it: &Transition, opened_ns: Option<u64>, first: Stay) -> Self {
+    fn new(it: &Transition, opened_ns: Option<u64>, first: PathStep) -> Self {
         // Most connections go through five states.
         let mut path = Vec::with_capacity(6);
         path.push(first);
@@ -193,7 +193,7 @@ impl FlowRecord {
         Self::new(
             it,
             Some(it.time_ns),
-            Stay {
+            PathStep {
                 state: it.to,
                 ns: None,
             },
@@ -211,7 +211,7 @@ impl FlowRecord {
         Self::new(
             it,
             opened_ns,
-            Stay {
+            PathStep {
                 state: it.from,
                 ns: None,
             },
@@ -237,13 +237,13 @@ impl FlowRecord {
             stay.ns = it.held_ns;
         } else {
             // What lies between was lost.
-            self.path.push(Stay {
+            self.path.push(PathStep {
                 state: it.from,
                 ns: it.held_ns,
             });
         }
         if it.to != State::Closed {
-            self.path.push(Stay {
+            self.path.push(PathStep {
                 state: it.to,
                 ns: None,
             });
@@ -253,7 +253,7 @@ impl FlowRecord {
             (_, State::TimeWait | State::Closed) => {
                 // Seen late, it was at a time that nobody knows.
                 self.closed_ns = Some(it.time_ns).filter(|_| it.detail != Some(Detail::SeenLate));
-                self.end = End::of(it);
+                self.end = FlowEnd::of(it);
                 self.detail = it.detail;
             }
             _ => {}

@@ -1,7 +1,7 @@
 //! What there is at a moment.
 
 use super::{
-    Bounded, By, Group, Listener, Maker,
+    Bounded, By, Group, ListenAddress, TimeWaitMaker,
     taken::{At, PortCount, TakenPorts},
 };
 use crate::model::{Connection, Known, PortRange, Side, State};
@@ -10,11 +10,11 @@ use crate::model::{Connection, Known, PortRange, Side, State};
 const MOST: usize = 1 << 16;
 
 /// Counts by state.
-pub type Counts = [u64; State::ALL.len()];
+pub type StateCounts = [u64; State::ALL.len()];
 
-/// TIME_WAITs of a [`Maker`].
+/// TIME_WAITs of a [`TimeWaitMaker`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Waiting {
+pub struct TimeWaitsNow {
     /// All.
     pub now: u64,
     /// Those of connections that this side opened: each has a port of ip_local_port_range, or
@@ -25,13 +25,13 @@ pub struct Waiting {
 /// The connections that there are at a moment, counted.
 #[derive(Clone, Debug)]
 pub struct Census {
-    states: Counts,
+    states: StateCounts,
     /// By group, if figures are broken down.
-    pub groups: Bounded<Group, Counts>,
+    pub groups: Bounded<Group, StateCounts>,
     /// TIME_WAITs by who made them.
-    pub time_waits: Bounded<Maker, Waiting>,
+    pub time_waits: Bounded<TimeWaitMaker, TimeWaitsNow>,
     /// Half-open connections by where they came to.
-    pub half_open: Bounded<Listener, u64>,
+    pub half_open: Bounded<ListenAddress, u64>,
     /// Ports taken.
     pub taken: TakenPorts,
 }
@@ -48,7 +48,7 @@ impl Census {
         mut range_of: impl FnMut(u32) -> Option<&'a PortRange>,
     ) -> Self {
         let mut census = Self {
-            states: Counts::default(),
+            states: StateCounts::default(),
             groups: Bounded::new(MOST),
             time_waits: Bounded::new(MOST),
             half_open: Bounded::new(MOST),
@@ -70,13 +70,13 @@ impl Census {
             match it.state {
                 State::Listen => continue,
                 State::TimeWait => {
-                    let maker = Maker::of(&it.tuple, &it.owner, it.opener);
+                    let maker = TimeWaitMaker::of(&it.tuple, &it.owner, it.opener);
                     let waiting = census.time_waits.row(maker);
                     waiting.now += 1;
                     waiting.ports += u64::from(it.opener == Some(Side::Local));
                 }
                 State::SynRecv if it.opener != Some(Side::Local) => {
-                    *census.half_open.row(Listener::of(&it.tuple)) += 1;
+                    *census.half_open.row(ListenAddress::of(&it.tuple)) += 1;
                 }
                 _ => {}
             }

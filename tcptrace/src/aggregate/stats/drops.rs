@@ -4,7 +4,7 @@ use std::num::NonZero;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Listener;
+use super::ListenAddress;
 use crate::model::{Cookie, Dropper, Endpoint, Listeners, State, Transition, Tuple};
 
 /// The listeners of some network namespaces at a moment.
@@ -107,7 +107,7 @@ impl Drops {
     /// What the listener behind an address dropped, at whatever address; the sum of several that
     /// share it. `None`: unknown, as it is closed, or another one was.
     #[must_use]
-    pub fn of(&self, at: &Listener, closed: &ClosedListeners) -> Option<u64> {
+    pub fn of(&self, at: &ListenAddress, closed: &ClosedListeners) -> Option<u64> {
         if self.gone.contains(&(at.netns, at.port)) || closed.has(at.netns, at.port) {
             return None;
         }
@@ -122,16 +122,16 @@ impl Drops {
     /// listen.
     pub fn beside<'a>(
         &self,
-        rows: impl Iterator<Item = &'a Listener>,
-    ) -> impl Iterator<Item = (Cookie, Listener)> {
+        rows: impl Iterator<Item = &'a ListenAddress>,
+    ) -> impl Iterator<Item = (Cookie, ListenAddress)> {
         let told: FxHashSet<Cookie> = rows.flat_map(|at| self.behind(at)).collect();
         self.by_socket
             .iter()
             .filter(move |(cookie, (_, dropped))| *dropped > Some(0) && !told.contains(cookie))
-            .map(|(cookie, (tuple, _))| (*cookie, Listener::of(tuple)))
+            .map(|(cookie, (tuple, _))| (*cookie, ListenAddress::of(tuple)))
     }
 
-    fn behind(&self, at: &Listener) -> impl Iterator<Item = Cookie> {
+    fn behind(&self, at: &ListenAddress) -> impl Iterator<Item = Cookie> {
         let local = Endpoint {
             addr: at.addr,
             port: NonZero::new(at.port),
@@ -150,8 +150,8 @@ mod tests {
     use super::*;
     use crate::model::Reach;
 
-    fn at(addr: &str, port: u16) -> Listener {
-        Listener {
+    fn at(addr: &str, port: u16) -> ListenAddress {
+        ListenAddress {
             netns: 1,
             link: None,
             port,

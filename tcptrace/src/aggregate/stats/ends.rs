@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Detail, End, Reason, State, Transition};
+use crate::model::{Detail, FlowEnd, Reason, State, Transition};
 
 /// Why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ pub type FailedHandshakes = BTreeMap<Failure, u64>;
 pub struct Ends {
     /// How connections left the application's hands, with more about why; `graceful` is a FIN of
     /// each side.
-    pub connections: BTreeMap<(End, Option<Detail>), u64>,
+    pub connections: BTreeMap<(FlowEnd, Option<Detail>), u64>,
     /// What ended TIME_WAITs.
     pub time_waits: BTreeMap<Reason, u64>,
     /// Handshakes that did not lead to ESTABLISHED.
@@ -36,8 +36,8 @@ impl Ends {
         if it.from == State::TimeWait {
             *self.time_waits.entry(it.reason).or_default() += 1;
         }
-        if let Some(end) = End::of(it) {
-            let detail = it.detail.filter(|_| end != End::Graceful);
+        if let Some(end) = FlowEnd::of(it) {
+            let detail = it.detail.filter(|_| end != FlowEnd::Graceful);
             *self.connections.entry((end, detail)).or_default() += 1;
         }
         if it.to == State::Closed && matches!(it.from, State::SynSent | State::SynRecv) {
@@ -52,7 +52,7 @@ impl Ends {
 
     /// The same whatever else is known of why.
     #[must_use]
-    pub fn by_reason(&self) -> BTreeMap<End, u64> {
+    pub fn by_reason(&self) -> BTreeMap<FlowEnd, u64> {
         let mut counts = BTreeMap::new();
         for ((end, _), count) in &self.connections {
             *counts.entry(*end).or_default() += count;

@@ -1,8 +1,8 @@
 //! All figures of a span of time.
 
 use super::{
-    Bounded, By, ClosedListeners, Ends, Group, GroupFigures, HalfOpen, Lengths, Listener, Made,
-    Maker, Retried, Service, States,
+    Bounded, By, ClosedListeners, Ends, Group, GroupFigures, HalfOpen, Lengths, ListenAddress,
+    Retried, Service, States, TimeWaitMaker, TimeWaitsMade,
 };
 use crate::model::{State, Transition};
 
@@ -23,11 +23,11 @@ pub struct Figures {
     /// How connections ended.
     pub ends: Ends,
     /// Who made TIME_WAITs.
-    pub makers: Bounded<Maker, Made>,
+    pub makers: Bounded<TimeWaitMaker, TimeWaitsMade>,
     /// Short and long connections by service.
     pub services: Bounded<Service, Lengths>,
     /// What became of SYNs.
-    pub listeners: Bounded<Listener, HalfOpen>,
+    pub listeners: Bounded<ListenAddress, HalfOpen>,
     /// Where listeners were closed.
     pub closed_listeners: ClosedListeners,
     /// Handshakes that needed a segment again, by service.
@@ -69,7 +69,7 @@ impl Figures {
         }
         if it.to == State::TimeWait {
             self.makers
-                .row(Maker::of(&it.tuple, &it.owner, it.opener))
+                .row(TimeWaitMaker::of(&it.tuple, &it.owner, it.opener))
                 .add(it.owner.process);
         }
         if let (Some(length), true) = (it.length, concerns_length(it))
@@ -90,7 +90,7 @@ impl Figures {
         }
         self.closed_listeners.take(it);
         if HalfOpen::concerns(it) {
-            self.listeners.row(Listener::of(&it.tuple)).take(it);
+            self.listeners.row(ListenAddress::of(&it.tuple)).take(it);
         }
     }
 
@@ -106,7 +106,7 @@ impl Figures {
         self.lost += other.lost;
         self.states.absorb(other.states);
         self.ends.absorb(other.ends);
-        self.makers.absorb(other.makers, Made::absorb);
+        self.makers.absorb(other.makers, TimeWaitsMade::absorb);
         self.services.absorb(other.services, Lengths::absorb);
         self.listeners.absorb(other.listeners, HalfOpen::absorb);
         self.closed_listeners.absorb(other.closed_listeners);

@@ -6,7 +6,7 @@ use crate::model::{Link, Side, State, Transition, Tuple};
 
 /// Where SYNs arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Listener {
+pub struct ListenAddress {
     /// Inode number of the network namespace.
     pub netns: u32,
     /// The network interface, where it is a part of the identity.
@@ -17,7 +17,7 @@ pub struct Listener {
     pub addr: IpAddr,
 }
 
-impl Listener {
+impl ListenAddress {
     /// The listener of a connection that came from outside.
     #[must_use]
     pub fn of(tuple: &Tuple) -> Self {

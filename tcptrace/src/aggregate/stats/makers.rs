@@ -6,7 +6,7 @@ use crate::model::{Comm, Link, Owner, Process, Side, Tuple};
 
 /// Connections alike: of one program, with one peer, for one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Maker {
+pub struct TimeWaitMaker {
     /// Inode number of the network namespace.
     pub netns: u32,
     /// The network interface, where it is a part of the identity.
@@ -24,7 +24,7 @@ pub struct Maker {
     pub port: Option<u16>,
 }
 
-impl Maker {
+impl TimeWaitMaker {
     /// Whose TIME_WAIT a connection is.
     #[must_use]
     pub fn of(tuple: &Tuple, owner: &Owner, opener: Option<Side>) -> Self {
@@ -51,7 +51,7 @@ pub(super) fn service_port(tuple: &Tuple, opener: Option<Side>) -> Option<u16> {
 
 /// What one made.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Made {
+pub struct TimeWaitsMade {
     /// TIME_WAITs.
     pub count: u64,
     /// The process, as long as it is one only.
@@ -66,7 +66,7 @@ enum Processes {
     Several,
 }
 
-impl Made {
+impl TimeWaitsMade {
     /// One more.
     pub fn add(&mut self, process: Option<Process>) {
         self.count += 1;

@@ -7,11 +7,11 @@
 mod bounded;
 mod census;
 mod drops;
+mod durations;
 mod ends;
 mod figures;
 mod group;
 mod handshakes;
-mod held;
 mod listeners;
 mod makers;
 mod period;
@@ -22,15 +22,15 @@ mod taken;
 
 pub use self::{
     bounded::Bounded,
-    census::{Census, Waiting},
+    census::{Census, TimeWaitsNow},
     drops::{ClosedListeners, DropCounts, Drops},
+    durations::Durations,
     ends::{Ends, FailedHandshakes, Failure},
     figures::Figures,
     group::{By, Group, GroupFigures},
     handshakes::Retried,
-    held::Held,
-    listeners::{HalfOpen, Listener},
-    makers::{Made, Maker},
+    listeners::{HalfOpen, ListenAddress},
+    makers::{TimeWaitMaker, TimeWaitsMade},
     period::{Lately, Period, RoutePorts, Span},
     ports::{Outlook, Route, Taken},
     services::{Lengths, Service},

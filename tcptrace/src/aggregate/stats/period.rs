@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Census, Drops, Figures, Listener, Outlook, Route, Taken, TakenPorts};
+use super::{Census, Drops, Figures, ListenAddress, Outlook, Route, Taken, TakenPorts};
 use crate::model::{PortRange, Side};
 
 /// Which span of the run.
@@ -57,7 +57,7 @@ pub struct Period<'a> {
     /// What listeners dropped; `None`: it could not be found out.
     pub drops: Option<&'a Drops>,
     /// Those that nobody came to, as they dropped all SYNs.
-    pub full_listeners: &'a [Listener],
+    pub full_listeners: &'a [ListenAddress],
     /// The ports of the network namespaces.
     pub ranges: &'a FxHashMap<u32, Option<PortRange>>,
 }

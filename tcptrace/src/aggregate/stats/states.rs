@@ -1,6 +1,6 @@
 //! What states connections went through.
 
-use super::{Held, Retried};
+use super::{Durations, Retried};
 use crate::model::{State, Transition};
 
 /// Figures of one state.
@@ -13,7 +13,7 @@ pub struct StateFigures {
     /// Of those that left SYN_SENT or SYN_RECV, the ones whose SYN or SYN+ACK was sent again.
     pub retried: u64,
     /// How long those that left were in it, as far as that is known.
-    pub held: Held,
+    pub held: Durations,
 }
 
 /// Figures by state.

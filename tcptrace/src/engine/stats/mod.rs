@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     aggregate::stats::{
-        At, By, Census, DropCounts, Drops, Figures, HalfOpen, Lately, Listener, Period, Span,
+        At, By, Census, DropCounts, Drops, Figures, HalfOpen, Lately, ListenAddress, Period, Span,
         TakenPorts,
     },
     filter::Filter,
@@ -172,7 +172,7 @@ impl Stats {
         before: Option<&DropCounts>,
         known: &Tracker,
         around: &mut Surroundings<'_>,
-    ) -> (Option<Drops>, Vec<Listener>) {
+    ) -> (Option<Drops>, Vec<ListenAddress>) {
         let now = self.looks.drops_asked_for();
         let (Some(before), Some(now)) = (before, now) else {
             return (None, Vec::new());

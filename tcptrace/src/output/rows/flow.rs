@@ -10,15 +10,15 @@ use anstyle::Style;
 
 use crate::{
     explain,
-    model::{Closer, Detail, End, FlowRecord, Length, Reason, Side, State, Stay},
+    model::{Closer, Detail, FlowEnd, FlowRecord, Length, PathStep, Reason, Side, State},
     output::{
         Keepalive, Scratch, Shown, ShownFlow, Surroundings,
         address::{IPV4, IPV6, PORT},
         columns::Column,
         duration::{DURATION, Human},
         fields::Time,
-        known::Known,
         line::Line,
+        or_dash::OrDash,
         row::{Field, Fields as _, line, row},
         table::{Below, Cell, Tabled},
     },
@@ -45,7 +45,7 @@ row! {
         closed_at: Option<Time>,
         /// The states that it was in, in order, without LISTEN and without the CLOSED before and
         /// after.
-        path: Vec<StayRow>,
+        path: Vec<PathCell>,
         /// SYN to SYN+ACK for who opened it, SYN to ACK for the other side, ns; null when unknown or
         /// never done.
         handshake_ns: Option<u64>,
@@ -61,7 +61,7 @@ row! {
         /// From opened_at to closed_at, ns; null when one of them is.
         total_ns: Option<u64>,
         /// How it ended: graceful (by a FIN of each side), or the reason; null when it has not.
-        end: Option<End>,
+        end: Option<FlowEnd>,
         /// More about how it ended, where more is known: tcptrace explain DETAIL tells more.
         detail: Option<Detail>,
         /// What ended its TIME_WAIT; null when there was none, or it is not over. Known with
@@ -94,7 +94,7 @@ line!(FlowRow<'_> = "flow", "A connection, when it is over", "A line of flows.")
 
 row! {
     /// A state that it was in.
-    pub struct StayFields {
+    pub struct PathFields {
         /// The state.
         state: State,
         /// For how long, ns; null when unknown or not over.
@@ -103,9 +103,9 @@ row! {
 }
 
 /// A state that it was in; `STATE=ns` in CSV.
-pub struct StayRow(StayFields);
+pub struct PathCell(PathFields);
 
-impl Field for StayRow {
+impl Field for PathCell {
     fn json(&self, line: &mut Vec<u8>) {
         self.0.object(line);
     }
@@ -117,7 +117,7 @@ impl Field for StayRow {
     }
 
     fn schema() -> serde_json::Value {
-        StayFields::object_schema()
+        PathFields::object_schema()
     }
 }
 
@@ -164,9 +164,9 @@ impl From<Keepalive> for KeepaliveCell {
     }
 }
 
-impl From<&Stay> for StayRow {
-    fn from(it: &Stay) -> Self {
-        Self(StayFields {
+impl From<&PathStep> for PathCell {
+    fn from(it: &PathStep) -> Self {
+        Self(PathFields {
             state: it.state,
             ns: it.ns,
         })
@@ -194,7 +194,7 @@ impl Shown for ShownFlow<'_> {
             owner: scratch.owners.of(&it.owner, around.cgroups),
             opener: it.opener,
             closer: it.closer,
-            path: it.path.iter().map(StayRow::from).collect(),
+            path: it.path.iter().map(PathCell::from).collect(),
             handshake_ns: it.handshake_ns(),
             established_ns: it.time_in(State::Established),
             teardown_ns: it.teardown_ns(),
@@ -280,9 +280,9 @@ impl Tabled for ShownFlow<'_> {
                 cell.put(plain, known_ns(ns, cell.ascii()));
             }
             FlowColumn::Close => cell.put(plain, known_ns(it.teardown_ns(), cell.ascii())),
-            FlowColumn::Sent => cell.put(plain, Known(it.bytes_sent().map(Bytes))),
-            FlowColumn::Received => cell.put(plain, Known(it.bytes_received().map(Bytes))),
-            FlowColumn::Kind => cell.put(palette.faint(), Known(it.length.map(Length::name))),
+            FlowColumn::Sent => cell.put(plain, OrDash(it.bytes_sent().map(Bytes))),
+            FlowColumn::Received => cell.put(plain, OrDash(it.bytes_received().map(Bytes))),
+            FlowColumn::Kind => cell.put(palette.faint(), OrDash(it.length.map(Length::name))),
             FlowColumn::EndedBy => cell.put(palette.reason(reason(it)), Ended(it)),
         }
     }
@@ -325,8 +325,8 @@ impl Tabled for ShownFlow<'_> {
     }
 }
 
-fn known_ns(ns: Option<u64>, ascii: bool) -> Known<Human> {
-    Known(ns.map(|ns| Human { ns, ascii }))
+fn known_ns(ns: Option<u64>, ascii: bool) -> OrDash<Human> {
+    OrDash(ns.map(|ns| Human { ns, ascii }))
 }
 
 /// Bytes in at most six columns: `512`, `1.5K`, `20M`.
@@ -362,8 +362,8 @@ impl fmt::Display for Ended<'_> {
         let (reason, closer) = match (self.0.end, self.0.closer) {
             (None, Some(_)) => return f.write_str("FIN, not over"),
             (None, None) => return f.write_str("not over"),
-            (Some(End::Graceful), _) => return f.write_str("FIN"),
-            (Some(End::Reason(reason)), closer) => (reason, closer),
+            (Some(FlowEnd::Graceful), _) => return f.write_str("FIN"),
+            (Some(FlowEnd::Reason(reason)), closer) => (reason, closer),
         };
         let why = explain::why(reason, self.0.detail);
         match (reason, closer) {
@@ -391,7 +391,7 @@ fn behind_a_fin(reason: Reason, detail: Option<Detail>) -> &'static str {
 
 fn reason(it: &FlowRecord) -> Reason {
     match it.end {
-        Some(End::Reason(reason)) => reason,
+        Some(FlowEnd::Reason(reason)) => reason,
         _ => Reason::FinAcked,
     }
 }
@@ -429,8 +429,8 @@ mod tests {
             (Some(Closer::Remote), "peer"),
             (Some(Closer::Both), "both"),
         ] {
-            let ends = ENDS.map(|reason| Some(End::Reason(reason)));
-            for end in ends.into_iter().chain([None, Some(End::Graceful)]) {
+            let ends = ENDS.map(|reason| Some(FlowEnd::Reason(reason)));
+            for end in ends.into_iter().chain([None, Some(FlowEnd::Graceful)]) {
                 for detail in details {
                     let mut it = FlowRecord::half_open(&connection(tuple), 1);
                     (it.end, it.closer, it.detail) = (end, closer, detail);

@@ -16,11 +16,11 @@ pub(super) use self::{
     count::CountRow,
     doctor::DoctorRow,
     flow::FlowRow,
-    owner::Owners,
+    owner::OwnerCache,
     run::{EndRow, LostRow, StartRow},
     socket::SocketRow,
     stats::{
-        GroupValue, NamedLink, Report, StateLine, listeners, makers, overflowed, ports, retried,
+        GroupValue, NamedLink, StateLine, StatsRow, listeners, makers, overflowed, ports, retried,
         services,
     },
     stuck::StuckRow,

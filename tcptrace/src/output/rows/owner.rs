@@ -35,7 +35,7 @@ const KEPT: usize = 16;
 /// Owners as fields of a row: what was written for one is kept, as most transitions are of few
 /// processes.
 #[derive(Default)]
-pub struct Owners {
+pub struct OwnerCache {
     kept: [Kept; KEPT],
 }
 
@@ -50,7 +50,7 @@ pub struct Kept {
     incomplete: bool,
 }
 
-impl Owners {
+impl OwnerCache {
     /// The fields of an owner.
     #[inline]
     pub fn of(&mut self, owner: &Owner, cgroups: &mut Cgroups) -> &Kept {
@@ -144,7 +144,7 @@ mod tests {
         }
     }
 
-    fn written(owners: &mut Owners, owner: &Owner, cgroups: &mut Cgroups) -> String {
+    fn written(owners: &mut OwnerCache, owner: &Owner, cgroups: &mut Cgroups) -> String {
         let mut line = Vec::new();
         owners.of(owner, cgroups).member("", &mut line);
         String::from_utf8(line).expect("text")
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn owners_are_told_apart_and_written_the_same_every_time() {
         let cgroups = &mut [(9, "/a".to_owned())].into_iter().collect();
-        let owners = &mut Owners::default();
+        let owners = &mut OwnerCache::default();
         for _ in 0..2 {
             for (owner, text) in [
                 (
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_cgroup_that_was_not_found_is_looked_for_again() {
-        let owners = &mut Owners::default();
+        let owners = &mut OwnerCache::default();
         let unknown = written(owners, &owner(1, "a", 9), &mut Cgroups::default());
         assert!(unknown.ends_with(r#""cgroup":null"#), "{unknown}");
         let cgroups = &mut [(9, "/a".to_owned())].into_iter().collect();

@@ -12,12 +12,12 @@ use crate::{
     aggregate::stats::Period,
     explain,
     host::Links,
-    model::{End, Endpoint, Side},
+    model::{Endpoint, FlowEnd, Side},
     output::{
         address::{Address, IPV4, IPV6, LONGEST},
         duration::Human,
-        known::Known,
         line::Line,
+        or_dash::OrDash,
         process::Program,
         rows::{NamedLink, listeners, makers, ports, retried, services},
     },
@@ -85,8 +85,8 @@ impl<W: Write> Sections<'_, W> {
         self.heading(format_args!("{} ended", Many(ends.count(), "connection")))?;
         for ((end, detail), count) in &ends.connections {
             let (style, text) = match end {
-                End::Graceful => (Style::new(), "FIN of each side"),
-                End::Reason(reason) => (
+                FlowEnd::Graceful => (Style::new(), "FIN of each side"),
+                FlowEnd::Reason(reason) => (
                     self.look.palette.reason(*reason),
                     explain::why(*reason, *detail),
                 ),
@@ -162,7 +162,7 @@ impl<W: Write> Sections<'_, W> {
                 comm: comm.as_str(),
                 ascii,
             });
-            self.line.column(Style::new(), COMM, Known(comm));
+            self.line.column(Style::new(), COMM, OrDash(comm));
             let (addr, to) = match row.opener {
                 Some(Side::Remote) => (row.local_addr, false),
                 _ => (row.remote_addr, true),
@@ -181,8 +181,9 @@ impl<W: Write> Sections<'_, W> {
             self.line.right(Style::new(), NUMBER, row.count);
             let rate = format_args!("{:.1}", row.per_s).to_string();
             self.line.right(Style::new(), RATE, rate);
-            self.line.right(Style::new(), NUMBER, Known(row.now));
-            self.line.right(Style::new(), NUMBER, Known(row.ports_held));
+            self.line.right(Style::new(), NUMBER, OrDash(row.now));
+            self.line
+                .right(Style::new(), NUMBER, OrDash(row.ports_held));
             self.line.write(self.out)?;
         }
         self.more(shown, period.figures.makers.len())
@@ -213,7 +214,7 @@ impl<W: Write> Sections<'_, W> {
             self.line.right(Style::new(), COUNT, row.taken);
             self.line.right(Style::new(), COUNT, row.available);
             let settles = row.settles_at.map(|ports| ports.round() as u64);
-            self.line.right(Style::new(), COUNT, Known(settles));
+            self.line.right(Style::new(), COUNT, OrDash(settles));
             match row.exhausted_in_s {
                 Some(seconds) if seconds > 0.0 => {
                     let ns = (seconds * 1e9) as u64;
@@ -266,7 +267,7 @@ impl<W: Write> Sections<'_, W> {
             let share = row
                 .short_share
                 .map(|share| format!("{:.0}%", share * 100.0));
-            self.line.right(Style::new(), 6, Known(share));
+            self.line.right(Style::new(), 6, OrDash(share));
             self.line.right(Style::new(), 10, row.time_waits_of_short);
             let cue = row.connections >= ENOUGH
                 && row.short_share.is_some_and(|share| share >= MOSTLY)
@@ -305,8 +306,8 @@ impl<W: Write> Sections<'_, W> {
             for count in [row.syns, row.completed, row.failed] {
                 self.line.right(Style::new(), COUNT, count);
             }
-            self.line.right(Style::new(), COUNT, Known(row.dropped));
-            self.line.right(Style::new(), COUNT, Known(row.half_open));
+            self.line.right(Style::new(), COUNT, OrDash(row.dropped));
+            self.line.right(Style::new(), COUNT, OrDash(row.half_open));
             self.line.write(self.out)?;
         }
         self.more(all.min(ROWS), all)

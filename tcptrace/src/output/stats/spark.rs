@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::aggregate::stats::Held;
+use crate::aggregate::stats::Durations;
 
 /// The powers of ten, in ns, at which the columns end: 10 µs to 1000 s; one more for the rest.
 const DECADES: std::ops::RangeInclusive<u32> = 4..=12;
@@ -11,7 +11,7 @@ const ASCII_BARS: [char; 9] = [' ', '.', ':', '-', '=', '+', '*', '#', '@'];
 
 /// How many durations there were in each decade from 1 µs to 1000 s, as heights.
 pub(super) struct Spark<'a> {
-    pub held: &'a Held,
+    pub held: &'a Durations,
     /// Columns a decade.
     pub fine: usize,
     pub ascii: bool,
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     fn drawn(durations: &[(u64, usize)], ascii: bool) -> String {
-        let mut held = Held::default();
+        let mut held = Durations::default();
         for (ns, times) in durations {
             for _ in 0..*times {
                 held.record(*ns);

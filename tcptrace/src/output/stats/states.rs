@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::spark::{self, Spark};
 use crate::{
-    aggregate::stats::{Held, StateFigures},
+    aggregate::stats::{Durations, StateFigures},
     model::State,
     output::{Palette, duration::Human, line::Line},
 };
@@ -76,11 +76,11 @@ pub(super) fn one(
         None => line.right(look.palette.faint(), COUNT, "-"),
     }
     let held = &figures.held;
-    let durations: [fn(&Held) -> Option<u64>; 4] = [
+    let durations: [fn(&Durations) -> Option<u64>; 4] = [
         |held| held.quantile(0.5),
         |held| held.quantile(0.9),
         |held| held.quantile(0.99),
-        Held::max,
+        Durations::max,
     ];
     for duration in durations {
         let ascii = look.ascii;

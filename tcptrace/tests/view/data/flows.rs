@@ -3,8 +3,8 @@
 use tcptrace::{
     aggregate::flows::{Candidate, Manner, Role},
     model::{
-        Closer, Cookie, Detail, End, FlowRecord, Length, Measured, Owner, Reason, Side, State,
-        Stay, Tuple,
+        Closer, Cookie, Detail, FlowEnd, FlowRecord, Length, Measured, Owner, PathStep, Reason,
+        Side, State, Tuple,
     },
 };
 use zerocopy::FromZeros as _;
@@ -18,7 +18,7 @@ pub struct Flow {
     pub candidates: Vec<Candidate>,
 }
 
-fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<End>) -> FlowRecord {
+fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<FlowEnd>) -> FlowRecord {
     FlowRecord {
         cookie: Cookie::new(0x3eb),
         tuple: of.0,
@@ -30,7 +30,10 @@ fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<End>) ->
         opened_ns: None,
         closed_ns: None,
         time_ns: 70 * SECOND,
-        path: path.iter().map(|&(state, ns)| Stay { state, ns }).collect(),
+        path: path
+            .iter()
+            .map(|&(state, ns)| PathStep { state, ns })
+            .collect(),
         end,
         detail: None,
         time_wait_end: None,
@@ -88,7 +91,7 @@ pub fn known_flow() -> Flow {
                     by("curl", 4242),
                 ),
                 &path,
-                Some(End::Graceful),
+                Some(FlowEnd::Graceful),
             )
         },
         idle_ns: Some(5_050 * MS),
@@ -146,7 +149,7 @@ pub fn flows() -> Vec<Flow> {
             opener: Some(Side::Remote),
             closer: Some(Closer::Remote),
             measured: measured(1_048_575, 0),
-            ..flow(&served, &served_path, Some(End::Graceful))
+            ..flow(&served, &served_path, Some(FlowEnd::Graceful))
         }),
         plain(FlowRecord {
             opener: Some(Side::Local),
@@ -155,14 +158,14 @@ pub fn flows() -> Vec<Flow> {
             ..flow(
                 &refused,
                 &[(State::SynSent, Some(58_200))],
-                Some(End::Reason(Reason::Refused)),
+                Some(FlowEnd::Reason(Reason::Refused)),
             )
         }),
         plain(FlowRecord {
             opener: Some(Side::Local),
             closer: Some(Closer::Both),
             measured: measured(u64::MAX, 1_073_741_824),
-            ..flow(&longest(), &of_days, Some(End::Graceful))
+            ..flow(&longest(), &of_days, Some(FlowEnd::Graceful))
         }),
         plain(FlowRecord {
             opener: Some(Side::Remote),
@@ -171,7 +174,7 @@ pub fn flows() -> Vec<Flow> {
             ..flow(
                 &longest_ipv6(),
                 &reset,
-                Some(End::Reason(Reason::ResetByPeer)),
+                Some(FlowEnd::Reason(Reason::ResetByPeer)),
             )
         }),
         unknown_flow(),

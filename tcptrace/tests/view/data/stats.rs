@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 use tcptrace::{
-    aggregate::stats::{At, By, Census, DropCounts, Drops, Figures, Listener, Period, Span},
+    aggregate::stats::{At, By, Census, DropCounts, Drops, Figures, ListenAddress, Period, Span},
     model::{
         Cookie, Coverage, Dropper, Existing, ExistingKind, Length, Owner, PortRange, Reach, Reason,
         Side, State, Transition, Tuple,
@@ -18,7 +18,7 @@ pub struct Told {
     before: Census,
     now: Census,
     drops: Drops,
-    full: Vec<Listener>,
+    full: Vec<ListenAddress>,
     ranges: FxHashMap<u32, Option<PortRange>>,
 }
 
@@ -79,7 +79,7 @@ pub fn stats(broken_down: Option<By>) -> Told {
         before,
         now,
         drops: Drops::between(&DropCounts::default(), &dropped()),
-        full: vec![Listener::of(&ends(("0.0.0.0", 8443), ("0.0.0.0", 0)))],
+        full: vec![ListenAddress::of(&ends(("0.0.0.0", 8443), ("0.0.0.0", 0)))],
         ranges,
     }
 }

@@ -5,12 +5,14 @@ use std::num::{NonZeroU16, NonZeroU32};
 use super::{
     link::NamedLink,
     report::{
-        Counts, FailureRow, GroupRow, GroupValue, ListenerRow, MOST_ROWS, MakerRow, Now, PortsRow,
-        RetriedRow, ServiceRow, StateRows,
+        CountsBy, FailureRow, GroupRow, GroupValue, ListenerRow, MOST_ROWS, MakerRow, Now,
+        PortsRow, RetriedRow, ServiceRow, StateRows,
     },
 };
 use crate::{
-    aggregate::stats::{Bounded, Ends, Group, Listener, Made, Maker, Outlook, Period},
+    aggregate::stats::{
+        Bounded, Ends, Group, ListenAddress, Outlook, Period, TimeWaitMaker, TimeWaitsMade,
+    },
     host::{Cgroups, Links},
 };
 
@@ -48,7 +50,7 @@ pub(super) fn failures(ends: &Ends) -> Vec<FailureRow> {
 /// Who made the most TIME_WAITs, and then who has the most since before.
 pub fn makers(period: &Period<'_>, links: &mut Links, most: usize) -> Vec<MakerRow> {
     let made = &period.figures.makers;
-    let mut rows: Vec<(&Maker, Made)> = made
+    let mut rows: Vec<(&TimeWaitMaker, TimeWaitsMade)> = made
         .top(most, |made| made.count)
         .into_iter()
         .map(|(maker, made)| (maker, *made))
@@ -57,7 +59,7 @@ pub fn makers(period: &Period<'_>, links: &mut Links, most: usize) -> Vec<MakerR
         let before = now.time_waits.top(most, |waiting| waiting.now);
         let before = before.into_iter().map(|(maker, _)| maker);
         let unmade = before.filter(|maker| made.get(maker).is_none());
-        rows.extend(unmade.map(|maker| (maker, Made::default())));
+        rows.extend(unmade.map(|maker| (maker, TimeWaitsMade::default())));
         rows.truncate(most);
     }
     rows.into_iter()
@@ -152,7 +154,7 @@ pub fn retried(period: &Period<'_>, links: &mut Links, most: usize) -> Vec<Retri
 
 /// Where SYNs arrived, or were dropped, or connections are half-open: those with the most half-open ones first.
 pub fn listeners(period: &Period<'_>, links: &mut Links) -> Vec<ListenerRow> {
-    let mut row = |listener: &Listener, half_open| {
+    let mut row = |listener: &ListenAddress, half_open| {
         let it = period.figures.listeners.get(listener);
         let it = it.copied().unwrap_or_default();
         ListenerRow {
@@ -205,7 +207,7 @@ pub(super) fn groups<'a>(period: &'a Period<'a>, cgroups: &mut Cgroups) -> Vec<G
             figures: &it.states,
             now: period.now.map_or(Now::Unknown, |now| Now::Of(now, group)),
         },
-        ends: Counts::of(&it.ends.by_reason()),
+        ends: CountsBy::of(&it.ends.by_reason()),
     })
     .collect()
 }

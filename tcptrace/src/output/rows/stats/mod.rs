@@ -8,6 +8,6 @@ mod state_line;
 pub use self::{
     link::NamedLink,
     lists::{listeners, makers, overflowed, ports, retried, services},
-    report::{GroupValue, Report},
+    report::{GroupValue, StatsRow},
     state_line::StateLine,
 };

@@ -13,9 +13,9 @@ use super::{
     lists::{beside, failures, groups, listeners, makers, overflowed, ports, retried, services},
 };
 use crate::{
-    aggregate::stats::{By, Census, Group, Held, Period, Span, States},
+    aggregate::stats::{By, Census, Durations, Group, Period, Span, States},
     host::Cgroups,
-    model::{CgroupPaths as _, Comm, Detail, End, Reason, Side, State},
+    model::{CgroupPaths as _, Comm, Detail, FlowEnd, Reason, Side, State},
     output::{
         Scratch, Shown, Surroundings,
         fields::{AtMost, OneOf, Time, Word},
@@ -30,7 +30,7 @@ const MOST_GROUPS: usize = 256;
 
 row! {
     /// A report.
-    pub struct Report<'a> {
+    pub struct StatsRow<'a> {
         /// When the period ended: RFC 3339 with nanoseconds, UTC.
         time: Time,
         /// What the period is: the interval since the report before, or the whole run.
@@ -45,9 +45,9 @@ row! {
         states: StateRows<'a>,
         /// How connections left the application's hands: graceful (a FIN of each side), or the
         /// reason; how many each.
-        ends: Counts<End>,
+        ends: CountsBy<FlowEnd>,
         /// What ended TIME_WAITs; how many each.
-        time_wait_ends: Counts<Reason>,
+        time_wait_ends: CountsBy<Reason>,
         /// Handshakes that did not lead to ESTABLISHED, by reason.
         failed_handshakes: Vec<FailureRow>,
         /// Who made the most TIME_WAITs, then who has the most since before.
@@ -74,7 +74,7 @@ row! {
         overflowed: Vec<Word<ListNames>>,
     }
 }
-line!(Report<'_> = "stats", "What happened, summed up", "A report of stats.");
+line!(StatsRow<'_> = "stats", "What happened, summed up", "A report of stats.");
 
 row! {
     /// The time that figures are of.
@@ -306,7 +306,7 @@ row! {
         /// Figures by state.
         states: StateRows<'a>,
         /// How connections left the application's hands; how many each.
-        ends: Counts<End>,
+        ends: CountsBy<FlowEnd>,
     }
 }
 object!(GroupRow<'_>);
@@ -365,7 +365,7 @@ impl Now<'_> {
 }
 
 impl HeldRow {
-    fn new(held: &Held) -> Option<Self> {
+    fn new(held: &Durations) -> Option<Self> {
         (held.count() > 0).then(|| Self {
             count: held.count(),
             p50: held.quantile(0.5),
@@ -401,9 +401,9 @@ impl Field for StateRows<'_> {
 }
 
 /// An object with a count for each name.
-pub struct Counts<K>(Vec<(K, u64)>);
+pub struct CountsBy<K>(Vec<(K, u64)>);
 
-impl<K: Field + Copy> Field for Counts<K> {
+impl<K: Field + Copy> Field for CountsBy<K> {
     fn json(&self, line: &mut Vec<u8>) {
         map(self.0.iter().copied(), line);
     }
@@ -439,7 +439,7 @@ fn map_schema<K: Field, V: Field>() -> Value {
     })
 }
 
-impl<K: Copy> Counts<K> {
+impl<K: Copy> CountsBy<K> {
     pub(super) fn of(counts: &BTreeMap<K, u64>) -> Self {
         Self(counts.iter().map(|(key, count)| (*key, *count)).collect())
     }
@@ -492,16 +492,20 @@ impl GroupValue {
 
 impl Shown for Period<'_> {
     type Row<'a>
-        = Report<'a>
+        = StatsRow<'a>
     where
         Self: 'a;
 
-    fn row<'a>(&'a self, around: &'a mut Surroundings<'_>, scratch: &'a mut Scratch) -> Report<'a> {
+    fn row<'a>(
+        &'a self,
+        around: &'a mut Surroundings<'_>,
+        scratch: &'a mut Scratch,
+    ) -> StatsRow<'a> {
         let figures = self.figures;
         let mut time = |ns| scratch.time.stamp(around.clock.wall(ns));
         let now = self.now.map_or(Now::Unknown, Now::All);
         let listeners = listeners(self, around.links);
-        Report {
+        StatsRow {
             time: time(self.to_ns),
             span: self.span,
             period: PeriodRow {
@@ -515,8 +519,8 @@ impl Shown for Period<'_> {
                 figures: &figures.states,
                 now,
             },
-            ends: Counts::of(&figures.ends.by_reason()),
-            time_wait_ends: Counts::of(&figures.ends.time_waits),
+            ends: CountsBy::of(&figures.ends.by_reason()),
+            time_wait_ends: CountsBy::of(&figures.ends.time_waits),
             failed_handshakes: failures(&figures.ends),
             time_wait_makers: AtMost(makers(self, around.links, MOST_ROWS)),
             ports: AtMost(ports(self, around.links, MOST_ROWS)),

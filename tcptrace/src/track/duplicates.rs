@@ -14,14 +14,14 @@ const CLOSED: usize = 4096;
 
 /// Who closed last.
 #[derive(Debug)]
-pub(super) struct Twice {
+pub(super) struct Duplicates {
     closed: Box<[Option<Cookie>]>,
     /// Which is overwritten next.
     next: usize,
     count: u64,
 }
 
-impl Default for Twice {
+impl Default for Duplicates {
     fn default() -> Self {
         Self {
             closed: vec![None; CLOSED].into(),
@@ -31,7 +31,7 @@ impl Default for Twice {
     }
 }
 
-impl Twice {
+impl Duplicates {
     pub fn closed(&mut self, cookie: Cookie) {
         self.closed[self.next] = Some(cookie);
         self.next = (self.next + 1) % CLOSED;
@@ -42,7 +42,7 @@ impl Tracker {
     /// How many transitions of full sockets were told twice so far; they are shown once.
     #[must_use]
     pub fn told_twice(&self) -> u64 {
-        self.twice.count
+        self.duplicates.count
     }
 
     /// Whether it was told before.
@@ -53,9 +53,9 @@ impl Tracker {
         let closes = event.to == State::Closed;
         let told = match self.flows.peek(&cookie) {
             Some(flow) => flow.state == event.to || closes && !flow.socket,
-            None => closes && self.twice.closed.contains(&Some(cookie)),
+            None => closes && self.duplicates.closed.contains(&Some(cookie)),
         };
-        self.twice.count += u64::from(told);
+        self.duplicates.count += u64::from(told);
         told
     }
 }

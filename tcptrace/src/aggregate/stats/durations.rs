@@ -13,13 +13,13 @@ const HIGHEST_NS: u64 = 7 * 86_400 * 1_000_000_000;
 
 /// Durations in ns, to two significant digits: at most 18 KiB, whatever their number.
 #[derive(Clone, Debug, Default)]
-pub struct Held {
+pub struct Durations {
     /// Made with the first duration.
     histogram: Option<Box<Histogram<u32>>>,
     max: u64,
 }
 
-impl Held {
+impl Durations {
     /// Takes one.
     pub fn record(&mut self, ns: u64) {
         self.max = self.max.max(ns);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_right_to_two_digits_and_the_maximum_exactly() {
-        let mut held = Held::default();
+        let mut held = Durations::default();
         for ms in 1..=1000 {
             held.record(ms * 1_000_000);
         }
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn nothing_is_known_of_nothing() {
-        let held = Held::default();
+        let held = Durations::default();
         assert_eq!(
             (held.quantile(0.5), held.max(), held.count()),
             (None, None, 0)
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn no_quantile_is_above_the_longest() {
-        let mut held = Held::default();
+        let mut held = Durations::default();
         held.record(300);
         assert_eq!(held.quantile(0.5), Some(300));
         held.record(u64::MAX);
@@ -120,11 +120,11 @@ mod tests {
 
     #[test]
     fn two_are_summed_up() {
-        let (mut one, mut two) = (Held::default(), Held::default());
+        let (mut one, mut two) = (Durations::default(), Durations::default());
         one.record(1_000_000);
         two.record(9_000_000);
         one.absorb(two);
-        one.absorb(Held::default());
+        one.absorb(Durations::default());
         assert_eq!(one.count(), 2);
         assert_eq!(one.max(), Some(9_000_000));
         assert_eq!(one.count_in(5_000_000..10_000_000), 1);

@@ -3,9 +3,9 @@
 use std::fmt;
 
 /// A value, or `-`.
-pub(super) struct Known<T>(pub Option<T>);
+pub(super) struct OrDash<T>(pub Option<T>);
 
-impl<T: fmt::Display> fmt::Display for Known<T> {
+impl<T: fmt::Display> fmt::Display for OrDash<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Some(value) => value.fmt(f),
