@@ -17,7 +17,7 @@ use tcptrace::{
         Cookie, Coverage, Endpoint, Existing, ExistingKind, Known as _, Link, Owner, Reach, State,
         Transition, Tuple,
     },
-    output::{Json, Surroundings, View as _},
+    output::{Json, Surroundings, View},
     source::{decode, live::Symbols},
     track::{Limits, Tracker},
 };

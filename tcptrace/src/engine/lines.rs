@@ -1,14 +1,11 @@
 //! The lines that a live command shows: how many there are, and what stands on the terminal before
 //! the first.
 
-use std::{
-    io::{self, Write as _},
-    ops::ControlFlow,
-};
+use std::ops::ControlFlow;
 
 use crate::{
     model::Degraded,
-    output::{End, cut, say, terminal},
+    output::{End, Waiting, say},
     privileges,
 };
 
@@ -17,8 +14,7 @@ use crate::{
 pub(super) struct Lines {
     shown: u64,
     left: Option<u64>,
-    /// The message that nothing has happened yet stands on the terminal.
-    waiting: bool,
+    waiting: Waiting,
 }
 
 impl Lines {
@@ -27,30 +23,18 @@ impl Lines {
         Self {
             shown: 0,
             left: most,
-            waiting: false,
+            waiting: Waiting::default(),
         }
     }
 
-    /// Says what is waited for, if somebody sits at the terminal: a quiet machine must not look
-    /// broken.
+    /// Says what is waited for, if somebody sits at the terminal.
     pub fn wait_for(&mut self, what: &str) {
-        if let Some(columns) = terminal::message_columns() {
-            self.waiting = true;
-            let mut stderr = io::stderr();
-            let text = format!("tcptrace: waiting for {what} (Ctrl-C ends)");
-            // What has wrapped could not be taken back. The last column wraps on some terminals.
-            let _ = write!(stderr, "{}", cut(&text, columns.saturating_sub(1)));
-            let _ = stderr.flush();
-        }
+        self.waiting.say(what);
     }
 
-    /// Takes the message back; to be called before anything is written.
+    /// Takes that back; to be called before anything is written.
     pub fn stop_waiting(&mut self) {
-        if std::mem::take(&mut self.waiting) {
-            let mut stderr = io::stderr();
-            let _ = write!(stderr, "\r\x1b[K");
-            let _ = stderr.flush();
-        }
+        self.waiting.take_back();
     }
 
     /// One line was shown. Breaks when it was the last.

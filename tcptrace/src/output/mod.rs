@@ -36,7 +36,7 @@ pub use self::{
     explain::{Look, contents, page},
     flows::{Keepalive, ShownFlow},
     json::Json,
-    message::say,
+    message::{Waiting, say},
     sockets::{Counts, ShownSockets},
     stats::{StatsCsv, StatsTable},
     stdout::{Stdout, writes},

@@ -80,6 +80,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("serde_json", &["output"]),
     ("io::stdout", &["output"]),
+    ("eprint!", &["output"]),
+    ("eprintln!", &["output"]),
     ("print!", &["output"]),
     ("println!", &["output"]),
     // Of the other, which kernel this is.
