@@ -28,7 +28,6 @@ mod time;
 
 use std::{io, time::Duration};
 
-pub(crate) use self::line::cut;
 pub use self::row::Row;
 pub use self::{
     colour::{Colour, Palette},
