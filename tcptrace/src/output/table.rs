@@ -16,8 +16,8 @@ use super::{
     process::Process,
 };
 use crate::{
-    host::Clock,
-    model::{Owner, Side, Tuple},
+    host::{Clock, Interface},
+    model::{Endpoint, Owner, Side, Tuple},
 };
 
 /// What has a line in a table.
@@ -62,6 +62,8 @@ pub struct Table<W: Write> {
     laid: Vec<Laid>,
     /// Something was handed over since the width was asked for.
     stale: bool,
+    /// It is one of several: its heading is faint.
+    part: bool,
 }
 
 impl<W: Write> Table<W> {
@@ -77,7 +79,15 @@ impl<W: Write> Table<W> {
             terminal: Box::new(terminal),
             laid: Vec::new(),
             stale: true,
+            part: false,
         }
+    }
+
+    /// One of several tables on a page, below a heading of its own.
+    #[must_use]
+    pub fn part(mut self) -> Self {
+        self.part = true;
+        self
     }
 
     /// Lays the columns out for all of these: in a file, they are as wide as what is in them takes.
@@ -135,7 +145,10 @@ impl<W: Write> Table<W> {
     }
 
     fn header(&mut self) -> io::Result<()> {
-        let style = self.look.palette.header();
+        let style = match self.part {
+            true => self.look.palette.faint(),
+            false => self.look.palette.header(),
+        };
         self.line.clear(self.width.unwrap_or(usize::MAX));
         for it in &self.laid {
             match it.right {
@@ -275,26 +288,22 @@ impl Cell<'_, '_> {
 
     /// Writes this machine's end.
     pub fn local(&mut self, tuple: &Tuple) {
-        let (width, ascii) = (self.longest(), self.look.ascii);
-        let address = Address {
-            end: tuple.local,
-            on: self.around.links.of(tuple),
-            width,
-            ascii,
-        };
-        self.line.column(Style::new(), self.laid.width, address);
+        let shown = (self.longest(), self.look.ascii);
+        let on = self.around.links.of(tuple);
+        write_address(self.line, self.laid.width, shown, tuple.local, on);
     }
 
     /// Writes the peer's end.
     pub fn remote(&mut self, tuple: &Tuple) {
-        let (width, ascii) = (self.longest(), self.look.ascii);
-        let address = Address {
-            end: tuple.remote,
-            on: of_remote(tuple.remote, self.around.links.of(tuple)),
-            width,
-            ascii,
-        };
-        self.line.column(Style::new(), self.laid.width, address);
+        let shown = (self.longest(), self.look.ascii);
+        let on = of_remote(tuple.remote, self.around.links.of(tuple));
+        write_address(self.line, self.laid.width, shown, tuple.remote, on);
+    }
+
+    /// Writes an address, and the network interface that is a part of it.
+    pub fn address(&mut self, end: Endpoint, on: Option<Interface<'_>>) {
+        let shown = (self.longest(), self.look.ascii);
+        write_address(self.line, self.laid.width, shown, end, on);
     }
 
     /// Writes an arrow from who opened the connection.
@@ -316,6 +325,22 @@ impl Cell<'_, '_> {
             false => self.laid.width,
         }
     }
+}
+
+fn write_address(
+    line: &mut Line,
+    column: usize,
+    (width, ascii): (usize, bool),
+    end: Endpoint,
+    on: Option<Interface<'_>>,
+) {
+    let address = Address {
+        end,
+        on,
+        width,
+        ascii,
+    };
+    line.column(Style::new(), column, address);
 }
 
 /// What stands below a line.

@@ -20,8 +20,7 @@ pub(super) use self::{
     run::{EndRow, LostRow, StartRow},
     socket::SocketRow,
     stats::{
-        GroupValue, NamedLink, StateLine, StatsRow, listeners, makers, overflowed, ports, retried,
-        services,
+        GroupValue, StateLine, StatsRow, listeners, makers, overflowed, ports, retried, services,
     },
     stuck::StuckRow,
     transition::TransitionRow,

@@ -11,31 +11,17 @@ use super::states::Look;
 use crate::{
     aggregate::stats::Period,
     explain,
-    host::Links,
-    model::{Endpoint, FlowEnd, Side},
+    model::FlowEnd,
     output::{
-        address::{Address, IPV4, IPV6, LONGEST},
-        duration::Human,
+        Surroundings, Table, TableLook, Tabled,
         line::Line,
-        or_dash::OrDash,
-        process::Program,
-        rows::{NamedLink, listeners, makers, ports, retried, services},
+        rows::{listeners, makers, ports, retried, services},
     },
 };
 
 /// So many rows of each.
 const ROWS: usize = 10;
 const COUNT: usize = 9;
-/// Below a million.
-const NUMBER: usize = 7;
-const RATE: usize = 7;
-const DURATION: usize = 6;
-/// The longest name of a program.
-const COMM: usize = 15;
-/// Connections below which a share says nothing.
-const ENOUGH: u64 = 10;
-/// From that share of short connections on, keep-alive is worth a thought.
-const MOSTLY: f64 = 0.5;
 
 /// What writes the sections.
 pub(super) struct Sections<'a, W> {
@@ -46,14 +32,14 @@ pub(super) struct Sections<'a, W> {
 
 impl<W: Write> Sections<'_, W> {
     /// Writes all that there is anything to tell of.
-    pub fn write(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
+    pub fn write(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
         self.ends(period)?;
         self.failures(period)?;
-        self.makers(period, links)?;
-        self.ports(period, links)?;
-        self.services(period, links)?;
-        self.listeners(period, links)?;
-        self.retried(period, links)
+        self.makers(period, around)?;
+        self.ports(period, around)?;
+        self.services(period, around)?;
+        self.listeners(period, around)?;
+        self.retried(period, around)
     }
 
     fn heading(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
@@ -65,16 +51,6 @@ impl<W: Write> Sections<'_, W> {
 
     fn begin(&mut self) {
         self.line.clear(self.look.width);
-    }
-
-    fn more(&mut self, shown: usize, all: usize) -> io::Result<()> {
-        if all <= shown {
-            return Ok(());
-        }
-        self.begin();
-        let text = format_args!("and {} more", all - shown);
-        self.line.column(self.look.palette.faint(), 0, text);
-        self.line.write(self.out)
     }
 
     fn ends(&mut self, period: &Period<'_>) -> io::Result<()> {
@@ -130,251 +106,65 @@ impl<W: Write> Sections<'_, W> {
         Ok(())
     }
 
-    fn makers(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
-        let rows = makers(period, links, ROWS);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        match period.figures.time_waits_made() {
-            0 => self.heading(format_args!("TIME_WAITs from before, by who made them"))?,
-            all => self.heading(format_args!("{} made, by", Many(all, "TIME_WAIT")))?,
-        }
-        let style = self.look.palette.faint();
-        let address = self.address_width(COMM + 3 * (NUMBER + 1) + RATE + 5);
-        self.begin();
-        self.line.column(style, COMM, "PROGRAM");
-        self.line.column(style, address, "SERVICE");
-        self.line.column(style, 2, "");
-        for (width, name) in [
-            (NUMBER, "MADE"),
-            (RATE, "A SEC"),
-            (NUMBER, "NOW"),
-            (NUMBER, "PORTS"),
-        ] {
-            self.line.right(style, width, name);
-        }
-        self.line.write(self.out)?;
-        let shown = rows.len();
-        for row in rows {
-            self.begin();
-            let ascii = self.look.ascii;
-            let comm = row.comm.as_ref().map(|comm| Program {
-                comm: comm.as_str(),
-                ascii,
-            });
-            self.line.column(Style::new(), COMM, OrDash(comm));
-            let (addr, to) = match row.opener {
-                Some(Side::Remote) => (row.local_addr, false),
-                _ => (row.remote_addr, true),
-            };
-            let end = Endpoint {
-                addr,
-                port: row.port,
-            };
-            self.address(end, row.interface.as_ref(), address);
-            let direction = match (row.opener, to) {
-                (None, _) => "",
-                (_, true) => "to",
-                (_, false) => "of",
-            };
-            self.line.column(style, 2, direction);
-            self.line.right(Style::new(), NUMBER, row.count);
-            let rate = format_args!("{:.1}", row.per_s).to_string();
-            self.line.right(Style::new(), RATE, rate);
-            self.line.right(Style::new(), NUMBER, OrDash(row.now));
-            self.line
-                .right(Style::new(), NUMBER, OrDash(row.ports_held));
-            self.line.write(self.out)?;
-        }
-        self.more(shown, period.figures.makers.len())
+    fn makers(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+        let rows = makers(period, around.links, ROWS);
+        let made = period.figures.time_waits_made();
+        let heading = match made {
+            0 => "TIME_WAITs from before, by who made them".to_owned(),
+            all => format!("{} made, by", Many(all, "TIME_WAIT")),
+        };
+        self.list(&heading, &rows, period.figures.makers.len(), around)
     }
 
-    fn ports(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
-        let rows = ports(period, links, ROWS);
+    fn ports(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+        let rows = ports(period, around.links, ROWS);
+        let heading = "Local ports taken, by destination";
+        self.list(heading, &rows, rows.len(), around)
+    }
+
+    fn services(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+        let rows = services(period, around.links, ROWS);
+        let heading = "Short connections (a request or two), by service";
+        self.list(heading, &rows, period.figures.services.len(), around)
+    }
+
+    fn listeners(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+        let rows = listeners(period, around.links);
+        let shown = &rows[..rows.len().min(ROWS)];
+        self.list("SYNs received, by listener", shown, rows.len(), around)
+    }
+
+    fn retried(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+        let rows = retried(period, around.links, ROWS);
+        let heading = "Handshakes that needed a SYN or SYN+ACK again, by service";
+        self.list(heading, &rows, period.figures.retried.len(), around)
+    }
+
+    /// Writes the rows that are shown of a list, and how many more there are; nothing, if none is.
+    fn list<T: Tabled>(
+        &mut self,
+        heading: &str,
+        rows: &[T],
+        all: usize,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.heading(format_args!("Local ports taken, by destination"))?;
-        let style = self.look.palette.faint();
-        let address = self.address_width(4 * (DURATION + 3) + 8);
-        self.begin();
-        self.line.column(style, address, "TO");
-        for name in ["TAKEN", "OF", "SETTLE AT"] {
-            self.line.right(style, COUNT, name);
-        }
-        self.line.column(style, 0, "RUN OUT");
-        self.line.write(self.out)?;
-        for row in rows {
-            self.begin();
-            let end = Endpoint {
-                addr: row.remote_addr,
-                port: row.remote_port,
-            };
-            self.address(end, row.interface.as_ref(), address);
-            self.line.right(Style::new(), COUNT, row.taken);
-            self.line.right(Style::new(), COUNT, row.available);
-            let settles = row.settles_at.map(|ports| ports.round() as u64);
-            self.line.right(Style::new(), COUNT, OrDash(settles));
-            match row.exhausted_in_s {
-                Some(seconds) if seconds > 0.0 => {
-                    let ns = (seconds * 1e9) as u64;
-                    let ascii = self.look.ascii;
-                    let trouble = self.look.palette.trouble();
-                    let text = format_args!("in {}", Human { ns, ascii }).to_string();
-                    self.line.column(trouble, 0, text);
-                }
-                Some(_) => self.line.column(self.look.palette.trouble(), 0, "now"),
-                None if settles.is_none() => self.line.column(style, 0, "-"),
-                None => self.line.column(style, 0, "no"),
-            }
-            self.line.write(self.out)?;
+        self.heading(format_args!("{heading}"))?;
+        let look = TableLook {
+            palette: self.look.palette,
+            ascii: self.look.ascii,
+            utc: true,
+        };
+        let terminal = (self.look.width != usize::MAX).then_some(self.look.width);
+        let mut table = Table::new(&mut *self.out, look, move || terminal).part();
+        table.lay_out_for(rows, around);
+        table.lines(rows, around)?;
+        if all > rows.len() {
+            table.note(format_args!("and {} more", all - rows.len()))?;
         }
         Ok(())
-    }
-
-    fn services(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
-        let rows = services(period, links, ROWS);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.heading(format_args!(
-            "Short connections (a request or two), by service"
-        ))?;
-        let style = self.look.palette.faint();
-        let address = self.address_width(3 + (COUNT + 1) + 7 + 11 + 12);
-        self.begin();
-        self.line.column(style, address, "SERVICE");
-        self.line.column(style, 2, "");
-        for (width, name) in [(COUNT, "CLOSED"), (6, "SHORT"), (10, "TIME_WAITS")] {
-            self.line.right(style, width, name);
-        }
-        self.line.write(self.out)?;
-        let shown = rows.len();
-        for row in rows {
-            self.begin();
-            let end = Endpoint {
-                addr: row.addr,
-                port: row.port,
-            };
-            self.address(end, row.interface.as_ref(), address);
-            let direction = if row.opener == Side::Local {
-                "to"
-            } else {
-                "of"
-            };
-            self.line.column(style, 2, direction);
-            self.line.right(Style::new(), COUNT, row.connections);
-            let share = row
-                .short_share
-                .map(|share| format!("{:.0}%", share * 100.0));
-            self.line.right(Style::new(), 6, OrDash(share));
-            self.line.right(Style::new(), 10, row.time_waits_of_short);
-            let cue = row.connections >= ENOUGH
-                && row.short_share.is_some_and(|share| share >= MOSTLY)
-                && row.time_waits_of_short > 0;
-            if cue {
-                self.line
-                    .column(self.look.palette.trouble(), 0, "keep-alive?");
-            }
-            self.line.write(self.out)?;
-        }
-        self.more(shown, period.figures.services.len())
-    }
-
-    fn listeners(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
-        let rows = listeners(period, links);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.heading(format_args!("SYNs received, by listener"))?;
-        let style = self.look.palette.faint();
-        let address = self.address_width(5 * (COUNT + 1));
-        self.begin();
-        self.line.column(style, address, "LISTENER");
-        for name in ["ANSWERED", "COMPLETE", "FAILED", "DROPPED", "HALF-OPEN"] {
-            self.line.right(style, COUNT, name);
-        }
-        self.line.write(self.out)?;
-        let all = rows.len();
-        for row in rows.iter().take(ROWS) {
-            self.begin();
-            let end = Endpoint {
-                addr: row.addr,
-                port: row.port,
-            };
-            self.address(end, row.interface.as_ref(), address);
-            for count in [row.syns, row.completed, row.failed] {
-                self.line.right(Style::new(), COUNT, count);
-            }
-            self.line.right(Style::new(), COUNT, OrDash(row.dropped));
-            self.line.right(Style::new(), COUNT, OrDash(row.half_open));
-            self.line.write(self.out)?;
-        }
-        self.more(all.min(ROWS), all)
-    }
-
-    fn retried(&mut self, period: &Period<'_>, links: &mut Links) -> io::Result<()> {
-        let rows = retried(period, links, ROWS);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.heading(format_args!(
-            "Handshakes that needed a SYN or SYN+ACK again, by service"
-        ))?;
-        let style = self.look.palette.faint();
-        let address = self.address_width(3 * (COUNT + 2) + 4);
-        self.begin();
-        self.line.column(style, address, "SERVICE");
-        self.line.column(style, 2, "");
-        for name in ["HANDSHAKES", "FAILED", "SENT AGAIN"] {
-            self.line.right(style, COUNT + 1, name);
-        }
-        self.line.write(self.out)?;
-        let shown = rows.len();
-        for row in rows {
-            self.begin();
-            let end = Endpoint {
-                addr: row.addr,
-                port: row.port,
-            };
-            self.address(end, row.interface.as_ref(), address);
-            let direction = if row.opener == Side::Local {
-                "to"
-            } else {
-                "of"
-            };
-            self.line.column(style, 2, direction);
-            for count in [row.handshakes, row.failed, row.retransmits] {
-                self.line.right(Style::new(), COUNT + 1, count);
-            }
-            self.line.write(self.out)?;
-        }
-        self.more(shown, period.figures.retried.len())
-    }
-
-    /// The room that is left for an address beside columns of so many characters.
-    fn address_width(&self, beside: usize) -> usize {
-        match self.look.width {
-            usize::MAX => IPV4,
-            width => width.saturating_sub(beside).clamp(IPV4, IPV6),
-        }
-    }
-
-    fn address(&mut self, end: Endpoint, on: Option<&NamedLink>, column: usize) {
-        let ascii = self.look.ascii;
-        // In a file, nothing is cut.
-        let width = if self.look.width == usize::MAX {
-            LONGEST
-        } else {
-            column
-        };
-        let address = Address {
-            end,
-            on: on.map(NamedLink::shown),
-            width,
-            ascii,
-        };
-        self.line.column(Style::new(), column, address);
     }
 }
 

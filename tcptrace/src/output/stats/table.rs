@@ -179,7 +179,7 @@ impl<W: Write> View<Period<'_>> for StatsTable<W> {
             line: &mut self.line,
             look,
         }
-        .write(period, around.links)?;
+        .write(period, around)?;
         let full = overflowed(period);
         if !full.is_empty() {
             let text = format!("too many to tell all apart: {}", full.join(", "));

@@ -4,9 +4,9 @@ mod link;
 mod lists;
 mod report;
 mod state_line;
+mod tables;
 
 pub use self::{
-    link::NamedLink,
     lists::{listeners, makers, overflowed, ports, retried, services},
     report::{GroupValue, StatsRow},
     state_line::StateLine,
