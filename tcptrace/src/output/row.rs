@@ -216,22 +216,30 @@ macro_rules! line {
 }
 pub(crate) use line;
 
+/// How a group of fields is written where it is one value: as an object.
+macro_rules! object_forms {
+    () => {
+        fn json(&self, line: &mut Vec<u8>) {
+            $crate::output::row::Fields::object(self, line);
+        }
+
+        fn text(&self, cell: &mut Vec<u8>) {
+            $crate::output::row::Fields::object(self, cell);
+        }
+
+        fn schema() -> serde_json::Value {
+            <Self as $crate::output::row::Fields>::object_schema()
+        }
+    };
+}
+pub(crate) use object_forms;
+
 /// Makes a field of a group of fields: an object in JSON; in CSV, a cell for each, with the name of
 /// the field and `_` before its own.
 macro_rules! object {
     ($name:ty) => {
         impl $crate::output::row::Field for $name {
-            fn json(&self, line: &mut Vec<u8>) {
-                $crate::output::row::Fields::object(self, line);
-            }
-
-            fn text(&self, cell: &mut Vec<u8>) {
-                $crate::output::row::Fields::object(self, cell);
-            }
-
-            fn schema() -> serde_json::Value {
-                <Self as $crate::output::row::Fields>::object_schema()
-            }
+            $crate::output::row::object_forms!();
 
             fn names(name: &str, names: &mut Vec<String>) {
                 <Self as $crate::output::row::Fields>::all_names(&format!("{name}_"), names);
@@ -249,17 +257,7 @@ pub(crate) use object;
 macro_rules! group {
     ($name:ty) => {
         impl $crate::output::row::Field for $name {
-            fn json(&self, line: &mut Vec<u8>) {
-                $crate::output::row::Fields::object(self, line);
-            }
-
-            fn text(&self, cell: &mut Vec<u8>) {
-                $crate::output::row::Fields::object(self, cell);
-            }
-
-            fn schema() -> serde_json::Value {
-                <Self as $crate::output::row::Fields>::object_schema()
-            }
+            $crate::output::row::object_forms!();
 
             #[inline]
             fn member(&self, _: &'static str, line: &mut Vec<u8>) {
