@@ -12,6 +12,9 @@ const DEPTH: usize = 8;
 /// nest a struct in itself many times over: without an end, looking through it takes years.
 const MEMBERS: usize = 10_000;
 
+/// Of so many types one is noted where it begins: a megabyte less than all of them.
+const STEP: usize = 64;
+
 /// `BTF_MAGIC`, in the machine's byte order.
 const MAGIC: u16 = 0xeb9f;
 /// `BTF_KIND_STRUCT`, and so on.
@@ -91,7 +94,7 @@ struct Member {
 pub(super) struct Types<'a> {
     types: &'a [u8],
     names: &'a [u8],
-    /// Where each type begins; the first has the id 1.
+    /// Where each [`STEP`]th type begins; the first of all has the id 1.
     starts: Vec<u32>,
     /// The ids of structs that have members; the first of several that have one name.
     structs: FxHashMap<&'a [u8], u32>,
@@ -112,14 +115,18 @@ impl<'a> Types<'a> {
             structs: FxHashMap::default(),
         };
         let mut rest = types.types;
-        while !rest.is_empty() {
-            let (found, behind) = Type::read_from_prefix(rest).ok()?;
-            types.starts.push((types.types.len() - rest.len()) as u32);
-            rest = behind.get(found.more()?..)?;
+        for id in 1.. {
+            if rest.is_empty() {
+                break;
+            }
+            if (id as usize - 1).is_multiple_of(STEP) {
+                types.starts.push((types.types.len() - rest.len()) as u32);
+            }
+            let (found, _) = Type::read_from_prefix(rest).ok()?;
             if found.kind() == STRUCT && found.count() > 0 {
-                let id = types.starts.len() as u32;
                 types.structs.entry(types.name(found.name)).or_insert(id);
             }
+            rest = next(rest)?;
         }
         (header.magic == MAGIC).then_some(types)
     }
@@ -191,8 +198,10 @@ impl<'a> Types<'a> {
 
     /// A type, and what is behind it. That of the id 0 is `void`, which is nowhere.
     fn get(&self, id: u32) -> Option<(Type, &'a [u8])> {
-        let start = *self.starts.get(id.checked_sub(1)? as usize)?;
-        Type::read_from_prefix(self.types.get(start as usize..)?).ok()
+        let index = id.checked_sub(1)? as usize;
+        let noted = self.types.get(*self.starts.get(index / STEP)? as usize..);
+        let start = (0..index % STEP).try_fold(noted?, |rest, _| next(rest));
+        Type::read_from_prefix(start?).ok()
     }
 
     /// The name at that place; empty if there is none.
@@ -200,6 +209,12 @@ impl<'a> Types<'a> {
         let names = self.names.get(at as usize..).unwrap_or_default();
         names.split(|byte| *byte == 0).next().unwrap_or_default()
     }
+}
+
+/// What is behind the type that is first.
+fn next(types: &[u8]) -> Option<&[u8]> {
+    let (first, behind) = Type::read_from_prefix(types).ok()?;
+    behind.get(first.more()?..)
 }
 
 #[cfg(test)]
@@ -277,6 +292,18 @@ mod tests {
             assert_eq!(at(rows, "sock", field), bits, "{field}");
         }
         assert_eq!(at(rows, "socket", "family"), None);
+    }
+
+    #[test]
+    fn types_are_found_wherever_they_are() {
+        for at_id in 2..300 {
+            let mut rows: Vec<Row> = vec![("", CONST, 0, &[]); at_id - 2];
+            rows.insert(0, ("sock", STRUCT, 8, &[("", 300, 32)]));
+            rows.push(("common", STRUCT, 4, &[("port", 0, 16)]));
+            rows.resize(299, ("", CONST, 0, &[]));
+            rows.push(("common_t", TYPEDEF, at_id as u32, &[]));
+            assert_eq!(at(&rows, "sock", "port"), Some(48), "{at_id}");
+        }
     }
 
     #[test]
