@@ -20,7 +20,7 @@ use tcptrace::{
         DoctorOptions, ExplainOptions, FlowsOptions, ListOptions, Output, StatsOptions,
         StuckOptions, WatchOptions, duration,
     },
-    engine::{Limit, LiveOptions},
+    engine::{Limit, LiveOptions, RunOptions},
     filter::Filter,
     host::Scope,
     model::State,
@@ -232,17 +232,19 @@ impl LiveArgs {
     fn into_options(self, command: Vec<OsString>) -> anyhow::Result<LiveOptions> {
         let scope = self.sockets.netns().map_or(Scope::All, Scope::One);
         Ok(LiveOptions {
-            filter: Filter {
-                states: self.state,
-                followed: !command.is_empty(),
-                ..self.sockets.into_filter(scope)?
-            },
-            limit: Limit {
-                duration: self.duration,
+            run: RunOptions {
+                filter: Filter {
+                    states: self.state,
+                    followed: !command.is_empty(),
+                    ..self.sockets.into_filter(scope)?
+                },
+                limit: Limit {
+                    duration: self.duration,
+                },
+                max_connections: self.max_connections,
+                strict: self.strict,
             },
             buffer_bytes: self.buffer_size,
-            max_connections: self.max_connections,
-            strict: self.strict,
             kernel_log: self.verbose > 1,
             command,
         })

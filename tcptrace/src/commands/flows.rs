@@ -40,7 +40,7 @@ pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
         true => Patience::UntilTimeWaitEnds,
         false => Patience::UntilClosed,
     };
-    let filter = options.live.filter.clone();
+    let filter = options.live.run.filter.clone();
     let flows = Flows::new(view(options), filter, patience, idle_table, options.count);
     // Who has a connection, and which states it goes through, is known only at its end.
     trace(&options.live.of_connections(), Metrics::Always, flows).await

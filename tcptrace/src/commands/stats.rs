@@ -37,7 +37,7 @@ pub struct StatsOptions {
 /// When this machine can't be traced, or the output not be written.
 pub async fn stats(options: &StatsOptions) -> Result<Outcome> {
     // A state of a connection is one that it is in.
-    let filter = options.live.filter.clone();
+    let filter = options.live.run.filter.clone();
     let (by, every, most) = (options.by, options.interval, options.count);
     let stats = Stats::new(view(options), filter, by, every, most);
     trace(&options.live, Metrics::Always, stats).await

@@ -1,4 +1,5 @@
-//! The beginning: attach first, then look at the sockets that are there, then join the two.
+//! The beginning of a live run: attach first, then look at the sockets that are there, then join the
+//! two.
 
 use std::time::Duration;
 
@@ -6,19 +7,20 @@ use anyhow::Result;
 use nix::sys::signal::SigSet;
 
 use super::{
-    Live, LiveOptions, child::Launcher, holders::Holders, resync::Resync, signals::Blocked,
+    AT_ONCE, Consumer, Engine, LiveOptions, child::Launcher, host::Host, signals::Blocked,
 };
 use crate::{
     filter::Filter,
-    host::snapshot,
-    host::{Cgroups, Clock, Links, monotonic_now, pid_namespace, silent_cgroup},
-    model::{CgroupMade, Degraded, Event, Existing, State},
+    host::{
+        Cgroups, jiffies_per_second, monotonic_now, own, pid_namespace, release, silent_cgroup,
+        snapshot,
+    },
+    model::{CgroupMade, Degraded, Event, Existing, Machine, State},
     privileges::{self, CapabilitySet},
     source::{
-        decode,
-        live::{Drained, Kernel, Metrics, Options},
+        Beginning, Source as _, Told,
+        live::{Live, Metrics, Options},
     },
-    track::{Limits, Tracker},
 };
 
 /// How many events are kept while the snapshot is taken; more stay in the ring buffer.
@@ -26,22 +28,24 @@ const MOST_EARLY: usize = 1 << 17;
 /// The largest record, with its header in the ring buffer.
 const LARGEST_RECORD: u32 = 344;
 
-impl Live {
+impl Engine<Live> {
     /// Attaches to the kernel, then looks at the sockets that are there, then joins the two.
     ///
     /// # Errors
     /// [`KernelError`](crate::source::live::KernelError) when this machine can't be traced.
-    pub fn attach(options: &LiveOptions, metrics: Metrics) -> Result<Self> {
+    pub(super) fn attach(options: &LiveOptions, metrics: Metrics) -> Result<Self> {
         let before = SigSet::thread_get_mask()?;
+        // Before anything else, so that no signal is missed.
         let signals = Blocked::new(!options.command.is_empty())?;
         let launcher = match options.command.as_slice() {
             [] => None,
             command => Some(Launcher::new(command, before)?),
         };
         privileges::keep(privileges::load() | privileges::ELSEWHERE | privileges::SIGNAL);
-        let signals = signals.listen(options.limit.duration)?;
-        let (mut kernel, mut reader) = Kernel::load(&Options {
-            filter: &options.filter,
+        let signals = signals.listen(options.run.limit.duration)?;
+        let filter = &options.run.filter;
+        let mut source = Live::load(&Options {
+            filter,
             buffer_bytes: options.buffer_bytes,
             follow: !options.command.is_empty(),
             metrics,
@@ -49,44 +53,58 @@ impl Live {
             silent_cgroup: silent_cgroup(),
             log: options.kernel_log,
         })?;
-        let mut tracker = Tracker::new(
-            Limits::of(options.max_connections as usize),
-            kernel.coverage,
-        );
-        let holders = Holders::start(options.filter.netns, kernel.coverage.accepts);
+        let coverage = source.coverage();
+        let netns = filter.netns;
+        let host = Host::new(netns, coverage.accepts);
+        let degraded = source.degraded().iter().cloned().chain(blind(netns));
+        let beginning = Beginning {
+            mono_ns: monotonic_now(),
+            machine: Machine {
+                kernel: release(),
+                netns: own(),
+                jiffies_per_second: jiffies_per_second(),
+                namespaces: None,
+            },
+            coverage,
+            degraded: degraded.collect(),
+            sockets: Vec::new(),
+            cgroups: Vec::new(),
+            links: Vec::new(),
+        };
 
-        let netns = options.filter.netns;
-        kernel.degraded.extend(blind(netns));
         let looking = std::thread::spawn(move || (Cgroups::read(), snapshot::take(netns)));
         let mut early: Vec<Event> = Vec::new();
         let mut made: Vec<(u64, u64, Box<[u8]>)> = Vec::new();
         let mut lost_early = 0;
-        let mut broken_records = 0;
         while !looking.is_finished() {
-            reader.drain(
-                MOST_EARLY - early.len() - made.len(),
-                |drained| match drained {
-                    Drained::Lost(events) => lost_early += events,
-                    Drained::Record(record) if let Some(it) = CgroupMade::read(record) => {
-                        made.push((it.id, it.parent, it.name.into()));
-                    }
-                    Drained::Record(record) => match decode(record, &kernel.symbols) {
-                        Ok(event) => early.push(event),
-                        Err(_) => broken_records += 1,
-                    },
-                },
-            );
+            let most = MOST_EARLY - early.len() - made.len();
+            source.next(monotonic_now(), most, |told| match told {
+                Told::Event(event) => early.push(*event),
+                Told::Lost(events) => lost_early += events,
+                Told::CgroupMade(it) => made.push((it.id, it.parent, it.name.into())),
+                Told::Found(_) => {}
+            });
             std::thread::sleep(Duration::from_millis(1));
         }
-        let (mut cgroups, mut snapshot) = looking.join().unwrap_or_default();
-        let mut links = Links::default();
-        links.hear(monotonic_now());
+        let (cgroups, mut snapshot) = looking.join().unwrap_or_default();
+        let mut engine = Self {
+            cgroups,
+            // Fewer records between two looks at the count of losses than fit into the ring buffer,
+            // so that a loss is known before anything behind it is read.
+            most: (options.buffer_bytes / LARGEST_RECORD / 2).clamp(1, AT_ONCE as u32) as usize,
+            host: Some(host),
+            lost_early,
+            signals: Some(signals),
+            launcher,
+            ..Self::new(source, beginning, &options.run)
+        };
+        engine.links.hear(monotonic_now());
         for (netns, names) in snapshot.links.drain(..) {
-            links.learn(netns, names);
+            engine.links.learn(netns, names);
         }
         for (id, parent, name) in &made {
             let (id, parent) = (*id, *parent);
-            cgroups.made(&CgroupMade { id, parent, name });
+            engine.cgroups.made(&CgroupMade { id, parent, name });
         }
         // Otherwise it was told what is missing.
         if privileges::missing(CapabilitySet::SYS_ADMIN).count() == 0 {
@@ -95,16 +113,12 @@ impl Live {
             }
         }
         // Of those that are not asked for, nobody would tell the end.
-        for existing in snapshot
-            .sockets
-            .iter()
-            .filter(|it| is_told_of(it, &options.filter))
-        {
-            tracker.seed(existing);
+        for existing in snapshot.sockets.iter().filter(|it| is_told_of(it, filter)) {
+            engine.tracker.seed(existing);
             if existing.state == State::Listen
                 && let Some(pid) = existing.near
             {
-                kernel.note_holder(pid);
+                engine.source.note_holder(pid);
             }
         }
         log::info!(
@@ -112,40 +126,32 @@ impl Live {
             snapshot.sockets.len(),
             early.len()
         );
-
-        let chunk = (options.buffer_bytes / LARGEST_RECORD / 2).clamp(1, 4096) as usize;
-        let mut live = Self {
-            kernel,
-            reader,
-            tracker,
-            filter: options.filter.clone(),
-            clock: Clock::new(),
-            cgroups,
-            links,
-            chunk,
-            looker: None,
-            asked: false,
-            resync: Resync::default(),
-            enough: false,
-            lost_early,
-            broken_records,
-            signals,
-            launcher,
-            holders,
-        };
         if lost_early > 0 {
-            live.tracker.note_loss();
+            engine.tracker.note_loss();
         }
-        live.catch_up(&early);
-        Ok(live)
+        // What happened between attaching and the end of the snapshot, nobody was promised to see.
+        for event in &early {
+            engine.tracker.apply(event, &mut |_| {});
+        }
+        Ok(engine)
     }
 
-    /// Applies what happened between attaching and the end of the snapshot. Nobody was promised
-    /// to see it.
-    fn catch_up(&mut self, early: &[Event]) {
-        for event in early {
-            self.tracker.apply(event, &mut |_| {});
+    /// Keeps what is needed to look into namespaces later, to find out owners, and to pass on
+    /// signals. Map look-ups take CAP_BPF where kernel.unprivileged_bpf_disabled is set, but not
+    /// since Linux 5.19 (`__sys_bpf()`, kernel/bpf/syscall.c): that is tried.
+    pub(super) fn give_up_privileges(&self, options: &LiveOptions, consumer: &impl Consumer) {
+        let mut wanted = CapabilitySet::empty();
+        let netns = options.run.filter.netns;
+        if netns.is_none() || netns != own() {
+            wanted |= privileges::ELSEWHERE;
         }
+        if consumer.asks_for_owners() {
+            wanted |= privileges::OWNERS;
+        }
+        if !options.command.is_empty() {
+            wanted |= privileges::SIGNAL;
+        }
+        privileges::keep_or_spare(wanted, CapabilitySet::BPF, || self.source.counts_losses());
     }
 }
 
@@ -158,7 +164,7 @@ pub(super) fn is_told_of(it: &Existing, filter: &Filter) -> bool {
 fn blind(netns: Option<u32>) -> impl Iterator<Item = Degraded> {
     // Who traces the own namespace alone need not enter another.
     let wanted = match netns {
-        Some(inode) if snapshot::own() == Some(inode) => privileges::OWNERS,
+        Some(inode) if own() == Some(inode) => privileges::OWNERS,
         _ => privileges::ELSEWHERE,
     };
     privileges::missing(wanted).map(|it| Degraded {

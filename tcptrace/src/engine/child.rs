@@ -21,6 +21,8 @@ use tokio::{
 /// A thread that will start the traced command: with the privileges that tcptrace was started
 /// with, as capabilities belong to threads. Whoever is traced must not notice.
 pub struct Launcher {
+    /// The command's first word.
+    program: String,
     /// Dropped without a word, it ends the thread.
     go: mpsc::Sender<()>,
     thread: JoinHandle<Option<io::Result<Child>>>,
@@ -36,7 +38,7 @@ impl Launcher {
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
-        let mut command = Command::new(program);
+        let (program, mut command) = (program.display().to_string(), Command::new(program));
         command.args(arguments);
         // SAFETY: pthread_sigmask(3) may be called between fork and exec, and no memory is touched.
         unsafe {
@@ -48,7 +50,16 @@ impl Launcher {
             let _within = runtime.enter();
             told.recv().ok().map(|()| command.spawn())
         })?;
-        Ok(Self { go, thread })
+        Ok(Self {
+            program,
+            go,
+            thread,
+        })
+    }
+
+    /// The program that it starts, as the user wrote it.
+    pub fn program(&self) -> &str {
+        &self.program
     }
 
     /// Starts the command.

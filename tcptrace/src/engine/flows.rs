@@ -9,8 +9,8 @@ use super::{
 use crate::{
     aggregate::flows::{Assembler, IdleTable, Patience},
     filter::Filter,
-    host::{Clock, Keepalives, jiffies_per_second, monotonic_now},
-    model::{FlowRecord, Known, Transition},
+    host::{Clock, Keepalives},
+    model::{FlowRecord, Known, Machine, Transition},
     output::{End, Keepalive, ShownFlow, Start, Surroundings, View},
     track::Tracker,
 };
@@ -24,7 +24,7 @@ pub struct Flows {
     filter: Filter,
     assembler: Assembler,
     idle_table: IdleTable,
-    jiffy_ns: u64,
+    jiffies_per_second: u32,
     /// Settings of namespaces.
     keepalives: Keepalives,
     lines: Lines,
@@ -44,10 +44,14 @@ impl Flows {
             filter,
             assembler: Assembler::new(patience, MOST_FLOWS),
             idle_table,
-            jiffy_ns: 1_000_000_000 / u64::from(jiffies_per_second()),
+            jiffies_per_second: 1,
             keepalives: Keepalives::default(),
             lines: Lines::new(most),
         }
+    }
+
+    fn jiffy_ns(&self) -> u64 {
+        1_000_000_000 / u64::from(self.jiffies_per_second.max(1))
     }
 
     fn show(
@@ -61,16 +65,13 @@ impl Flows {
         self.lines.stop_waiting();
         let idle = record
             .idle_jiffies()
-            .map(|jiffies| u64::from(jiffies) * self.jiffy_ns);
+            .map(|jiffies| u64::from(jiffies) * self.jiffy_ns());
         let candidates: Vec<_> = idle
             .into_iter()
             .flat_map(|idle| self.idle_table.explain(idle, record.opener, record.closer))
             .collect();
-        let keepalive = keepalive(
-            record,
-            &mut self.keepalives,
-            1_000_000_000 / self.jiffy_ns.max(1),
-        );
+        let jiffies_per_second = self.jiffies_per_second.into();
+        let keepalive = keepalive(record, &mut self.keepalives, jiffies_per_second);
         let flow = ShownFlow {
             record,
             idle_before_close_ns: idle,
@@ -111,7 +112,11 @@ fn keepalive(
 
 impl Consumer for Flows {
     /// Asks for what will be needed of the connections that are there.
-    fn begin(&mut self, known: &Tracker) {
+    fn begin(&mut self, known: &Tracker, machine: &Machine) {
+        self.jiffies_per_second = machine.jiffies_per_second;
+        if let Some(namespaces) = &machine.namespaces {
+            self.keepalives = Keepalives::known(namespaces);
+        }
         for it in known.connections() {
             let pid = it.owner.process.and_then(|process| process.pid);
             self.keepalives.ask(it.tuple.netns, pid);
@@ -138,8 +143,12 @@ impl Consumer for Flows {
         }
     }
 
-    fn finish(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
-        let now = monotonic_now();
+    fn finish(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<()> {
         let mut half_open: Vec<FlowRecord> = known
             .connections()
             .filter(|it| self.assembler.is_unknown(it))

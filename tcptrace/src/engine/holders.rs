@@ -6,7 +6,7 @@ use crate::{
     host::{Look, Looker, own, who_has},
     model::Question,
     privileges,
-    source::live::Kernel,
+    source::Source,
     track::Tracker,
 };
 
@@ -55,7 +55,7 @@ impl Holders {
     }
 
     /// Takes an answer, and asks what is to be asked next, when all events up to `now` were applied.
-    pub fn turn(&mut self, tracker: &mut Tracker, kernel: &mut Kernel, now: u64) {
+    pub fn turn(&mut self, tracker: &mut Tracker, source: &mut impl Source, now: u64) {
         if let Some((question, tries)) = self.asked
             && let Some(look) = self.looker.answer()
         {
@@ -64,7 +64,7 @@ impl Holders {
                 Look::Done(found) => {
                     tracker.found(&found);
                     if let Some(pid) = found.owner.and_then(|it| it.process?.pid) {
-                        kernel.note_holder(pid);
+                        source.note_holder(pid);
                     }
                 }
                 Look::Waits if tries < TRIES && self.later.len() < MOST_LATER => {

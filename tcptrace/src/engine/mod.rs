@@ -1,9 +1,11 @@
 //! The loop: source → track → filter → aggregate → output, until something ends it.
 
+mod addresses;
 mod attach;
 mod child;
 mod flows;
 mod holders;
+mod host;
 mod lines;
 mod list;
 mod resync;
@@ -13,21 +15,15 @@ mod signals;
 mod sink;
 mod stats;
 mod stuck;
+mod time;
 mod watch;
 
-use std::{
-    ffi::OsString,
-    io,
-    ops::ControlFlow,
-    time::{Duration, Instant},
-};
+use std::{ffi::OsString, io, ops::ControlFlow, time::Duration};
 
 use self::{
     child::Launcher,
-    holders::Holders,
-    resync::Resync,
-    round::{Opening, Place},
-    signals::Signals,
+    host::Host,
+    signals::{Blocked, Signals},
 };
 pub use self::{
     flows::Flows,
@@ -38,12 +34,15 @@ pub use self::{
 };
 use crate::{
     filter::Filter,
-    host::{Cgroups, Clock, Links, Looker},
-    model::{Degraded, Transition},
+    host::{Cgroups, Clock, Links, monotonic_now},
+    model::{Coverage, Degraded, Machine, Transition},
     output::{End, Start, Surroundings, say},
-    source::live::{Kernel, Metrics, Reader},
-    track::Tracker,
+    source::{Beginning, Source, live::Metrics},
+    track::{Limits, Tracker},
 };
+
+/// So much is taken from a source at once.
+const AT_ONCE: usize = 4096;
 
 /// When to stop by itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,19 +51,26 @@ pub struct Limit {
     pub duration: Option<Duration>,
 }
 
-/// What every live command is told.
+/// What every run is told, whatever its source.
 #[derive(Clone, Debug)]
-pub struct LiveOptions {
+pub struct RunOptions {
     /// What is asked for.
     pub filter: Filter,
     /// When to stop.
     pub limit: Limit,
-    /// Size of the ring buffer.
-    pub buffer_bytes: u32,
     /// So many connections are remembered at the most.
     pub max_connections: u32,
     /// Fail if an event was lost.
     pub strict: bool,
+}
+
+/// What every live command is told.
+#[derive(Clone, Debug)]
+pub struct LiveOptions {
+    /// What every run is told.
+    pub run: RunOptions,
+    /// Size of the ring buffer.
+    pub buffer_bytes: u32,
     /// Let the kernel half log.
     pub kernel_log: bool,
     /// Trace this command alone, and end when it does.
@@ -75,10 +81,9 @@ impl LiveOptions {
     /// The same for all of a connection: see [`Filter::of_connections`].
     #[must_use]
     pub fn of_connections(&self) -> Self {
-        Self {
-            filter: self.filter.of_connections(),
-            ..self.clone()
-        }
+        let mut it = self.clone();
+        it.run.filter = it.run.filter.of_connections();
+        it
     }
 }
 
@@ -118,10 +123,11 @@ fn report_unwritten(error: &io::Error) {
     }
 }
 
-/// What a live command does with what happens.
+/// What a command does with what happens. Time is the source's: CLOCK_MONOTONIC, ns.
 pub trait Consumer {
-    /// Tracing has begun, which is said next: what is to be known as it was then is looked up.
-    fn begin(&mut self, _known: &Tracker) {}
+    /// Tracing has begun on that machine, which is said next: what is to be known as it was then is
+    /// looked up, where that machine can be asked.
+    fn begin(&mut self, _known: &Tracker, _machine: &Machine) {}
     /// Tracing has begun.
     ///
     /// # Errors
@@ -142,11 +148,11 @@ pub trait Consumer {
     /// See [`start`](Self::start).
     fn lost(&mut self, events: u64) -> io::Result<()>;
     /// When it wants to [`review`](Self::review) next; `None`: never.
-    fn review_due(&self) -> Option<Instant> {
+    fn review_due(&self) -> Option<u64> {
         None
     }
-    /// A look at all connections that are known, at `now` (CLOCK_MONOTONIC, ns): once before the
-    /// first transition, then whenever it is due. Breaks when no more is wanted.
+    /// A look at all connections that are known, at `now`: once before the first transition, then
+    /// whenever it is due. Breaks when no more is wanted.
     ///
     /// # Errors
     /// See [`start`](Self::start).
@@ -165,11 +171,16 @@ pub trait Consumer {
     /// # Errors
     /// See [`start`](Self::start).
     fn flush(&mut self) -> io::Result<()>;
-    /// Nothing more happens: what was waited for is told with what is known.
+    /// Nothing more happens after `now`: what was waited for is told with what is known.
     ///
     /// # Errors
     /// See [`start`](Self::start).
-    fn finish(&mut self, _known: &Tracker, _around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn finish(
+        &mut self,
+        _known: &Tracker,
+        _now: u64,
+        _around: &mut Surroundings<'_>,
+    ) -> io::Result<()> {
         Ok(())
     }
     /// How many lines were shown.
@@ -189,55 +200,110 @@ pub trait Consumer {
 pub async fn trace(
     options: &LiveOptions,
     metrics: Metrics,
-    mut consumer: impl Consumer,
+    consumer: impl Consumer,
 ) -> anyhow::Result<Outcome> {
-    let live = Live::attach(options, metrics)?;
-    lines::report_degraded(live.degraded());
-    let outcome = live.run(options, &mut consumer).await?;
-    if outcome.unread {
-        return Ok(outcome);
-    }
-    let written = consumer.close(&outcome.end);
-    lines::report(&outcome.end);
-    outcome.told(written)
+    let engine = Engine::attach(options, metrics)?;
+    engine.give_up_privileges(options, &consumer);
+    engine.run(&options.run, consumer).await
 }
 
-/// Tracing, with all that belongs to it.
-pub struct Live {
-    kernel: Kernel,
-    reader: Reader,
+/// A source, with all that makes lines of what it tells.
+pub struct Engine<S> {
+    source: S,
+    machine: Machine,
+    coverage: Coverage,
+    degraded: Vec<Degraded>,
     tracker: Tracker,
     filter: Filter,
     clock: Clock,
     cgroups: Cgroups,
     links: Links,
-    /// Records between two looks at the count of losses: fewer than fit into the ring buffer, so
-    /// that a loss is known before anything behind it is read.
-    chunk: usize,
-    /// Looks for addresses that no event has told.
-    looker: Option<Looker<Place, Opening>>,
-    /// It was asked, and has not answered.
-    asked: bool,
-    /// Looks at the sockets after losses.
-    resync: Resync,
+    /// So much is taken from the source at once.
+    most: usize,
+    /// Only of a live source, whose machine this is.
+    host: Option<Host>,
+    /// Without a [`Host`], the time by now: CLOCK_MONOTONIC, ns.
+    passed_ns: u64,
     /// The consumer wants no more.
     enough: bool,
     /// Events lost while the snapshot was taken, not told yet.
     lost_early: u64,
-    /// Records that could not be read.
-    broken_records: u64,
-    /// Made before anything else, so that no signal is missed.
-    signals: Signals,
-    /// Looks for who has a connection.
-    holders: Option<Holders>,
+    /// What ends it beside the source.
+    signals: Option<Signals>,
     /// Starts the command that is traced.
     launcher: Option<Launcher>,
 }
 
-impl Live {
-    /// What can't be seen on this machine.
+impl<S: Source> Engine<S> {
+    /// For a source that is not live. Time is what it tells; nothing is looked up on this machine.
     #[must_use]
-    pub fn degraded(&self) -> &[Degraded] {
-        &self.kernel.degraded
+    pub fn new(source: S, beginning: Beginning, options: &RunOptions) -> Self {
+        let limits = Limits::of(options.max_connections as usize);
+        let mut tracker = Tracker::new(limits, beginning.coverage);
+        for existing in &beginning.sockets {
+            tracker.seed(existing);
+        }
+        let mut links = Links::default();
+        for (netns, names) in beginning.links {
+            links.learn(netns, names.into_iter().collect());
+        }
+        Self {
+            clock: source
+                .wall_ahead_ns()
+                .map_or_else(Clock::new, Clock::ahead_by),
+            source,
+            machine: beginning.machine,
+            coverage: beginning.coverage,
+            degraded: beginning.degraded,
+            tracker,
+            filter: options.filter.clone(),
+            cgroups: beginning.cgroups.into_iter().collect(),
+            links,
+            most: AT_ONCE,
+            host: None,
+            passed_ns: beginning.mono_ns,
+            enough: false,
+            lost_early: 0,
+            signals: None,
+            launcher: None,
+        }
+    }
+
+    /// Has SIGINT, SIGTERM and SIGHUP end it in good order. To be called before any other thread is
+    /// there.
+    ///
+    /// # Errors
+    /// When the kernel does not take it.
+    pub fn ended_by_signals(mut self) -> io::Result<Self> {
+        self.signals = Some(Blocked::new(false)?.listen(None)?);
+        Ok(self)
+    }
+
+    /// Runs until the source is over, or something else ends it, and says so in the last line.
+    ///
+    /// # Errors
+    /// When the output can't be written, or the traced command not be started. A closed pipe is
+    /// an [`io::Error`] of kind [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+    pub async fn run(
+        self,
+        options: &RunOptions,
+        mut consumer: impl Consumer,
+    ) -> anyhow::Result<Outcome> {
+        lines::report_degraded(&self.degraded);
+        let outcome = self.run_to_the_end(options, &mut consumer).await?;
+        if outcome.unread {
+            return Ok(outcome);
+        }
+        let written = consumer.close(&outcome.end);
+        lines::report(&outcome.end);
+        outcome.told(written)
+    }
+
+    /// The time by now: CLOCK_MONOTONIC, ns.
+    fn now(&self) -> u64 {
+        match &self.host {
+            Some(_) => monotonic_now(),
+            None => self.passed_ns,
+        }
     }
 }

@@ -7,8 +7,11 @@ use std::{
 
 use anyhow::Result;
 
-use super::{Consumer, Live, attach::is_told_of};
-use crate::host::{Snapshot, snapshot};
+use super::{Consumer, Engine, attach::is_told_of};
+use crate::{
+    host::{Snapshot, snapshot},
+    source::Source,
+};
 
 /// What was lost comes in bursts: a look begins when one is over, or seems to be.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -25,38 +28,60 @@ pub(super) struct Resync {
     pause: Duration,
 }
 
-impl Live {
+impl Resync {
+    /// What a look gave, if it is done, and how long it took.
+    fn done(&mut self) -> Option<(Snapshot, Duration)> {
+        let (look, began) = self.look.take_if(|(look, _)| look.is_finished())?;
+        Some((look.join().unwrap_or_default(), began.elapsed()))
+    }
+
+    /// Sets when the next look may begin. `done`: nothing was missing in the last one.
+    fn rest(&mut self, done: bool, took: Duration) {
+        self.pause = match done {
+            true => SETTLE,
+            false => (self.pause * 2).clamp(SETTLE, MOST),
+        };
+        self.due = Some(Instant::now() + self.pause.max(took * SHARE));
+    }
+
+    /// Whether a look is to begin now.
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        self.look.is_none() && now >= *self.due.get_or_insert(now + SETTLE)
+    }
+
+    fn begin(&mut self, netns: Option<u32>) {
+        let now = Instant::now();
+        let thread = std::thread::Builder::new().name("sockets".to_owned());
+        let look = thread.spawn(move || snapshot::take(netns));
+        self.look = look.ok().map(|look| (look, now));
+        self.due = Some(now + MOST);
+    }
+}
+
+impl<S: Source> Engine<S> {
     /// Begins a look where one is needed, and takes what it gave.
     pub(super) fn resync(&mut self, consumer: &mut impl Consumer) -> Result<()> {
-        let now = Instant::now();
-        if let Some((look, began)) = self.resync.look.take_if(|(look, _)| look.is_finished()) {
-            let mut snapshot = look.join().unwrap_or_default();
+        let Some(host) = &mut self.host else {
+            return Ok(());
+        };
+        if let Some((mut snapshot, took)) = host.resync.done() {
             snapshot.sockets.retain(|it| is_told_of(it, &self.filter));
             let mut done = false;
             self.emit(consumer, |tracker, sink| {
                 let (sockets, namespaces) = (&snapshot.sockets, &snapshot.namespaces);
                 done = tracker.resync(sockets, namespaces, &mut |it| sink.take(it));
             })?;
-            let done = done && snapshot.failures.is_empty();
-            let doubled = self.resync.pause * 2;
-            self.resync.pause = match done {
-                true => SETTLE,
-                false => doubled.clamp(SETTLE, MOST),
-            };
-            let pause = self.resync.pause.max(began.elapsed() * SHARE);
-            self.resync.due = Some(now + pause);
+            if let Some(host) = &mut self.host {
+                host.resync.rest(done && snapshot.failures.is_empty(), took);
+            }
         }
-        if !self.tracker.is_unsure() || self.resync.look.is_some() {
-            return Ok(());
-        }
-        let due = *self.resync.due.get_or_insert(now + SETTLE);
-        if now >= due {
+        if let Some(host) = &mut self.host
+            && self.tracker.is_unsure()
+            && host.resync.is_due()
+        {
             self.tracker.begin_look();
-            let netns = self.filter.netns;
-            let thread = std::thread::Builder::new().name("sockets".to_owned());
-            let look = thread.spawn(move || snapshot::take(netns));
-            self.resync.look = look.ok().map(|look| (look, now));
-            self.resync.due = Some(now + MOST);
+            host.resync.begin(self.filter.netns);
         }
         Ok(())
     }

@@ -1,171 +1,135 @@
-//! One look at the ring buffer.
+//! One look at the source.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Consumer, Live, sink::Sink};
+use super::{Consumer, Engine, sink::Sink};
 use crate::{
     host,
-    host::{Looker, Namespaces},
-    model::{CgroupMade, Cookie, Tuple},
-    source::{decode, live::Drained},
+    host::Clock,
+    model::Transition,
+    source::{Finding, Source, Told},
     track::Tracker,
 };
 
-/// Another CPU may have taken the time of an event and not have reserved its record yet.
-const MARGIN_NS: u64 = 1_000_000;
-/// What part of a CPU looks for addresses take at the most: the kernel walks the whole table of
-/// the machine. More of it where the port of each SYN is looked for, and not only of those that are
-/// put off.
-const SHARE: u32 = 20;
-const SHARE_FOR_SYNS: u32 = 10;
-
-/// A network namespace, with a process that may live in it.
-pub(super) type Place = (u32, Option<u32>);
-/// Sockets that were found there.
-pub(super) type Opening = Vec<(Cookie, Tuple)>;
-
 /// What a round found.
 pub(super) struct Round {
-    /// The ring buffer holds no more.
-    pub empty: bool,
+    /// There is more to be told. Without, a live source has no more for now, and any other is over.
+    pub more: bool,
     /// Nothing happened.
     pub quiet: bool,
-    /// When something is to be done next, though nothing happens: CLOCK_MONOTONIC, ns, and 0 for as
-    /// soon as may be; `None`: nothing is.
-    pub next_ns: Option<u64>,
+    /// How long until something is to be done, though nothing happens; `None`: nothing is. Of a live
+    /// source alone.
+    pub wait: Option<Duration>,
     /// The consumer wants no more.
     pub enough: bool,
-    /// When the last event happened, CLOCK_MONOTONIC; 0 if there was none.
-    pub reached_ns: u64,
+    /// All that happened until then was told: CLOCK_MONOTONIC, ns.
+    pub until_ns: u64,
 }
 
-impl Round {
-    /// How long until something is to be done, though nothing happens.
-    pub fn waits(&self) -> Option<Duration> {
-        let next = self.next_ns?;
-        Some(Duration::from_nanos(
-            next.saturating_sub(host::monotonic_now()),
-        ))
-    }
-}
-
-impl Live {
-    /// Reads a chunk of records.
+impl<S: Source> Engine<S> {
+    /// Takes what the source tells next.
     pub(super) fn round(&mut self, consumer: &mut impl Consumer) -> Result<Round> {
-        self.clock.refresh();
-        let now = host::monotonic_now();
+        if self.host.is_some() {
+            self.clock.refresh();
+        }
+        let now = self.now();
         self.links.hear(now);
 
         let Self {
-            kernel,
-            reader,
+            source,
             tracker,
             filter,
             clock,
             cgroups,
             links,
-            chunk,
+            most,
             enough,
-            broken_records,
             ..
         } = self;
         let mut sink = Sink::new(filter, clock, cgroups, links, enough, consumer);
-        let mut last = 0;
-        let count = reader.drain(*chunk, |drained| match drained {
-            Drained::Lost(events) => {
+        let batch = source.next(now, *most, |told| match told {
+            Told::Event(event) => {
+                log::trace!("{event:?}");
+                tracker.apply(event, &mut |transition| sink.take(transition));
+            }
+            Told::Lost(events) => {
                 tracker.note_loss();
                 sink.lost(events);
             }
-            Drained::Record(record) if let Some(made) = CgroupMade::read(record) => {
-                sink.cgroup_made(&made);
-            }
-            Drained::Record(record) => match decode(record, &kernel.symbols) {
-                Ok(event) => {
-                    log::trace!("{event:?}");
-                    last = event.time_ns();
-                    tracker.apply(&event, &mut |transition| sink.take(transition));
-                }
-                Err(_) => *broken_records += 1,
-            },
+            Told::CgroupMade(made) => sink.cgroup_made(&made),
+            Told::Found(finding) => find(tracker, &finding, &mut |it| sink.take(it)),
         });
-        let empty = count < *chunk;
         sink.finish()?;
-        let known = if empty { now } else { last.min(now) }.saturating_sub(MARGIN_NS);
-        self.links.ask();
-        if let Some(holders) = &mut self.holders {
-            holders.turn(&mut self.tracker, &mut self.kernel, known);
-        }
-        // Before anything is given up, as it may have waited unread for long.
-        self.look_for_addresses(known, consumer)?;
-        self.emit(consumer, |tracker, sink| {
-            tracker.advance(known, &mut |it| sink.take(it));
-        })?;
-        if self.reader.should_ask_for_losses() {
-            self.note_losses(consumer)?;
-        }
-        if empty {
-            consumer.flush()?;
-        }
-        Ok(Round {
-            empty,
-            quiet: count == 0,
-            next_ns: self.next(),
+        let mut round = Round {
+            more: batch.more,
+            quiet: batch.told == 0,
+            wait: None,
             enough: self.enough,
-            reached_ns: last,
-        })
+            until_ns: batch.until_ns,
+        };
+        if self.host.is_some() {
+            self.look_up(batch.until_ns, consumer)?;
+            self.advance(batch.until_ns, consumer)?;
+            if self.source.should_ask_for_losses() {
+                self.note_losses(consumer)?;
+            }
+            if !batch.more {
+                consumer.flush()?;
+            }
+            // What is told by now is a little behind.
+            let behind = now.saturating_sub(batch.until_ns);
+            round.wait = self.next().map(|at| {
+                let at = at.saturating_add(behind);
+                Duration::from_nanos(at.saturating_sub(host::monotonic_now()))
+            });
+        } else if let Some(ahead) = self.source.wall_ahead_ns() {
+            self.clock = Clock::ahead_by(ahead);
+        }
+        round.enough = self.enough;
+        Ok(round)
     }
 
     /// When something is to be done next, if no event comes before.
     fn next(&self) -> Option<u64> {
-        let addresses = match self.asked {
-            true => Some(0),
-            false => self.tracker.next_without_port(),
-        };
-        let holders = self.holders.as_ref();
-        let next = [
-            self.tracker.next_deadline(),
-            addresses,
-            holders.and_then(|it| it.next(&self.tracker)),
-        ];
-        // Then it is known that all up to there was told.
-        next.into_iter().flatten().min().map(|it| it + MARGIN_NS)
+        let host = self.host.as_ref().and_then(|it| it.next(&self.tracker));
+        [self.tracker.next_deadline(), host]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Has a thread ask sock_diag for addresses that no event has told: the port of a connect() that
-    /// was put off, and where SYNs can't be seen, of each.
-    fn look_for_addresses(&mut self, now: u64, consumer: &mut impl Consumer) -> Result<()> {
-        if self.asked
-            && let Some(found) = self.looker.as_ref().and_then(Looker::answer)
-        {
-            self.asked = false;
+    /// Has threads look up what no event has told, when all events up to `now` were applied, and
+    /// takes what they found.
+    fn look_up(&mut self, now: u64, consumer: &mut impl Consumer) -> Result<()> {
+        self.links.ask();
+        let syns = self.coverage.syns;
+        let Some(host) = &mut self.host else {
+            return Ok(());
+        };
+        if let Some(holders) = &mut host.holders {
+            holders.turn(&mut self.tracker, &mut self.source, now);
+        }
+        // Before anything is given up, as it may have waited unread for long.
+        if let Some(found) = host.addresses.answer() {
             self.emit(consumer, |tracker, sink| {
                 for (cookie, tuple) in &found {
                     tracker.learn(*cookie, tuple, &mut |it| sink.take(it));
                 }
             })?;
         }
-        if !self.asked
-            && let Some(place) = self.tracker.without_port(now)
-        {
-            self.asked = self.looker().is_some_and(|it| it.ask(place).is_ok());
+        if let Some(host) = &mut self.host {
+            host.addresses.ask(&mut self.tracker, now, syns);
         }
         Ok(())
     }
 
-    /// The thread that looks for addresses; it is started when it is first needed, with the
-    /// privileges that are left by then.
-    fn looker(&mut self) -> Option<&Looker<Place, Opening>> {
-        if self.looker.is_none() {
-            let share = match self.kernel.coverage.syns {
-                true => SHARE,
-                false => SHARE_FOR_SYNS,
-            };
-            let look = |(netns, pid)| Namespaces::opening(netns, pid);
-            self.looker = Looker::start("sock_diag", 0, share, look).ok();
-        }
-        self.looker.as_ref()
+    /// Says to the state machine that all events up to `now` were applied.
+    pub(super) fn advance(&mut self, now: u64, consumer: &mut impl Consumer) -> Result<()> {
+        self.emit(consumer, |tracker, sink| {
+            tracker.advance(now, &mut |it| sink.take(it));
+        })
     }
 
     /// Hands transitions to the consumer that are not the answer to one event.
@@ -188,11 +152,26 @@ impl Live {
 
     /// Tells of losses that no record came after, and of events that no record was made of.
     pub(super) fn note_losses(&mut self, consumer: &mut impl Consumer) -> Result<()> {
-        let lost = self.reader.newly_lost(self.tracker.told_twice());
+        let lost = self.source.newly_lost(self.tracker.told_twice());
         if lost > 0 {
             self.tracker.note_loss();
             consumer.lost(lost)?;
         }
         Ok(())
+    }
+}
+
+/// Hands to the state machine what was found out at the time.
+fn find(tracker: &mut Tracker, finding: &Finding<'_>, sink: &mut impl FnMut(&Transition)) {
+    match finding {
+        Finding::Addresses(cookie, tuple) => tracker.learn(*cookie, tuple, sink),
+        Finding::Holder(answer) => tracker.found(answer),
+        Finding::LookBegins => tracker.begin_look(),
+        Finding::Sockets {
+            sockets,
+            namespaces,
+        } => {
+            tracker.resync(sockets, namespaces, sink);
+        }
     }
 }

@@ -1,42 +1,36 @@
 //! The loop, and what ends it.
 
-use std::{
-    io,
-    os::fd::OwnedFd,
-    time::{Duration, Instant},
-};
+use std::{io, os::fd::OwnedFd, time::Duration};
 
 use anyhow::{Context as _, Result};
-use aya_log::EbpfLogger;
 use nix::sys::signal::Signal;
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
-    Consumer, Live, LiveOptions, Outcome,
+    Consumer, Engine, Outcome, RunOptions,
     child::{self, Traced},
     report_unwritten,
     round::Round,
     signals::{Caught, Signals},
+    time::ns,
 };
 use crate::{
-    host,
-    host::snapshot,
     output::{End, Start, Surroundings, say},
-    privileges::{self, CapabilitySet},
+    source::Source,
 };
 
-/// How often the ring buffer is looked at while events come. The kernel half wakes nobody before it
-/// is a quarter full, and a line should be shown within 100 ms.
+/// How often the source is looked at while events come. The kernel half wakes nobody before its ring
+/// buffer is a quarter full, and a line should be shown within 100 ms.
 const POLL: Duration = Duration::from_millis(20);
 /// So often it is looked at in vain before it sleeps until something is to be done. Events that come
 /// now and then cost less to look for than to be woken by.
 const IN_VAIN: u32 = 3;
 /// How long it sleeps at the most while nothing happens: the first event wakes.
 const SLEEP: Duration = Duration::from_millis(500);
-/// How late a review may be for the sake of what is still in the ring buffer.
-const LATE: Duration = Duration::from_millis(100);
-/// What the traced command leaves behind is told for so long: the other side's FIN, mostly.
-const SETTLE: Duration = Duration::from_millis(100);
+/// How late a review may be for the sake of what is still to be told, ns.
+const LATE_NS: u64 = 100_000_000;
+/// What the traced command leaves behind is told for so long, ns: the other side's FIN, mostly.
+const SETTLE_NS: u64 = 100_000_000;
 
 /// How long a record may be under way that was begun before the end.
 const GRACE: Duration = Duration::from_millis(10);
@@ -49,30 +43,30 @@ enum Woken {
     Ended(u8),
 }
 
-impl Live {
-    /// Runs until something ends it: a signal, a limit, the consumer, or the traced command.
-    ///
-    /// # Errors
-    /// When the output can't be written, or the traced command not be started. A closed pipe is
-    /// an [`io::Error`] of kind [`BrokenPipe`](io::ErrorKind::BrokenPipe).
-    pub async fn run(
+/// What makes its descriptor readable wakes.
+type Wakeups = Option<AsyncFd<OwnedFd>>;
+
+impl<S: Source> Engine<S> {
+    /// Runs until something ends it: a signal, a limit, the consumer, the traced command, or the end
+    /// of the source.
+    pub(super) async fn run_to_the_end(
         mut self,
-        options: &LiveOptions,
+        options: &RunOptions,
         consumer: &mut impl Consumer,
     ) -> Result<Outcome> {
-        let ring = self.reader.descriptor()?;
-        // SAFETY: `wakeups` owns the descriptor, and closes it only after it is deregistered.
-        let wakeups = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
-            .context("cannot wait for the ring buffer")?;
-        let mut logger = match options.kernel_log {
-            true => self.kernel.logger().ok(),
-            false => None,
+        let wakeups = match self.source.wakeups()? {
+            None => None,
+            // SAFETY: `wakeups` owns the descriptor, and closes it only after it is deregistered.
+            Some(it) => unsafe { AsyncFd::register_with_interest(it, Interest::READABLE) }
+                .context("cannot wait for the ring buffer")
+                .map(Some)?,
         };
 
-        self.give_up_privileges(options, consumer);
-        let began = Instant::now();
-        self.signals.begin();
-        consumer.begin(&self.tracker);
+        let began = self.now();
+        if let Some(signals) = &self.signals {
+            signals.begin();
+        }
+        consumer.begin(&self.tracker, &self.machine);
         consumer.start(&self.start(), &self.clock)?;
         if self.lost_early > 0 {
             consumer.lost(self.lost_early)?;
@@ -80,37 +74,28 @@ impl Live {
         self.review(consumer)?;
         let mut traced = match self.launcher.take() {
             None => None,
-            Some(launcher) => match launcher.start() {
-                Ok(traced) => Some(traced),
-                Err(error) => {
-                    let program = options.command.first().map(|it| it.display().to_string());
-                    say(format_args!(
-                        "cannot run {}: {error}",
-                        program.unwrap_or_default()
-                    ));
-                    let end = self.end(began, consumer);
-                    return Ok(Outcome {
-                        code: child::code_of_failure(&error),
-                        of_command: true,
-                        unread: false,
-                        end,
-                    });
+            Some(launcher) => {
+                let program = launcher.program().to_owned();
+                match launcher.start() {
+                    Ok(traced) => Some(traced),
+                    Err(error) => {
+                        say(format_args!("cannot run {program}: {error}"));
+                        let end = self.end(began, consumer);
+                        return Ok(Outcome {
+                            code: child::code_of_failure(&error),
+                            of_command: true,
+                            unread: false,
+                            end,
+                        });
+                    }
                 }
-            },
+            }
         };
-        self.signals
-            .pass_on_to(traced.as_ref().and_then(Traced::id));
-        let limit = options.limit.duration.map(|limit| began + limit);
+        self.pass_signals_on_to(traced.as_ref().and_then(Traced::id));
+        let limit = options.limit.duration.map(|limit| began + ns(limit));
         let mut status = None;
         let told = self
-            .follow(
-                consumer,
-                &mut traced,
-                limit,
-                &mut status,
-                &wakeups,
-                &mut logger,
-            )
+            .follow(consumer, &mut traced, limit, &mut status, &wakeups)
             .await;
         let end = self.end(began, consumer);
         drop(wakeups);
@@ -124,11 +109,10 @@ impl Live {
             // The command goes on, and is traced no more.
             let Self {
                 mut signals,
-                kernel,
-                reader,
+                source,
                 ..
             } = self;
-            drop((kernel, reader));
+            drop(source);
             let code = match status {
                 Some(status) => status,
                 None => accompany(&mut traced, &mut signals).await,
@@ -158,11 +142,11 @@ impl Live {
         &mut self,
         consumer: &mut impl Consumer,
         traced: &mut Option<Traced>,
-        mut deadline: Option<Instant>,
+        mut deadline: Option<u64>,
         status: &mut Option<u8>,
-        wakeups: &AsyncFd<OwnedFd>,
-        logger: &mut Option<EbpfLogger<&'static dyn log::Log>>,
+        wakeups: &Wakeups,
     ) -> Result<()> {
+        let live = self.host.is_some();
         let mut signalled = false;
         let mut settling = false;
         let mut to_be_woken = false;
@@ -170,18 +154,13 @@ impl Live {
 
         loop {
             let round = self.round(consumer)?;
-            self.resync(consumer)?;
-            if let Some(logger) = logger.as_mut() {
-                logger.flush();
+            if live {
+                self.resync(consumer)?;
+                self.review_in_time(&round, consumer)?;
+            } else {
+                self.let_pass(round.until_ns, deadline, consumer)?;
             }
-            // What is still in the buffer happened before; but there may always be more.
-            if consumer.review_due().is_some_and(|due| {
-                let now = Instant::now();
-                now >= due && (round.empty || now >= due + LATE)
-            }) {
-                self.review(consumer)?;
-            }
-            if self.enough || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if self.enough || deadline.is_some_and(|deadline| self.now() >= deadline) {
                 match &*traced {
                     // It is asked to end, and then given the time to.
                     Some(traced) if !settling && !signalled => {
@@ -193,6 +172,9 @@ impl Live {
                     _ => break,
                 }
             }
+            if !live && !round.more {
+                break;
+            }
             // Whatever came has used the wake-up.
             to_be_woken &= round.quiet;
             in_vain = if round.quiet {
@@ -200,34 +182,34 @@ impl Live {
             } else {
                 0
             };
-            let waits = round.waits();
             let pause = match round {
-                Round { empty: false, .. } => Duration::ZERO,
+                _ if round.more => Duration::ZERO,
                 Round { quiet: false, .. } => POLL,
-                _ if waits.is_some_and(|it| in_vain <= IN_VAIN || it <= POLL) => POLL,
+                Round {
+                    wait: Some(wait), ..
+                } if in_vain <= IN_VAIN || wait <= POLL => POLL,
                 _ if std::mem::take(&mut to_be_woken) => {
+                    let now = self.now();
                     let due = [deadline, consumer.review_due()].into_iter().flatten();
-                    let due = due.map(|due| due.saturating_duration_since(Instant::now()));
-                    due.chain(waits).fold(SLEEP, Duration::min)
+                    due.map(|due| Duration::from_nanos(due.saturating_sub(now)))
+                        .chain(round.wait)
+                        .fold(SLEEP, Duration::min)
                 }
                 // Something may have come meanwhile.
                 _ => {
-                    self.reader.ask_to_be_woken()?;
+                    self.source.ask_to_be_woken()?;
                     to_be_woken = true;
                     Duration::ZERO
                 }
             };
             let woken = tokio::select! {
                 biased;
-                signal = self.signals.next() => Woken::Signal(signal),
+                signal = next_signal(&mut self.signals) => Woken::Signal(signal),
                 ended = ended(traced), if traced.is_some() && !settling => {
                     Woken::Ended(ended.map_or(1, child::code))
                 }
                 () = nap(pause) => Woken::Poll,
-                Ok(mut ready) = wakeups.readable(), if round.empty => {
-                    ready.clear_ready();
-                    Woken::Poll
-                }
+                Ok(()) = woken_by(wakeups), if !round.more => Woken::Poll,
             };
             match (woken, &*traced) {
                 (Woken::Poll, _) => {}
@@ -237,22 +219,40 @@ impl Live {
                 (Woken::Signal(_), Some(_)) if !signalled => signalled = true,
                 (Woken::Signal(_), _) => break,
                 (Woken::Ended(code), _) => {
-                    self.signals.pass_on_to(None);
+                    self.pass_signals_on_to(None);
                     *status = Some(code);
                     settling = true;
-                    deadline = Some(Instant::now() + SETTLE);
+                    deadline = Some(self.now() + SETTLE_NS);
                 }
             }
         }
-        // Everything that is in the buffer by now, however slowly it is read from us.
-        let ended = host::monotonic_now();
+        if live {
+            self.drain(consumer).await?;
+        }
+        self.emit(consumer, |tracker, sink| {
+            tracker.finish(&mut |it| sink.take(it))
+        })?;
+        let now = self.now();
+        let around = &mut Surroundings {
+            clock: &self.clock,
+            cgroups: &mut self.cgroups,
+            links: &mut self.links,
+        };
+        consumer.finish(&self.tracker, now, around)?;
+        consumer.flush()?;
+        Ok(())
+    }
+
+    /// Tells everything that a live source has by now, however slowly it is read from us.
+    async fn drain(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+        let ended = self.now();
         let mut looked_again = false;
         loop {
             let round = self.round(consumer)?;
-            if round.enough || round.reached_ns > ended {
+            if round.enough || (round.more && round.until_ns > ended) {
                 break;
             }
-            if round.empty {
+            if !round.more {
                 if looked_again {
                     break;
                 }
@@ -264,83 +264,104 @@ impl Live {
         // What a program was left out of is known for certain at the second look.
         self.note_losses(consumer)?;
         nap(GRACE).await;
-        self.note_losses(consumer)?;
-        self.emit(consumer, |tracker, sink| {
-            tracker.finish(&mut |it| sink.take(it))
-        })?;
-        let around = &mut Surroundings {
-            clock: &self.clock,
-            cgroups: &mut self.cgroups,
-            links: &mut self.links,
-        };
-        consumer.finish(&self.tracker, around)?;
-        consumer.flush()?;
+        self.note_losses(consumer)
+    }
+
+    /// Lets the time of a source pass that is not live: whatever is due until then is done at its
+    /// time, but nothing after `limit`.
+    fn let_pass(
+        &mut self,
+        until: u64,
+        limit: Option<u64>,
+        consumer: &mut impl Consumer,
+    ) -> Result<()> {
+        let until = limit.map_or(until, |limit| limit.min(until));
+        while !self.enough {
+            let due = [self.tracker.next_deadline(), consumer.review_due()];
+            let due = due.into_iter().flatten().min();
+            let Some(due) = due.filter(|due| *due <= until) else {
+                break;
+            };
+            self.passed_ns = self.passed_ns.max(due);
+            self.advance(self.passed_ns, consumer)?;
+            if !self.enough
+                && consumer
+                    .review_due()
+                    .is_some_and(|due| due <= self.passed_ns)
+            {
+                self.review(consumer)?;
+            }
+        }
+        // Otherwise it ended before.
+        if !self.enough {
+            self.passed_ns = self.passed_ns.max(until);
+        }
         Ok(())
     }
 
-    /// Keeps what is needed to look into namespaces later, to find out owners, and to pass on
-    /// signals. Map look-ups take CAP_BPF where kernel.unprivileged_bpf_disabled is set, but not
-    /// since Linux 5.19 (`__sys_bpf()`, kernel/bpf/syscall.c): that is tried.
-    fn give_up_privileges(&self, options: &LiveOptions, consumer: &impl Consumer) {
-        let mut wanted = CapabilitySet::empty();
-        let netns = options.filter.netns;
-        if netns.is_none() || netns != snapshot::own() {
-            wanted |= privileges::ELSEWHERE;
+    /// Lets the consumer look at all connections when that is due. What a live source has still to
+    /// tell happened before; but there may always be more.
+    fn review_in_time(&mut self, round: &Round, consumer: &mut impl Consumer) -> Result<()> {
+        let Some(due) = consumer.review_due() else {
+            return Ok(());
+        };
+        let now = self.now();
+        if now >= due && (!round.more || now >= due + LATE_NS) {
+            self.review(consumer)?;
         }
-        if consumer.asks_for_owners() {
-            wanted |= privileges::OWNERS;
-        }
-        if !options.command.is_empty() {
-            wanted |= privileges::SIGNAL;
-        }
-        privileges::keep_or_spare(wanted, CapabilitySet::BPF, || self.reader.counts_losses());
+        Ok(())
     }
 
     /// Lets the consumer look at all connections.
     fn review(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+        let now = self.now();
         let around = &mut Surroundings {
             clock: &self.clock,
             cgroups: &mut self.cgroups,
             links: &mut self.links,
         };
-        let now = host::monotonic_now();
         self.enough |= consumer.review(&self.tracker, now, around)?.is_break();
         Ok(())
+    }
+
+    fn pass_signals_on_to(&self, command: Option<u32>) {
+        if let Some(signals) = &self.signals {
+            signals.pass_on_to(command);
+        }
     }
 
     fn start(&self) -> Start {
         Start {
             version: env!("CARGO_PKG_VERSION"),
-            kernel: host::release(),
-            netns: snapshot::own(),
-            mono_ns: host::monotonic_now(),
-            degraded: self.kernel.degraded.clone(),
+            kernel: self.machine.kernel.clone(),
+            netns: self.machine.netns,
+            mono_ns: self.now(),
+            degraded: self.degraded.clone(),
         }
     }
 
-    fn end(&self, began: Instant, consumer: &impl Consumer) -> End {
-        if self.broken_records > 0 {
-            log::error!(
-                "{} records of the kernel half could not be read",
-                self.broken_records
-            );
+    /// `began`: when it did, CLOCK_MONOTONIC, ns.
+    fn end(&self, began: u64, consumer: &impl Consumer) -> End {
+        let unreadable = self.source.unreadable();
+        if unreadable > 0 {
+            log::error!("{unreadable} records could not be read");
         }
         End {
             transitions: consumer.shown(),
-            lost: self.reader.lost(),
+            lost: self.source.lost(),
             forgotten: self.tracker.forgotten(),
-            duration: began.elapsed(),
+            duration: Duration::from_nanos(self.now().saturating_sub(began)),
         }
     }
 }
 
 /// Waits for the end of a command that is traced no more; its status.
-async fn accompany(traced: &mut Traced, signals: &mut Signals) -> u8 {
+async fn accompany(traced: &mut Traced, signals: &mut Option<Signals>) -> u8 {
     let mut signalled = false;
     loop {
         tokio::select! {
             ended = traced.ended() => return ended.map_or(1, child::code),
-            caught = signals.next() => {
+            caught = next_signal(signals) => {
                 // As while it was traced.
                 if !caught.also_to_command && std::mem::replace(&mut signalled, true) {
                     return 1;
@@ -350,9 +371,27 @@ async fn accompany(traced: &mut Traced, signals: &mut Signals) -> u8 {
     }
 }
 
+async fn next_signal(signals: &mut Option<Signals>) -> Caught {
+    match signals {
+        Some(signals) => signals.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn ended(traced: &mut Option<Traced>) -> io::Result<std::process::ExitStatus> {
     match traced {
         Some(traced) => traced.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until there is more to be told.
+async fn woken_by(wakeups: &Wakeups) -> io::Result<()> {
+    match wakeups {
+        Some(wakeups) => {
+            wakeups.readable().await?.clear_ready();
+            Ok(())
+        }
         None => std::future::pending().await,
     }
 }

@@ -1,10 +1,16 @@
 //! How keepalive is set in network namespaces, looked up on a thread of its own before it is needed.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::host::{KeepaliveSettings, Looker, Namespaces};
+use crate::{
+    host::{Looker, Namespaces},
+    model::{KeepaliveSettings, NamespaceSettings},
+};
 
 /// What part of a CPU the thread takes at the most.
 const SHARE: u32 = 10;
@@ -29,12 +35,27 @@ pub struct Keepalives {
     waited: FxHashSet<u32>,
     /// The one that was asked for last: most events are of the same.
     last: Option<u32>,
+    /// No more will be known: these namespaces are not this machine's.
+    complete: bool,
 }
 
 impl Keepalives {
+    /// Those of another machine: nothing is looked up.
+    #[must_use]
+    pub fn known(namespaces: &HashMap<u32, NamespaceSettings>) -> Self {
+        Self {
+            known: namespaces
+                .iter()
+                .map(|(netns, it)| (*netns, it.keepalive))
+                .collect(),
+            complete: true,
+            ..Self::default()
+        }
+    }
+
     /// The settings of that namespace will be needed. `pid`: a process that may live there.
     pub fn ask(&mut self, netns: u32, pid: Option<u32>) {
-        if self.last == Some(netns) {
+        if self.last == Some(netns) || self.complete {
             return;
         }
         self.last = Some(netns);

@@ -8,6 +8,7 @@ mod flow;
 mod holding;
 mod length;
 mod listeners;
+mod machine;
 mod ports;
 mod reason;
 mod state;
@@ -27,6 +28,7 @@ pub use self::{
     flow::{FlowEnd, FlowRecord, PathStep},
     holding::{Answer, Question},
     length::Length,
+    machine::{KeepaliveSettings, Machine, NamespaceSettings},
     ports::{Dropper, PortRange, Reuse},
     reason::{Closer, Detail, Reason, Side},
     state::{State, UnknownState},

@@ -1,6 +1,7 @@
 //! What `stats` looks up in network namespaces, on a thread of its own: the loop must not wait.
 
 use std::{
+    collections::HashMap,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::{
     aggregate::stats::DropCounts,
     host::{Looker, Namespace, Namespaces},
-    model::{Known, PortRange, State},
+    model::{Known, NamespaceSettings, PortRange, State},
     track::Tracker,
 };
 
@@ -52,12 +53,29 @@ pub(super) struct Looks {
     pub drops: Option<Rc<DropCounts>>,
     /// A look at that is under way.
     looking: bool,
+    /// No more will be known: these namespaces are not this machine's.
+    complete: bool,
 }
 
 impl Looks {
+    /// What is known of another machine: nothing is looked up.
+    pub fn known(namespaces: &HashMap<u32, NamespaceSettings>) -> Self {
+        Self {
+            ranges: namespaces
+                .iter()
+                .map(|(netns, it)| (*netns, it.ports.clone()))
+                .collect(),
+            complete: true,
+            ..Self::default()
+        }
+    }
+
     /// Asks for the ports of namespaces that were not there before, and for what listeners have
     /// dropped by now, if that is wanted.
     pub fn ask(&mut self, known: &Tracker, drops: bool) {
+        if self.complete {
+            return;
+        }
         let mut question = Question::default();
         for it in known.connections() {
             let netns = it.tuple.netns;

@@ -13,6 +13,7 @@ use self::looks::Looks;
 use super::{
     Consumer,
     lines::{self, Lines},
+    time::ns,
 };
 use crate::{
     aggregate::stats::{
@@ -20,8 +21,8 @@ use crate::{
         TakenPorts,
     },
     filter::Filter,
-    host::{Clock, monotonic_now},
-    model::Transition,
+    host::Clock,
+    model::{Machine, Transition},
     output::{End, Start, Surroundings, View},
     track::Tracker,
 };
@@ -33,7 +34,8 @@ pub struct Stats {
     /// All that is not in the present interval.
     run: Figures,
     interval: Option<Interval>,
-    began_ns: u64,
+    /// When the first review was: CLOCK_MONOTONIC, ns.
+    began_ns: Option<u64>,
     before: Option<Census>,
     recent: Recent,
     looks: Looks,
@@ -44,8 +46,9 @@ pub struct Stats {
 
 /// The interval that goes on.
 struct Interval {
-    every: Duration,
-    due: Instant,
+    every_ns: u64,
+    /// When it ends: CLOCK_MONOTONIC, ns.
+    due: u64,
     began_ns: u64,
     figures: Figures,
     before: Option<Census>,
@@ -57,13 +60,13 @@ struct Interval {
 
 impl Interval {
     /// When what is looked up for its end is asked for.
-    fn look_due(&self) -> Instant {
-        self.due - AHEAD.min(self.every / 4)
+    fn look_due(&self) -> u64 {
+        self.due - AHEAD_NS.min(self.every_ns / 4)
     }
 }
 
 /// So long before its end it is asked what is to be looked up for an interval.
-const AHEAD: Duration = Duration::from_millis(50);
+const AHEAD_NS: u64 = 50_000_000;
 /// How long answers are waited for at the beginning and at the end of the run.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -72,12 +75,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 struct Recent {
     older: Option<Lately>,
     newer: Option<Lately>,
-    /// When the next is made.
-    due: Option<Instant>,
+    /// When the next is made: CLOCK_MONOTONIC, ns.
+    due: Option<u64>,
 }
 
 /// Between two looks.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK_NS: u64 = 5_000_000_000;
 /// A look takes no more than the hundredth part of the time.
 const SHARE: u32 = 100;
 
@@ -106,15 +109,15 @@ impl Stats {
             filter,
             run: Figures::new(by),
             interval: every.map(|every| Interval {
-                every,
-                due: Instant::now() + every,
+                every_ns: ns(every).max(1),
+                due: 0,
                 began_ns: 0,
                 figures: Figures::new(by),
                 before: None,
                 drops: None,
                 asked: false,
             }),
-            began_ns: 0,
+            began_ns: None,
             before: None,
             recent: Recent::default(),
             looks: Looks::default(),
@@ -125,10 +128,10 @@ impl Stats {
 
     /// Looks at the ports that are taken, now and then.
     fn look(&mut self, known: &Tracker, now: u64, around: &mut Surroundings<'_>) {
-        let began = Instant::now();
-        if self.recent.due.is_some_and(|due| began < due) {
+        if self.recent.due.is_some_and(|due| now < due) {
             return;
         }
+        let began = Instant::now();
         if !known.is_unsure() {
             self.looks.ask(known, false);
             let taken = TakenPorts::of(
@@ -139,7 +142,7 @@ impl Stats {
             );
             self.recent.add(Lately { at_ns: now, taken });
         }
-        self.recent.due = Some(began + (began.elapsed() * SHARE).max(LOOK));
+        self.recent.due = Some(now + ns(began.elapsed() * SHARE).max(LOOK_NS));
     }
 
     /// Counts what there is at `now`; `lately`: since when TIME_WAITs are young. `None` after
@@ -233,8 +236,8 @@ impl Stats {
         interval.drops = self.looks.drops_asked_for();
         interval.asked = false;
         // A machine that was suspended, or too busy, leaves intervals out.
-        while interval.due <= Instant::now() {
-            interval.due += interval.every;
+        while interval.due <= now {
+            interval.due += interval.every_ns;
         }
         self.run.absorb(figures);
         Ok(())
@@ -243,7 +246,10 @@ impl Stats {
 
 impl Consumer for Stats {
     /// What listeners had dropped before must not count as dropped meanwhile.
-    fn begin(&mut self, known: &Tracker) {
+    fn begin(&mut self, known: &Tracker, machine: &Machine) {
+        if let Some(namespaces) = &machine.namespaces {
+            self.looks = Looks::known(namespaces);
+        }
         self.looks.ask(known, true);
         self.looks.wait(PATIENCE);
         self.drops = self.looks.drops_asked_for();
@@ -284,7 +290,7 @@ impl Consumer for Stats {
         self.view.flush()
     }
 
-    fn review_due(&self) -> Option<Instant> {
+    fn review_due(&self) -> Option<u64> {
         let report = self.interval.as_ref().map(|interval| match interval.asked {
             true => interval.due,
             false => interval.look_due(),
@@ -298,13 +304,13 @@ impl Consumer for Stats {
         now: u64,
         around: &mut Surroundings<'_>,
     ) -> io::Result<ControlFlow<()>> {
-        if self.began_ns == 0 {
-            self.began_ns = now;
+        if self.began_ns.is_none() {
+            self.began_ns = Some(now);
             self.before = self.census(known, now, now, around);
-            self.recent.due = Some(Instant::now() + LOOK);
+            self.recent.due = Some(now + LOOK_NS);
             if let Some(interval) = &mut self.interval {
                 interval.began_ns = now;
-                interval.due = Instant::now() + interval.every;
+                interval.due = now + interval.every_ns;
                 interval.before.clone_from(&self.before);
                 interval.drops.clone_from(&self.drops);
             }
@@ -318,13 +324,13 @@ impl Consumer for Stats {
                 // It came late.
                 interval.drops = self.looks.drops_asked_for();
             }
-            if Instant::now() >= interval.look_due() {
+            if now >= interval.look_due() {
                 interval.asked = true;
                 self.looks.ask(known, true);
             }
         }
         self.look(known, now, around);
-        let due = |it: &Interval| Instant::now() >= it.due;
+        let due = |it: &Interval| now >= it.due;
         if !self.interval.as_ref().is_some_and(due) {
             return Ok(ControlFlow::Continue(()));
         }
@@ -332,11 +338,15 @@ impl Consumer for Stats {
         Ok(self.lines.one_more())
     }
 
-    fn finish(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn finish(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<()> {
         self.lines.stop_waiting();
         self.looks.ask(known, true);
         self.looks.wait(PATIENCE);
-        let now = monotonic_now();
         let lately = self.recent.get().map_or(now, |it| it.at_ns);
         let census = self.census(known, now, lately, around);
         if let Some(interval) = self.interval.take() {
@@ -347,7 +357,7 @@ impl Consumer for Stats {
         self.view.show(
             &Period {
                 span: Span::Run,
-                from_ns: self.began_ns,
+                from_ns: self.began_ns.unwrap_or(now),
                 to_ns: now,
                 figures: &self.run,
                 before: self.before.as_ref(),

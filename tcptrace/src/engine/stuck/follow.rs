@@ -15,11 +15,10 @@ use super::{
 };
 use crate::{
     diagnose::{Held, Thresholds, Watchlist, evidence},
-    engine::{Consumer, Outcome, lines, lines::Lines},
+    engine::{Consumer, Outcome, lines, lines::Lines, time::ns},
     filter::Filter,
-    host,
     host::Clock,
-    model::{Cookie, Known, State, Transition},
+    model::{Cookie, Known, Machine, State, Transition},
     output::{End, ShownStuck, Start, Surroundings, View},
     track::Tracker,
 };
@@ -30,7 +29,7 @@ const PERIOD: Duration = Duration::from_millis(200);
 const LONGEST_PERIOD: Duration = Duration::from_secs(1);
 const SHARE: u32 = 20;
 /// How soon it is asked whether a look is done.
-const SOON: Duration = Duration::from_millis(20);
+const SOON_NS: u64 = 20_000_000;
 /// How long the last look is waited for when the run ends.
 const LAST: Duration = Duration::from_secs(2);
 
@@ -41,16 +40,19 @@ pub struct Stuck {
     looks: Looks,
     /// Begun with the first review, when no more privileges are left than it needs.
     worker: Option<Worker>,
+    /// The sockets are this machine's, and can be looked at.
+    here: bool,
     thresholds: Thresholds,
     watchlist: Watchlist,
     over: Over,
     /// Established ones that were told, as long as they wait.
     told: HashSet<Cookie>,
-    period: Duration,
-    next: Instant,
+    period_ns: u64,
+    /// When the next review is due: CLOCK_MONOTONIC, ns.
+    next: u64,
     /// When connections may be looked at again that are due, that are established, and that are
     /// over: each kind takes its own part of the time.
-    look_again: [Instant; 3],
+    look_again: [u64; 3],
 }
 
 impl Stuck {
@@ -67,19 +69,19 @@ impl Stuck {
             .shortest()
             .map_or(LONGEST_PERIOD, |shortest| shortest / 10)
             .clamp(PERIOD, LONGEST_PERIOD);
-        let now = Instant::now();
         Self {
             view,
             lines,
             looks,
             worker: None,
+            here: true,
             watchlist: Watchlist::new(thresholds.clone()),
             thresholds,
             over: Over::default(),
             told: HashSet::new(),
-            period,
-            next: now,
-            look_again: [now; 3],
+            period_ns: ns(period),
+            next: 0,
+            look_again: [0; 3],
         }
     }
 
@@ -94,7 +96,7 @@ impl Stuck {
 
     /// What is to be looked at now.
     fn order(&mut self, known: &Tracker, now: u64) -> Order {
-        let may = self.look_again.map(|again| Instant::now() >= again);
+        let may = self.look_again.map(|again| now >= again);
         let mut order = Order::default();
         let established = self.thresholds.of(State::Established).is_some();
         let mut waiting = BTreeMap::new();
@@ -190,7 +192,7 @@ impl Stuck {
         // On a machine with a million connections that takes its time.
         for (again, took) in self.look_again.iter_mut().zip(report.took) {
             if !took.is_zero() {
-                *again = Instant::now() + (took * SHARE).max(self.period);
+                *again = now + ns(took * SHARE).max(self.period_ns);
             }
         }
         let found = self.judge(report, known, now);
@@ -206,6 +208,10 @@ impl Stuck {
 }
 
 impl Consumer for Stuck {
+    fn begin(&mut self, _: &Tracker, machine: &Machine) {
+        self.here = machine.namespaces.is_none();
+    }
+
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
         self.view.start(start, clock)?;
         self.view.flush()?;
@@ -236,8 +242,8 @@ impl Consumer for Stuck {
         true
     }
 
-    fn review_due(&self) -> Option<Instant> {
-        Some(self.next)
+    fn review_due(&self) -> Option<u64> {
+        self.here.then_some(self.next)
     }
 
     fn review(
@@ -246,6 +252,9 @@ impl Consumer for Stuck {
         now: u64,
         around: &mut Surroundings<'_>,
     ) -> io::Result<ControlFlow<()>> {
+        if !self.here {
+            return Ok(ControlFlow::Continue(()));
+        }
         let began = Instant::now();
         let worker = match &mut self.worker {
             Some(worker) => worker,
@@ -261,28 +270,33 @@ impl Consumer for Stuck {
             self.view.flush()?;
         }
         if self.worker.as_ref().is_some_and(Worker::is_busy) {
-            self.next = Instant::now() + SOON;
+            self.next = now + SOON_NS;
             return Ok(ControlFlow::Continue(()));
         }
         let order = self.order(known, now);
-        self.next = Instant::now() + (began.elapsed() * SHARE).max(self.period);
+        self.next = now + ns(began.elapsed() * SHARE).max(self.period_ns);
         if let Some(worker) = &mut self.worker
             && !order.is_empty()
         {
             worker.take(order)?;
-            self.next = Instant::now() + SOON;
+            self.next = now + SOON_NS;
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    fn finish(&mut self, known: &Tracker, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn finish(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        around: &mut Surroundings<'_>,
+    ) -> io::Result<()> {
         let worker = self.worker.as_mut();
         let last = worker.and_then(|worker| worker.last_report(LAST));
         if let Some(report) = last
             && !self.lines.are_enough()
         {
             // The last lines, whether there could be more or not.
-            let _ = self.show(report, known, host::monotonic_now(), around)?;
+            let _ = self.show(report, known, now, around)?;
         }
         Ok(())
     }

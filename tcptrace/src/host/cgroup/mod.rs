@@ -198,7 +198,8 @@ impl FromIterator<(u64, String)> for Cgroups {
 
 impl CgroupPaths for Cgroups {
     fn path(&mut self, id: u64) -> Option<&str> {
-        if silent().is_some_and(|it| it.get() == id) {
+        // Paths that are given are another machine's, perhaps.
+        if silent().is_some_and(|it| it.get() == id) && self.tree.is_some() {
             return None;
         }
         if !self.paths.contains_key(&id) {

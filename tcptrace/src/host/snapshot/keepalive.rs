@@ -4,7 +4,8 @@ use std::{io, time::Duration};
 
 use rustix::net::sockopt;
 
-use super::{descriptor::Handle, settings::KeepaliveSettings};
+use super::descriptor::Handle;
+use crate::model::KeepaliveSettings;
 
 /// Keepalive of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,7 +36,7 @@ pub use self::{
     namespaces::{Namespace, Namespaces, NoNamespace, namespace_called, own},
     owners::{Holder, Owners, are_related},
     pids::pid_namespace,
-    settings::{KeepaliveSettings, WaitSettings},
+    settings::WaitSettings,
     tcp_info::TcpInfo,
 };
 

@@ -22,11 +22,11 @@ use super::{
     found::Found,
     inspection::Inspection,
     links::LinkNames,
-    settings::{KeepaliveSettings, WaitSettings},
+    settings::{self, WaitSettings},
 };
 use crate::{
     host::cpu,
-    model::{Cookie, Dropper, ExistingKind, PortRange, Reuse, State, Tuple},
+    model::{Cookie, Dropper, ExistingKind, KeepaliveSettings, PortRange, Reuse, State, Tuple},
 };
 
 /// Where `ip netns` and Docker give namespaces a name, in the order in which a name is looked for.
@@ -138,7 +138,7 @@ impl Namespace {
     /// # Errors
     /// As [`dump`](Self::dump).
     pub fn keepalive(&self) -> io::Result<KeepaliveSettings> {
-        self.within(KeepaliveSettings::read)
+        self.within(settings::keepalive)
     }
 
     /// Reads the ports that connect() chooses from, and when it takes those of TIME_WAITs.

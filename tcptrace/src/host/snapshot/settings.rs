@@ -2,33 +2,15 @@
 
 use std::{fs, io};
 
-/// How keepalive is set in a namespace (net.ipv4.tcp_keepalive_*).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeepaliveSettings {
-    /// tcp_keepalive_time, s.
-    pub time_s: u32,
-    /// tcp_keepalive_intvl, s.
-    pub interval_s: u32,
-    /// tcp_keepalive_probes.
-    pub probes: u32,
-}
+use crate::model::KeepaliveSettings;
 
-impl KeepaliveSettings {
-    /// After how long without a sign of life a dead peer is found, s: 2 h 11 min 15 s where
-    /// nothing else is set.
-    #[must_use]
-    pub fn dead_peer_s(self) -> u64 {
-        u64::from(self.time_s) + u64::from(self.interval_s) * u64::from(self.probes)
-    }
-
-    /// Of the namespace that this thread is in.
-    pub(super) fn read() -> io::Result<Self> {
-        Ok(Self {
-            time_s: read("ipv4/tcp_keepalive_time")?,
-            interval_s: read("ipv4/tcp_keepalive_intvl")?,
-            probes: read("ipv4/tcp_keepalive_probes")?,
-        })
-    }
+/// Reads how keepalive is set in the namespace that this thread is in.
+pub(super) fn keepalive() -> io::Result<KeepaliveSettings> {
+    Ok(KeepaliveSettings {
+        time_s: read("ipv4/tcp_keepalive_time")?,
+        interval_s: read("ipv4/tcp_keepalive_intvl")?,
+        probes: read("ipv4/tcp_keepalive_probes")?,
+    })
 }
 
 /// What governs how long a connection stays in a state that it should leave; `None` where the

@@ -10,8 +10,8 @@ use super::{
     identity::{Identity, pid_of},
 };
 use crate::{
-    host::{Cgroups, Keepalive, KeepaliveSettings, Links, Socket, Timer, TimerKind},
-    model::{CgroupPaths as _, Comm, ExistingKind, State},
+    host::{Cgroups, Keepalive, Links, Socket, Timer, TimerKind},
+    model::{CgroupPaths as _, Comm, ExistingKind, KeepaliveSettings, State},
     output::{
         address::{IPV4, IPV6},
         columns::Column,

@@ -3,6 +3,7 @@
 mod btf;
 mod buffer;
 mod error;
+mod events;
 mod load;
 mod misses;
 pub mod offsets;
@@ -13,6 +14,7 @@ mod symbols;
 pub use self::{
     buffer::{BufferSizeError, buffer_size},
     error::KernelError,
+    events::Live,
     load::{Kernel, Metrics, Options},
     reader::{Drained, Reader},
     symbols::Symbols,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tcptrace::{
-    host::{Holder, Keepalive, KeepaliveSettings, Socket, Timer, TimerKind},
-    model::{Cookie, ExistingKind, Owner, State, Tuple},
+    host::{Holder, Keepalive, Socket, Timer, TimerKind},
+    model::{Cookie, ExistingKind, KeepaliveSettings, Owner, State, Tuple},
 };
 
 use super::{by, ends, longest, longest_ipv6, nameless};
