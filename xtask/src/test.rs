@@ -66,13 +66,15 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
         say_and_succeed(command.args(arguments))
     });
     steps.step(
-        "scenarios, properties, output, command line and documents",
+        "scenarios, engine, properties, output, command line and documents",
         || {
             let mut command = cargo(repository);
             command.args(["test", "--package", "tcptrace", "--no-fail-fast"]);
             command.args([
                 "--test",
                 "scenarios",
+                "--test",
+                "engine",
                 "--test",
                 "verdicts",
                 "--test",

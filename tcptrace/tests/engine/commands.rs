@@ -1,0 +1,158 @@
+//! The commands, over a script, as they write JSON.
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    rc::Rc,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tcptrace::{
+    aggregate::flows::{IdleTable, Patience},
+    diagnose::Thresholds,
+    engine::{Consumer, Engine, Flows, Limit, Outcome, RunOptions, Stats, Stuck, Watch},
+    filter::Filter,
+    output::Json,
+    source::Beginning,
+};
+
+use crate::{schema, script::Script};
+
+/// What is to be run, and how.
+pub struct Run {
+    pub script: Script,
+    pub beginning: Beginning,
+    pub options: RunOptions,
+    /// `-n`.
+    pub count: Option<u64>,
+}
+
+/// What came of it.
+pub struct Ran {
+    /// All lines.
+    pub lines: Vec<Value>,
+    /// The exit status.
+    pub code: u8,
+}
+
+impl Run {
+    /// Of lines as in a scenario.
+    pub fn of(lines: &str) -> Self {
+        let (script, beginning) =
+            crate::script::read(lines).unwrap_or_else(|error| panic!("{error}"));
+        Self::new(script, beginning)
+    }
+
+    pub fn new(script: Script, beginning: Beginning) -> Self {
+        Self {
+            script,
+            beginning,
+            options: RunOptions {
+                filter: Filter::default(),
+                limit: Limit::default(),
+                max_connections: 1 << 20,
+                strict: false,
+            },
+            count: None,
+        }
+    }
+
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.options.filter = filter;
+        self
+    }
+
+    pub fn count(mut self, count: u64) -> Self {
+        self.count = Some(count);
+        self
+    }
+
+    pub fn duration(mut self, duration: Duration) -> Self {
+        self.options.limit.duration = Some(duration);
+        self
+    }
+
+    pub fn strict(mut self) -> Self {
+        self.options.strict = true;
+        self
+    }
+
+    pub fn watch(self) -> Ran {
+        let (out, count) = (Out::default(), self.count);
+        let view = Box::new(Json::new(out.clone()));
+        self.ran(Watch::new(view, count), &out)
+    }
+
+    /// `flows --time-wait`, with keepalive and idle timeouts as on a machine without any.
+    pub fn flows(mut self) -> Ran {
+        let (out, count) = (Out::default(), self.count);
+        let view = Box::new(Json::new(out.clone()));
+        let filter = self.options.filter.clone();
+        self.options.filter = filter.of_connections();
+        let idle = IdleTable::load(None).expect("it is built in");
+        let flows = Flows::new(view, filter, Patience::UntilTimeWaitEnds, idle, count);
+        self.ran(flows, &out)
+    }
+
+    pub fn stats(self, every: Option<Duration>) -> Ran {
+        let (out, count) = (Out::default(), self.count);
+        let view = Box::new(Json::new(out.clone()));
+        let filter = self.options.filter.clone();
+        self.ran(Stats::new(view, filter, None, every, count), &out)
+    }
+
+    pub fn stuck(self) -> Ran {
+        let (out, count) = (Out::default(), self.count);
+        let view = Box::new(Json::new(out.clone()));
+        let filter = self.options.filter.clone();
+        let thresholds = Thresholds::new(None, &[]).expect("the usual ones");
+        self.ran(Stuck::new(view, filter, thresholds, count), &out)
+    }
+
+    fn ran(self, consumer: impl Consumer, out: &Out) -> Ran {
+        let outcome = self.with(consumer).expect("nothing that can fail");
+        let text = String::from_utf8(out.0.take()).expect("UTF-8");
+        let read = |line| schema::read(line).unwrap_or_else(|error| panic!("{error}"));
+        Ran {
+            lines: text.lines().map(read).collect(),
+            code: outcome.code,
+        }
+    }
+
+    /// Hands what happens to any consumer.
+    pub fn with(self, consumer: impl Consumer) -> anyhow::Result<Outcome> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let engine = Engine::new(self.script, self.beginning, &self.options);
+        runtime.block_on(engine.run(&self.options, consumer))
+    }
+}
+
+impl Ran {
+    /// The lines of a type.
+    pub fn of_type(&self, name: &str) -> Vec<&Value> {
+        let lines = self.lines.iter();
+        lines.filter(|line| line["type"] == name).collect()
+    }
+
+    /// The last line.
+    pub fn end(&self) -> &Value {
+        let last = self.lines.last().expect("a line");
+        assert_eq!(last["type"], "end", "{last}");
+        last
+    }
+}
+
+/// What is written, for whoever looks later.
+#[derive(Clone, Default)]
+struct Out(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
