@@ -1,8 +1,13 @@
 //! Losses, limits, and what is known of another machine.
 
-use std::time::Duration;
+use std::{
+    net::{TcpListener, TcpStream},
+    time::Duration,
+};
 
+use socket2::SockRef;
 use tcptrace::{
+    host,
     model::{Cgroup, Event, KeepaliveSettings, NamespaceSettings, PortRange},
     source::Beginning,
 };
@@ -10,7 +15,7 @@ use tcptrace::{
 use crate::{
     commands::Run,
     notation::NETNS,
-    script::{self, BEGAN, Tell},
+    script::{self, BEGAN, Script, Tell},
 };
 
 /// A client that opens a connection, and closes it first. Its close is seen whole.
@@ -152,18 +157,49 @@ fn what_is_known_of_another_machine_is_not_looked_up_here() {
         (&1.into(), &10.into()),
         "{ports}"
     );
+}
 
-    // Nor is what is not known, though this machine may have a namespace of that number.
-    let ran = Run::of(CONNECTION).flows();
-    assert!(ran.of_type("flow")[0]["keepalive"].is_null());
+/// As if the namespaces of another machine had the numbers of this one's.
+fn on_this_machine(script: &mut Script) {
+    let here = host::own().expect("/proc");
+    for event in script.events() {
+        match event {
+            Event::Socket(it) => it.tuple.netns = here,
+            Event::Minisock(it) => it.tuple.netns = here,
+            Event::Syn(it) => it.tuple.netns = here,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn what_is_not_known_of_another_machine_is_not_looked_up_here() {
+    let (mut script, beginning) = script::read(CONNECTION).expect("steps");
+    on_this_machine(&mut script);
+    let ran = Run::new(script, beginning).flows();
+    let [flow] = ran.of_type("flow")[..] else {
+        panic!("{:?}", ran.lines);
+    };
+    assert!(flow["keepalive"].is_null(), "{flow}");
 }
 
 #[test]
 fn stuck_looks_at_no_socket_of_this_machine() {
-    let lines = "\
-        existing socket sk:7 10.0.0.1:50000 10.0.0.2:80 CLOSE_WAIT by=old/7\n\
-        60000.00 passed\n";
-    let ran = Run::of(lines).stuck();
+    // One that it would find stuck.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("a connection");
+    let (server, _) = listener.accept().expect("a connection");
+    drop(client);
+    let cookie = SockRef::from(&server).cookie().expect("SO_COOKIE");
+    let (local, remote) = (server.local_addr(), server.peer_addr());
+    let (mut script, beginning) = script::read(&format!(
+        "1.00 socket sk:{cookie:x} {} {} ESTABLISHED -> CLOSE_WAIT shut\n60000.00 passed\n",
+        local.expect("connected"),
+        remote.expect("connected")
+    ))
+    .expect("steps");
+    on_this_machine(&mut script);
+    let ran = Run::new(script, beginning).stuck();
     assert!(ran.of_type("stuck").is_empty());
     assert_eq!(ran.end()["duration_ns"], 60_000_000_000_u64);
 }

@@ -19,7 +19,7 @@ use crate::{
     filter::Filter,
     host::Clock,
     model::{Cookie, Known, Machine, State, Transition},
-    output::{End, ShownStuck, Start, Surroundings, View},
+    output::{End, ShownStuck, Start, Surroundings, View, say},
     track::Tracker,
 };
 
@@ -210,6 +210,9 @@ impl Stuck {
 impl Consumer for Stuck {
     fn begin(&mut self, _: &Tracker, machine: &Machine) {
         self.here = machine.namespaces.is_none();
+        if !self.here {
+            say("what is stuck is not told: only this machine's sockets can be looked at");
+        }
     }
 
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
