@@ -62,13 +62,7 @@ impl<S: Source> Engine<S> {
             Told::Found(finding) => find(tracker, &finding, &mut |it| sink.take(it)),
         });
         sink.finish()?;
-        let mut round = Round {
-            more: batch.more,
-            quiet: batch.told == 0,
-            wait: None,
-            enough: self.enough,
-            until_ns: batch.until_ns,
-        };
+        let mut wait = None;
         if self.host.is_some() {
             self.look_up(batch.until_ns, consumer)?;
             self.advance(batch.until_ns, consumer)?;
@@ -80,15 +74,20 @@ impl<S: Source> Engine<S> {
             }
             // What is told by now is a little behind.
             let behind = now.saturating_sub(batch.until_ns);
-            round.wait = self.next().map(|at| {
+            wait = self.next().map(|at| {
                 let at = at.saturating_add(behind);
                 Duration::from_nanos(at.saturating_sub(host::monotonic_now()))
             });
         } else if let Some(ahead) = self.source.wall_ahead_ns() {
             self.clock = Clock::ahead_by(ahead);
         }
-        round.enough = self.enough;
-        Ok(round)
+        Ok(Round {
+            more: batch.more,
+            quiet: batch.told == 0,
+            wait,
+            enough: self.enough,
+            until_ns: batch.until_ns,
+        })
     }
 
     /// When something is to be done next, if no event comes before.
