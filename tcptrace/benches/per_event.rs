@@ -15,7 +15,7 @@ use tcptrace::{
     },
     host::{Cgroups, Clock, Links},
     model::{Coverage, Event, FlowRecord, Transition},
-    output::{Csv, Json, Palette, ShownFlow, Surroundings, Table, TableLook, View},
+    output::{Context, Csv, Json, Palette, ShownFlow, Table, TableLook, View},
     source::{decode, live::Symbols},
     track::{Limits, Tracker},
 };
@@ -140,7 +140,7 @@ fn writers(criterion: &mut Criterion) {
 fn write<T>(criterion: &mut Criterion, name: &str, mut view: impl View<T>, all: &[T]) {
     assert!(all.len() >= 200, "a line for each connection at least");
     let (clock, mut cgroups) = (Clock::new(), Cgroups::default());
-    let mut around = Surroundings {
+    let mut around = Context {
         clock: &clock,
         cgroups: &mut cgroups,
         links: &mut Links::default(),
@@ -166,7 +166,7 @@ fn all_of_it(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(records.len() as u64));
     group.bench_function("records", |bencher| {
         let mut view = Json::new(io::sink());
-        let mut around = Surroundings {
+        let mut around = Context {
             clock: &clock,
             cgroups: &mut cgroups,
             links: &mut Links::default(),

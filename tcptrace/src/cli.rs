@@ -20,7 +20,7 @@ use tcptrace::{
         DoctorOptions, ExplainOptions, FlowsOptions, ListOptions, Output, StatsOptions,
         StuckOptions, WatchOptions, duration,
     },
-    engine::{Limit, LiveOptions, RunOptions},
+    engine::{LiveOptions, RunOptions},
     filter::Filter,
     host::Scope,
     model::State,
@@ -238,9 +238,7 @@ impl LiveArgs {
                     followed: !command.is_empty(),
                     ..self.sockets.into_filter(scope)?
                 },
-                limit: Limit {
-                    duration: self.duration,
-                },
+                duration: self.duration,
                 max_connections: self.max_connections,
                 strict: self.strict,
             },

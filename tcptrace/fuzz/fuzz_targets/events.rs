@@ -17,7 +17,7 @@ use tcptrace::{
         Cookie, Coverage, Endpoint, Existing, ExistingKind, Known as _, Link, Owner, Reach, State,
         Transition, Tuple,
     },
-    output::{Json, Surroundings, View},
+    output::{Json, Context, View},
     source::{decode, live::Symbols},
     track::{Limits, Tracker},
 };
@@ -240,7 +240,7 @@ fuzz_target!(|run: Run| {
     // What is written of them is JSON, and what is counted of them is there.
     let mut lines = Vec::new();
     let mut json = Json::new(&mut lines);
-    let mut around = Surroundings {
+    let mut around = Context {
         clock: &Clock::ahead_by(0),
         cgroups: &mut Cgroups::default(),
         links: &mut Links::default(),

@@ -37,13 +37,7 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     let filter = &options.live.run.filter;
     let thresholds = Thresholds::new(options.held_for, &filter.states)?;
     let stuck = Stuck::new(view(options), filter.clone(), thresholds, options.count);
-    if options
-        .live
-        .run
-        .limit
-        .duration
-        .is_some_and(|it| it.is_zero())
-    {
+    if options.live.run.duration.is_some_and(|it| it.is_zero()) {
         let for_people = options.output == Output::Table;
         return stuck.look_once(for_people);
     }

@@ -13,7 +13,7 @@ mod words;
 pub use self::{
     age::{Evidence, Held, evidence},
     diagnosis::{Diagnosis, Limit, Queues, diagnose},
-    suspect::{Context, Suspect},
+    suspect::{Circumstances, Suspect},
     thresholds::{NotWatched, Thresholds},
     verdict::Verdict,
     watchlist::Watchlist,

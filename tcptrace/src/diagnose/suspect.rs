@@ -7,7 +7,7 @@ use crate::{
 
 /// What is known of a connection beyond what sock_diag tells of it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Context {
+pub struct Circumstances {
     /// TCP_USER_TIMEOUT, ms; 0: not set; `None`: the socket could not be asked.
     pub user_timeout_ms: Option<u32>,
     /// Why a connection that is over ended.
@@ -44,7 +44,7 @@ pub struct Suspect {
     /// What governs how long it waits, in its namespace.
     pub settings: WaitSettings,
     /// What else is known.
-    pub context: Context,
+    pub context: Circumstances,
 }
 
 impl Suspect {
@@ -65,7 +65,7 @@ impl Suspect {
             info: *info,
             listening,
             settings,
-            context: Context::default(),
+            context: Circumstances::default(),
         }
     }
 
@@ -82,9 +82,9 @@ impl Suspect {
             info,
             listening: None,
             settings: WaitSettings::default(),
-            context: Context {
+            context: Circumstances {
                 ended: reason,
-                ..Context::default()
+                ..Circumstances::default()
             },
         }
     }

@@ -42,7 +42,7 @@ impl Engine<Live> {
             command => Some(Launcher::new(command, before)?),
         };
         privileges::keep(privileges::load() | privileges::ELSEWHERE | privileges::SIGNAL);
-        let signals = signals.listen(options.run.limit.duration)?;
+        let signals = signals.listen(options.run.duration)?;
         let filter = &options.run.filter;
         let mut source = Live::load(&Options {
             filter,

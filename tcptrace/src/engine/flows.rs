@@ -10,8 +10,8 @@ use crate::{
     aggregate::flows::{Assembler, IdleTable, Patience},
     filter::Filter,
     host::{Clock, Keepalives},
-    model::{FlowRecord, Known, Machine, Transition},
-    output::{End, Keepalive, ShownFlow, Start, Surroundings, View},
+    model::{FlowRecord, KeepaliveSettings, Known, Machine, Transition},
+    output::{Context, End, ShownFlow, Start, View},
     track::Tracker,
 };
 
@@ -57,7 +57,7 @@ impl Flows {
     fn show(
         &mut self,
         record: &FlowRecord,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         if !self.filter.matches_flow(record, around.cgroups) {
             return Ok(ControlFlow::Continue(()));
@@ -88,7 +88,7 @@ fn keepalive(
     record: &FlowRecord,
     known: &mut Keepalives,
     jiffies_per_second: u64,
-) -> Option<Keepalive> {
+) -> Option<KeepaliveSettings> {
     let own = record.measured.filter(|_| record.keepalive == Some(true))?;
     let all_its_own =
         own.keepalive_time != 0 && own.keepalive_interval != 0 && own.keepalive_probes != 0;
@@ -100,7 +100,7 @@ fn keepalive(
         0 => default,
         jiffies => u32::try_from(u64::from(jiffies) / jiffies_per_second.max(1)).ok(),
     };
-    Some(Keepalive {
+    Some(KeepaliveSettings {
         time_s: seconds(own.keepalive_time, default.map(|it| it.time_s))?,
         interval_s: seconds(own.keepalive_interval, default.map(|it| it.interval_s))?,
         probes: match own.keepalive_probes {
@@ -133,7 +133,7 @@ impl Consumer for Flows {
     fn transition(
         &mut self,
         it: &Transition,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         let pid = it.owner.process.and_then(|process| process.pid);
         self.keepalives.ask(it.tuple.netns, pid);
@@ -143,12 +143,7 @@ impl Consumer for Flows {
         }
     }
 
-    fn finish(
-        &mut self,
-        known: &Tracker,
-        now: u64,
-        around: &mut Surroundings<'_>,
-    ) -> io::Result<()> {
+    fn finish(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) -> io::Result<()> {
         let mut half_open: Vec<FlowRecord> = known
             .connections()
             .filter(|it| self.assembler.is_unknown(it))

@@ -36,7 +36,7 @@ use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Links, monotonic_now},
     model::{Coverage, Degraded, Machine, Transition},
-    output::{End, Start, Surroundings, say},
+    output::{Context, End, Start, say},
     source::{Beginning, Source, live::Metrics},
     track::{Limits, Tracker},
 };
@@ -44,20 +44,13 @@ use crate::{
 /// So much is taken from a source at once.
 const AT_ONCE: usize = 4096;
 
-/// When to stop by itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Limit {
-    /// After that long.
-    pub duration: Option<Duration>,
-}
-
 /// What every run is told, whatever its source.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
     /// What is asked for.
     pub filter: Filter,
-    /// When to stop.
-    pub limit: Limit,
+    /// When to stop by itself: after that long; `None`: not for that.
+    pub duration: Option<Duration>,
     /// So many connections are remembered at the most.
     pub max_connections: u32,
     /// Fail if an event was lost.
@@ -140,7 +133,7 @@ pub trait Consumer {
     fn transition(
         &mut self,
         it: &Transition,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>>;
     /// Events were lost.
     ///
@@ -160,7 +153,7 @@ pub trait Consumer {
         &mut self,
         _known: &Tracker,
         _now: u64,
-        _around: &mut Surroundings<'_>,
+        _around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         Ok(ControlFlow::Continue(()))
     }
@@ -175,12 +168,7 @@ pub trait Consumer {
     ///
     /// # Errors
     /// See [`start`](Self::start).
-    fn finish(
-        &mut self,
-        _known: &Tracker,
-        _now: u64,
-        _around: &mut Surroundings<'_>,
-    ) -> io::Result<()> {
+    fn finish(&mut self, _known: &Tracker, _now: u64, _around: &mut Context<'_>) -> io::Result<()> {
         Ok(())
     }
     /// How many lines were shown.

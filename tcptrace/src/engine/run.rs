@@ -15,7 +15,7 @@ use super::{
     time::ns,
 };
 use crate::{
-    output::{End, Start, Surroundings, say},
+    output::{Context, End, Start, say},
     source::Source,
 };
 
@@ -92,7 +92,7 @@ impl<S: Source> Engine<S> {
             }
         };
         self.pass_signals_on_to(traced.as_ref().and_then(Traced::id));
-        let limit = options.limit.duration.map(|limit| began + ns(limit));
+        let limit = options.duration.map(|limit| began + ns(limit));
         let mut status = None;
         let told = self
             .follow(consumer, &mut traced, limit, &mut status, &wakeups)
@@ -233,7 +233,7 @@ impl<S: Source> Engine<S> {
             tracker.finish(&mut |it| sink.take(it))
         })?;
         let now = self.now();
-        let around = &mut Surroundings {
+        let around = &mut Context {
             clock: &self.clock,
             cgroups: &mut self.cgroups,
             links: &mut self.links,
@@ -315,7 +315,7 @@ impl<S: Source> Engine<S> {
     /// Lets the consumer look at all connections.
     fn review(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         let now = self.now();
-        let around = &mut Surroundings {
+        let around = &mut Context {
             clock: &self.clock,
             cgroups: &mut self.cgroups,
             links: &mut self.links,

@@ -9,13 +9,13 @@ use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Links},
     model::{CgroupMade, Transition},
-    output::Surroundings,
+    output::Context,
 };
 
 /// The way of a transition to the consumer: through the filter, until there are enough.
 pub(super) struct Sink<'a, C> {
     filter: &'a Filter,
-    around: Surroundings<'a>,
+    around: Context<'a>,
     consumer: &'a mut C,
     enough: &'a mut bool,
     failed: Option<io::Error>,
@@ -30,7 +30,7 @@ impl<'a, C: Consumer> Sink<'a, C> {
         enough: &'a mut bool,
         consumer: &'a mut C,
     ) -> Self {
-        let around = Surroundings {
+        let around = Context {
             clock,
             cgroups,
             links,

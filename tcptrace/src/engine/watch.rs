@@ -9,7 +9,7 @@ use super::{
 use crate::{
     host::Clock,
     model::Transition,
-    output::{End, Start, Surroundings, View},
+    output::{Context, End, Start, View},
 };
 
 /// Shows transitions as they come.
@@ -39,7 +39,7 @@ impl Consumer for Watch {
     fn transition(
         &mut self,
         it: &Transition,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         self.lines.stop_waiting();
         self.view.show(it, around)?;

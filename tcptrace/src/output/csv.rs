@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{
-    Scratch, Shown, Start, Surroundings, View,
+    Context, Scratch, Shown, Start, View,
     formulas::Harmless,
     row::{Cells, Fields},
 };
@@ -86,7 +86,7 @@ impl<W: Write, T: Shown> View<T> for Csv<W> {
         self.lines.flush()
     }
 
-    fn show(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &T, around: &mut Context<'_>) -> io::Result<()> {
         self.lines.row(&it.row(around, &mut self.scratch))
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{
-    End, Scratch, Shown, Start, Surroundings, View,
+    Context, End, Scratch, Shown, Start, View,
     row::Row,
     rows::{EndRow, LostRow, StartRow},
 };
@@ -88,7 +88,7 @@ impl<W: Write, T: Shown> View<T> for Json<W> {
         self.lines.flush()
     }
 
-    fn show(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &T, around: &mut Context<'_>) -> io::Result<()> {
         self.lines.row(&it.row(around, &mut self.scratch))
     }
 

@@ -33,7 +33,7 @@ pub use self::{
     colour::{Colour, Palette},
     csv::Csv,
     explain::{Look, contents, page},
-    flows::{Keepalive, ShownFlow},
+    flows::ShownFlow,
     json::Json,
     message::{Waiting, say},
     sockets::{Counts, ShownSockets},
@@ -49,7 +49,7 @@ use crate::{
 };
 
 /// What helps to write an event: the outside world, as of now.
-pub struct Surroundings<'a> {
+pub struct Context<'a> {
     /// Tells wall-clock time.
     pub clock: &'a Clock,
     /// Knows the paths of cgroups.
@@ -81,11 +81,7 @@ pub trait Shown {
         Self: 'a;
 
     /// Its row.
-    fn row<'a>(
-        &'a self,
-        around: &'a mut Surroundings<'_>,
-        scratch: &'a mut Scratch,
-    ) -> Self::Row<'a>;
+    fn row<'a>(&'a self, around: &'a mut Context<'_>, scratch: &'a mut Scratch) -> Self::Row<'a>;
 }
 
 /// Tracing has begun.
@@ -128,7 +124,7 @@ pub trait View<T> {
     ///
     /// # Errors
     /// See [`start`](Self::start).
-    fn show(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()>;
+    fn show(&mut self, it: &T, around: &mut Context<'_>) -> io::Result<()>;
 
     /// So many events were lost just now. Diagnostics of tables and CSV are not for standard
     /// output.

@@ -8,7 +8,7 @@ use std::{
 use anstyle::Style;
 
 use super::{
-    Palette, Start, Surroundings, TimeFormat, View,
+    Context, Palette, Start, TimeFormat, View,
     address::{Address, LONGEST, of_remote},
     columns::{Column, Laid, lay_out},
     duration::Human,
@@ -91,7 +91,7 @@ impl<W: Write> Table<W> {
     }
 
     /// Lays the columns out for all of these: in a file, they are as wide as what is in them takes.
-    pub fn lay_out_for<T: Tabled>(&mut self, all: &[T], around: &mut Surroundings<'_>) {
+    pub fn lay_out_for<T: Tabled>(&mut self, all: &[T], around: &mut Context<'_>) {
         self.width = (self.terminal)();
         let mut fits = vec![0; T::COLUMNS.len()];
         if self.width.is_none() {
@@ -117,7 +117,7 @@ impl<W: Write> Table<W> {
     ///
     /// # Errors
     /// Whatever writing fails with.
-    pub fn lines<T: Tabled>(&mut self, all: &[T], around: &mut Surroundings<'_>) -> io::Result<()> {
+    pub fn lines<T: Tabled>(&mut self, all: &[T], around: &mut Context<'_>) -> io::Result<()> {
         self.header()?;
         all.iter().try_for_each(|it| self.one(it, around))
     }
@@ -159,7 +159,7 @@ impl<W: Write> Table<W> {
         self.line.write(&mut self.out)
     }
 
-    fn one<T: Tabled>(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn one<T: Tabled>(&mut self, it: &T, around: &mut Context<'_>) -> io::Result<()> {
         self.line.clear(self.width.unwrap_or(usize::MAX));
         for index in 0..self.laid.len() {
             let laid = self.laid[index];
@@ -173,7 +173,7 @@ impl<W: Write> Table<W> {
         })
     }
 
-    fn cell<'a, 'b>(&'a mut self, laid: Laid, around: &'a mut Surroundings<'b>) -> Cell<'a, 'b> {
+    fn cell<'a, 'b>(&'a mut self, laid: Laid, around: &'a mut Context<'b>) -> Cell<'a, 'b> {
         Cell {
             line: &mut self.line,
             clock: &mut self.clock,
@@ -190,7 +190,7 @@ impl<W: Write, T: Tabled> View<T> for Table<W> {
         Ok(())
     }
 
-    fn show(&mut self, it: &T, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, it: &T, around: &mut Context<'_>) -> io::Result<()> {
         if std::mem::take(&mut self.stale) {
             let width = (self.terminal)();
             if self.laid.is_empty() || width != self.width {
@@ -219,7 +219,7 @@ pub struct Cell<'a, 'b> {
     in_a_file: bool,
     laid: Laid,
     /// The outside world.
-    pub around: &'a mut Surroundings<'b>,
+    pub around: &'a mut Context<'b>,
 }
 
 impl Cell<'_, '_> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tcptrace::{
     aggregate::flows::{IdleTable, Patience},
     diagnose::Thresholds,
-    engine::{Consumer, Engine, Flows, Limit, Outcome, RunOptions, Stats, Stuck, Watch},
+    engine::{Consumer, Engine, Flows, Outcome, RunOptions, Stats, Stuck, Watch},
     filter::Filter,
     output::Json,
     source::Beginning,
@@ -50,7 +50,7 @@ impl Run {
             beginning,
             options: RunOptions {
                 filter: Filter::default(),
-                limit: Limit::default(),
+                duration: None,
                 max_connections: 1 << 20,
                 strict: false,
             },
@@ -69,7 +69,7 @@ impl Run {
     }
 
     pub fn duration(mut self, duration: Duration) -> Self {
-        self.options.limit.duration = Some(duration);
+        self.options.duration = Some(duration);
         self
     }
 

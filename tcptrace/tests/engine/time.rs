@@ -13,7 +13,7 @@ use tcptrace::{
     engine::Consumer,
     host::Clock,
     model::Transition,
-    output::{End, Start, Surroundings},
+    output::{Context, End, Start},
     track::Tracker,
 };
 
@@ -72,11 +72,7 @@ impl Consumer for Notes {
         Ok(())
     }
 
-    fn transition(
-        &mut self,
-        _: &Transition,
-        _: &mut Surroundings<'_>,
-    ) -> io::Result<ControlFlow<()>> {
+    fn transition(&mut self, _: &Transition, _: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
         self.told.borrow_mut().push(self.reviewed);
         Ok(ControlFlow::Continue(()))
     }
@@ -93,7 +89,7 @@ impl Consumer for Notes {
         &mut self,
         _: &Tracker,
         now: u64,
-        _: &mut Surroundings<'_>,
+        _: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         self.reviewed = now;
         Ok(ControlFlow::Continue(()))

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use tcptrace::{
-    diagnose::{Context, Diagnosis, Evidence, Suspect},
+    diagnose::{Circumstances, Diagnosis, Evidence, Suspect},
     host::{DescriptorLimit, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
     model::{ExistingKind, Reason},
 };
@@ -62,7 +62,7 @@ fn begin(state: &str, rest: &[&str]) -> Result<Suspect, String> {
         info: None,
         listening: None,
         settings: DEFAULTS,
-        context: Context::default(),
+        context: Circumstances::default(),
     })
 }
 
@@ -148,7 +148,7 @@ fn listener(words: &[&str]) -> Result<Listening, String> {
     Ok(listening)
 }
 
-fn context(context: &mut Context, words: &[&str]) -> Result<(), String> {
+fn context(context: &mut Circumstances, words: &[&str]) -> Result<(), String> {
     for (name, value) in pairs(words)? {
         match name {
             "user-timeout" => context.user_timeout_ms = optional(value)?,

@@ -7,7 +7,7 @@ use tcptrace::{
     aggregate::stats::{By, Period, Span},
     explain::Book,
     output::{
-        Colour, Counts, Look, Palette, ShownFlow, ShownSockets, StatsTable, Surroundings, Table,
+        Colour, Context, Counts, Look, Palette, ShownFlow, ShownSockets, StatsTable, Table,
         TableLook, View as _, page,
     },
 };
@@ -76,7 +76,7 @@ fn watch() {
     goldens("watch", |width, ascii, palette| {
         let mut out = Vec::new();
         let mut table = Table::new(&mut out, look(palette, ascii), move || width);
-        let mut around = Surroundings {
+        let mut around = Context {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
             links: &mut data::links(),
@@ -94,7 +94,7 @@ fn flows() {
     goldens("flows", |width, ascii, palette| {
         let mut out = Vec::new();
         let mut table = Table::new(&mut out, look(palette, ascii), move || width);
-        let mut around = Surroundings {
+        let mut around = Context {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
             links: &mut data::links(),
@@ -119,7 +119,7 @@ fn stats() {
     let show = |told: &Period<'_>, width: Option<usize>, ascii: bool, palette: Palette| {
         let mut out = Vec::new();
         let mut table = StatsTable::new(&mut out, palette, ascii, true, move || width);
-        let mut around = Surroundings {
+        let mut around = Context {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
             links: &mut data::links(),
@@ -150,7 +150,7 @@ fn stuck() {
     goldens("stuck", |width, ascii, palette| {
         let mut out = Vec::new();
         let mut table = Table::new(&mut out, look(palette, ascii), move || width);
-        let mut around = Surroundings {
+        let mut around = Context {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),
             links: &mut data::links(),

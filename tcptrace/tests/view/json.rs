@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tcptrace::{
     aggregate::stats::{By, Span},
-    model::{Degraded, Transition},
-    output::{Counts, End, Json, Keepalive, ShownFlow, ShownSockets, Start, Surroundings, View},
+    model::{Degraded, KeepaliveSettings, Transition},
+    output::{Context, Counts, End, Json, ShownFlow, ShownSockets, Start, View},
 };
 
 use crate::{data, schema};
@@ -46,7 +46,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
         why: "not there".to_owned(),
     });
     view.start(&start, &clock).unwrap();
-    let mut around = Surroundings {
+    let mut around = Context {
         clock: &clock,
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
@@ -93,12 +93,12 @@ fn transitions_are_as_the_schema_says_known_or_not() {
 fn flows_are_as_the_schema_says_known_or_not() {
     let mut out = Vec::new();
     let mut view = Json::new(&mut out);
-    let mut around = Surroundings {
+    let mut around = Context {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
     };
-    let keepalive = Keepalive {
+    let keepalive = KeepaliveSettings {
         time_s: 7200,
         interval_s: 75,
         probes: 9,
@@ -130,7 +130,7 @@ fn flows_are_as_the_schema_says_known_or_not() {
 fn figures_are_as_the_schema_says_known_or_not() {
     let mut out = Vec::new();
     let mut view = Json::new(&mut out);
-    let mut around = Surroundings {
+    let mut around = Context {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
@@ -196,7 +196,7 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
 fn stuck_connections_are_as_the_schema_says_known_or_not() {
     let mut out = Vec::new();
     let mut view = Json::new(&mut out);
-    let mut around = Surroundings {
+    let mut around = Context {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),

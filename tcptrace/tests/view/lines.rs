@@ -5,10 +5,8 @@ use std::{env, fs, path::Path, time::Duration};
 
 use tcptrace::{
     aggregate::stats::{By, Span},
-    output::{
-        Counts, Csv, End, Json, Keepalive, ShownFlow, ShownSockets, Start, StatsCsv, Surroundings,
-        View,
-    },
+    model::KeepaliveSettings,
+    output::{Context, Counts, Csv, End, Json, ShownFlow, ShownSockets, Start, StatsCsv, View},
 };
 
 use crate::data;
@@ -31,7 +29,7 @@ fn golden(name: &str, out: Vec<u8>) {
 
 fn write<T>(mut view: impl View<T>, all: &[T]) {
     let clock = data::clock();
-    let mut around = Surroundings {
+    let mut around = Context {
         clock: &clock,
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
@@ -84,7 +82,7 @@ fn flows() {
             record: &flow.record,
             idle_before_close_ns: flow.idle_ns,
             idle_candidates: candidates,
-            keepalive: flow.idle_ns.map(|_| Keepalive {
+            keepalive: flow.idle_ns.map(|_| KeepaliveSettings {
                 time_s: 7200,
                 interval_s: 75,
                 probes: 9,

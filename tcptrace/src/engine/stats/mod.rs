@@ -23,7 +23,7 @@ use crate::{
     filter::Filter,
     host::Clock,
     model::{Machine, Transition},
-    output::{End, Start, Surroundings, View},
+    output::{Context, End, Start, View},
     track::Tracker,
 };
 
@@ -127,7 +127,7 @@ impl Stats {
     }
 
     /// Looks at the ports that are taken, now and then.
-    fn look(&mut self, known: &Tracker, now: u64, around: &mut Surroundings<'_>) {
+    fn look(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) {
         if self.recent.due.is_some_and(|due| now < due) {
             return;
         }
@@ -152,7 +152,7 @@ impl Stats {
         known: &Tracker,
         now: u64,
         lately: u64,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> Option<Census> {
         if known.is_unsure() {
             return None;
@@ -174,7 +174,7 @@ impl Stats {
         census: Option<&Census>,
         before: Option<&DropCounts>,
         known: &Tracker,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> (Option<Drops>, Vec<ListenAddress>) {
         let now = self.looks.drops_asked_for();
         let (Some(before), Some(now)) = (before, now) else {
@@ -201,7 +201,7 @@ impl Stats {
         &mut self,
         known: &Tracker,
         now: u64,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> io::Result<()> {
         let census = self.census(known, now, now, around);
         let by = self.run.by;
@@ -265,11 +265,7 @@ impl Consumer for Stats {
         Ok(())
     }
 
-    fn transition(
-        &mut self,
-        it: &Transition,
-        _: &mut Surroundings<'_>,
-    ) -> io::Result<ControlFlow<()>> {
+    fn transition(&mut self, it: &Transition, _: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
         match &mut self.interval {
             Some(interval) => interval.figures.take(it),
             None => self.run.take(it),
@@ -302,7 +298,7 @@ impl Consumer for Stats {
         &mut self,
         known: &Tracker,
         now: u64,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         if self.began_ns.is_none() {
             self.began_ns = Some(now);
@@ -338,12 +334,7 @@ impl Consumer for Stats {
         Ok(self.lines.one_more())
     }
 
-    fn finish(
-        &mut self,
-        known: &Tracker,
-        now: u64,
-        around: &mut Surroundings<'_>,
-    ) -> io::Result<()> {
+    fn finish(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) -> io::Result<()> {
         self.lines.stop_waiting();
         self.looks.ask(known, true);
         self.looks.wait(PATIENCE);

@@ -19,7 +19,7 @@ use crate::{
     filter::Filter,
     host::Clock,
     model::{Cookie, Known, Machine, State, Transition},
-    output::{End, ShownStuck, Start, Surroundings, View, say},
+    output::{Context, End, ShownStuck, Start, View, say},
     track::Tracker,
 };
 
@@ -187,7 +187,7 @@ impl Stuck {
         report: Report,
         known: &Tracker,
         now: u64,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         // On a machine with a million connections that takes its time.
         for (again, took) in self.look_again.iter_mut().zip(report.took) {
@@ -223,11 +223,7 @@ impl Consumer for Stuck {
     }
 
     /// How long each is in its state is looked at now and then, not here.
-    fn transition(
-        &mut self,
-        it: &Transition,
-        _: &mut Surroundings<'_>,
-    ) -> io::Result<ControlFlow<()>> {
+    fn transition(&mut self, it: &Transition, _: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
         self.over.note(it);
         Ok(ControlFlow::Continue(()))
     }
@@ -253,7 +249,7 @@ impl Consumer for Stuck {
         &mut self,
         known: &Tracker,
         now: u64,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         if !self.here {
             return Ok(ControlFlow::Continue(()));
@@ -287,12 +283,7 @@ impl Consumer for Stuck {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn finish(
-        &mut self,
-        known: &Tracker,
-        now: u64,
-        around: &mut Surroundings<'_>,
-    ) -> io::Result<()> {
+    fn finish(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) -> io::Result<()> {
         let worker = self.worker.as_mut();
         let last = worker.and_then(|worker| worker.last_report(LAST));
         if let Some(report) = last

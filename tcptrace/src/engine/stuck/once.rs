@@ -11,7 +11,7 @@ use crate::{
     host,
     host::{Cgroups, Clock, Links, Namespace, Namespaces, Unable, monotonic_now, snapshot},
     model::State,
-    output::{End, ShownStuck, Start, Surroundings, View, say},
+    output::{Context, End, ShownStuck, Start, View, say},
     privileges,
 };
 
@@ -99,7 +99,7 @@ pub(super) fn look(
             if lines.are_enough() {
                 break;
             }
-            let around = &mut Surroundings {
+            let around = &mut Context {
                 clock: &clock,
                 cgroups: &mut cgroups,
                 links: &mut links,

@@ -1,17 +1,9 @@
 //! Flows with what is said of them.
 
-use crate::{aggregate::flows::Candidate, model::FlowRecord};
-
-/// Keepalive as it is set for a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keepalive {
-    /// Idle time before the first probe, s.
-    pub time_s: u32,
-    /// Between probes, s.
-    pub interval_s: u32,
-    /// Probes without an answer until the peer is given up.
-    pub probes: u32,
-}
+use crate::{
+    aggregate::flows::Candidate,
+    model::{FlowRecord, KeepaliveSettings},
+};
 
 /// A flow, with what can be said about it.
 #[derive(Clone, Copy, Debug)]
@@ -23,5 +15,5 @@ pub struct ShownFlow<'a> {
     /// What may have closed it after it was idle for so long.
     pub idle_candidates: &'a [&'a Candidate],
     /// `None`: off, or unknown.
-    pub keepalive: Option<Keepalive>,
+    pub keepalive: Option<KeepaliveSettings>,
 }

@@ -10,9 +10,12 @@ use anstyle::Style;
 
 use crate::{
     explain,
-    model::{Closer, Detail, FlowEnd, FlowRecord, Length, PathStep, Reason, Side, State},
+    model::{
+        Closer, Detail, FlowEnd, FlowRecord, KeepaliveSettings, Length, PathStep, Reason, Side,
+        State,
+    },
     output::{
-        Keepalive, Scratch, Shown, ShownFlow, Surroundings,
+        Context, Scratch, Shown, ShownFlow,
         address::{IPV4, IPV6, PORT},
         columns::Column,
         duration::{DURATION, Human},
@@ -154,8 +157,8 @@ impl Field for KeepaliveCell {
     }
 }
 
-impl From<Keepalive> for KeepaliveCell {
-    fn from(it: Keepalive) -> Self {
+impl From<KeepaliveSettings> for KeepaliveCell {
+    fn from(it: KeepaliveSettings) -> Self {
         Self(KeepaliveFields {
             time_s: it.time_s,
             interval_s: it.interval_s,
@@ -179,11 +182,7 @@ impl Shown for ShownFlow<'_> {
     where
         Self: 'a;
 
-    fn row<'a>(
-        &'a self,
-        around: &'a mut Surroundings<'_>,
-        scratch: &'a mut Scratch,
-    ) -> FlowRow<'a> {
+    fn row<'a>(&'a self, around: &'a mut Context<'_>, scratch: &'a mut Scratch) -> FlowRow<'a> {
         let it = self.record;
         let mut time = |ns: u64| scratch.time.stamp(around.clock.wall(ns));
         FlowRow {

@@ -18,7 +18,7 @@ use crate::{
     host::TimerKind,
     model::{CgroupPaths as _, Comm, Reason, State},
     output::{
-        Scratch, Shown, ShownStuck, Surroundings,
+        Context, Scratch, Shown, ShownStuck,
         address::{IPV4, IPV6},
         columns::Column,
         duration::{DURATION, Human},
@@ -128,11 +128,7 @@ impl OneOf for LimitNames {
 impl Shown for ShownStuck {
     type Row<'a> = StuckRow<'a>;
 
-    fn row<'a>(
-        &'a self,
-        around: &'a mut Surroundings<'_>,
-        scratch: &'a mut Scratch,
-    ) -> StuckRow<'a> {
+    fn row<'a>(&'a self, around: &'a mut Context<'_>, scratch: &'a mut Scratch) -> StuckRow<'a> {
         let (it, why) = (&self.connection, &self.diagnosis);
         let owner = &it.owner;
         let cgroup = owner.cgroup.and_then(|id| around.cgroups.path(id.get()));

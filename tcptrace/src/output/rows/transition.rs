@@ -5,7 +5,7 @@ use crate::{
     explain,
     model::{Closer, Comm, Detail, Reason, Side, State, Transition},
     output::{
-        Scratch, Shown, Surroundings,
+        Context, Scratch, Shown,
         address::{IPV4, IPV6, PORT},
         columns::Column,
         duration::DURATION,
@@ -58,7 +58,7 @@ impl Shown for Transition {
     #[inline]
     fn row<'a>(
         &'a self,
-        around: &'a mut Surroundings<'_>,
+        around: &'a mut Context<'_>,
         scratch: &'a mut Scratch,
     ) -> TransitionRow<'a> {
         TransitionRow {

@@ -6,8 +6,7 @@ pub use self::counts::Counts;
 use std::io::{self, Write};
 
 use super::{
-    Surroundings, Table, TableLook, TimeFormat, View, csv::CsvLines, json::JsonLines,
-    rows::SocketRow,
+    Context, Table, TableLook, TimeFormat, View, csv::CsvLines, json::JsonLines, rows::SocketRow,
 };
 use crate::host::{Cgroups, Clock, Links, Socket};
 
@@ -56,7 +55,7 @@ impl ShownSockets<'_> {
         terminal: Option<usize>,
     ) -> io::Result<()> {
         let mut table = Table::new(out, look, move || terminal);
-        let mut around = Surroundings {
+        let mut around = Context {
             clock: &Clock::ahead_by(0),
             cgroups: self.cgroups,
             links: self.links,

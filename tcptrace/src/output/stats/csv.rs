@@ -7,7 +7,7 @@ use crate::{
     host::Clock,
     model::State,
     output::{
-        Scratch, Start, Surroundings, View,
+        Context, Scratch, Start, View,
         csv::CsvLines,
         rows::{GroupValue, StateLine},
     },
@@ -31,7 +31,7 @@ impl<W: Write> StatsCsv<W> {
     fn line(
         &mut self,
         period: &Period<'_>,
-        around: &Surroundings<'_>,
+        around: &Context<'_>,
         group: Option<(By, &GroupValue)>,
         (state, figures): (State, &StateFigures),
         now: Option<u64>,
@@ -62,7 +62,7 @@ impl<W: Write> View<Period<'_>> for StatsCsv<W> {
         self.lines.flush()
     }
 
-    fn show(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         for (state, figures) in period.figures.states.iter() {
             let now = period.now.map(|now| now.now(state));
             self.line(period, around, None, (state, figures), now)?;

@@ -13,7 +13,7 @@ use crate::{
     explain,
     model::FlowEnd,
     output::{
-        Surroundings, Table, TableLook, Tabled,
+        Context, Table, TableLook, Tabled,
         line::Line,
         rows::{listeners, makers, ports, retried, services},
     },
@@ -32,7 +32,7 @@ pub(super) struct Sections<'a, W> {
 
 impl<W: Write> Sections<'_, W> {
     /// Writes all that there is anything to tell of.
-    pub fn write(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    pub fn write(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         self.ends(period)?;
         self.failures(period)?;
         self.makers(period, around)?;
@@ -106,7 +106,7 @@ impl<W: Write> Sections<'_, W> {
         Ok(())
     }
 
-    fn makers(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn makers(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = makers(period, around.links, ROWS);
         let made = period.figures.time_waits_made();
         let heading = match made {
@@ -116,25 +116,25 @@ impl<W: Write> Sections<'_, W> {
         self.list(&heading, &rows, period.figures.makers.len(), around)
     }
 
-    fn ports(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn ports(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = ports(period, around.links, ROWS);
         let heading = "Local ports taken, by destination";
         self.list(heading, &rows, rows.len(), around)
     }
 
-    fn services(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn services(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = services(period, around.links, ROWS);
         let heading = "Short connections (a request or two), by service";
         self.list(heading, &rows, period.figures.services.len(), around)
     }
 
-    fn listeners(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn listeners(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = listeners(period, around.links);
         let shown = &rows[..rows.len().min(ROWS)];
         self.list("SYNs received, by listener", shown, rows.len(), around)
     }
 
-    fn retried(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn retried(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = retried(period, around.links, ROWS);
         let heading = "Handshakes that needed a SYN or SYN+ACK again, by service";
         self.list(heading, &rows, period.figures.retried.len(), around)
@@ -146,7 +146,7 @@ impl<W: Write> Sections<'_, W> {
         heading: &str,
         rows: &[T],
         all: usize,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
     ) -> io::Result<()> {
         if rows.is_empty() {
             return Ok(());

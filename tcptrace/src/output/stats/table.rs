@@ -10,7 +10,7 @@ use crate::{
     aggregate::stats::{Period, Span},
     host::Clock,
     output::{
-        Palette, Start, Surroundings, TimeFormat, View,
+        Context, Palette, Start, TimeFormat, View,
         duration::Human,
         line::Line,
         process::Program,
@@ -110,7 +110,7 @@ impl<W: Write> StatsTable<W> {
     fn groups(
         &mut self,
         period: &Period<'_>,
-        around: &mut Surroundings<'_>,
+        around: &mut Context<'_>,
         look: Look,
     ) -> io::Result<()> {
         let Some(by) = period.figures.by else {
@@ -165,7 +165,7 @@ impl<W: Write> View<Period<'_>> for StatsTable<W> {
         Ok(())
     }
 
-    fn show(&mut self, period: &Period<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    fn show(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let look = Look {
             palette: self.palette,
             ascii: self.ascii,

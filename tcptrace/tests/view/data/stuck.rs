@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tcptrace::{
-    diagnose::{Context, Held, Suspect, diagnose},
+    diagnose::{Circumstances, Held, Suspect, diagnose},
     host::{Holder, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
     model::{Connection, Cookie, ExistingKind, Owner, Reason, State, Tuple},
     output::ShownStuck,
@@ -34,7 +34,7 @@ fn suspect(state: State, kind: ExistingKind) -> Suspect {
         info: None,
         listening: None,
         settings: SETTINGS,
-        context: Context::default(),
+        context: Circumstances::default(),
     }
 }
 
@@ -187,11 +187,11 @@ pub fn stuck() -> Vec<ShownStuck> {
             window: Some(60_000),
             ..TcpInfo::default()
         }),
-        context: Context {
+        context: Circumstances {
             user_timeout_ms: Some(0),
             holders: 4,
             inherited: true,
-            ..Context::default()
+            ..Circumstances::default()
         },
         ..suspect(State::Established, ExistingKind::Socket)
     };

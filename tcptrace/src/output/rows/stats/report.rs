@@ -17,7 +17,7 @@ use crate::{
     host::Cgroups,
     model::{CgroupPaths as _, Comm, Detail, FlowEnd, Reason, Side, State},
     output::{
-        Scratch, Shown, Surroundings,
+        Context, Scratch, Shown,
         fields::{AtMost, OneOf, Time, Word},
         row::{Field, line, object, row},
     },
@@ -496,11 +496,7 @@ impl Shown for Period<'_> {
     where
         Self: 'a;
 
-    fn row<'a>(
-        &'a self,
-        around: &'a mut Surroundings<'_>,
-        scratch: &'a mut Scratch,
-    ) -> StatsRow<'a> {
+    fn row<'a>(&'a self, around: &'a mut Context<'_>, scratch: &'a mut Scratch) -> StatsRow<'a> {
         let figures = self.figures;
         let mut time = |ns| scratch.time.stamp(around.clock.wall(ns));
         let now = self.now.map_or(Now::Unknown, Now::All);
