@@ -2,10 +2,7 @@
 
 use std::{io, ops::ControlFlow};
 
-use super::{
-    Consumer,
-    lines::{self, Lines},
-};
+use super::{Consumer, lines::Lines};
 use crate::{
     aggregate::flows::{Assembler, IdleTable, Patience},
     filter::Filter,
@@ -124,10 +121,8 @@ impl Consumer for Flows {
     }
 
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
-        self.view.start(start, clock)?;
-        self.view.flush()?;
-        self.lines.wait_for("a connection to close");
-        Ok(())
+        let what = "a connection to close";
+        self.lines.begin(&mut *self.view, start, clock, what)
     }
 
     fn transition(
@@ -161,12 +156,7 @@ impl Consumer for Flows {
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
-        self.lines.stop_waiting();
-        self.view.lost(events)?;
-        if !self.view.tells_losses() {
-            lines::report_loss(events);
-        }
-        self.view.flush()
+        self.lines.lost(&mut *self.view, events)
     }
 
     fn asks_for_owners(&self) -> bool {
@@ -182,8 +172,6 @@ impl Consumer for Flows {
     }
 
     fn close(&mut self, end: &End) -> io::Result<()> {
-        self.lines.stop_waiting();
-        self.view.end(end)?;
-        self.view.flush()
+        self.lines.close(&mut *self.view, end)
     }
 }

@@ -1,11 +1,12 @@
 //! The lines that a live command shows: how many there are, and what stands on the terminal before
 //! the first.
 
-use std::ops::ControlFlow;
+use std::{io, ops::ControlFlow};
 
 use crate::{
+    host::Clock,
     model::Degraded,
-    output::{End, Waiting, say},
+    output::{End, Start, View, Waiting, say},
     privileges,
 };
 
@@ -27,9 +28,35 @@ impl Lines {
         }
     }
 
-    /// Says what is waited for, if somebody sits at the terminal.
-    pub fn wait_for(&mut self, what: &str) {
+    /// Writes the first line, and says what is waited for if somebody sits at the terminal.
+    pub fn begin<T, V: View<T> + ?Sized>(
+        &mut self,
+        view: &mut V,
+        start: &Start,
+        clock: &Clock,
+        what: &str,
+    ) -> io::Result<()> {
+        view.start(start, clock)?;
+        view.flush()?;
         self.waiting.say(what);
+        Ok(())
+    }
+
+    /// Tells of a loss: in the output, or where that has no place for it, on stderr.
+    pub fn lost<T, V: View<T> + ?Sized>(&mut self, view: &mut V, events: u64) -> io::Result<()> {
+        self.stop_waiting();
+        view.lost(events)?;
+        if !view.tells_losses() {
+            report_loss(events);
+        }
+        view.flush()
+    }
+
+    /// Writes the last line.
+    pub fn close<T, V: View<T> + ?Sized>(&mut self, view: &mut V, end: &End) -> io::Result<()> {
+        self.stop_waiting();
+        view.end(end)?;
+        view.flush()
     }
 
     /// Takes that back; to be called before anything is written.
@@ -67,7 +94,7 @@ pub(super) fn report_degraded(degraded: &[Degraded]) {
 }
 
 /// Says on stderr that events were lost just now.
-pub(super) fn report_loss(events: u64) {
+fn report_loss(events: u64) {
     say(format_args!(
         "{events} events lost: they came faster than they were read (a larger --buffer-size or a \
          narrower filter helps)"

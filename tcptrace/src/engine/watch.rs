@@ -2,10 +2,7 @@
 
 use std::{io, ops::ControlFlow};
 
-use super::{
-    Consumer,
-    lines::{self, Lines},
-};
+use super::{Consumer, lines::Lines};
 use crate::{
     host::Clock,
     model::Transition,
@@ -30,10 +27,8 @@ impl Watch {
 
 impl Consumer for Watch {
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
-        self.view.start(start, clock)?;
-        self.view.flush()?;
-        self.lines.wait_for("a connection to change its state");
-        Ok(())
+        let what = "a connection to change its state";
+        self.lines.begin(&mut *self.view, start, clock, what)
     }
 
     fn transition(
@@ -47,12 +42,7 @@ impl Consumer for Watch {
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
-        self.lines.stop_waiting();
-        self.view.lost(events)?;
-        if !self.view.tells_losses() {
-            lines::report_loss(events);
-        }
-        self.view.flush()
+        self.lines.lost(&mut *self.view, events)
     }
 
     fn asks_for_owners(&self) -> bool {
@@ -68,8 +58,6 @@ impl Consumer for Watch {
     }
 
     fn close(&mut self, end: &End) -> io::Result<()> {
-        self.lines.stop_waiting();
-        self.view.end(end)?;
-        self.view.flush()
+        self.lines.close(&mut *self.view, end)
     }
 }

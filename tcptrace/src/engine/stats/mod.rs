@@ -10,11 +10,7 @@ use std::{
 };
 
 use self::looks::Looks;
-use super::{
-    Consumer,
-    lines::{self, Lines},
-    time::ns,
-};
+use super::{Consumer, lines::Lines, time::ns};
 use crate::{
     aggregate::stats::{
         At, By, Census, DropCounts, Drops, Figures, HalfOpen, Lately, ListenAddress, Period, Span,
@@ -256,13 +252,11 @@ impl Consumer for Stats {
     }
 
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
-        self.view.start(start, clock)?;
-        self.view.flush()?;
-        self.lines.wait_for(match self.interval {
+        let what = match self.interval {
             Some(_) => "the first interval to end",
             None => "the end of the run, to show what happened",
-        });
-        Ok(())
+        };
+        self.lines.begin(&mut *self.view, start, clock, what)
     }
 
     fn transition(&mut self, it: &Transition, _: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
@@ -278,12 +272,7 @@ impl Consumer for Stats {
             Some(interval) => interval.figures.lost += events,
             None => self.run.lost += events,
         }
-        self.lines.stop_waiting();
-        self.view.lost(events)?;
-        if !self.view.tells_losses() {
-            lines::report_loss(events);
-        }
-        self.view.flush()
+        self.lines.lost(&mut *self.view, events)
     }
 
     fn review_due(&self) -> Option<u64> {
@@ -379,8 +368,6 @@ impl Consumer for Stats {
     }
 
     fn close(&mut self, end: &End) -> io::Result<()> {
-        self.lines.stop_waiting();
-        self.view.end(end)?;
-        self.view.flush()
+        self.lines.close(&mut *self.view, end)
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     diagnose::{Held, Thresholds, Watchlist, evidence},
-    engine::{Consumer, Outcome, lines, lines::Lines, time::ns},
+    engine::{Consumer, Outcome, lines::Lines, time::ns},
     filter::Filter,
     host::Clock,
     model::{Cookie, Known, Machine, State, Transition},
@@ -216,10 +216,8 @@ impl Consumer for Stuck {
     }
 
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
-        self.view.start(start, clock)?;
-        self.view.flush()?;
-        self.lines.wait_for("a connection to get stuck");
-        Ok(())
+        let what = "a connection to get stuck";
+        self.lines.begin(&mut *self.view, start, clock, what)
     }
 
     /// How long each is in its state is looked at now and then, not here.
@@ -229,12 +227,7 @@ impl Consumer for Stuck {
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
-        self.lines.stop_waiting();
-        self.view.lost(events)?;
-        if !self.view.tells_losses() {
-            lines::report_loss(events);
-        }
-        self.view.flush()
+        self.lines.lost(&mut *self.view, events)
     }
 
     fn asks_for_owners(&self) -> bool {
@@ -310,8 +303,6 @@ impl Consumer for Stuck {
                 self.over.missed()
             );
         }
-        self.lines.stop_waiting();
-        self.view.end(end)?;
-        self.view.flush()
+        self.lines.close(&mut *self.view, end)
     }
 }
