@@ -3,10 +3,11 @@
 use std::num::{NonZeroU16, NonZeroU32};
 
 use super::{
+    by_name::{CountsBy, Now, StateRows},
+    group_value::GroupValue,
     link::NamedLink,
     report::{
-        CountsBy, FailureRow, GroupRow, GroupValue, ListenerRow, MOST_ROWS, MakerRow, Now,
-        PortsRow, RetriedRow, ServiceRow, StateRows,
+        FailureRow, GroupRow, ListenerRow, MOST_ROWS, MakerRow, PortsRow, RetriedRow, ServiceRow,
     },
 };
 use crate::{

@@ -1,5 +1,7 @@
 //! A report of `stats`, its lists, and its lines in CSV.
 
+mod by_name;
+mod group_value;
 mod link;
 mod lists;
 mod report;
@@ -7,7 +9,8 @@ mod state_line;
 mod tables;
 
 pub use self::{
+    group_value::GroupValue,
     lists::{listeners, makers, overflowed, ports, retried, services},
-    report::{GroupValue, StatsRow},
+    report::StatsRow,
     state_line::StateLine,
 };

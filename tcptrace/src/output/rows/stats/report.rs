@@ -1,25 +1,23 @@
 //! A report of `stats`.
 
 use std::{
-    collections::BTreeMap,
     net::IpAddr,
     num::{NonZeroU16, NonZeroU32},
 };
 
-use serde_json::{Value, json};
-
 use super::{
+    by_name::{CountsBy, Now, StateRows},
+    group_value::GroupValue,
     link::NamedLink,
     lists::{beside, failures, groups, listeners, makers, overflowed, ports, retried, services},
 };
 use crate::{
-    aggregate::stats::{By, Census, Durations, Group, Period, Span, States},
-    host::Cgroups,
-    model::{CgroupPaths as _, Comm, Detail, FlowEnd, Reason, Side, State},
+    aggregate::stats::{By, Period, Span},
+    model::{Comm, Detail, FlowEnd, Reason, Side, State},
     output::{
         Context, Scratch, Shown,
         fields::{AtMost, OneOf, Time, Word},
-        row::{Field, line, object, row},
+        row::{line, object, row},
     },
 };
 
@@ -338,156 +336,6 @@ impl OneOf for ListNames {
         "groups",
         "ports",
     ];
-}
-
-/// An object with figures for each state.
-pub struct StateRows<'a> {
-    pub(super) figures: &'a States,
-    pub(super) now: Now<'a>,
-}
-
-/// What there is now, of all or of a group; `None`: unknown.
-#[derive(Clone, Copy)]
-pub enum Now<'a> {
-    Unknown,
-    All(&'a Census),
-    Of(&'a Census, &'a Group),
-}
-
-impl Now<'_> {
-    fn of(&self, state: State) -> Option<u64> {
-        match self {
-            Self::Unknown => None,
-            Self::All(census) => Some(census.now(state)),
-            Self::Of(census, group) => Some(census.now_of(group, state)),
-        }
-    }
-}
-
-impl HeldRow {
-    fn new(held: &Durations) -> Option<Self> {
-        (held.count() > 0).then(|| Self {
-            count: held.count(),
-            p50: held.quantile(0.5),
-            p90: held.quantile(0.9),
-            p99: held.quantile(0.99),
-            max: held.max(),
-        })
-    }
-}
-
-impl Field for StateRows<'_> {
-    fn json(&self, line: &mut Vec<u8>) {
-        let rows = self.figures.iter().map(|(state, figures)| {
-            let row = StateRow {
-                entered: figures.entered,
-                left: figures.left,
-                retried: figures.retried,
-                now: self.now.of(state),
-                held_ns: HeldRow::new(&figures.held),
-            };
-            (state, row)
-        });
-        map(rows, line);
-    }
-
-    fn text(&self, cell: &mut Vec<u8>) {
-        self.json(cell);
-    }
-
-    fn schema() -> Value {
-        map_schema::<State, StateRow>()
-    }
-}
-
-/// An object with a count for each name.
-pub struct CountsBy<K>(Vec<(K, u64)>);
-
-impl<K: Field + Copy> Field for CountsBy<K> {
-    fn json(&self, line: &mut Vec<u8>) {
-        map(self.0.iter().copied(), line);
-    }
-
-    fn text(&self, cell: &mut Vec<u8>) {
-        self.json(cell);
-    }
-
-    fn schema() -> Value {
-        map_schema::<K, u64>()
-    }
-}
-
-/// Appends an object with a field for each of some.
-fn map(all: impl Iterator<Item = (impl Field, impl Field)>, line: &mut Vec<u8>) {
-    line.push(b'{');
-    for (index, (key, value)) in all.enumerate() {
-        if index > 0 {
-            line.push(b',');
-        }
-        key.json(line);
-        line.push(b':');
-        value.json(line);
-    }
-    line.push(b'}');
-}
-
-fn map_schema<K: Field, V: Field>() -> Value {
-    json!({
-        "type": "object",
-        "propertyNames": K::schema(),
-        "additionalProperties": V::schema(),
-    })
-}
-
-impl<K: Copy> CountsBy<K> {
-    pub(super) fn of(counts: &BTreeMap<K, u64>) -> Self {
-        Self(counts.iter().map(|(key, count)| (*key, *count)).collect())
-    }
-}
-
-/// The value that a group has in common; `None`: unknown.
-pub enum GroupValue {
-    /// A name, address or path.
-    Text(Option<String>),
-    /// A number.
-    Number(Option<u64>),
-}
-
-impl Field for GroupValue {
-    fn json(&self, line: &mut Vec<u8>) {
-        match self {
-            Self::Text(text) => text.json(line),
-            Self::Number(number) => number.json(line),
-        }
-    }
-
-    fn text(&self, cell: &mut Vec<u8>) {
-        match self {
-            Self::Text(text) => text.text(cell),
-            Self::Number(number) => number.text(cell),
-        }
-    }
-
-    fn schema() -> Value {
-        json!({ "type": ["string", "integer", "null"] })
-    }
-}
-
-impl GroupValue {
-    pub fn new(group: &Group, cgroups: &mut Cgroups) -> Self {
-        match group {
-            Group::Comm(comm) => Self::Text(comm.map(|comm| comm.as_str().to_owned())),
-            Group::Pid(process) => {
-                Self::Number(process.and_then(|process| Some(process.pid?.into())))
-            }
-            Group::Remote(addr) => Self::Text(addr.map(|addr| addr.to_string())),
-            Group::Port(port) => Self::Number(port.map(Into::into)),
-            Group::Cgroup(id) => {
-                Self::Text(id.and_then(|id| cgroups.path(id.get()).map(str::to_owned)))
-            }
-            Group::Netns(inode) => Self::Number(Some((*inode).into())),
-        }
-    }
 }
 
 impl Shown for Period<'_> {

@@ -1,0 +1,50 @@
+//! What the connections of a group have in common.
+
+use serde_json::{Value, json};
+
+use crate::{aggregate::stats::Group, host::Cgroups, model::CgroupPaths as _, output::row::Field};
+
+/// The value that a group has in common; `None`: unknown.
+pub enum GroupValue {
+    /// A name, address or path.
+    Text(Option<String>),
+    /// A number.
+    Number(Option<u64>),
+}
+
+impl Field for GroupValue {
+    fn json(&self, line: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => text.json(line),
+            Self::Number(number) => number.json(line),
+        }
+    }
+
+    fn text(&self, cell: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => text.text(cell),
+            Self::Number(number) => number.text(cell),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": ["string", "integer", "null"] })
+    }
+}
+
+impl GroupValue {
+    pub fn new(group: &Group, cgroups: &mut Cgroups) -> Self {
+        match group {
+            Group::Comm(comm) => Self::Text(comm.map(|comm| comm.as_str().to_owned())),
+            Group::Pid(process) => {
+                Self::Number(process.and_then(|process| Some(process.pid?.into())))
+            }
+            Group::Remote(addr) => Self::Text(addr.map(|addr| addr.to_string())),
+            Group::Port(port) => Self::Number(port.map(Into::into)),
+            Group::Cgroup(id) => {
+                Self::Text(id.and_then(|id| cgroups.path(id.get()).map(str::to_owned)))
+            }
+            Group::Netns(inode) => Self::Number(Some((*inode).into())),
+        }
+    }
+}
