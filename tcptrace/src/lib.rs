@@ -16,10 +16,12 @@
 //! * [`doctor`] tells whether it can be, and how TCP is set up,
 //! * [`output`] writes all that,
 //! * [`engine`] puts them together, and runs the loop,
-//! * [`commands`] choose source, aggregate and output.
+//! * [`consumers`] take what it tells: what each command does with it,
+//! * [`commands`] choose source, consumer and output.
 
 pub mod aggregate;
 pub mod commands;
+pub mod consumers;
 pub mod diagnose;
 pub mod doctor;
 pub mod engine;

@@ -7,7 +7,8 @@ use anyhow::Result;
 use super::output::{Output, stdout, table_look};
 use crate::{
     aggregate::flows::{IdleTable, Patience},
-    engine::{Flows, LiveOptions, Outcome, trace},
+    consumers::Flows,
+    engine::{LiveOptions, Outcome, trace},
     output::{Colour, Csv, Json, ShownFlow, Table, View, terminal},
     source::live::Metrics,
 };

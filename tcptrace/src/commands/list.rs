@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::output::{Output, stdout, table_look};
 use crate::{
-    engine,
+    consumers,
     filter::Filter,
     host::Scope,
     output::{Colour, Counts, Palette, ShownSockets, terminal},
@@ -34,7 +34,7 @@ pub struct ListOptions {
 /// # Errors
 /// [`Unable`](crate::host::Unable) when this machine can't tell, or when the output can't be written.
 pub fn list(options: &ListOptions) -> Result<()> {
-    let mut found = engine::sockets(options.scope, &options.filter, options.keepalive)?;
+    let mut found = consumers::sockets(options.scope, &options.filter, options.keepalive)?;
     let sockets = &found.listing.sockets[..];
     let palette = Palette::stdout(options.colour);
     let mut out = stdout();

@@ -7,7 +7,8 @@ use anyhow::Result;
 use super::output::{Output, stdout};
 use crate::{
     aggregate::stats::{By, Period},
-    engine::{LiveOptions, Outcome, Stats, trace},
+    consumers::Stats,
+    engine::{LiveOptions, Outcome, trace},
     output::{Colour, Json, Palette, StatsCsv, StatsTable, View, terminal},
     source::live::Metrics,
 };

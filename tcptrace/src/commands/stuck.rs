@@ -6,8 +6,9 @@ use anyhow::Result;
 
 use super::output::{Output, stdout, table_look};
 use crate::{
+    consumers::Stuck,
     diagnose::Thresholds,
-    engine::{LiveOptions, Outcome, Stuck, trace},
+    engine::{LiveOptions, Outcome, trace},
     output::{Colour, Csv, Json, ShownStuck, Table, View, terminal},
     source::live::Metrics,
 };

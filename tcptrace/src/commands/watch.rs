@@ -4,7 +4,8 @@ use anyhow::Result;
 
 use super::output::{Output, stdout, table_look};
 use crate::{
-    engine::{LiveOptions, Outcome, Watch, trace},
+    consumers::Watch,
+    engine::{LiveOptions, Outcome, trace},
     model::Transition,
     output::{Colour, Csv, Json, Table, View, terminal},
     source::live::Metrics,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Suspect, schedule};
 use crate::{
     host::TimerKind,
-    model::{ExistingKind, State},
+    model::{ExistingKind, State, ns},
 };
 
 /// How long a connection has been in its state.
@@ -44,7 +44,7 @@ impl Evidence {
     /// seen.
     #[must_use]
     pub fn since_before(&self, watched_ns: Option<u64>) -> Held {
-        let longest = self.longest().map(nanoseconds);
+        let longest = self.longest().map(ns);
         let estimated = self.estimated && longest > watched_ns && self.held < self.waited;
         Held {
             ns: longest.max(watched_ns),
@@ -164,10 +164,6 @@ pub(super) fn silence(suspect: &Suspect) -> Silence {
         }
         TimerKind::Keepalive | TimerKind::TimeWait => Silence::None,
     }
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Of a FIN that is not acknowledged.

@@ -1,11 +1,9 @@
 //! Which connections of a live trace are due, and which were told already.
 
-use std::time::Duration;
-
 use rustc_hash::FxHashMap;
 
 use super::{Evidence, Held, Thresholds};
-use crate::model::{Connection, Cookie, ExistingKind, State, Tuple};
+use crate::model::{Connection, Cookie, ExistingKind, State, Tuple, ns};
 
 /// What a connection is known by: a half-open one has no socket yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,7 +80,7 @@ impl Watchlist {
             let Some(threshold) = self.thresholds.of(it.state) else {
                 continue;
             };
-            let over = |since: u64| now.saturating_sub(since) >= nanoseconds(threshold);
+            let over = |since: u64| now.saturating_sub(since) >= ns(threshold);
             if it.since.is_some_and(|since| !over(since)) {
                 continue;
             }
@@ -137,11 +135,11 @@ impl Watchlist {
             entry.stage = Stage::Settled;
             return Some(evidence.since_before(None));
         }
-        let known = evidence.held.map(nanoseconds);
+        let known = evidence.held.map(ns);
         let waited = evidence.longest().unwrap_or_default();
         entry.stage = Stage::Waits {
             latest: now.saturating_sub(known.unwrap_or_default()),
-            at: now.saturating_add(nanoseconds(threshold.saturating_sub(waited))),
+            at: now.saturating_add(ns(threshold.saturating_sub(waited))),
         };
         None
     }
@@ -160,12 +158,10 @@ impl Watchlist {
     }
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::{Endpoint, Owner};
 

@@ -3,20 +3,14 @@
 mod addresses;
 mod attach;
 mod child;
-mod flows;
 mod holders;
 mod host;
-mod lines;
-mod list;
+mod notices;
 mod resync;
 mod round;
 mod run;
 mod signals;
 mod sink;
-mod stats;
-mod stuck;
-mod time;
-mod watch;
 
 use std::{ffi::OsString, io, ops::ControlFlow, time::Duration};
 
@@ -24,13 +18,6 @@ use self::{
     child::Launcher,
     host::Host,
     signals::{Blocked, Signals},
-};
-pub use self::{
-    flows::Flows,
-    list::{Sockets, sockets},
-    stats::Stats,
-    stuck::Stuck,
-    watch::Watch,
 };
 use crate::{
     filter::Filter,
@@ -277,13 +264,13 @@ impl<S: Source> Engine<S> {
         options: &RunOptions,
         mut consumer: impl Consumer,
     ) -> anyhow::Result<Outcome> {
-        lines::report_degraded(&self.degraded);
+        notices::degraded(&self.degraded);
         let outcome = self.run_to_the_end(options, &mut consumer).await?;
         if outcome.unread {
             return Ok(outcome);
         }
         let written = consumer.close(&outcome.end);
-        lines::report(&outcome.end);
+        notices::incomplete(&outcome.end);
         outcome.told(written)
     }
 

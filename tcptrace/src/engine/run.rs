@@ -12,9 +12,9 @@ use super::{
     report_unwritten,
     round::Round,
     signals::{Caught, Signals},
-    time::ns,
 };
 use crate::{
+    model::ns,
     output::{Context, End, Start, say},
     source::Source,
 };

@@ -13,6 +13,7 @@ mod ports;
 mod reason;
 mod state;
 mod text;
+mod time;
 mod transition;
 
 pub(crate) use self::{address::ip, listeners::Listeners};
@@ -33,5 +34,6 @@ pub use self::{
     reason::{Closer, Detail, Reason, Side},
     state::{State, UnknownState},
     text::printable,
+    time::ns,
     transition::Transition,
 };

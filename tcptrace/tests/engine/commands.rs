@@ -10,8 +10,9 @@ use std::{
 use serde_json::Value;
 use tcptrace::{
     aggregate::flows::{IdleTable, Patience},
+    consumers::{Flows, Stats, Stuck, Watch},
     diagnose::Thresholds,
-    engine::{Consumer, Engine, Flows, Outcome, RunOptions, Stats, Stuck, Watch},
+    engine::{Consumer, Engine, Outcome, RunOptions},
     filter::Filter,
     output::Json,
     source::Beginning,

@@ -49,6 +49,8 @@ const ROOMS: &[Room] = &[
     // These put the others together.
     room("output", AllBelow),
     room("engine", AllBelow),
+    // The loop calls them by a trait of its own, and knows none.
+    room("consumers", AllBelow),
     room("commands", AllBelow),
     // The words of the command line are those of the options' types.
     room(
@@ -192,6 +194,10 @@ mod tests {
         assert_eq!(
             told("output/table.rs", "use super::super::engine::Engine;"),
             ["output/table.rs:1: output imports what is below it, but this names engine"]
+        );
+        assert_eq!(
+            told("engine/mod.rs", "use crate::consumers::Watch;"),
+            ["engine/mod.rs:1: engine imports what is below it, but this names consumers"]
         );
         assert_eq!(
             told("commands/mod.rs", "use crate::cli::Cli;"),

@@ -2,7 +2,7 @@
 
 use crate::{
     host::Clock,
-    model::Degraded,
+    model::{Degraded, ns},
     output::{
         End, Scratch, Start,
         fields::Time,
@@ -96,7 +96,7 @@ impl EndRow {
             transitions: end.transitions,
             lost: end.lost,
             forgotten: end.forgotten,
-            duration_ns: u64::try_from(end.duration.as_nanos()).unwrap_or(u64::MAX),
+            duration_ns: ns(end.duration),
         }
     }
 }

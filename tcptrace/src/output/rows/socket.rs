@@ -1,6 +1,6 @@
 //! A line of `list`.
 
-use std::{fmt, num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32};
 
 use anstyle::Style;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     host::{Cgroups, Keepalive, Links, Socket, Timer, TimerKind},
-    model::{CgroupPaths as _, Comm, ExistingKind, KeepaliveSettings, State},
+    model::{CgroupPaths as _, Comm, ExistingKind, KeepaliveSettings, State, ns},
     output::{
         address::{IPV4, IPV6},
         columns::Column,
@@ -156,10 +156,10 @@ impl<'a> SocketRow<'a> {
             comm: owner.process.map(|process| process.comm),
             uid: owner.uid,
             cgroup: cgroup.map(CgroupPath),
-            age_ns: it.age().map(nanoseconds),
+            age_ns: it.age().map(ns),
             timer: it.timer.map(|timer| TimerRow {
                 kind: timer.kind,
-                remaining_ns: nanoseconds(timer.remaining),
+                remaining_ns: ns(timer.remaining),
                 retries: timer.retries,
             }),
             orphan: it.orphan,
@@ -171,11 +171,6 @@ impl<'a> SocketRow<'a> {
             holders: Holders(&it.holders),
         }
     }
-}
-
-/// In nanoseconds, as many as there is room for.
-pub fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The columns of `list`.
@@ -238,9 +233,9 @@ impl Tabled for Socket {
             SocketColumn::Remote => cell.remote(&self.tuple),
             SocketColumn::Timer => cell.known(self.timer.map(|timer| Running { timer, ascii })),
             SocketColumn::Left => {
-                cell.duration(self.timer.map(|timer| nanoseconds(timer.remaining)));
+                cell.duration(self.timer.map(|timer| ns(timer.remaining)));
             }
-            SocketColumn::Age => cell.duration(self.age().map(nanoseconds)),
+            SocketColumn::Age => cell.duration(self.age().map(ns)),
             SocketColumn::Process => {
                 cell.process(&self.owner, self.holders.len().saturating_sub(1));
             }

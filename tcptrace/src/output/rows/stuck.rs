@@ -11,12 +11,11 @@ use anstyle::Style;
 use super::{
     holders::Holders,
     identity::{Identity, pid_of},
-    socket::nanoseconds,
 };
 use crate::{
     diagnose::{Diagnosis, Held, Limit, Verdict},
     host::TimerKind,
-    model::{CgroupPaths as _, Comm, Reason, State},
+    model::{CgroupPaths as _, Comm, Reason, State, ns},
     output::{
         Context, Scratch, Shown, ShownStuck,
         address::{IPV4, IPV6},
@@ -154,7 +153,7 @@ impl Shown for ShownStuck {
             setting: why.setting.map(|setting| setting.name.into()),
             setting_value: why.setting.and_then(|setting| setting.value),
             timer: self.suspect.timer.map(|timer| timer.kind),
-            remaining_ns: why.remaining.map(nanoseconds),
+            remaining_ns: why.remaining.map(ns),
             retries: why.retries,
             most_retries: why.most_retries,
             unread_bytes: why.queues.unread,
@@ -278,7 +277,7 @@ fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
         _ => {}
     }
     if let Some(left) = why.remaining {
-        let ns = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+        let ns = ns(left);
         parts.push(format!("over in about {}", Human { ns, ascii }));
     }
     if why.verdict == Verdict::DataAwaited {

@@ -1,11 +1,10 @@
-//! The lines that a live command shows: how many there are, and what stands on the terminal before
-//! the first.
+//! The lines that a command shows: how many there are, and what stands on the terminal before the
+//! first.
 
 use std::{io, ops::ControlFlow};
 
 use crate::{
     host::Clock,
-    model::Degraded,
     output::{End, Start, View, Waiting, say},
     privileges,
 };
@@ -86,13 +85,6 @@ impl Lines {
     }
 }
 
-/// Says on stderr what can't be seen on this machine.
-pub(super) fn report_degraded(degraded: &[Degraded]) {
-    for Degraded { what, why } in degraded {
-        say(format_args!("{what}: {why}"));
-    }
-}
-
 /// Says on stderr that events were lost just now.
 fn report_loss(events: u64) {
     say(format_args!(
@@ -110,24 +102,6 @@ pub(super) fn report_unknown_owners(sockets: usize) {
         say(format_args!(
             "whose {sockets} of the sockets are is not to be seen: run it as root, or with {}",
             missing.join(" and ")
-        ));
-    }
-}
-
-/// Says on stderr what a reader of the output must know at the end.
-pub(super) fn report(end: &End) {
-    if end.lost > 0 {
-        say(format_args!(
-            "{} events were lost in all; what is shown of their connections is \
-             incomplete",
-            end.lost
-        ));
-    }
-    if end.forgotten > 0 {
-        say(format_args!(
-            "{} connections were forgotten, as too many were open at once; what is \
-             shown of them is incomplete",
-            end.forgotten
         ));
     }
 }

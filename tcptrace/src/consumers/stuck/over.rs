@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Connection, Cookie, ExistingKind, Reason, State, Transition};
+use crate::model::{Connection, Cookie, ExistingKind, Reason, State, Transition, ns};
 
 /// How many are remembered at the most. Most processes close within milliseconds, which no event
 /// tells: at a server whose clients reset a thousand connections a second, that is a minute.
@@ -56,7 +56,7 @@ impl Over {
 
     /// Those that have been over for so long at `now` (CLOCK_MONOTONIC, ns).
     pub fn due(&self, now: u64, threshold: Duration) -> Vec<Cookie> {
-        let long = u64::try_from(threshold.as_nanos()).unwrap_or(u64::MAX);
+        let long = ns(threshold);
         self.sockets
             .iter()
             .filter(|(_, (it, _))| it.since.is_some_and(|at| now.saturating_sub(at) >= long))

@@ -2,8 +2,9 @@
 
 use std::{io, ops::ControlFlow};
 
-use super::{Consumer, lines::Lines};
+use super::lines::Lines;
 use crate::{
+    engine::Consumer,
     host::Clock,
     model::Transition,
     output::{Context, End, Start, View},

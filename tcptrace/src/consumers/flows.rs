@@ -2,9 +2,10 @@
 
 use std::{io, ops::ControlFlow};
 
-use super::{Consumer, lines::Lines};
+use super::lines::Lines;
 use crate::{
     aggregate::flows::{Assembler, IdleTable, Patience},
+    engine::Consumer,
     filter::Filter,
     host::{Clock, Keepalives},
     model::{FlowRecord, KeepaliveSettings, Known, Machine, Transition},

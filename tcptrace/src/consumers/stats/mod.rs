@@ -10,15 +10,16 @@ use std::{
 };
 
 use self::looks::Looks;
-use super::{Consumer, lines::Lines, time::ns};
+use super::lines::Lines;
 use crate::{
     aggregate::stats::{
         At, By, Census, DropCounts, Drops, Figures, HalfOpen, Lately, ListenAddress, Period, Span,
         TakenPorts,
     },
+    engine::Consumer,
     filter::Filter,
     host::Clock,
-    model::{Machine, Transition},
+    model::{Machine, Transition, ns},
     output::{Context, End, Start, View},
     track::Tracker,
 };

@@ -6,8 +6,9 @@ use anyhow::Result;
 
 use super::look::{Found, Looks, find_owners, over};
 use crate::{
+    consumers::{lines, lines::Lines},
     diagnose::{Thresholds, evidence},
-    engine::{Outcome, lines, lines::Lines},
+    engine::Outcome,
     host,
     host::{Cgroups, Clock, Links, Namespace, Namespaces, Unable, monotonic_now, snapshot},
     model::State,

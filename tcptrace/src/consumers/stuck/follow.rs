@@ -14,11 +14,12 @@ use super::{
     worker::{Order, Report, Worker},
 };
 use crate::{
+    consumers::lines::Lines,
     diagnose::{Held, Thresholds, Watchlist, evidence},
-    engine::{Consumer, Outcome, lines::Lines, time::ns},
+    engine::{Consumer, Outcome},
     filter::Filter,
     host::Clock,
-    model::{Cookie, Known, Machine, State, Transition},
+    model::{Cookie, Known, Machine, State, Transition, ns},
     output::{Context, End, ShownStuck, Start, View, say},
     track::Tracker,
 };

@@ -1,0 +1,18 @@
+//! What each command does with what happens: `watch`, `flows`, `stats` and `stuck` are fed by the loop
+//! of [`engine`](crate::engine). `list`, and `stuck` where it looks only once, need no loop: they ask
+//! the kernel for what is there.
+
+mod flows;
+mod lines;
+mod list;
+mod stats;
+mod stuck;
+mod watch;
+
+pub use self::{
+    flows::Flows,
+    list::{Sockets, sockets},
+    stats::Stats,
+    stuck::Stuck,
+    watch::Watch,
+};
