@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_hook_that_could_not_be_attached_takes_a_part_away() {
         let lost = Degraded {
-            what: "timer_start",
+            what: "timer_start".into(),
             why: "not there".to_owned(),
         };
         let checks = checks(&loaded(vec![lost], true));
@@ -125,7 +125,7 @@ mod tests {
     fn where_accept_cannot_be_seen_it_is_said_what_stands_in() {
         let mut told = loaded(Vec::new(), true).unwrap();
         told.accept = Some(Degraded {
-            what: ACCEPT,
+            what: ACCEPT.into(),
             why: "looked for instead".to_owned(),
         });
         let checks = checks(&Ok(told));

@@ -168,7 +168,7 @@ fn blind(netns: Option<u32>) -> impl Iterator<Item = Degraded> {
         _ => privileges::ELSEWHERE,
     };
     privileges::missing(wanted).map(|it| Degraded {
-        what: it.name,
+        what: it.name.into(),
         why: format!("{}: run it as root, or with {}", it.without, it.name),
     })
 }

@@ -1,5 +1,7 @@
 //! What can be seen on this machine.
 
+use std::borrow::Cow;
+
 /// What can be seen on this machine: from what isn't, nothing is concluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coverage {
@@ -41,7 +43,7 @@ pub enum PidNamespace {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Degraded {
     /// The hook, or the file.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// Why, what is missing because of it, and what helps.
     pub why: String,
 }

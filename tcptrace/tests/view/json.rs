@@ -42,7 +42,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
     view.start(&start, &clock).unwrap();
     start.netns = Some(4_026_531_840);
     start.degraded.push(Degraded {
-        what: "timer_start",
+        what: "timer_start".into(),
         why: "not there".to_owned(),
     });
     view.start(&start, &clock).unwrap();

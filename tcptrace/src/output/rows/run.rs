@@ -76,7 +76,7 @@ line!(
 impl<'a> StartRow<'a> {
     pub fn new(start: &'a Start, clock: &Clock, scratch: &mut Scratch) -> Self {
         let row = |it: &'a Degraded| DegradedRow {
-            what: it.what,
+            what: &it.what,
             why: &it.why,
         };
         Self {

@@ -206,7 +206,7 @@ impl Kernel {
         };
         if let Err(error) = attached {
             self.degraded.push(Degraded {
-                what: "cgroup_mkdir",
+                what: "cgroup_mkdir".into(),
                 why: format!(
                     "{error}, so control groups that are made while tracing are known late, or \
                      not at all if they are short-lived"
@@ -221,7 +221,7 @@ impl Kernel {
             self.coverage.minisocks = false;
             self.coverage.syns = false;
             self.degraded.push(Degraded {
-                what: "/proc/kallsyms",
+                what: "/proc/kallsyms".into(),
                 why: format!("{why}; until then, {consequence}"),
             });
             return;
@@ -231,14 +231,14 @@ impl Kernel {
                 self.coverage.minisocks = false;
                 self.coverage.syns = false;
                 self.degraded.push(Degraded {
-                    what: hook,
+                    what: hook.into(),
                     why: format!("{error}, so {consequence}"),
                 });
             }
         }
         if self.symbols.tcp_write_timer == 0 {
             self.degraded.push(Degraded {
-                what: "/proc/kallsyms",
+                what: "/proc/kallsyms".into(),
                 why: "tcp_write_timer is missing in it, so the port of connect() is looked for \
                       instead of told, and whether a SYN was sent at all is unknown"
                     .to_owned(),
@@ -250,7 +250,7 @@ impl Kernel {
             && let Err(error) = self.attach_to("kfree_skb_alone", "kfree_skb", btf)
         {
             self.degraded.push(Degraded {
-                what: "kfree_skb",
+                what: "kfree_skb".into(),
                 why: format!(
                     "{error}, so FIN_WAIT2 -> TIME_WAIT of a closed socket is often seen only at \
                      its end"
@@ -260,7 +260,7 @@ impl Kernel {
         for hook in ["tcp_receive_reset", "tcp_send_reset"] {
             if let Err(error) = self.attach(hook, btf) {
                 self.degraded.push(Degraded {
-                    what: hook,
+                    what: hook.into(),
                     why: format!(
                         "{error}, so resets by this machine can't be told from those by the peer, \
                          nor those from errors that ICMP told"
@@ -271,7 +271,7 @@ impl Kernel {
         }
         if !self.symbols.knows_causes() {
             self.degraded.push(Degraded {
-                what: "/proc/kallsyms",
+                what: "/proc/kallsyms".into(),
                 why: "names of TCP functions are missing in it, so the reason of an early end of \
                       TIME_WAIT or SYN_RECV is unknown"
                     .to_owned(),
@@ -286,7 +286,7 @@ impl Kernel {
                 return Err(error);
             }
             self.degraded.push(Degraded {
-                what: "sched_process_fork",
+                what: "sched_process_fork".into(),
                 why: format!(
                     "{error}, so a connection may be told to be of the process that listened, \
                      where another accepted it"
@@ -299,7 +299,7 @@ impl Kernel {
             .or_else(|_| self.attach_accept("inet_csk_accept_of_four", btf));
         self.coverage.accepts = attached.is_ok();
         self.accept_refused = attached.err().map(|error| Degraded {
-            what: "inet_csk_accept",
+            what: "inet_csk_accept".into(),
             why: format!(
                 "{}; so which of several processes accepts a connection is looked for instead: it \
                  is known a moment later, and not at all of a connection that is over by then",
@@ -365,7 +365,7 @@ fn confined(namespace: PidNamespace) -> Option<Degraded> {
         }
     };
     Some(Degraded {
-        what: "/proc/self/ns/pid",
+        what: "/proc/self/ns/pid".into(),
         why: why.to_owned(),
     })
 }
