@@ -233,6 +233,7 @@ impl LiveArgs {
         let scope = self.sockets.netns().map_or(Scope::All, Scope::One);
         Ok(LiveOptions {
             run: RunOptions {
+                cgroup: self.sockets.cgroup(),
                 filter: Filter {
                     states: self.state,
                     followed: !command.is_empty(),

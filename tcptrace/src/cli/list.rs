@@ -64,6 +64,7 @@ impl ListArgs {
             (false, Some(inode)) => Scope::One(inode),
             (false, None) => Scope::Own,
         };
+        let cgroup = self.sockets.cgroup();
         let filter = Filter {
             states: self.state,
             ..self.sockets.into_filter(scope)?
@@ -71,6 +72,7 @@ impl ListArgs {
         Ok(ListOptions {
             scope,
             filter,
+            cgroup,
             keepalive: self.keepalive,
             summary: self.summary,
             output: self.output,

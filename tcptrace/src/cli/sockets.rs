@@ -67,6 +67,11 @@ impl SocketArgs {
         self.netns
     }
 
+    /// The path of the one control group that is asked for.
+    pub fn cgroup(&self) -> Option<String> {
+        self.cgroup.clone()
+    }
+
     /// The filter; states are not among these options. Interfaces are looked for in `scope`.
     pub fn into_filter(self, scope: Scope) -> anyhow::Result<Filter> {
         let networks = |all: Vec<WrittenNetwork>| -> anyhow::Result<Vec<Network>> {
@@ -93,7 +98,7 @@ impl SocketArgs {
             comms: self.comm,
             uids: self.uid,
             netns: self.netns,
-            cgroup: self.cgroup,
+            in_cgroup: self.cgroup.is_some(),
             states: Vec::new(),
             followed: false,
         })

@@ -17,6 +17,8 @@ use crate::{
 pub struct ListOptions {
     /// What is asked for.
     pub filter: Filter,
+    /// Which control group is, with those below it: its path below the root. `None`: all are.
+    pub cgroup: Option<String>,
     /// Which network namespaces are looked into.
     pub scope: Scope,
     /// Ask each for its keepalive.
@@ -34,7 +36,12 @@ pub struct ListOptions {
 /// # Errors
 /// [`Unable`](crate::host::Unable) when this machine can't tell, or when the output can't be written.
 pub fn list(options: &ListOptions) -> Result<()> {
-    let mut found = consumers::sockets(options.scope, &options.filter, options.keepalive)?;
+    let mut found = consumers::sockets(
+        options.scope,
+        &options.filter,
+        options.cgroup.as_deref(),
+        options.keepalive,
+    )?;
     let sockets = &found.listing.sockets[..];
     let palette = Palette::stdout(options.colour);
     let mut out = stdout();

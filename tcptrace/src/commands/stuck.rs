@@ -40,7 +40,7 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     let stuck = Stuck::new(view(options), filter.clone(), thresholds, options.count);
     if options.live.run.duration.is_some_and(|it| it.is_zero()) {
         let for_people = options.output == Output::Table;
-        return stuck.look_once(for_people);
+        return stuck.look_once(options.live.run.cgroup.clone(), for_people);
     }
     // Who has a connection, and in which state it is, changes while it is watched.
     trace(&options.live.of_connections(), Metrics::ForReasons, stuck).await

@@ -57,7 +57,8 @@ impl Flows {
         record: &FlowRecord,
         around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
-        if !self.filter.matches_flow(record, around.cgroups) {
+        let in_cgroup = around.cgroups.are_asked_for(record.owner.cgroup);
+        if !self.filter.matches_flow(record, in_cgroup) {
             return Ok(ControlFlow::Continue(()));
         }
         self.lines.stop_waiting();

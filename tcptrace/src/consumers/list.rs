@@ -22,12 +22,17 @@ pub struct Sockets {
     pub links: Links,
 }
 
-/// Looks at the sockets of `scope` that `filter` lets through; `keepalive`: each is asked for its
-/// own, too. What can't be looked at is said on stderr.
+/// Looks at the sockets of `scope` that `filter` lets through. `cgroup`: the path of the control group
+/// that is asked for; `keepalive`: each is asked for its own, too. What can't be looked at is said on stderr.
 ///
 /// # Errors
 /// [`Unable`](crate::host::Unable) when this machine can't tell.
-pub fn sockets(scope: Scope, filter: &Filter, keepalive: bool) -> Result<Sockets> {
+pub fn sockets(
+    scope: Scope,
+    filter: &Filter,
+    cgroup: Option<&str>,
+    keepalive: bool,
+) -> Result<Sockets> {
     privileges::keep(match scope {
         Scope::Own => privileges::OWNERS,
         Scope::One(_) | Scope::All => privileges::ELSEWHERE,
@@ -38,14 +43,15 @@ pub fn sockets(scope: Scope, filter: &Filter, keepalive: bool) -> Result<Sockets
         say(failure);
     }
     lines::report_unknown_owners(listing.unknown_owners);
-    let mut cgroups = Cgroups::new();
+    let mut cgroups = Cgroups::new().only_in(cgroup.map(str::to_owned));
     let mut links = Links::default();
     for (netns, names) in listing.links.drain(..) {
         links.learn(netns, names);
     }
-    listing
-        .sockets
-        .retain(|it| filter.matches_socket(&it.tuple, &it.owner, it.state, &mut cgroups));
+    listing.sockets.retain(|it| {
+        let in_cgroup = cgroups.are_asked_for(it.owner.cgroup);
+        filter.matches_socket(&it.tuple, &it.owner, it.state, in_cgroup)
+    });
     if keepalive {
         let silent = listing.ask_for_keepalive();
         if silent > 0 {

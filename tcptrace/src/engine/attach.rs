@@ -88,7 +88,7 @@ impl Engine<Live> {
         }
         let (cgroups, mut snapshot) = looking.join().unwrap_or_default();
         let mut engine = Self {
-            cgroups,
+            cgroups: cgroups.only_in(options.run.cgroup.clone()),
             // Fewer records between two looks at the count of losses than fit into the ring buffer,
             // so that a loss is known before anything behind it is read.
             most: (options.buffer_bytes / LARGEST_RECORD / 2).clamp(1, AT_ONCE as u32) as usize,

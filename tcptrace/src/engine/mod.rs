@@ -36,6 +36,8 @@ const AT_ONCE: usize = 4096;
 pub struct RunOptions {
     /// What is asked for.
     pub filter: Filter,
+    /// Which control group is, with those below it: its path below the root. `None`: all are.
+    pub cgroup: Option<String>,
     /// When to stop by itself: after that long; `None`: not for that.
     pub duration: Option<Duration>,
     /// So many connections are remembered at the most.
@@ -232,7 +234,7 @@ impl<S: Source> Engine<S> {
             degraded: beginning.degraded,
             tracker,
             filter: options.filter.clone(),
-            cgroups: beginning.cgroups.into_iter().collect(),
+            cgroups: Cgroups::from_iter(beginning.cgroups).only_in(options.cgroup.clone()),
             links,
             most: AT_ONCE,
             host: None,

@@ -45,7 +45,11 @@ impl<'a, C: Consumer> Sink<'a, C> {
     }
 
     pub fn take(&mut self, transition: &Transition) {
-        if *self.enough || !self.filter.matches(transition, self.around.cgroups) {
+        if *self.enough {
+            return;
+        }
+        let in_cgroup = self.around.cgroups.are_asked_for(transition.owner.cgroup);
+        if !self.filter.matches(transition, in_cgroup) {
             return;
         }
         match self.consumer.transition(transition, &mut self.around) {

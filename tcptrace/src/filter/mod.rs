@@ -9,14 +9,15 @@ pub use self::{
     network::{Network, NetworkError, WrittenNetwork, network, written_network},
     ports::{PortError, PortSet},
 };
-use crate::model::{
-    CgroupPaths, Comm, Connection, Family, FlowRecord, Owner, State, Transition, Tuple,
-};
+use crate::model::{Comm, Connection, Family, FlowRecord, Owner, State, Transition, Tuple};
 
 /// What is asked for. Each part narrows it down; an empty one lets everything through. Within a
 /// list, one match is enough.
 ///
 /// What isn't known does not match: a connection whose port can't be had is not of port 80.
+///
+/// Which control groups are asked for, whoever knows their paths says: `in_cgroup`, in what follows,
+/// is whether that of the owner is.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Only this family.
@@ -41,8 +42,8 @@ pub struct Filter {
     pub uids: Vec<u32>,
     /// Only the network namespace with this inode number.
     pub netns: Option<u32>,
-    /// Only this cgroup, as a path below the root, and those below it.
-    pub cgroup: Option<String>,
+    /// Only control groups that are asked for.
+    pub in_cgroup: bool,
     /// Only transitions from or to one of these.
     pub states: Vec<State>,
     /// Only the traced command and its children.
@@ -51,13 +52,14 @@ pub struct Filter {
 
 impl Filter {
     /// Whether a transition is asked for.
-    pub fn matches(&self, transition: &Transition, cgroups: &mut impl CgroupPaths) -> bool {
-        self.matches_tuple(&transition.tuple)
+    #[must_use]
+    pub fn matches(&self, transition: &Transition, in_cgroup: bool) -> bool {
+        (!self.in_cgroup || in_cgroup)
+            && self.matches_tuple(&transition.tuple)
             && self.matches_owner(&transition.owner, transition.followed)
             && (self.states.is_empty()
                 || self.states.contains(&transition.from)
                 || self.states.contains(&transition.to))
-            && self.matches_cgroup(&transition.owner, cgroups)
     }
 
     /// The part of it that is the same for all of a connection: who has it, and in which state it
@@ -68,7 +70,7 @@ impl Filter {
             pids: Vec::new(),
             comms: Vec::new(),
             uids: Vec::new(),
-            cgroup: None,
+            in_cgroup: false,
             states: Vec::new(),
             followed: false,
             ..self.clone()
@@ -76,33 +78,36 @@ impl Filter {
     }
 
     /// Whether a connection is asked for, by who had it last and the states that it went through.
-    pub fn matches_flow(&self, flow: &FlowRecord, cgroups: &mut impl CgroupPaths) -> bool {
-        self.matches_tuple(&flow.tuple)
+    #[must_use]
+    pub fn matches_flow(&self, flow: &FlowRecord, in_cgroup: bool) -> bool {
+        (!self.in_cgroup || in_cgroup)
+            && self.matches_tuple(&flow.tuple)
             && self.matches_owner(&flow.owner, flow.followed)
             && (self.states.is_empty() || self.states.iter().any(|state| flow.went_through(*state)))
-            && self.matches_cgroup(&flow.owner, cgroups)
     }
 
     /// Whether a connection is asked for, by the state that it is in.
-    pub fn matches_connection(&self, it: &Connection, cgroups: &mut impl CgroupPaths) -> bool {
-        self.matches_tuple(&it.tuple)
+    #[must_use]
+    pub fn matches_connection(&self, it: &Connection, in_cgroup: bool) -> bool {
+        (!self.in_cgroup || in_cgroup)
+            && self.matches_tuple(&it.tuple)
             && self.matches_owner(&it.owner, it.followed)
             && (self.states.is_empty() || self.states.contains(&it.state))
-            && self.matches_cgroup(&it.owner, cgroups)
     }
 
     /// Whether a socket is asked for.
+    #[must_use]
     pub fn matches_socket(
         &self,
         tuple: &Tuple,
         owner: &Owner,
         state: State,
-        cgroups: &mut impl CgroupPaths,
+        in_cgroup: bool,
     ) -> bool {
-        self.matches_tuple(tuple)
+        (!self.in_cgroup || in_cgroup)
+            && self.matches_tuple(tuple)
             && self.matches_owner(owner, false)
             && (self.states.is_empty() || self.states.contains(&state))
-            && self.matches_cgroup(owner, cgroups)
     }
 
     /// Whether a connection with these addresses and ports may be asked for. The kernel half
@@ -148,40 +153,16 @@ impl Filter {
                 }))
             && (self.uids.is_empty() || owner.uid.is_some_and(|uid| self.uids.contains(&uid)))
     }
-
-    fn matches_cgroup(&self, owner: &Owner, cgroups: &mut impl CgroupPaths) -> bool {
-        let Some(wanted) = &self.cgroup else {
-            return true;
-        };
-        owner
-            .cgroup
-            .and_then(|id| cgroups.path(id.get()))
-            .is_some_and(|path| is_below(path, wanted))
-    }
 }
 
 fn has(nets: &[Network], addr: IpAddr, tuple: &Tuple) -> bool {
     nets.iter().any(|net| net.has(addr, tuple))
 }
 
-fn is_below(path: &str, above: &str) -> bool {
-    let above = above.trim_end_matches('/');
-    path.strip_prefix(above)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Process;
-
-    #[test]
-    fn a_cgroup_takes_those_below_it_in() {
-        assert!(is_below("/system.slice/nginx.service", "/system.slice"));
-        assert!(is_below("/system.slice", "/system.slice/"));
-        assert!(is_below("/a", "/"));
-        assert!(!is_below("/system.slice2", "/system.slice"));
-    }
 
     #[test]
     fn names_are_compared_as_far_as_the_kernel_keeps_them_and_as_they_are_shown() {

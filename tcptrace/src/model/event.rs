@@ -120,12 +120,6 @@ pub struct CgroupMade<'a> {
     pub name: &'a [u8],
 }
 
-/// Knows the paths of control groups.
-pub trait CgroupPaths {
-    /// The path of a control group (v2) below the root of all, with `/` first; `None`: not known.
-    fn path(&mut self, id: u64) -> Option<&str>;
-}
-
 /// Who has a socket, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {

@@ -22,7 +22,7 @@ pub use self::{
     connection::{Connection, Existing, ExistingKind, Known},
     coverage::{Coverage, Degraded, PidNamespace},
     event::{
-        AcceptedEvent, Cgroup, CgroupMade, CgroupPaths, Comm, Cookie, EarlyCause, Event, Evidence,
+        AcceptedEvent, Cgroup, CgroupMade, Comm, Cookie, EarlyCause, Event, Evidence,
         FinDroppedEvent, ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process,
         Reach, RequestEvent, ResetSentEvent, SocketEvent, SynEvent, TimerChange,
     },

@@ -51,6 +51,7 @@ impl Run {
             beginning,
             options: RunOptions {
                 filter: Filter::default(),
+                cgroup: None,
                 duration: None,
                 max_connections: 1 << 20,
                 strict: false,
@@ -61,6 +62,13 @@ impl Run {
 
     pub fn filter(mut self, filter: Filter) -> Self {
         self.options.filter = filter;
+        self
+    }
+
+    /// `--cgroup`.
+    pub fn cgroup(mut self, path: &str) -> Self {
+        self.options.filter.in_cgroup = true;
+        self.options.cgroup = Some(path.to_owned());
         self
     }
 

@@ -113,8 +113,8 @@ fn sockets_that_were_there_are_known() {
     assert_eq!(ran.of_type("stats")[0]["states"]["CLOSE_WAIT"]["now"], 1);
 }
 
-#[test]
-fn a_control_group_has_its_path_from_what_it_was_made_in() {
+/// A connection of a process in control group 7.
+fn within_a_control_group() -> (Script, Beginning) {
     let (mut script, beginning) = script::read(CONNECTION).expect("steps");
     for event in script.events() {
         if let Event::Socket(it) = event
@@ -123,11 +123,57 @@ fn a_control_group_has_its_path_from_what_it_was_made_in() {
             owner.cgroup = Cgroup::new(7);
         }
     }
+    (script, beginning)
+}
+
+/// The same, when 7 was made in /a while tracing.
+fn within_one_that_was_made() -> Run {
+    let (mut script, beginning) = within_a_control_group();
     script.put_first(Tell::CgroupMade(7, 5, "b"));
-    let ran = Run::new(script, beginning).watch();
+    Run::new(script, beginning)
+}
+
+#[test]
+fn a_control_group_has_its_path_from_what_it_was_made_in() {
+    let ran = within_one_that_was_made().watch();
+    assert!(!ran.of_type("transition").is_empty());
     for it in ran.of_type("transition") {
         assert_eq!(it["cgroup"], "/a/b");
     }
+}
+
+#[test]
+fn a_control_group_that_is_asked_for_takes_those_in_that_are_made_below_it() {
+    for (path, asked) in [("/", true), ("/a", true), ("/a/b", true), ("/a/bc", false)] {
+        let run = || within_one_that_was_made().cgroup(path);
+        assert_eq!(
+            !run().watch().of_type("transition").is_empty(),
+            asked,
+            "{path}"
+        );
+        assert_eq!(
+            run().flows().of_type("flow").len(),
+            usize::from(asked),
+            "{path}"
+        );
+        let stats = run().stats(None);
+        let established = &stats.of_type("stats")[0]["states"]["ESTABLISHED"];
+        assert_eq!(
+            established["entered"],
+            u64::from(asked),
+            "{path}: {established}"
+        );
+    }
+}
+
+#[test]
+fn what_is_in_a_control_group_without_a_known_path_is_not_of_one_that_is_asked_for() {
+    let (script, beginning) = within_a_control_group();
+    let ran = Run::new(script, beginning).cgroup("/").watch();
+    assert!(ran.of_type("transition").is_empty());
+    let (script, beginning) = script::read(CONNECTION).expect("steps");
+    let ran = Run::new(script, beginning).cgroup("/").watch();
+    assert!(ran.of_type("transition").is_empty());
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What is asked for is shown, and nothing else.
 
 use std::{
+    fs,
     net::{Ipv4Addr, TcpStream},
     os::unix::process::CommandExt as _,
+    path::Path,
     process::Command,
 };
 
@@ -101,6 +103,17 @@ fn a_cgroup_narrows_down() {
     // Where cgroup v2 is not mounted, there is none to ask for.
     if let Some(cgroup) = &line.cgroup {
         assert_eq!(sockets(&["--cgroup", cgroup]).len(), 1);
+        let mounts = fs::read_to_string("/proc/self/mounts").expect("mounts");
+        let mount = mounts
+            .lines()
+            .filter_map(|line| line.split(' ').nth(1))
+            .find(|mount| Path::new(mount).join("cgroup.procs").exists())
+            .expect("cgroup v2");
+        let other = Path::new(mount).join(format!("tcptrace-list-{}", std::process::id()));
+        fs::create_dir(&other).expect("a cgroup");
+        let found = sockets(&["--cgroup", other.to_str().unwrap()]).len();
+        fs::remove_dir(&other).expect("nobody is in it");
+        assert_eq!(found, 0);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     engine::Consumer,
     filter::Filter,
     host::Clock,
-    model::{Machine, Transition, ns},
+    model::{Connection, Machine, Transition, ns},
     output::{Context, End, Start, View},
     track::Tracker,
 };
@@ -123,6 +123,11 @@ impl Stats {
         }
     }
 
+    fn is_asked_for(&self, it: &Connection, around: &mut Context<'_>) -> bool {
+        let in_cgroup = around.cgroups.are_asked_for(it.owner.cgroup);
+        self.filter.matches_connection(it, in_cgroup)
+    }
+
     /// Looks at the ports that are taken, now and then.
     fn look(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) {
         if self.recent.due.is_some_and(|due| now < due) {
@@ -134,7 +139,7 @@ impl Stats {
             let taken = TakenPorts::of(
                 known,
                 At { now, lately: now },
-                |it| self.filter.matches_connection(it, around.cgroups),
+                |it| self.is_asked_for(it, around),
                 |netns| self.looks.ranges.get(&netns)?.as_ref(),
             );
             self.recent.add(Lately { at_ns: now, taken });
@@ -158,7 +163,7 @@ impl Stats {
             known,
             At { now, lately },
             self.run.by,
-            |it| self.filter.matches_connection(it, around.cgroups),
+            |it| self.is_asked_for(it, around),
             |netns| self.looks.ranges.get(&netns)?.as_ref(),
         ))
     }
@@ -186,7 +191,7 @@ impl Stats {
             .filter(|(cookie, _)| {
                 known
                     .connection(*cookie)
-                    .is_some_and(|it| self.filter.matches_connection(&it, around.cgroups))
+                    .is_some_and(|it| self.is_asked_for(&it, around))
             })
             .map(|(_, listener)| listener)
             .collect();

@@ -86,13 +86,25 @@ impl Stuck {
         }
     }
 
-    /// Looks once, and loads nothing into the kernel. `for_people`: says so if there is none.
+    /// Looks once, and loads nothing into the kernel. `cgroup`: the path of the control group that is
+    /// asked for; `for_people`: says so if there is none.
     ///
     /// # Errors
     /// When the sockets can't be looked at, or the output not be written.
-    pub fn look_once(mut self, for_people: bool) -> anyhow::Result<Outcome> {
+    pub fn look_once(
+        mut self,
+        cgroup: Option<String>,
+        for_people: bool,
+    ) -> anyhow::Result<Outcome> {
         let (view, lines) = (&mut *self.view, &mut self.lines);
-        once::look(self.looks, &self.thresholds, view, lines, for_people)
+        once::look(
+            self.looks,
+            &self.thresholds,
+            view,
+            lines,
+            cgroup,
+            for_people,
+        )
     }
 
     /// What is to be looked at now.

@@ -278,8 +278,9 @@ impl Looks {
             .filter_map(|(it, held)| {
                 let mut connection = it.connection;
                 connection.owner = owner(&it);
+                let in_cgroup = cgroups.are_asked_for(connection.owner.cgroup);
                 self.filter
-                    .matches_connection(&connection, cgroups)
+                    .matches_connection(&connection, in_cgroup)
                     .then(|| ShownStuck {
                         mono_ns: now,
                         connection,

@@ -17,12 +17,13 @@ use crate::{
 };
 
 /// Shows those that have been in their state for too long, as far as the kernel tells, and those
-/// of which it tells nothing. `for_people`: says so if there is none.
+/// of which it tells nothing. `cgroup`: the path of the one that is asked for; `for_people`: says so if there is none.
 pub(super) fn look(
     mut looks: Looks,
     thresholds: &Thresholds,
     view: &mut dyn View<ShownStuck>,
     lines: &mut Lines,
+    cgroup: Option<String>,
     for_people: bool,
 ) -> Result<Outcome> {
     privileges::keep(privileges::ELSEWHERE);
@@ -30,7 +31,7 @@ pub(super) fn look(
     let mut unknown_owners = 0_usize;
     let began = Instant::now();
     let clock = Clock::new();
-    let mut cgroups = Cgroups::new();
+    let mut cgroups = Cgroups::new().only_in(cgroup);
     let now = monotonic_now();
     let namespaces = namespaces(&looks)?;
     let start = Start {

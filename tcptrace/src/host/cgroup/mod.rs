@@ -11,9 +11,9 @@ use std::{
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use self::tree::{Tree, join};
+use self::tree::{Tree, is_below, join};
 pub use self::tree::{is_split, silent};
-use crate::model::{CgroupMade, CgroupPaths};
+use crate::model::{Cgroup, CgroupMade};
 
 /// How long after the tree was read it is not read again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -39,6 +39,8 @@ pub struct Cgroups {
     began: Option<Instant>,
     /// Ids to be found by the next look.
     wanted: FxHashSet<u64>,
+    /// The path of the only one that is asked for, with those below it; `None`: all are.
+    only: Option<String>,
 }
 
 /// Reading the tree takes its time where there are many.
@@ -81,6 +83,34 @@ impl Cgroups {
         cgroups
     }
 
+    /// Asks for one alone, by its path below the root, and those below it: whatever has that path,
+    /// as a service that is started anew gets a new cgroup. `None`: for all.
+    #[must_use]
+    pub fn only_in(mut self, path: Option<String>) -> Self {
+        self.only = path;
+        self
+    }
+
+    /// Whether a cgroup is asked for. Where not all are, one whose path is not known is not.
+    pub fn are_asked_for(&mut self, cgroup: Option<Cgroup>) -> bool {
+        if self.only.is_none() {
+            return true;
+        }
+        let Some(id) = cgroup else {
+            return false;
+        };
+        self.seek(id.get());
+        let path = self.known(id.get());
+        path.zip(self.only.as_deref())
+            .is_some_and(|(path, only)| is_below(path, only))
+    }
+
+    /// The path of a cgroup below the root of all, with `/` first; `None`: not known.
+    pub fn path(&mut self, id: u64) -> Option<&str> {
+        self.seek(id);
+        self.known(id)
+    }
+
     /// One was made.
     pub fn made(&mut self, it: &CgroupMade<'_>) {
         let path = self
@@ -111,7 +141,19 @@ impl Cgroups {
         tree.resolve(given)
     }
 
-    fn want(&mut self, id: u64) {
+    fn known(&self, id: u64) -> Option<&str> {
+        // Paths that are given are another machine's, perhaps.
+        if silent().is_some_and(|it| it.get() == id) && self.tree.is_some() {
+            return None;
+        }
+        self.paths.get(&id)?.as_deref()
+    }
+
+    /// Has one looked for that was not seen yet.
+    fn seek(&mut self, id: u64) {
+        if self.paths.contains_key(&id) {
+            return;
+        }
         self.collect();
         if !self.paths.contains_key(&id) && self.wanted.len() < MANY {
             self.wanted.insert(id);
@@ -196,19 +238,6 @@ impl FromIterator<(u64, String)> for Cgroups {
     }
 }
 
-impl CgroupPaths for Cgroups {
-    fn path(&mut self, id: u64) -> Option<&str> {
-        // Paths that are given are another machine's, perhaps.
-        if silent().is_some_and(|it| it.get() == id) && self.tree.is_some() {
-            return None;
-        }
-        if !self.paths.contains_key(&id) {
-            self.want(id);
-        }
-        self.paths.get(&id)?.as_deref()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +258,55 @@ mod tests {
         // Made in one that is out of sight.
         cgroups.made(&made(11, 10, b"e"));
         assert_eq!(cgroups.path(11), None);
+    }
+
+    /// Whether one with that id is asked for.
+    fn asked_for(cgroups: &mut Cgroups, id: u64) -> bool {
+        cgroups.are_asked_for(Cgroup::new(id))
+    }
+
+    #[test]
+    fn one_that_is_asked_for_takes_those_in_that_come_later() {
+        let there = [
+            (1, "/".to_owned()),
+            (5, "/a".to_owned()),
+            (6, "/ab".to_owned()),
+        ];
+        let mut cgroups = Cgroups::from_iter(there).only_in(Some("/a".to_owned()));
+        assert!(asked_for(&mut cgroups, 5));
+        assert!(!asked_for(&mut cgroups, 1));
+        assert!(!asked_for(&mut cgroups, 6));
+        // Neither has a process that nobody knows.
+        assert!(!cgroups.are_asked_for(None));
+        cgroups.made(&made(7, 5, b"b"));
+        cgroups.made(&made(8, 7, b"c"));
+        cgroups.made(&made(9, 6, b"d"));
+        assert!(asked_for(&mut cgroups, 7));
+        assert!(asked_for(&mut cgroups, 8));
+        assert!(!asked_for(&mut cgroups, 9));
+        // The same service once more.
+        cgroups.made(&made(12, 1, b"a"));
+        assert!(asked_for(&mut cgroups, 12));
+    }
+
+    #[test]
+    fn one_whose_path_comes_by_a_look_is_asked_for_from_then_on() {
+        let mut cgroups = Cgroups::from_iter([]).only_in(Some("/a".to_owned()));
+        assert!(!asked_for(&mut cgroups, 7));
+        assert!(cgroups.wanted.contains(&7));
+        cgroups.take(Found {
+            paths: vec![(7, "/a/b".to_owned())],
+            wanted: [7].into_iter().collect(),
+        });
+        assert!(asked_for(&mut cgroups, 7));
+    }
+
+    #[test]
+    fn where_none_is_asked_for_all_are_and_none_is_looked_for() {
+        let mut cgroups = Cgroups::from_iter([]);
+        assert!(asked_for(&mut cgroups, 7));
+        assert!(cgroups.are_asked_for(None));
+        assert!(cgroups.wanted.is_empty());
     }
 
     #[test]

@@ -150,9 +150,23 @@ pub fn join(above: &str, name: &[u8]) -> String {
     format!("{above}/{}", printable(name, room))
 }
 
+/// Whether a path is that one, or below it.
+pub fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cgroup_takes_those_below_it_in() {
+        assert!(is_below("/system.slice/nginx.service", "/system.slice"));
+        assert!(is_below("/system.slice", "/system.slice/"));
+        assert!(is_below("/a", "/"));
+        assert!(!is_below("/system.slice2", "/system.slice"));
+    }
 
     #[test]
     fn a_machine_is_split_where_v1_places_processes() {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::identity::pid_of;
 use crate::{
     host::Cgroups,
-    model::{CgroupPaths as _, Comm, Owner},
+    model::{Comm, Owner},
     output::{
         fields::CgroupPath,
         row::{Cells, Field, Fields, row},

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     host::{Cgroups, Keepalive, Links, Socket, Timer, TimerKind},
-    model::{CgroupPaths as _, Comm, ExistingKind, KeepaliveSettings, State, ns},
+    model::{Comm, ExistingKind, KeepaliveSettings, State, ns},
     output::{
         address::{IPV4, IPV6},
         columns::Column,

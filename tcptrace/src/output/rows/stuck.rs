@@ -15,7 +15,7 @@ use super::{
 use crate::{
     diagnose::{Diagnosis, Held, Limit, Verdict},
     host::TimerKind,
-    model::{CgroupPaths as _, Comm, Reason, State, ns},
+    model::{Comm, Reason, State, ns},
     output::{
         Context, Scratch, Shown, ShownStuck,
         address::{IPV4, IPV6},

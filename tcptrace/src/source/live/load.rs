@@ -40,7 +40,7 @@ pub struct Options<'a> {
     pub metrics: Metrics,
     /// That of this process: the kernel half tells pids as it has them.
     pub pid_namespace: PidNamespace,
-    /// The control group that no process can be in; see [`Cgroups`](crate::model::CgroupPaths).
+    /// The control group that no process can be in; see [`silent_cgroup`](crate::host::silent_cgroup).
     pub silent_cgroup: Option<Cgroup>,
     /// Let the kernel half log.
     pub log: bool,

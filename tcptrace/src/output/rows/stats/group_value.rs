@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{aggregate::stats::Group, host::Cgroups, model::CgroupPaths as _, output::row::Field};
+use crate::{aggregate::stats::Group, host::Cgroups, output::row::Field};
 
 /// The value that a group has in common; `None`: unknown.
 pub enum GroupValue {
