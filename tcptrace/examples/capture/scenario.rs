@@ -170,7 +170,7 @@ impl Scenario {
                 (measured.fin_received, "fin"),
                 (measured.fin_uncounted, "fin-uncounted"),
             ] {
-                if is != 0 {
+                if is {
                     let _ = write!(line, " {word}");
                 }
             }

@@ -140,9 +140,40 @@ pub struct Reach {
     pub only_ipv6: bool,
 }
 
-/// What a connection did so far, in the kernel's own units: see
-/// [`Metrics`](tcptrace_ebpf::wire::Metrics).
-pub type Measured = tcptrace_ebpf::wire::Metrics;
+/// What a connection did so far, in the kernel's own units: fields of `struct tcp_sock` and
+/// `struct inet_connection_sock`, named where they have another name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// Bytes sent and acknowledged; the SYN and the FIN count 1 each.
+    pub bytes_acked: u64,
+    /// Bytes; the FIN counts 1.
+    pub bytes_received: u64,
+    /// Segments sent again (`total_retrans`).
+    pub retransmits: u32,
+    /// The smoothed round trip (`srtt_us`): µs, times 8; 0: none was measured.
+    pub srtt_us_8: u32,
+    /// Jiffies when this was told, lower 32 bits.
+    pub now: u32,
+    /// Jiffies when data was last sent (`lsndtime`).
+    pub last_sent: u32,
+    /// Jiffies when data was last received (`icsk_ack.lrcvtime`).
+    pub last_received: u32,
+    /// Jiffies; 0: the namespace's setting.
+    pub keepalive_time: u32,
+    /// Jiffies (`keepalive_intvl`); 0: the namespace's setting.
+    pub keepalive_interval: u32,
+    /// Segments with data sent, those sent again included (`data_segs_out`).
+    pub data_segments_sent: u32,
+    /// Segments with data received (`data_segs_in`).
+    pub data_segments_received: u32,
+    /// Probes; 0: the namespace's setting.
+    pub keepalive_probes: u8,
+    /// A full socket got the peer's FIN (SOCK_DONE), which `bytes_received` counts mostly.
+    pub fin_received: bool,
+    /// It is certain that `bytes_received` does not count the peer's FIN: it came in a SYN or
+    /// SYN+ACK. Not certain any more once something was read.
+    pub fin_uncounted: bool,
+}
 
 /// Something that happened in the kernel.
 #[derive(Clone, Copy, Debug)]

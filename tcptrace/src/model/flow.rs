@@ -178,7 +178,7 @@ impl FlowRecord {
         self.last_measured().map(|measured| {
             measured
                 .bytes_received
-                .saturating_sub(u64::from(measured.fin_received != 0 && !self.fin_uncounted))
+                .saturating_sub(u64::from(measured.fin_received && !self.fin_uncounted))
         })
     }
 

@@ -60,14 +60,15 @@ impl Length {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use zerocopy::FromZeros as _;
-
     use super::*;
     use crate::model::Endpoint;
 
     fn length(segments: (u32, u32), port: u16, established_s: Option<u64>) -> Option<Length> {
-        let mut did = Measured::new_zeroed();
-        (did.data_segments_sent, did.data_segments_received) = segments;
+        let did = Measured {
+            data_segments_sent: segments.0,
+            data_segments_received: segments.1,
+            ..Measured::default()
+        };
         let end = |port| Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let tuple = Tuple {
             netns: 1,
@@ -100,10 +101,12 @@ mod tests {
 
     #[test]
     fn what_is_sent_again_is_no_request() {
-        let mut did = Measured::new_zeroed();
-        did.data_segments_sent = 5;
-        did.retransmits = 4;
-        did.data_segments_received = 9;
+        let did = Measured {
+            data_segments_sent: 5,
+            retransmits: 4,
+            data_segments_received: 9,
+            ..Measured::default()
+        };
         let end = Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
         let tuple = Tuple {
             netns: 1,

@@ -1,14 +1,12 @@
 //! Which listener a connection came from, where the kernel does not say.
 
-use std::net::IpAddr;
-
-use rustc_hash::FxHashMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::model::{Cookie, Reach, Tuple};
 
 /// Listeners by namespace and port.
 #[derive(Debug, Default)]
-pub(crate) struct Listeners(FxHashMap<(u32, u16), Vec<Listener>>);
+pub(crate) struct Listeners(BTreeMap<(u32, u16), Vec<Listener>>);
 
 #[derive(Debug)]
 struct Listener {

@@ -1,6 +1,6 @@
 //! The eleven states.
 
-use std::{fmt, str::FromStr};
+use std::{error::Error, fmt, str::FromStr};
 
 /// A state of a TCP connection, named as netstat does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,9 +91,17 @@ impl fmt::Display for State {
 }
 
 /// Not the name of a state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no TCP state; the states are {names}", names = State::ALL.map(State::name).join(" "))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownState(String);
+
+impl fmt::Display for UnknownState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = State::ALL.map(State::name).join(" ");
+        write!(f, "'{}' is no TCP state; the states are {names}", self.0)
+    }
+}
+
+impl Error for UnknownState {}
 
 impl FromStr for State {
     type Err = UnknownState;

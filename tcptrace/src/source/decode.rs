@@ -13,8 +13,8 @@ use zerocopy::FromBytes as _;
 use crate::{
     model::{
         AcceptedEvent, Cgroup, Comm, Cookie, EarlyCause, Endpoint, Event, Evidence, Family,
-        FinDroppedEvent, ForkedEvent, Link, MinisockEvent, MinisockState, Owner, Process, Reach,
-        RequestEvent, ResetSentEvent, SocketEvent, State, SynEvent, TimerChange, Tuple, ip,
+        FinDroppedEvent, ForkedEvent, Link, Measured, MinisockEvent, MinisockState, Owner, Process,
+        Reach, RequestEvent, ResetSentEvent, SocketEvent, State, SynEvent, TimerChange, Tuple, ip,
     },
     source::live::Symbols,
 };
@@ -72,7 +72,7 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
         wire::kind::SOCKET_MEASURED => {
             let record = MeasuredSocket::read_from_bytes(bytes).map_err(|_| wrong)?;
             let owner = (head.flags & wire::flag::OWNED != 0).then_some(&record.owner);
-            socket(&head, owner, Some(record.metrics)).map(Event::Socket)
+            socket(&head, owner, Some(&record.metrics)).map(Event::Socket)
         }
         wire::kind::MINISOCK if bytes.len() == size_of::<Head>() => {
             minisock(&head, None).map(Event::Minisock)
@@ -148,10 +148,29 @@ impl Deref for Linked {
     }
 }
 
+fn measured(it: &wire::Metrics) -> Measured {
+    Measured {
+        bytes_acked: it.bytes_acked,
+        bytes_received: it.bytes_received,
+        retransmits: it.retransmits,
+        srtt_us_8: it.srtt_us_8,
+        now: it.now,
+        last_sent: it.last_sent,
+        last_received: it.last_received,
+        keepalive_time: it.keepalive_time,
+        keepalive_interval: it.keepalive_interval,
+        data_segments_sent: it.data_segments_sent,
+        data_segments_received: it.data_segments_received,
+        keepalive_probes: it.keepalive_probes,
+        fin_received: it.fin_received != 0,
+        fin_uncounted: it.fin_uncounted != 0,
+    }
+}
+
 fn socket(
     head: &Linked,
     owner: Option<&wire::Owner>,
-    measured: Option<wire::Metrics>,
+    metrics: Option<&wire::Metrics>,
 ) -> Result<SocketEvent, DecodeError> {
     let (from, to) = (state("from", head.from)?, state("to", head.to)?);
     let closed = to == State::Closed && from != State::Listen;
@@ -184,12 +203,12 @@ fn socket(
         netns_gone: head.flags & wire::flag::NETNS_GONE != 0,
         orphan: head.flags & wire::flag::ORPHAN != 0,
         keepalive: head.flags & wire::flag::KEEPALIVE != 0,
-        retransmits: match measured {
-            Some(measured) => Some(measured.retransmits),
+        retransmits: match metrics {
+            Some(metrics) => Some(metrics.retransmits),
             None => counted.then_some(head.retransmits.into()),
         },
         reach,
-        measured,
+        measured: metrics.map(measured),
     })
 }
 

@@ -11,7 +11,6 @@ use tcptrace::{
     },
     track::Limits,
 };
-use zerocopy::FromZeros as _;
 
 /// The namespace of all scenarios.
 pub const NETNS: u32 = 4_026_531_840;
@@ -137,11 +136,13 @@ fn socket(time_ns: u64, words: &mut Words<'_>) -> Result<SocketEvent> {
         return Err("-> is missing".to_owned());
     }
     let to = words.state()?;
-    let mut measured = Measured::new_zeroed();
-    measured.bytes_acked = words.number("acked")?.unwrap_or(0) as u64;
-    measured.bytes_received = words.number("received")?.unwrap_or(0) as u64;
-    measured.fin_received = words.flag("fin").into();
-    measured.fin_uncounted = words.flag("fin-uncounted").into();
+    let measured = Measured {
+        bytes_acked: words.number("acked")?.unwrap_or(0) as u64,
+        bytes_received: words.number("received")?.unwrap_or(0) as u64,
+        fin_received: words.flag("fin"),
+        fin_uncounted: words.flag("fin-uncounted"),
+        ..Measured::default()
+    };
     let errno = match words.value("err") {
         None => 0,
         Some("ECONNREFUSED") => libc::ECONNREFUSED,

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use self::names::{Name, names};
-use crate::repository::Repository;
+use crate::repository::{Repository, toml_of};
 
 /// A file of Rust and what it names.
 struct File {
@@ -38,9 +38,10 @@ struct Broken {
 /// When there is one, or a file can't be read.
 pub fn check(repository: &Repository) -> Result<()> {
     let files = |folder| files_of(&repository.root, Path::new(folder));
+    let crates = crates_of(&repository.root.join("tcptrace/Cargo.toml"))?;
     let mut broken: Vec<Broken> = files("tcptrace/src")?
         .iter()
-        .flat_map(rules::broken)
+        .flat_map(|file| rules::broken(file, &crates))
         .collect();
     broken.extend(circle::broken(&files("tcptrace-ebpf/src")?));
     for line in &broken {
@@ -51,6 +52,14 @@ pub fn check(repository: &Repository) -> Result<()> {
         1 => bail!("1 line breaks a rule"),
         lines => bail!("{lines} lines break a rule"),
     }
+}
+
+/// The crates that one depends on, as Rust names them.
+fn crates_of(manifest: &Path) -> Result<Vec<String>> {
+    let manifest = toml_of(manifest)?;
+    let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+    let dependencies = dependencies.context("tcptrace/Cargo.toml has no dependencies")?;
+    Ok(dependencies.keys().map(|it| it.replace('-', "_")).collect())
 }
 
 /// The files of a crate, by name.

@@ -90,12 +90,19 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("aya", &["source", "privileges"]),
 ];
 
+/// What some rooms may name of other crates, beside std: these alone.
+const CRATES: &[(&str, &[&str])] = &[
+    // The vocabulary is what it is, however it is read and written.
+    ("model", &["serde"]),
+];
+
 const fn room(name: &'static str, may: May) -> Room {
     Room { name, may }
 }
 
-/// Where a line names what may only be named elsewhere, or imports what the room may not.
-pub fn broken(file: &File) -> Vec<Broken> {
+/// Where a line names what may only be named elsewhere, or imports what the room may not. `crates`:
+/// those that tcptrace depends on.
+pub fn broken(file: &File, crates: &[String]) -> Vec<Broken> {
     let own = file.module[0].as_str();
     // It names all rooms, and nothing else.
     if own == "lib" {
@@ -119,7 +126,20 @@ pub fn broken(file: &File) -> Vec<Broken> {
                 )
             })
     });
-    let mut broken: Vec<Broken> = imports.chain(reserved).collect();
+    let foreign = CRATES.iter().filter(|(room, _)| *room == own);
+    let foreign = foreign.flat_map(|(_, allowed)| {
+        let names = file.names.iter().filter(|name| {
+            let first = &name.path[0];
+            crates.contains(first) && !allowed.contains(&first.as_str())
+        });
+        names.map(|name| {
+            let (first, allowed) = (&name.path[0], allowed.join(", "));
+            let rule =
+                format!("{own} names no crate but std and {allowed}, but this names {first}");
+            file.broken(name.line, rule)
+        })
+    });
+    let mut broken: Vec<Broken> = imports.chain(reserved).chain(foreign).collect();
     // Of several items of a room in one line.
     broken.dedup();
     broken
@@ -175,7 +195,11 @@ mod tests {
     /// The lines of a file that break a rule, and the rules.
     fn told(path: &str, source: &str) -> Vec<String> {
         let file = File::read(Path::new(path), Path::new(path), source).expect("Rust");
-        broken(&file).iter().map(ToString::to_string).collect()
+        let crates = ["serde", "rustc_hash", "thiserror"].map(str::to_owned);
+        broken(&file, &crates)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -266,6 +290,22 @@ mod tests {
     }
 
     #[test]
+    fn the_vocabulary_names_no_other_crate() {
+        assert_eq!(
+            told(
+                "model/state.rs",
+                "use std::fmt;\nuse ::rustc_hash::FxHashMap;\n#[derive(thiserror::Error)]\nstruct A;"
+            ),
+            [
+                "model/state.rs:2: model names no crate but std and serde, but this names rustc_hash",
+                "model/state.rs:3: model names no crate but std and serde, but this names thiserror",
+            ]
+        );
+        assert!(told("model/state.rs", "use serde::Serialize;").is_empty());
+        assert!(told("track/sockets.rs", "use rustc_hash::FxHashMap;").is_empty());
+    }
+
+    #[test]
     fn a_room_that_is_not_in_the_table_is_told() {
         assert_eq!(
             told("helpers.rs", ""),
@@ -291,6 +331,7 @@ mod tests {
             let (own, _) = module.split_once("::").expect("a module of a room");
             assert!(position(room).expect("a room") < position(own).expect("a room"));
         }
+        assert!(CRATES.iter().all(|(room, _)| position(room).is_some()));
         for (_, rooms) in RESERVED {
             assert!(rooms.iter().all(|room| position(room).is_some()));
         }

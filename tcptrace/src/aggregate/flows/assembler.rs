@@ -265,7 +265,7 @@ impl FlowRecord {
             self.at_close = Some(measured);
         }
         self.measured = Some(measured);
-        self.fin_uncounted |= measured.fin_uncounted != 0;
+        self.fin_uncounted |= measured.fin_uncounted;
         self.fin_acked = match it.from {
             State::FinWait2 => true,
             State::Closing => it.to == State::TimeWait || it.reason == Reason::Overflow,

@@ -7,7 +7,6 @@ use tcptrace::{
         Side, State, Tuple,
     },
 };
-use zerocopy::FromZeros as _;
 
 use super::{MS, SECOND, by, ends, longest, longest_ipv6, nameless};
 
@@ -48,12 +47,13 @@ fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<FlowEnd>
 }
 
 fn measured(sent: u64, received: u64) -> Option<Measured> {
-    let mut measured = Measured::new_zeroed();
-    measured.bytes_acked = sent;
-    measured.bytes_received = received;
-    measured.retransmits = 3;
-    measured.srtt_us_8 = 8 * 12_345;
-    Some(measured)
+    Some(Measured {
+        bytes_acked: sent,
+        bytes_received: received,
+        retransmits: 3,
+        srtt_us_8: 8 * 12_345,
+        ..Measured::default()
+    })
 }
 
 /// A flow of which everything is known.
