@@ -2,7 +2,9 @@
 
 use std::io::BufWriter;
 
-use crate::output::{Colour, Palette, Stdout, TableLook, terminal};
+use crate::output::{
+    Colour, Csv, Json, Palette, Shown, Stdout, Table, TableLook, Tabled, View, terminal,
+};
 
 /// Formats of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,5 +29,19 @@ pub(super) fn table_look(colour: Colour, utc: bool) -> TableLook {
         palette: Palette::stdout(colour),
         ascii: !terminal::speaks_unicode(),
         utc,
+    }
+}
+
+/// Writes a line for each of what is shown to standard output.
+pub(super) fn lines_of<T: Shown + Tabled>(
+    output: Output,
+    colour: Colour,
+    utc: bool,
+) -> Box<dyn View<T>> {
+    let out = stdout();
+    match output {
+        Output::Json => Box::new(Json::new(out)),
+        Output::Csv => Box::new(Csv::new(out)),
+        Output::Table => Box::new(Table::new(out, table_look(colour, utc), terminal::columns)),
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::output::{Output, stdout, table_look};
+use super::output::{Output, lines_of};
 use crate::{
     consumers::Stuck,
     diagnose::Thresholds,
     engine::{LiveOptions, Outcome, trace},
-    output::{Colour, Csv, Json, ShownStuck, Table, View, terminal},
+    output::Colour,
     source::live::Metrics,
 };
 
@@ -37,23 +37,16 @@ pub struct StuckOptions {
 pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     let filter = &options.live.run.filter;
     let thresholds = Thresholds::new(options.held_for, &filter.states)?;
-    let stuck = Stuck::new(view(options), filter.clone(), thresholds, options.count);
+    let stuck = Stuck::new(
+        lines_of(options.output, options.colour, false),
+        filter.clone(),
+        thresholds,
+        options.count,
+    );
     if options.live.run.duration.is_some_and(|it| it.is_zero()) {
         let for_people = options.output == Output::Table;
         return stuck.look_once(options.live.run.cgroup.clone(), for_people);
     }
     // Who has a connection, and in which state it is, changes while it is watched.
     trace(&options.live.of_connections(), Metrics::ForReasons, stuck).await
-}
-
-fn view(options: &StuckOptions) -> Box<dyn View<ShownStuck>> {
-    let out = stdout();
-    match options.output {
-        Output::Json => Box::new(Json::new(out)),
-        Output::Csv => Box::new(Csv::new(out)),
-        Output::Table => {
-            let look = table_look(options.colour, false);
-            Box::new(Table::new(out, look, terminal::columns))
-        }
-    }
 }

@@ -2,12 +2,11 @@
 
 use anyhow::Result;
 
-use super::output::{Output, stdout, table_look};
+use super::output::{Output, lines_of};
 use crate::{
     consumers::Watch,
     engine::{LiveOptions, Outcome, trace},
-    model::Transition,
-    output::{Colour, Csv, Json, Table, View, terminal},
+    output::Colour,
     source::live::Metrics,
 };
 
@@ -31,18 +30,9 @@ pub struct WatchOptions {
 /// # Errors
 /// When this machine can't be traced, or the output not be written.
 pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
-    let watch = Watch::new(view(options), options.count);
+    let watch = Watch::new(
+        lines_of(options.output, options.colour, options.utc),
+        options.count,
+    );
     trace(&options.live, Metrics::ForReasons, watch).await
-}
-
-fn view(options: &WatchOptions) -> Box<dyn View<Transition>> {
-    let out = stdout();
-    match options.output {
-        Output::Json => Box::new(Json::new(out)),
-        Output::Csv => Box::new(Csv::new(out)),
-        Output::Table => {
-            let look = table_look(options.colour, options.utc);
-            Box::new(Table::new(out, look, terminal::columns))
-        }
-    }
 }

@@ -161,10 +161,6 @@ impl Consumer for Flows {
         self.lines.lost(&mut *self.view, events)
     }
 
-    fn asks_for_owners(&self) -> bool {
-        false
-    }
-
     fn flush(&mut self) -> io::Result<()> {
         self.view.flush()
     }

@@ -147,7 +147,9 @@ pub trait Consumer {
         Ok(ControlFlow::Continue(()))
     }
     /// Whether it asks later, too, which processes have sockets: privileges are kept for it.
-    fn asks_for_owners(&self) -> bool;
+    fn asks_for_owners(&self) -> bool {
+        false
+    }
     /// All that happened so far was told.
     ///
     /// # Errors

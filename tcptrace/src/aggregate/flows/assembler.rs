@@ -4,7 +4,8 @@ use hashlink::LruCache;
 use rustc_hash::FxBuildHasher;
 
 use crate::model::{
-    Connection, Cookie, Detail, FlowEnd, FlowRecord, Measured, PathStep, Reason, State, Transition,
+    Connection, Cookie, Detail, FlowEnd, FlowRecord, Measured, Owner, PathStep, Reason, State,
+    Transition, Tuple,
 };
 
 /// How long a flow is waited for.
@@ -130,32 +131,16 @@ impl FlowRecord {
     /// A connection that is half-open at `now` (CLOCK_MONOTONIC, ns).
     #[must_use]
     pub fn half_open(it: &Connection, now: u64) -> Self {
-        let stay = PathStep {
+        let step = PathStep {
             state: it.state,
             ns: None,
         };
         Self {
             cookie: it.cookie,
-            tuple: it.tuple,
-            owner: it.owner,
             followed: it.followed,
             opener: it.opener,
-            closer: None,
-            length: None,
             opened_ns: it.since,
-            closed_ns: None,
-            time_ns: it.since.unwrap_or(now),
-            path: vec![stay],
-            end: None,
-            detail: None,
-            time_wait_end: None,
-            unsent_ns: None,
-            resent: None,
-            measured: None,
-            fin_acked: false,
-            fin_uncounted: false,
-            at_close: None,
-            keepalive: None,
+            ..Self::open(it.tuple, it.owner, it.since.unwrap_or(now), vec![step])
         }
     }
 
@@ -165,15 +150,28 @@ impl FlowRecord {
         path.push(first);
         Self {
             cookie: it.cookie,
-            tuple: it.tuple,
-            owner: it.owner,
             followed: it.followed,
             opener: it.opener,
             closer: it.closer,
             length: it.length,
             opened_ns,
+            ..Self::open(it.tuple, it.owner, it.time_ns, path)
+        }
+    }
+
+    /// A connection of which no more is known yet.
+    fn open(tuple: Tuple, owner: Owner, time_ns: u64, path: Vec<PathStep>) -> Self {
+        Self {
+            cookie: None,
+            tuple,
+            owner,
+            followed: false,
+            opener: None,
+            closer: None,
+            length: None,
+            opened_ns: None,
             closed_ns: None,
-            time_ns: it.time_ns,
+            time_ns,
             path,
             end: None,
             detail: None,

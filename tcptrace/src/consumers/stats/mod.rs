@@ -357,10 +357,6 @@ impl Consumer for Stats {
         )
     }
 
-    fn asks_for_owners(&self) -> bool {
-        false
-    }
-
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
