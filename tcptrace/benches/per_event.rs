@@ -6,6 +6,8 @@
 //! sides of each, as `examples/capture` wrote them down.
 
 use std::{hint::black_box, io};
+#[cfg(feature = "parquet")]
+use std::{net::Ipv4Addr, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tcptrace::{
@@ -18,6 +20,11 @@ use tcptrace::{
     output::{Context, Csv, Json, Palette, ShownFlow, Table, TableLook, View},
     source::{decode, live::Symbols},
     track::{Limits, Tracker},
+};
+#[cfg(feature = "parquet")]
+use tcptrace::{
+    model::Cookie,
+    output::{End, Origin, Parquet},
 };
 
 /// Each record behind its length.
@@ -34,6 +41,7 @@ criterion_group!(
     figures,
     assembler,
     writers,
+    files,
     all_of_it
 );
 criterion_main!(benches);
@@ -156,6 +164,70 @@ fn write<T>(criterion: &mut Criterion, name: &str, mut view: impl View<T>, all: 
         });
     });
     group.finish();
+}
+
+/// Whole files of Parquet, on the disk.
+#[cfg(feature = "parquet")]
+fn files(criterion: &mut Criterion) {
+    let all = busy_hour();
+    let origin = Origin {
+        host: "web-1".to_owned(),
+        boot: "0cd3b3b1-6c60-4d9e-a0f0-5c3a4ad0f3a5".to_owned(),
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("it.parquet");
+    let mut group = criterion.benchmark_group("write");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(all.len() as u64));
+    group.bench_function("parquet", |bencher| {
+        bencher.iter(|| {
+            let mut view = Parquet::create::<Transition>(&path, &origin).expect("a file");
+            let (clock, mut cgroups) = (Clock::new(), Cgroups::default());
+            let mut around = Context {
+                clock: &clock,
+                cgroups: &mut cgroups,
+                links: &mut Links::default(),
+            };
+            for it in &all {
+                view.show(black_box(it), &mut around)
+                    .expect("it is written");
+            }
+            let end = End {
+                transitions: all.len() as u64,
+                lost: 0,
+                forgotten: 0,
+                duration: Duration::ZERO,
+            };
+            View::<Transition>::end(&mut view, &end).expect("it is written");
+        });
+    });
+    group.finish();
+    let bytes = path.metadata().expect("it is there").len();
+    println!("{:.1} bytes a row", bytes as f64 / all.len() as f64);
+}
+
+#[cfg(not(feature = "parquet"))]
+fn files(_: &mut Criterion) {}
+
+/// The transitions again and again, each time of other connections, from other peers.
+#[cfg(feature = "parquet")]
+fn busy_hour() -> Vec<Transition> {
+    let once = transitions();
+    let mut all = Vec::new();
+    for round in 0..(1_u64 << 19).div_ceil(once.len() as u64) {
+        all.extend(once.iter().map(|it| {
+            let mut it = *it;
+            it.time_ns += round * 137_654_321;
+            it.held_ns = it.held_ns.map(|ns| ns + (it.time_ns ^ round) % 50_021);
+            it.cookie = it
+                .cookie
+                .and_then(|it| Cookie::new(it.0.get() + round * 400));
+            let peer = it.tuple.remote.port.map_or(0, |port| port.get() as u64) * 31 + round;
+            it.tuple.remote.addr = Ipv4Addr::new(10, 1, (peer % 16) as u8, peer as u8).into();
+            it
+        }));
+    }
+    all
 }
 
 /// From the bytes of records to lines of JSON.

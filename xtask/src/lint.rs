@@ -38,6 +38,12 @@ pub fn all(repository: &Repository) -> Result<ExitCode> {
         ]);
         say_and_succeed(&mut command)
     });
+    steps.step("clippy without what can be left out", || {
+        let mut command = cargo(repository);
+        command.args(["clippy", "--package", "tcptrace", "--no-default-features"]);
+        command.args(["--all-targets", "--", "-D", "warnings"]);
+        say_and_succeed(&mut command)
+    });
     steps.step("clippy of the kernel half", || {
         say_and_succeed(&mut kernel_half(repository))
     });

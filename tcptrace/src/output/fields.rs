@@ -155,31 +155,39 @@ impl Field for CgroupPath<'_> {
 
 /// A wall-clock time: RFC 3339 with nanoseconds, UTC; in quotes, as most of them go to JSON.
 #[derive(Clone, Copy, Debug)]
-pub struct Time([u8; Time::LENGTH + 2]);
+pub struct Time {
+    quoted: [u8; Time::LENGTH + 2],
+    /// The same in ns since 1970.
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(dead_code, reason = "the other forms have it as text")
+    )]
+    pub(super) wall_ns: i64,
+}
 
 impl Time {
     /// `2026-11-22T10:39:11.123456789Z`.
     const LENGTH: usize = 30;
 
-    /// A text of that length.
-    pub fn new(text: &[u8]) -> Self {
+    /// A text of that length, and the same in ns since 1970.
+    pub fn new(text: &[u8], wall_ns: i64) -> Self {
         let mut quoted = [b'"'; Self::LENGTH + 2];
         // Years have four digits: an i64 has not as many nanoseconds that they had more.
         if let Some(text) = text.first_chunk::<{ Self::LENGTH }>() {
             quoted[1..=Self::LENGTH].copy_from_slice(text);
         }
-        Self(quoted)
+        Self { quoted, wall_ns }
     }
 }
 
 impl Field for Time {
     #[inline]
     fn json(&self, line: &mut Vec<u8>) {
-        line.extend_from_slice(&self.0);
+        line.extend_from_slice(&self.quoted);
     }
 
     fn text(&self, cell: &mut Vec<u8>) {
-        cell.extend_from_slice(&self.0[1..=Self::LENGTH]);
+        cell.extend_from_slice(&self.quoted[1..=Self::LENGTH]);
     }
 
     fn schema() -> Value {
@@ -506,7 +514,7 @@ pub trait OneOf {
 /// See [`OneOf`].
 #[derive(Clone, Copy, Debug)]
 pub struct Word<T> {
-    word: &'static str,
+    pub(super) word: &'static str,
     of: std::marker::PhantomData<T>,
 }
 

@@ -14,6 +14,8 @@ mod json;
 mod line;
 mod message;
 mod or_dash;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod process;
 mod row;
 mod rows;
@@ -28,6 +30,8 @@ mod time;
 
 use std::{io, time::Duration};
 
+#[cfg(feature = "parquet")]
+pub use self::parquet::{Origin, Parquet};
 pub use self::row::Row;
 pub use self::{
     colour::{Colour, Palette},

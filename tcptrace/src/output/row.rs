@@ -6,8 +6,20 @@
 
 use serde_json::{Map, Value, json};
 
+#[cfg(feature = "parquet")]
+pub use super::parquet::Stored;
+#[cfg(feature = "parquet")]
+use super::parquet::{Batch, Column};
+
+/// What can be stored in a file of Parquet: here, none is written.
+#[cfg(not(feature = "parquet"))]
+pub trait Stored {}
+
+#[cfg(not(feature = "parquet"))]
+impl<T> Stored for T {}
+
 /// A value of a field of a row, or a group of fields.
-pub trait Field {
+pub trait Field: Stored {
     /// Appends the value, as JSON.
     fn json(&self, line: &mut Vec<u8>);
 
@@ -53,6 +65,14 @@ pub trait Fields {
 
     /// Adds all of them to the properties of an object.
     fn all_properties(properties: &mut Map<String, Value>);
+
+    /// Adds the columns that all of them have in Parquet.
+    #[cfg(feature = "parquet")]
+    fn all_columns(columns: &mut Vec<Column>);
+
+    /// Appends all of them to those columns, or that all are unknown.
+    #[cfg(feature = "parquet")]
+    fn store_all(it: Option<&Self>, to: &mut Batch<'_>);
 
     /// Appends them as an object.
     fn object(&self, line: &mut Vec<u8>) {
@@ -198,6 +218,21 @@ macro_rules! row {
                     properties,
                 ); )+
             }
+
+            #[cfg(feature = "parquet")]
+            fn all_columns(columns: &mut Vec<$crate::output::parquet::Column>) {
+                $( <$value as $crate::output::row::Stored>::columns(
+                    stringify!($field),
+                    concat!($($said),+),
+                    columns,
+                ); )+
+            }
+
+            #[cfg(feature = "parquet")]
+            #[inline]
+            fn store_all(it: Option<&Self>, to: &mut $crate::output::parquet::Batch<'_>) {
+                $( $crate::output::row::Stored::store(it.map(|it| &it.$field), to); )+
+            }
         }
     };
 }
@@ -249,9 +284,59 @@ macro_rules! object {
                 $crate::output::row::Fields::all_cells(self, cells);
             }
         }
+
+        $crate::output::row::stored_as!($name, $name, |it| it);
     };
 }
 pub(crate) use object;
+
+/// Has a type stored as the group of fields that it has inside: as a struct.
+macro_rules! stored_as {
+    ($name:ty, $fields:ty, |$it:ident| $inner:expr) => {
+        #[cfg(feature = "parquet")]
+        impl $crate::output::row::Stored for $name {
+            fn columns(name: &str, said: &str, columns: &mut Vec<$crate::output::parquet::Column>) {
+                let mut members = Vec::new();
+                <$fields as $crate::output::row::Fields>::all_columns(&mut members);
+                columns.push($crate::output::parquet::Column::object(name, said, members));
+            }
+
+            fn store(it: Option<&Self>, to: &mut $crate::output::parquet::Batch<'_>) {
+                let it: Option<&$fields> = it.map(|$it| $inner);
+                to.object(it.is_some(), |members| {
+                    <$fields as $crate::output::row::Fields>::store_all(it, members);
+                });
+            }
+        }
+    };
+}
+pub(crate) use stored_as;
+
+/// Has a type stored as the text that it has in CSV.
+macro_rules! stored_as_text {
+    ($name:ty $(, $of:ident: $bound:path)?) => {
+        #[cfg(feature = "parquet")]
+        impl $(<$of: $bound + Copy>)? $crate::output::row::Stored for $name {
+            fn columns(
+                name: &str,
+                said: &str,
+                columns: &mut Vec<$crate::output::parquet::Column>,
+            ) {
+                columns.push($crate::output::parquet::Column::text(name, said));
+            }
+
+            fn store(it: Option<&Self>, to: &mut $crate::output::parquet::Batch<'_>) {
+                let mut cell = Vec::new();
+                if let Some(it) = it {
+                    $crate::output::row::Field::text(it, &mut cell);
+                }
+                let text = String::from_utf8_lossy(&cell);
+                to.text(it.map(|_| &*text));
+            }
+        }
+    };
+}
+pub(crate) use stored_as_text;
 
 /// Makes a field of a group of fields, which are in the row as if they were its own.
 macro_rules! group {
@@ -278,6 +363,18 @@ macro_rules! group {
                 properties: &mut serde_json::Map<String, serde_json::Value>,
             ) {
                 <Self as $crate::output::row::Fields>::all_properties(properties);
+            }
+        }
+
+        #[cfg(feature = "parquet")]
+        impl $crate::output::row::Stored for $name {
+            fn columns(_: &str, _: &str, columns: &mut Vec<$crate::output::parquet::Column>) {
+                <Self as $crate::output::row::Fields>::all_columns(columns);
+            }
+
+            #[inline]
+            fn store(it: Option<&Self>, to: &mut $crate::output::parquet::Batch<'_>) {
+                $crate::output::row::Fields::store_all(it, to);
             }
         }
     };
@@ -350,5 +447,46 @@ mod tests {
             schema["properties"]["how"]["properties"]["took_ns"]["description"],
             "How long it took, ns."
         );
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn a_field_is_in_parquet_with_what_is_said_of_it() {
+        use std::fs::File;
+
+        use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+        use arrow_array::{
+            cast::AsArray as _,
+            types::{Int32Type, UInt32Type, UInt64Type},
+        };
+
+        use crate::output::parquet::{Origin, ParquetFile};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tried.parquet");
+        let origin = Origin {
+            host: "here".to_owned(),
+            boot: "now".to_owned(),
+        };
+        let mut file = ParquetFile::create::<Tried<'_>>(&path, &origin).unwrap();
+        let how = || How { took_ns: 7 };
+        for (tries, who) in [(3, Some("a\"b,c")), (4, None)] {
+            let how = how();
+            file.row(&Tried { tries, who, how }).unwrap();
+        }
+        file.finish().unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+        let batch = reader.build().unwrap().next().unwrap().unwrap();
+        let (schema, columns) = (batch.schema(), batch.columns());
+        let said = |name: &str| &schema.field_with_name(name).unwrap().metadata()["description"];
+        let names: Vec<&String> = schema.fields().iter().map(|it| it.name()).collect();
+        assert_eq!(names, ["host", "boot", "tries", "who", "how"]);
+        assert_eq!(said("who"), "Who tried; null when unknown.");
+        assert_eq!(*columns[2].as_primitive::<UInt32Type>().values(), [3, 4]);
+        let who = columns[3].as_dictionary::<Int32Type>();
+        assert_eq!(who.values().as_string::<i32>().value(0), "a\"b,c");
+        assert_eq!((who.key(0), who.key(1)), (Some(0), None));
+        let took = columns[4].as_struct().column_by_name("took_ns").unwrap();
+        assert_eq!(*took.as_primitive::<UInt64Type>().values(), [7, 7]);
     }
 }

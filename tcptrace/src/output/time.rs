@@ -68,7 +68,7 @@ impl TimeFormat {
 
     /// The same as a field of a row.
     pub(super) fn stamp(&mut self, wall_ns: i64) -> Time {
-        Time::new(self.write(wall_ns).as_bytes())
+        Time::new(self.write(wall_ns).as_bytes(), wall_ns)
     }
 
     /// The text of a time in nanoseconds since 1970.

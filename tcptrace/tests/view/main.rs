@@ -5,5 +5,7 @@ mod data;
 mod golden;
 mod json;
 mod lines;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod reference;
 mod schema;

@@ -2,7 +2,7 @@
 
 use crate::{
     doctor::{Check, Counter, Report, Setting, Status, Value, Warning},
-    output::row::{Field, line, object, row},
+    output::row::{Field, line, object, row, stored_as_text},
 };
 
 row! {
@@ -107,6 +107,8 @@ impl Field for &Value {
         })
     }
 }
+
+stored_as_text!(&Value);
 
 impl<'a> From<&'a Report> for DoctorRow<'a> {
     fn from(it: &'a Report) -> Self {

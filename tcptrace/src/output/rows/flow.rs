@@ -22,7 +22,7 @@ use crate::{
         fields::Time,
         line::Line,
         or_dash::OrDash,
-        row::{Field, Fields as _, line, row},
+        row::{Field, Fields as _, line, row, stored_as},
         table::{Below, Cell, Tabled},
     },
 };
@@ -124,6 +124,8 @@ impl Field for PathCell {
     }
 }
 
+stored_as!(PathCell, PathFields, |it| &it.0);
+
 row! {
     /// Keepalive.
     pub struct KeepaliveFields {
@@ -156,6 +158,8 @@ impl Field for KeepaliveCell {
         KeepaliveFields::object_schema()
     }
 }
+
+stored_as!(KeepaliveCell, KeepaliveFields, |it| &it.0);
 
 impl From<KeepaliveSettings> for KeepaliveCell {
     fn from(it: KeepaliveSettings) -> Self {

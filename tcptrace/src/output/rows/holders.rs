@@ -6,7 +6,7 @@ use super::identity::pid_of;
 use crate::{
     host::Holder,
     model::Comm,
-    output::row::{Field, Fields as _, row},
+    output::row::{Field, Fields as _, row, stored_as_text},
 };
 
 row! {
@@ -64,3 +64,5 @@ impl Field for Holders<'_> {
         serde_json::json!({ "type": "array", "items": HolderFields::object_schema() })
     }
 }
+
+stored_as_text!(Holders<'_>);

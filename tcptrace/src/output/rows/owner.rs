@@ -5,6 +5,11 @@ use std::num::NonZeroU32;
 use serde_json::{Map, Value};
 
 use super::identity::pid_of;
+#[cfg(feature = "parquet")]
+use crate::output::{
+    parquet::{Batch, Column},
+    row::Stored,
+};
 use crate::{
     host::Cgroups,
     model::{Comm, Owner},
@@ -122,6 +127,18 @@ impl Field for &Kept {
 
     fn properties(_: &str, _: &str, properties: &mut Map<String, Value>) {
         OwnerRow::all_properties(properties);
+    }
+}
+
+#[cfg(feature = "parquet")]
+impl Stored for &Kept {
+    fn columns(_: &str, _: &str, columns: &mut Vec<Column>) {
+        OwnerRow::all_columns(columns);
+    }
+
+    #[inline]
+    fn store(it: Option<&Self>, to: &mut Batch<'_>) {
+        OwnerRow::store_all(it.map(|it| it.row()).as_ref(), to);
     }
 }
 

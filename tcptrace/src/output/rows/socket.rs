@@ -17,7 +17,7 @@ use crate::{
         columns::Column,
         duration::{DURATION, Human},
         fields::{CgroupPath, Time},
-        row::{Cells, Field, line, object, row},
+        row::{Cells, Field, line, object, row, stored_as_text},
         table::{Cell, Tabled},
     },
 };
@@ -127,6 +127,8 @@ impl Field for KeepaliveCells {
         self.0.cells(cells);
     }
 }
+
+stored_as_text!(KeepaliveCells);
 
 impl KeepaliveCells {
     fn new(it: &Socket) -> Self {

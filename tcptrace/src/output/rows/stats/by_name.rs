@@ -8,7 +8,7 @@ use super::report::{HeldRow, StateRow};
 use crate::{
     aggregate::stats::{Census, Durations, Group, States},
     model::State,
-    output::row::Field,
+    output::row::{Field, stored_as_text},
 };
 
 /// An object with figures for each state.
@@ -71,6 +71,8 @@ impl Field for StateRows<'_> {
     }
 }
 
+stored_as_text!(StateRows<'_>);
+
 /// An object with a count for each name.
 pub struct CountsBy<K>(Vec<(K, u64)>);
 
@@ -87,6 +89,8 @@ impl<K: Field + Copy> Field for CountsBy<K> {
         map_schema::<K, u64>()
     }
 }
+
+stored_as_text!(CountsBy<K>, K: Field);
 
 /// Appends an object with a field for each of some.
 fn map(all: impl Iterator<Item = (impl Field, impl Field)>, line: &mut Vec<u8>) {

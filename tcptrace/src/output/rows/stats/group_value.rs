@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::{aggregate::stats::Group, host::Cgroups, output::row::Field};
+use crate::{
+    aggregate::stats::Group,
+    host::Cgroups,
+    output::row::{Field, stored_as_text},
+};
 
 /// The value that a group has in common; `None`: unknown.
 pub enum GroupValue {
@@ -31,6 +35,8 @@ impl Field for GroupValue {
         json!({ "type": ["string", "integer", "null"] })
     }
 }
+
+stored_as_text!(GroupValue);
 
 impl GroupValue {
     pub fn new(group: &Group, cgroups: &mut Cgroups) -> Self {

@@ -3,7 +3,7 @@
 use crate::{
     host::{Interface, Links},
     model::Link,
-    output::row::Field,
+    output::row::{Field, stored_as_text},
 };
 
 /// A network interface; its name in JSON and CSV, or null where that is not known.
@@ -43,3 +43,5 @@ impl Field for NamedLink {
         String::schema()
     }
 }
+
+stored_as_text!(NamedLink);

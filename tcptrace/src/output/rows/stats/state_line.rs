@@ -5,7 +5,7 @@ use crate::{
     model::State,
     output::{
         fields::Time,
-        row::{Field, row},
+        row::{Field, row, stored_as_text},
     },
 };
 
@@ -56,3 +56,5 @@ impl Field for &super::GroupValue {
         super::GroupValue::schema()
     }
 }
+
+stored_as_text!(&super::GroupValue);
