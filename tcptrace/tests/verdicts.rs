@@ -15,7 +15,7 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use tcptrace::diagnose::{Verdict, diagnose, evidence};
+use tcptrace::diagnose::{Age, Verdict, diagnose};
 
 use crate::notation::{parse, write};
 
@@ -51,7 +51,7 @@ fn run(path: &Path) -> Result<(), Failed> {
         .split_once("\n---\n")
         .ok_or("no line of three dashes")?;
     let suspect = parse(known)?;
-    let said = write(&evidence(&suspect), &diagnose(&suspect));
+    let said = write(&Age::of(&suspect), &diagnose(&suspect));
     if std::env::var_os("BLESS").is_some() {
         fs::write(path, format!("{known}\n---\n{said}"))?;
         return Ok(());

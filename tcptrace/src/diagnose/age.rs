@@ -9,7 +9,7 @@ use crate::{
     model::{ExistingKind, State, ns},
 };
 
-/// How long a connection has been in its state.
+/// How long a connection has been in its state, as it is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// In ns; `None`: nothing is known.
@@ -22,7 +22,7 @@ pub struct Held {
 
 /// What the kernel tells of how long a connection waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Evidence {
+pub struct Age {
     /// So long it has been in its state, at the least.
     pub held: Option<Duration>,
     /// So long it has waited for what keeps it, at the least: that may have begun before its
@@ -33,7 +33,7 @@ pub struct Evidence {
     pub estimated: bool,
 }
 
-impl Evidence {
+impl Age {
     /// The longer of both; `None` if there is none.
     #[must_use]
     pub fn longest(&self) -> Option<Duration> {
@@ -53,6 +53,40 @@ impl Evidence {
         }
     }
 
+    /// How long a connection has been in its state, or has waited there.
+    #[must_use]
+    pub fn of(suspect: &Suspect) -> Self {
+        let settings = &suspect.settings;
+        let timer = suspect.timer;
+        match (suspect.state, suspect.kind) {
+            (State::SynSent, _) => match (suspect.info, timer) {
+                (Some(info), Some(timer)) if timer.kind == TimerKind::Retransmit => {
+                    let retransmits = info.retransmits.into();
+                    Age::held(schedule::syn_age(retransmits, timer.remaining, settings))
+                }
+                _ => Age::default(),
+            },
+            (State::SynRecv, ExistingKind::Request) => match timer {
+                Some(timer) => {
+                    let retransmits = timer.retries.into();
+                    let age = schedule::request_age(retransmits, timer.remaining, settings);
+                    Age::held(age)
+                }
+                None => Age::default(),
+            },
+            (State::FinWait2, ExistingKind::Minisock) => of_minisock(suspect),
+            // The segment that led there had an ACK (`tcp_ack()` notes when), and whatever came later
+            // makes the time shorter.
+            (State::FinWait2 | State::CloseWait, _) => Age {
+                held: suspect.info.map(|info| info.last_ack),
+                ..Age::default()
+            },
+            (State::Established, _) => Age::waited(silence(suspect).for_how_long()),
+            (State::FinWait1 | State::LastAck | State::Closing, _) => of_fin(suspect),
+            _ => Age::default(),
+        }
+    }
+
     fn held(held: Duration) -> Self {
         Self {
             held: Some(held),
@@ -65,40 +99,6 @@ impl Evidence {
             waited: Some(waited),
             ..Self::default()
         }
-    }
-}
-
-/// Looks for evidence of how long a connection has been in its state.
-#[must_use]
-pub fn evidence(suspect: &Suspect) -> Evidence {
-    let settings = &suspect.settings;
-    let timer = suspect.timer;
-    match (suspect.state, suspect.kind) {
-        (State::SynSent, _) => match (suspect.info, timer) {
-            (Some(info), Some(timer)) if timer.kind == TimerKind::Retransmit => {
-                let retransmits = info.retransmits.into();
-                Evidence::held(schedule::syn_age(retransmits, timer.remaining, settings))
-            }
-            _ => Evidence::default(),
-        },
-        (State::SynRecv, ExistingKind::Request) => match timer {
-            Some(timer) => {
-                let retransmits = timer.retries.into();
-                let age = schedule::request_age(retransmits, timer.remaining, settings);
-                Evidence::held(age)
-            }
-            None => Evidence::default(),
-        },
-        (State::FinWait2, ExistingKind::Minisock) => of_minisock(suspect),
-        // The segment that led there had an ACK (`tcp_ack()` notes when), and whatever came later
-        // makes the time shorter.
-        (State::FinWait2 | State::CloseWait, _) => Evidence {
-            held: suspect.info.map(|info| info.last_ack),
-            ..Evidence::default()
-        },
-        (State::Established, _) => Evidence::waited(silence(suspect).for_how_long()),
-        (State::FinWait1 | State::LastAck | State::Closing, _) => of_fin(suspect),
-        _ => Evidence::default(),
     }
 }
 
@@ -167,39 +167,39 @@ pub(super) fn silence(suspect: &Suspect) -> Silence {
 }
 
 /// Of a FIN that is not acknowledged.
-fn of_fin(suspect: &Suspect) -> Evidence {
+fn of_fin(suspect: &Suspect) -> Age {
     let (Some(info), Some(timer)) = (suspect.info, suspect.timer) else {
-        return Evidence::default();
+        return Age::default();
     };
     match timer.kind {
         TimerKind::Retransmit => {
             let since = schedule::unacked_for(&info, timer.remaining, &suspect.settings);
             // Data in front of the FIN may have been sent before the FIN was.
             if suspect.send_queue == 1 {
-                Evidence::held(since)
+                Age::held(since)
             } else {
-                Evidence::waited(since)
+                Age::waited(since)
             }
         }
-        TimerKind::Probe => Evidence::waited(schedule::closed_for(
+        TimerKind::Probe => Age::waited(schedule::closed_for(
             &info,
             timer.remaining,
             &suspect.settings,
         )),
-        TimerKind::Keepalive | TimerKind::TimeWait => Evidence::default(),
+        TimerKind::Keepalive | TimerKind::TimeWait => Age::default(),
     }
 }
 
 /// What has passed of tcp_fin_timeout, unless the timer shows that it is not that.
-fn of_minisock(suspect: &Suspect) -> Evidence {
+fn of_minisock(suspect: &Suspect) -> Age {
     let (Some(timer), Some(timeout)) = (suspect.timer, suspect.settings.fin_timeout_s) else {
-        return Evidence::default();
+        return Age::default();
     };
     let (before, here) = super::diagnosis::fin_wait2(timeout);
     here.checked_sub(timer.remaining)
-        .map(|passed| Evidence {
+        .map(|passed| Age {
             estimated: true,
-            ..Evidence::waited(before + passed)
+            ..Age::waited(before + passed)
         })
         .unwrap_or_default()
 }

@@ -11,7 +11,7 @@ mod watchlist;
 mod words;
 
 pub use self::{
-    age::{Evidence, Held, evidence},
+    age::{Age, Held},
     diagnosis::{Diagnosis, Limit, Queues, diagnose},
     suspect::{Circumstances, Suspect},
     thresholds::{NotWatched, Thresholds},

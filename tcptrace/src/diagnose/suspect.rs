@@ -92,16 +92,6 @@ impl Suspect {
     /// A process had it, and has closed it.
     #[must_use]
     pub fn is_orphan(&self) -> bool {
-        match self.kind {
-            ExistingKind::Minisock => true,
-            ExistingKind::Request => false,
-            ExistingKind::Socket => {
-                !self.owned
-                    && matches!(
-                        self.state,
-                        State::FinWait1 | State::FinWait2 | State::LastAck | State::Closing
-                    )
-            }
-        }
+        self.kind.is_orphan(self.state, self.owned)
     }
 }

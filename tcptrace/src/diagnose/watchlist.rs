@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Evidence, Held, Thresholds};
+use super::{Age, Held, Thresholds};
 use crate::model::{Connection, Cookie, ExistingKind, State, Tuple, ns};
 
 /// What a connection is known by: a half-open one has no socket yet.
@@ -109,7 +109,7 @@ impl Watchlist {
 
     /// Takes what a look at one that was due gave: how long it has been in its state, if it is to
     /// be told now. Otherwise it waits until that is certain.
-    pub fn judge(&mut self, it: &Connection, evidence: &Evidence, now: u64) -> Option<Held> {
+    pub fn judge(&mut self, it: &Connection, age: &Age, now: u64) -> Option<Held> {
         let threshold = self.thresholds.of(it.state)?;
         let entry = self.entries.get_mut(&Key::of(it)?)?;
         if (entry.state, entry.since) != (it.state, it.since) {
@@ -126,17 +126,14 @@ impl Watchlist {
         }
         if let Stage::Waits { latest, .. } = entry.stage {
             entry.stage = Stage::Settled;
-            return Some(evidence.since_before(Some(now.saturating_sub(latest))));
+            return Some(age.since_before(Some(now.saturating_sub(latest))));
         }
-        if evidence
-            .longest()
-            .is_some_and(|longest| longest >= threshold)
-        {
+        if age.longest().is_some_and(|longest| longest >= threshold) {
             entry.stage = Stage::Settled;
-            return Some(evidence.since_before(None));
+            return Some(age.since_before(None));
         }
-        let known = evidence.held.map(ns);
-        let waited = evidence.longest().unwrap_or_default();
+        let known = age.held.map(ns);
+        let waited = age.longest().unwrap_or_default();
         entry.stage = Stage::Waits {
             latest: now.saturating_sub(known.unwrap_or_default()),
             at: now.saturating_add(ns(threshold.saturating_sub(waited))),
@@ -192,10 +189,10 @@ mod tests {
         Watchlist::new(Thresholds::new(Some(ten), &[]).unwrap())
     }
 
-    fn held(seconds: u64) -> Evidence {
-        Evidence {
+    fn held(seconds: u64) -> Age {
+        Age {
             held: Some(Duration::from_secs(seconds)),
-            ..Evidence::default()
+            ..Age::default()
         }
     }
 
@@ -206,7 +203,7 @@ mod tests {
         assert!(list.due([it].into_iter(), 10 * SECOND).is_empty());
         assert_eq!(list.due([it].into_iter(), 11 * SECOND).len(), 1);
         assert_eq!(
-            list.judge(&it, &Evidence::default(), 11 * SECOND),
+            list.judge(&it, &Age::default(), 11 * SECOND),
             Some(Held {
                 ns: Some(10 * SECOND),
                 at_least: false,
@@ -268,7 +265,7 @@ mod tests {
         let mut list = list();
         let it = connection(1, State::FinWait2, None);
         list.due([it].into_iter(), SECOND);
-        let guess = Evidence {
+        let guess = Age {
             held: None,
             waited: Some(Duration::from_secs(20)),
             estimated: true,
@@ -287,9 +284,9 @@ mod tests {
     fn an_older_one_is_not_said_to_wait_for_less_than_it_has() {
         let mut list = list();
         let it = connection(1, State::FinWait1, None);
-        let waited = |seconds| Evidence {
+        let waited = |seconds| Age {
             waited: Some(Duration::from_secs(seconds)),
-            ..Evidence::default()
+            ..Age::default()
         };
         list.due([it].into_iter(), 100 * SECOND);
         assert_eq!(list.judge(&it, &waited(4), 100 * SECOND), None);
@@ -311,7 +308,7 @@ mod tests {
         assert_eq!(list.due([it].into_iter(), 20 * SECOND).len(), 1);
         let next = connection(1, State::LastAck, Some(5 * SECOND));
         assert_eq!(list.due([next].into_iter(), 21 * SECOND).len(), 1);
-        assert_eq!(list.judge(&it, &Evidence::default(), 21 * SECOND), None);
+        assert_eq!(list.judge(&it, &Age::default(), 21 * SECOND), None);
     }
 
     #[test]

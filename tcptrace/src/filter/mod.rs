@@ -16,8 +16,8 @@ use crate::model::{Comm, Connection, Family, FlowRecord, Owner, State, Transitio
 ///
 /// What isn't known does not match: a connection whose port can't be had is not of port 80.
 ///
-/// Which control groups are asked for, whoever knows their paths says: `in_cgroup`, in what follows,
-/// is whether that of the owner is.
+/// Which control group is asked for is not known here, as paths are not: whoever knows them passes
+/// `in_cgroup`, whether the owner's is that one or below it.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Only this family.
@@ -42,7 +42,7 @@ pub struct Filter {
     pub uids: Vec<u32>,
     /// Only the network namespace with this inode number.
     pub netns: Option<u32>,
-    /// Only control groups that are asked for.
+    /// Only processes of the control group that is asked for, or of one below it.
     pub in_cgroup: bool,
     /// Only transitions from or to one of these.
     pub states: Vec<State>,

@@ -17,7 +17,7 @@ pub struct Connection {
     pub kind: ExistingKind,
     /// Who has, or had, the socket.
     pub owner: Owner,
-    /// Who opened it.
+    /// Who opened it; `None`: unknown, or a listener.
     pub opener: Option<Side>,
     /// It is of the traced command, or of one of its children.
     pub followed: bool,
@@ -38,7 +38,7 @@ pub struct Existing {
     pub kind: ExistingKind,
     /// Who has it; of several that have a listener, only what is the same of all.
     pub owner: Owner,
-    /// A process that has it.
+    /// The id of a process that has it; `None`: none has, or it can't be told.
     pub near: Option<u32>,
     /// What else than its address decides what a listener gets.
     pub reach: Reach,
@@ -53,6 +53,25 @@ pub enum ExistingKind {
     Minisock,
     /// Half-open at a listener.
     Request,
+}
+
+impl ExistingKind {
+    /// Whether a process had a socket in that state, and has closed it. `has_inode`: a process has
+    /// it. One that waits to be accepted has none either, but it has not sent a FIN.
+    #[must_use]
+    pub fn is_orphan(self, state: State, has_inode: bool) -> bool {
+        match self {
+            Self::Minisock => true,
+            Self::Request => false,
+            Self::Socket => {
+                !has_inode
+                    && matches!(
+                        state,
+                        State::FinWait1 | State::FinWait2 | State::LastAck | State::Closing
+                    )
+            }
+        }
+    }
 }
 
 /// What is known of all connections at a moment.

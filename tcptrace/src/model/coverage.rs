@@ -13,7 +13,7 @@ pub struct Coverage {
     pub resets: bool,
     /// Who accepts a connection.
     pub accepts: bool,
-    /// SYNs that are sent: one that is not told was not.
+    /// SYNs that are sent: a SYN that is not told of was not sent.
     pub syns: bool,
 }
 
@@ -39,7 +39,7 @@ pub enum PidNamespace {
     Unknown,
 }
 
-/// Something that can't be traced on this machine.
+/// Something that can't be seen on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Degraded {
     /// The hook, or the file.

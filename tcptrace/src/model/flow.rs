@@ -58,17 +58,18 @@ pub struct FlowRecord {
     pub owner: Owner,
     /// It is of the traced command, or of one of its children.
     pub followed: bool,
-    /// Who opened it.
+    /// Who opened it; `None`: unknown.
     pub opener: Option<Side>,
-    /// Who sent the first FIN or RST.
+    /// Who sent the first FIN or RST; `None`: nobody did, or unknown.
     pub closer: Option<Closer>,
     /// Whether it was short or kept; `None`: unknown, or not closed.
     pub length: Option<Length>,
     /// When it left CLOSED or LISTEN: CLOCK_MONOTONIC, ns; `None`: before tracing began.
     pub opened_ns: Option<u64>,
-    /// When it left the application's hands; `None`: it has not.
+    /// When it left the application's hands (came to TIME_WAIT or CLOSED): CLOCK_MONOTONIC, ns;
+    /// `None`: it has not.
     pub closed_ns: Option<u64>,
-    /// When the last thing happened that is told here.
+    /// When the last thing happened that is told here: CLOCK_MONOTONIC, ns.
     pub time_ns: u64,
     /// The states that it was in, in order.
     pub path: Vec<PathStep>,
@@ -80,23 +81,23 @@ pub struct FlowRecord {
     pub time_wait_end: Option<Reason>,
     /// How long it was in SYN_SENT before its SYN was sent, ns; `None`: it was not, or unknown.
     pub unsent_ns: Option<u64>,
-    /// Segments sent again, as it was told last.
+    /// Segments sent again, as it was told last; `None`: it was not told.
     pub resent: Option<u32>,
-    /// What it did, as the kernel counts.
+    /// What it did, as it was told last; `None`: it was not told.
     pub measured: Option<Measured>,
     /// Our FIN is among the bytes acknowledged that `measured` has.
     pub fin_acked: bool,
     /// The peer's FIN is not among the bytes received that `measured` has: it came in a SYN or
     /// SYN+ACK (tcp_fastopen_add_skb(), net/ipv4/tcp_fastopen.c).
     pub fin_uncounted: bool,
-    /// What it had done when its first side closed.
+    /// What it had done when its first side closed; `None`: none has, or it was not told.
     pub at_close: Option<Measured>,
     /// SO_KEEPALIVE is on; `None`: unknown.
     pub keepalive: Option<bool>,
 }
 
 impl FlowRecord {
-    /// How long it was in a state, all stays together; `None`: never, unknown, or not over.
+    /// How long it was in a state, all stays together, ns; `None`: never, unknown, or not over.
     #[must_use]
     pub fn time_in(&self, state: State) -> Option<u64> {
         let mut stays = self
@@ -114,7 +115,8 @@ impl FlowRecord {
         self.path.iter().any(|stay| stay.state == state)
     }
 
-    /// The handshake, ns: first SYN to SYN+ACK for who opened it, SYN to ACK for the other side.
+    /// The handshake, ns: first SYN to SYN+ACK for who opened it, SYN to ACK for the other side;
+    /// `None`: it was not completed, or is not known from its beginning.
     #[must_use]
     pub fn handshake_ns(&self) -> Option<u64> {
         let phase = [State::SynSent, State::SynRecv];
@@ -128,7 +130,8 @@ impl FlowRecord {
         }
     }
 
-    /// From the first FIN to the end, or to TIME_WAIT, ns.
+    /// From the first FIN to the end, or to TIME_WAIT, ns; `None`: there was none, unknown, or not
+    /// over.
     #[must_use]
     pub fn teardown_ns(&self) -> Option<u64> {
         self.sum(|state| {
@@ -143,7 +146,8 @@ impl FlowRecord {
         })
     }
 
-    /// From the first transition until it left the application's hands, ns.
+    /// From the first transition until it left the application's hands, ns; `None`: it began before
+    /// tracing did, or has not.
     #[must_use]
     pub fn total_ns(&self) -> Option<u64> {
         Some(self.closed_ns?.saturating_sub(self.opened_ns?))
@@ -155,7 +159,7 @@ impl FlowRecord {
         self.opened_ns.is_some()
     }
 
-    /// Data sent and acknowledged, bytes.
+    /// Data sent and acknowledged, bytes; `None`: unknown, or not over.
     ///
     /// `bytes_acked` counts the SYN of who opened the connection, and the FIN once it is
     /// acknowledged (tcp_snd_una_update(), net/ipv4/tcp_input.c).
@@ -171,7 +175,7 @@ impl FlowRecord {
             .map(|measured| measured.bytes_acked.saturating_sub(syn + fin))
     }
 
-    /// Data received, bytes. `bytes_received` counts the FIN, if a full socket got it
+    /// Data received, bytes; `None`: unknown, or not over. `bytes_received` counts the FIN, if a full socket got it
     /// (tcp_rcv_nxt_update(), net/ipv4/tcp_input.c).
     #[must_use]
     pub fn bytes_received(&self) -> Option<u64> {
@@ -182,7 +186,7 @@ impl FlowRecord {
         })
     }
 
-    /// Segments sent again.
+    /// Segments sent again; `None`: unknown, or not over.
     #[must_use]
     pub fn retransmits(&self) -> Option<u32> {
         self.resent.filter(|_| self.end.is_some())
@@ -196,7 +200,8 @@ impl FlowRecord {
             .filter(|us| *us > 0)
     }
 
-    /// How long neither side had sent data when the first one closed, in jiffies.
+    /// How long neither side had sent data when the first one closed, in jiffies; `None`: neither
+    /// has closed, or unknown.
     #[must_use]
     pub fn idle_jiffies(&self) -> Option<u32> {
         let it = self.at_close?;

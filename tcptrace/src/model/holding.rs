@@ -11,7 +11,7 @@ pub struct Question {
     pub tuple: Tuple,
     /// It is a listener: all that have it are asked for.
     pub listener: bool,
-    /// Who may have it, or may have made who has it.
+    /// A process that may have it, or may have made the one that has; `None`: none is known.
     pub near: Option<u32>,
 }
 
@@ -20,7 +20,7 @@ pub struct Question {
 pub struct Answer {
     /// The socket.
     pub cookie: Cookie,
-    /// From when on one looked: CLOCK_MONOTONIC, ns.
+    /// When the look began: CLOCK_MONOTONIC, ns.
     pub since: u64,
     /// The process; of several that have a listener, only what is the same of all. `None`: it was
     /// not found.

@@ -1,8 +1,22 @@
-//! Which listener a connection came from, where the kernel does not say.
+//! Listeners: which of them a connection came from, where the kernel does not say, and what they
+//! have dropped.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::model::{Cookie, Reach, Tuple};
+
+/// What a listener has dropped, as a look found it.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenerDrops {
+    /// Its cookie.
+    pub cookie: Cookie,
+    /// Where it listens.
+    pub tuple: Tuple,
+    /// What else decides what it gets.
+    pub reach: Reach,
+    /// What it has dropped since it was made; `None` where the kernel does not tell.
+    pub dropped: Option<u32>,
+}
 
 /// Listeners by namespace and port.
 #[derive(Debug, Default)]

@@ -2,21 +2,6 @@
 
 use std::net::IpAddr;
 
-use super::{Cookie, Reach, Tuple};
-
-/// A listener, as a look found it.
-#[derive(Clone, Copy, Debug)]
-pub struct Dropper {
-    /// Its cookie.
-    pub cookie: Cookie,
-    /// Where it listens.
-    pub tuple: Tuple,
-    /// What else decides what it gets.
-    pub reach: Reach,
-    /// What it has dropped since it was made; `None` where the kernel does not tell.
-    pub dropped: Option<u32>,
-}
-
 /// When connect() takes the port of a TIME_WAIT over: `tcp_twsk_unique()`, net/ipv4/tcp_ipv4.c.
 /// That the peer sends timestamps is taken for granted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What the state machine yields.
+//! A transition: what the state machine makes of events.
 
 use super::{Closer, Detail, Length, Reason, Side, State};
 use crate::model::{Comm, Cookie, Measured, Owner, Tuple};
@@ -28,11 +28,11 @@ pub struct Transition {
     pub detail: Option<Detail>,
     /// connect() was called, and its SYN did not follow: that may still come.
     pub nothing_sent: bool,
-    /// Who opened the connection.
+    /// Who opened the connection; `None`: unknown, or a listener.
     pub opener: Option<Side>,
-    /// Who sent the first FIN or RST.
+    /// Who sent the first FIN or RST; `None`: nobody did yet, or unknown.
     pub closer: Option<Closer>,
-    /// Whether it was short or kept; known once it is not ESTABLISHED any more.
+    /// Whether it was short or kept; `None`: it has not left ESTABLISHED yet, or unknown.
     pub length: Option<Length>,
     /// Who has, or had, the socket.
     pub owner: Owner,
@@ -40,9 +40,9 @@ pub struct Transition {
     pub thread: Option<Comm>,
     /// It is of the traced command, or of one of its children.
     pub followed: bool,
-    /// Segments sent again so far, where the kernel half sends it.
+    /// Segments sent again so far; `None` where the kernel half does not tell.
     pub retransmits: Option<u32>,
-    /// What the connection did so far, where the kernel half sends it.
+    /// What the connection did so far; `None` where the kernel half does not tell.
     pub measured: Option<Measured>,
     /// No process had the full socket any more; `None` where it is not the full socket that tells.
     pub orphan: Option<bool>,

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use tcptrace::{
-    diagnose::{Circumstances, Diagnosis, Evidence, Suspect},
+    diagnose::{Age, Circumstances, Diagnosis, Suspect},
     host::{DescriptorLimit, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
     model::{ExistingKind, Reason},
 };
@@ -224,12 +224,12 @@ fn time(word: &str) -> Result<Duration, String> {
 }
 
 /// Writes what is said of a connection.
-pub fn write(evidence: &Evidence, it: &Diagnosis) -> String {
+pub fn write(age: &Age, it: &Diagnosis) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "verdict    {}", it.verdict);
-    let since = match (evidence.held, evidence.waited) {
+    let since = match (age.held, age.waited) {
         (Some(held), _) => format!("held at least {}", seconds(held)),
-        (_, Some(waited)) if evidence.estimated => format!("about {}", seconds(waited)),
+        (_, Some(waited)) if age.estimated => format!("about {}", seconds(waited)),
         (_, Some(waited)) => format!("waited for {}", seconds(waited)),
         _ => "-".to_owned(),
     };

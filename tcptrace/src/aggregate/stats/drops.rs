@@ -5,19 +5,19 @@ use std::num::NonZero;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ListenAddress;
-use crate::model::{Cookie, Dropper, Endpoint, Listeners, State, Transition, Tuple};
+use crate::model::{Cookie, Endpoint, ListenerDrops, Listeners, State, Transition, Tuple};
 
 /// The listeners of some network namespaces at a moment.
 #[derive(Clone, Debug, Default)]
 pub struct DropCounts {
-    listeners: FxHashMap<Cookie, Dropper>,
+    listeners: FxHashMap<Cookie, ListenerDrops>,
     /// Namespaces that could not be looked into.
     failed: FxHashSet<u32>,
 }
 
 impl DropCounts {
     /// Takes a listener in.
-    pub fn add(&mut self, it: Dropper) {
+    pub fn add(&mut self, it: ListenerDrops) {
         self.listeners.insert(it.cookie, it);
     }
 
@@ -163,7 +163,7 @@ mod tests {
         let mut counts = DropCounts::default();
         for (cookie, addr, port, dropped) in listeners {
             let local = Endpoint::new(addr.parse().unwrap(), *port);
-            counts.add(Dropper {
+            counts.add(ListenerDrops {
                 cookie: Cookie::new(*cookie).unwrap(),
                 tuple: Tuple {
                     netns: 1,

@@ -8,14 +8,14 @@ use std::{
 };
 
 use super::{
-    look::{Found, Looks},
+    look::{Candidate, Looks},
     once,
     over::Over,
     worker::{Order, Report, Worker},
 };
 use crate::{
     consumers::lines::Lines,
-    diagnose::{Held, Thresholds, Watchlist, evidence},
+    diagnose::{Age, Held, Thresholds, Watchlist},
     engine::{Consumer, Outcome},
     filter::Filter,
     host::Clock,
@@ -139,20 +139,20 @@ impl Stuck {
     }
 
     /// Chooses those that are to be told, and how long they have waited.
-    fn judge(&mut self, report: Report, known: &Tracker, now: u64) -> Vec<(Found, Held)> {
+    fn judge(&mut self, report: Report, known: &Tracker, now: u64) -> Vec<(Candidate, Held)> {
         let mut found = Vec::new();
         for it in &report.seen.gone {
             self.watchlist.settle(it);
         }
         for it in report.seen.found {
-            let evidence = evidence(&it.suspect);
-            if let Some(held) = self.watchlist.judge(&it.connection, &evidence, now) {
+            let age = Age::of(&it.suspect);
+            if let Some(held) = self.watchlist.judge(&it.connection, &age, now) {
                 found.push((it, held));
             }
         }
         if let Some(waiting) = report.waiting {
             let mut still = HashSet::new();
-            for (mut it, evidence) in waiting {
+            for (mut it, age) in waiting {
                 let Some(cookie) = it.connection.cookie else {
                     continue;
                 };
@@ -165,12 +165,12 @@ impl Stuck {
                     it.connection.opener = known.opener;
                     it.connection.followed = known.followed;
                 }
-                let held = evidence.since_before(None);
+                let held = age.since_before(None);
                 found.push((it, held));
             }
             self.told = still;
         }
-        let mut open: BTreeMap<Cookie, Found> = report
+        let mut open: BTreeMap<Cookie, Candidate> = report
             .ended
             .into_iter()
             .filter_map(|it| Some((it.connection.cookie?, it)))

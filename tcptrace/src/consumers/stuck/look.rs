@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    diagnose::{Evidence, Held, Suspect, Verdict, diagnose, evidence},
+    diagnose::{Age, Held, Suspect, Verdict, diagnose},
     filter::Filter,
     host::{
         Cgroups, Ended, EndedSockets, Holder, Inspected, Inspection, Listening, Namespace,
@@ -38,7 +38,7 @@ pub(super) struct Looks {
 
 /// A connection that may be shown.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct Candidate {
     pub connection: Connection,
     pub suspect: Suspect,
     /// 0: no process has it.
@@ -48,7 +48,7 @@ pub(super) struct Found {
     pub holders: Vec<Holder>,
 }
 
-impl Found {
+impl Candidate {
     pub fn new(connection: Connection, suspect: Suspect, inode: u32) -> Self {
         Self {
             connection,
@@ -195,7 +195,8 @@ impl Looks {
                 };
                 let listening = inspection.listening(&it.tuple);
                 let suspect = suspect(socket, listening, &inspection);
-                seen.found.push(Found::new(it, suspect, socket.found.inode));
+                seen.found
+                    .push(Candidate::new(it, suspect, socket.found.inode));
             }
         }
         seen
@@ -207,7 +208,7 @@ impl Looks {
         &mut self,
         namespaces: &BTreeMap<u32, Option<u32>>,
         threshold: Option<Duration>,
-    ) -> Vec<(Found, Evidence)> {
+    ) -> Vec<(Candidate, Age)> {
         let mut found = Vec::new();
         let mut still = HashMap::new();
         for (netns, pid) in namespaces {
@@ -217,8 +218,8 @@ impl Looks {
                     let Some(cookie) = it.connection.cookie else {
                         continue;
                     };
-                    let mut evidence = evidence(&it.suspect);
-                    if let Some(waited) = &mut evidence.waited
+                    let mut age = Age::of(&it.suspect);
+                    if let Some(waited) = &mut age.waited
                         && let Some(info) = it.suspect.info
                         && !waited.is_zero()
                     {
@@ -232,8 +233,8 @@ impl Looks {
                             still.insert(cookie, since);
                         }
                     }
-                    if evidence.longest() >= threshold {
-                        found.push((it, evidence));
+                    if age.longest() >= threshold {
+                        found.push((it, age));
                     }
                 }
             }
@@ -255,21 +256,21 @@ impl Looks {
     }
 
     /// Looks into all of a namespace, whatever is known of it.
-    pub fn all(&mut self, namespace: &Namespace) -> io::Result<Vec<Found>> {
+    pub fn all(&mut self, namespace: &Namespace) -> io::Result<Vec<Candidate>> {
         let inspection = namespace.inspect(&self.states)?;
         let watched = inspection
             .sockets
             .iter()
             .filter(|socket| self.states.contains(&socket.found.state));
         Ok(watched
-            .map(|socket| Found::of_socket(socket, &inspection))
+            .map(|socket| Candidate::of_socket(socket, &inspection))
             .collect())
     }
 
     /// Shows those that are asked for, with what is to be said of them.
     pub fn diagnose(
         &self,
-        found: Vec<(Found, Held)>,
+        found: Vec<(Candidate, Held)>,
         now: u64,
         cgroups: &mut Cgroups,
     ) -> Vec<ShownStuck> {
@@ -299,23 +300,23 @@ impl Looks {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// Those that are in the same state still.
-    pub found: Vec<Found>,
+    pub found: Vec<Candidate>,
     /// Those that are not there any more.
     pub gone: Vec<Connection>,
 }
 
 /// The established ones of a look.
-fn established(inspection: &Inspection) -> impl Iterator<Item = Found> + '_ {
+fn established(inspection: &Inspection) -> impl Iterator<Item = Candidate> + '_ {
     inspection
         .sockets
         .iter()
         .filter(|socket| socket.found.state == State::Established)
-        .map(|socket| Found::of_socket(socket, inspection))
+        .map(|socket| Candidate::of_socket(socket, inspection))
 }
 
 /// Finds out who has them, and what else matters to what is said of them.
-pub(super) fn find_owners<'a>(found: impl Iterator<Item = &'a mut Found>) {
-    let found: Vec<&mut Found> = found.collect();
+pub(super) fn find_owners<'a>(found: impl Iterator<Item = &'a mut Candidate>) {
+    let found: Vec<&mut Candidate> = found.collect();
     let inodes = found.iter().flat_map(|it| [it.blamed(), it.server()]);
     let owners = Owners::read(inodes);
     let mut asked = 0;
@@ -358,7 +359,7 @@ pub(super) fn find_owners<'a>(found: impl Iterator<Item = &'a mut Found>) {
 }
 
 /// Who has it open now; otherwise who had it, as the trace knows.
-fn owner(it: &Found) -> Owner {
+fn owner(it: &Candidate) -> Owner {
     let (now, known) = (it.owner, it.connection.owner);
     Owner {
         process: now.process.or(known.process),
@@ -369,7 +370,7 @@ fn owner(it: &Found) -> Owner {
 }
 
 /// The descriptor by which its owner has it.
-fn descriptor(it: &Found, connection: &Connection) -> Option<u32> {
+fn descriptor(it: &Candidate, connection: &Connection) -> Option<u32> {
     let process = connection.owner.process?;
     let mut holders = it.holders.iter();
     let holder = holders.find(|holder| holder.process == process)?;
@@ -398,7 +399,7 @@ fn connection(Inspected { found, .. }: &Inspected) -> Connection {
 }
 
 /// One that is over, as a connection of which no more is known.
-pub(super) fn over(ended: &Ended) -> Found {
+pub(super) fn over(ended: &Ended) -> Candidate {
     let connection = Connection {
         cookie: ended.cookie,
         tuple: ended.tuple,
@@ -410,7 +411,7 @@ pub(super) fn over(ended: &Ended) -> Found {
         followed: false,
         bound: false,
     };
-    Found::new(
+    Candidate::new(
         connection,
         Suspect::ended(Some(ended.info), None),
         ended.inode,

@@ -4,10 +4,10 @@ use std::{io, time::Instant};
 
 use anyhow::Result;
 
-use super::look::{Found, Looks, find_owners, over};
+use super::look::{Candidate, Looks, find_owners, over};
 use crate::{
     consumers::{lines, lines::Lines},
-    diagnose::{Thresholds, evidence},
+    diagnose::{Age, Thresholds},
     engine::Outcome,
     host,
     host::{Cgroups, Clock, Links, Namespace, Namespaces, Unable, monotonic_now, snapshot},
@@ -75,7 +75,7 @@ pub(super) fn look(
     // Those of namespaces that no process lives in.
     groups.push(ended.iter().map(over).collect());
     for all in groups {
-        let mut found: Vec<Found> = Vec::new();
+        let mut found: Vec<Candidate> = Vec::new();
         for it in all {
             match is_stuck(&it, thresholds) {
                 Some(true) => found.push(it),
@@ -87,7 +87,7 @@ pub(super) fn look(
         let found = found
             .into_iter()
             .map(|it| {
-                let held = evidence(&it.suspect).since_before(None);
+                let held = Age::of(&it.suspect).since_before(None);
                 (it, held)
             })
             .collect();
@@ -132,9 +132,9 @@ pub(super) fn look(
 
 /// Whether one is stuck, as far as the kernel tells; `None` if it is not in a state that should be
 /// short.
-fn is_stuck(it: &Found, thresholds: &Thresholds) -> Option<bool> {
+fn is_stuck(it: &Candidate, thresholds: &Thresholds) -> Option<bool> {
     let threshold = thresholds.of(it.connection.state)?;
-    let longest = evidence(&it.suspect).longest();
+    let longest = Age::of(&it.suspect).longest();
     match it.connection.state {
         // It lasts as long as it likes, while its peer answers.
         State::Established => longest.is_some_and(|it| it >= threshold).then_some(true),

@@ -9,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::look::{Found, Looks, Seen, find_owners, over};
+use super::look::{Candidate, Looks, Seen, find_owners, over};
 use crate::{
-    diagnose::{Evidence, Thresholds},
+    diagnose::{Age, Thresholds},
     model::{Connection, Cookie, State},
 };
 
@@ -39,9 +39,9 @@ pub(super) struct Report {
     /// Those that were due.
     pub seen: Seen,
     /// Established ones that wait for their peer for too long; `None`: nobody asked.
-    pub waiting: Option<Vec<(Found, Evidence)>>,
+    pub waiting: Option<Vec<(Candidate, Age)>>,
     /// Those of the ones that are over which are open still.
-    pub ended: Vec<Found>,
+    pub ended: Vec<Candidate>,
     /// Those that were asked for.
     pub ended_asked: Vec<Cookie>,
     /// How long each of the three took.

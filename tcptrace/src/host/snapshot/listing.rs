@@ -109,18 +109,6 @@ impl Socket {
             owner.uid = (found.inode != 0).then_some(found.uid);
             owner.cgroup = owner.cgroup.or(found.cgroup);
         }
-        let orphan = match found.kind {
-            ExistingKind::Minisock => true,
-            ExistingKind::Request => false,
-            // What waits to be accepted has no inode either, but has not sent a FIN.
-            ExistingKind::Socket => {
-                found.inode == 0
-                    && matches!(
-                        found.state,
-                        State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck
-                    )
-            }
-        };
         Self {
             cookie: found.cookie,
             tuple: found.tuple,
@@ -130,7 +118,7 @@ impl Socket {
             timer: found.timer,
             recv_queue: found.recv_queue,
             send_queue: found.send_queue,
-            orphan,
+            orphan: found.kind.is_orphan(found.state, found.inode != 0),
             inode: found.inode,
             descriptor: owners.descriptor(found.inode, owner),
             holders: owners.holders(found.inode),

@@ -26,7 +26,9 @@ use super::{
 };
 use crate::{
     host::cpu,
-    model::{Cookie, Dropper, ExistingKind, KeepaliveSettings, PortRange, Reuse, State, Tuple},
+    model::{
+        Cookie, ExistingKind, KeepaliveSettings, ListenerDrops, PortRange, Reuse, State, Tuple,
+    },
 };
 
 /// Where `ip netns` and Docker give namespaces a name, in the order in which a name is looked for.
@@ -69,10 +71,10 @@ impl Namespace {
     ///
     /// # Errors
     /// As [`dump`](Self::dump).
-    pub fn drops(&self) -> io::Result<Vec<Dropper>> {
+    pub fn drops(&self) -> io::Result<Vec<ListenerDrops>> {
         let found = self.dump(StateFlags::LISTEN)?;
         let dropper = |it: &Found| {
-            Some(Dropper {
+            Some(ListenerDrops {
                 cookie: it.cookie?,
                 tuple: it.tuple,
                 reach: it.reach,

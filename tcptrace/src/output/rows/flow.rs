@@ -1,6 +1,5 @@
 //! A line of `flows`.
 
-use super::{identity::Identity, owner::Kept};
 use std::{
     fmt::{self, Write as _},
     io,
@@ -8,6 +7,7 @@ use std::{
 
 use anstyle::Style;
 
+use super::{identity::Identity, owner::Kept};
 use crate::{
     explain,
     model::{

@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 use tcptrace::{
     aggregate::stats::{At, By, Census, DropCounts, Drops, Figures, ListenAddress, Period, Span},
     model::{
-        Cookie, Coverage, Dropper, Existing, ExistingKind, Length, Owner, PortRange, Reach, Reason,
-        Side, State, Transition, Tuple,
+        Cookie, Coverage, Existing, ExistingKind, Length, ListenerDrops, Owner, PortRange, Reach,
+        Reason, Side, State, Transition, Tuple,
     },
     track::{Limits, Tracker},
 };
@@ -88,7 +88,7 @@ pub fn stats(broken_down: Option<By>) -> Told {
 fn dropped() -> DropCounts {
     let mut counts = DropCounts::default();
     for (cookie, port, dropped) in [(9001, 80, 3), (9002, 8443, 12)] {
-        counts.add(Dropper {
+        counts.add(ListenerDrops {
             cookie: Cookie::new(cookie).unwrap(),
             tuple: ends(("0.0.0.0", port), ("0.0.0.0", 0)),
             reach: Reach::default(),

@@ -153,7 +153,8 @@ pub fn retried(period: &Period<'_>, links: &mut Links, most: usize) -> Vec<Retri
         .collect()
 }
 
-/// Where SYNs arrived, or were dropped, or connections are half-open: those with the most half-open ones first.
+/// Where SYNs arrived, or were dropped, or connections are half-open: those with the most half-open
+/// ones first.
 pub fn listeners(period: &Period<'_>, links: &mut Links) -> Vec<ListenerRow> {
     let mut row = |listener: &ListenAddress, half_open| {
         let it = period.figures.listeners.get(listener);
