@@ -222,6 +222,41 @@ mod tests {
     }
 
     #[test]
+    fn what_grows_second_does_not_while_a_column_is_narrow() {
+        let columns = [
+            Column::new((), "TIME", 4).grows_then(8),
+            Column::new((), "LOCAL", 12).narrows(1, 4, "L"),
+        ];
+        let laid = |terminal| {
+            let laid = lay_out(&columns, Some(terminal), false, |_| 0);
+            let widths: Vec<usize> = laid.iter().map(|it| it.width).collect();
+            widths
+        };
+        assert_eq!(laid(16), [4, 4]);
+        assert_eq!(laid(17), [4, 12]);
+        assert_eq!(laid(20), [7, 12]);
+        assert_eq!(laid(80), [8, 12]);
+    }
+
+    #[test]
+    fn ascii_may_take_more_or_less() {
+        let columns = [
+            Column::new((), "HELD", 6).in_ascii(1),
+            Column::new((), "PROCESS", 12).in_ascii(-1),
+        ];
+        for terminal in [None, Some(20)] {
+            let laid = lay_out(&columns, terminal, true, |_| 0);
+            assert_eq!((laid[0].width, laid[1].width), (7, 11));
+        }
+    }
+
+    #[test]
+    fn a_column_of_a_file_is_not_narrower_than_its_heading() {
+        let laid = lay_out(&COLUMNS, None, false, |_| 2);
+        assert_eq!((laid[2].name, laid[2].width), ("REMOTE", 6));
+    }
+
+    #[test]
     fn a_file_has_all_columns_as_wide_as_what_is_in_them() {
         assert_eq!(
             laid(None),

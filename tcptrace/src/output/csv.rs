@@ -94,3 +94,60 @@ impl<W: Write, T: Shown> View<T> for Csv<W> {
         self.lines.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{
+        row::row,
+        tests::{Taken, start},
+    };
+
+    row! {
+        /// A row of a test.
+        struct Name<'a> {
+            /// Its name.
+            name: &'a str,
+        }
+    }
+
+    /// Whoever reads the other end has gone.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_header_is_there_before_anything_happens() {
+        let taken = Taken::default();
+        let mut view = Csv::new(taken.clone());
+        View::<crate::model::Transition>::start(&mut view, &start(), &Clock::ahead_by(0)).unwrap();
+        assert!(taken.text().starts_with("time,mono_ns,cookie,"));
+        assert!(taken.text().ends_with('\n'));
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_any_more_is_known_as_one() {
+        let mut lines = CsvLines::new(Closed);
+        let name = Name { name: "nginx" };
+        // The crate keeps some of it back.
+        let error = (0..1 << 16).find_map(|_| lines.row(&name).err());
+        assert_eq!(error.unwrap().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn what_a_program_calls_itself_is_no_formula() {
+        let taken = Taken::default();
+        let mut lines = CsvLines::new(taken.clone());
+        lines.row(&Name { name: "=1+1" }).unwrap();
+        lines.flush().unwrap();
+        assert_eq!(taken.text(), "'=1+1\n");
+    }
+}

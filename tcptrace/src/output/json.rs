@@ -108,3 +108,67 @@ impl<W: Write, T: Shown> View<T> for Json<W> {
         self.lines.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Transition,
+        output::tests::{Taken, start},
+    };
+
+    /// Fails once.
+    struct Full {
+        taken: Taken,
+        failed: bool,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !std::mem::replace(&mut self.failed, true) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.taken.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_script_that_waits_for_the_first_line_gets_it() {
+        let taken = Taken::default();
+        let mut view = Json::new(taken.clone());
+        View::<Transition>::start(&mut view, &start(), &Clock::ahead_by(0)).unwrap();
+        assert!(taken.text().starts_with(r#"{"type":"start","#));
+        assert!(View::<Transition>::tells_losses(&view));
+    }
+
+    #[test]
+    fn many_lines_are_handed_over_before_anybody_asks() {
+        let taken = Taken::default();
+        let mut lines = JsonLines::new(taken.clone());
+        for events in 0..10_000 {
+            lines.row(&LostRow { events }).unwrap();
+        }
+        let before = taken.text().lines().count();
+        assert!((1..10_000).contains(&before), "{before}");
+        drop(lines);
+        assert_eq!(taken.text().lines().count(), 10_000);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_not_written_later() {
+        let taken = Taken::default();
+        let mut lines = JsonLines::new(Full {
+            taken: taken.clone(),
+            failed: false,
+        });
+        lines.row(&LostRow { events: 1 }).unwrap();
+        lines.flush().unwrap_err();
+        lines.row(&LostRow { events: 2 }).unwrap();
+        lines.flush().unwrap();
+        assert_eq!(taken.text(), "{\"type\":\"lost\",\"events\":2}\n");
+    }
+}

@@ -158,3 +158,42 @@ pub trait View<T> {
     /// See [`start`](Self::start).
     fn flush(&mut self) -> io::Result<()>;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, io, rc::Rc};
+
+    use super::Start;
+
+    /// What was written so far, to be looked at meanwhile.
+    #[derive(Clone, Default)]
+    pub(super) struct Taken(Rc<RefCell<Vec<u8>>>);
+
+    impl Taken {
+        pub fn text(&self) -> String {
+            String::from_utf8(self.0.borrow().clone()).expect("UTF-8")
+        }
+    }
+
+    impl io::Write for Taken {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Tracing has begun.
+    pub(super) fn start() -> Start {
+        Start {
+            version: "0.1.0",
+            kernel: "6.18.44".to_owned(),
+            netns: None,
+            mono_ns: 1,
+            degraded: Vec::new(),
+        }
+    }
+}

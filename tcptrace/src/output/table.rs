@@ -383,3 +383,86 @@ impl Below<'_> {
         line.write(&mut self.out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell, rc::Rc};
+
+    use super::*;
+    use crate::{
+        host::{Cgroups, Links},
+        output::tests::Taken,
+    };
+
+    #[derive(Clone, Copy)]
+    enum Of {
+        Name,
+        Count,
+    }
+
+    struct Named(&'static str);
+
+    impl Tabled for Named {
+        type Column = Of;
+        const COLUMNS: &'static [Column<Of>] = &[
+            Column::new(Of::Name, "NAME", 4).grows_first(8),
+            Column::new(Of::Count, "COUNT", 5).right().goes(1),
+        ];
+
+        fn cell(&self, of: Of, cell: &mut Cell<'_, '_>) {
+            match of {
+                Of::Name => cell.put(Style::new(), self.0),
+                Of::Count => cell.known(None::<u32>),
+            }
+        }
+    }
+
+    /// Shows one at each of these widths of the terminal, handing over after each.
+    fn shown(widths: &[usize], flush: bool) -> String {
+        let taken = Taken::default();
+        let width = Rc::new(cell::Cell::new(0));
+        let asked = Rc::clone(&width);
+        let look = TableLook {
+            palette: Palette::plain(),
+            ascii: false,
+            utc: true,
+        };
+        let mut table = Table::new(taken.clone(), look, move || Some(asked.get()));
+        let mut around = Context {
+            clock: &Clock::ahead_by(0),
+            cgroups: &mut Cgroups::default(),
+            links: &mut Links::default(),
+        };
+        for columns in widths {
+            width.set(*columns);
+            table.show(&Named("curl"), &mut around).unwrap();
+            if flush {
+                View::<Named>::flush(&mut table).unwrap();
+            }
+        }
+        taken.text()
+    }
+
+    #[test]
+    fn the_heading_comes_again_where_a_resize_changes_the_columns() {
+        let wide = "NAME     COUNT\n";
+        let line = "curl         -\n";
+        assert_eq!(shown(&[20, 20], true), format!("{wide}{line}{line}"));
+        assert_eq!(
+            shown(&[20, 6, 20], true),
+            format!("{wide}{line}NAME\ncurl\n{wide}{line}")
+        );
+    }
+
+    #[test]
+    fn a_resize_that_changes_no_column_is_not_told() {
+        let text = shown(&[20, 30], true);
+        assert_eq!(text.matches("NAME").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn the_terminal_is_asked_once_for_what_is_handed_over_together() {
+        let text = shown(&[20, 6], false);
+        assert_eq!(text.matches("NAME").count(), 1, "{text}");
+    }
+}

@@ -8,4 +8,5 @@ mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod reference;
+mod reports;
 mod schema;

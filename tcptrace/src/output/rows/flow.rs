@@ -451,6 +451,84 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_came_behind_a_fin_is_told_in_few_words() {
+        use Closer::{Both, Local, Remote};
+        use Reason as R;
+
+        let tuple = Tuple {
+            netns: 1,
+            link: None,
+            local: Endpoint::new([10, 0, 0, 1].into(), 1),
+            remote: Endpoint::new([10, 0, 0, 2].into(), 2),
+        };
+        for (end, closer, detail, said) in [
+            (None, None, None, "not over"),
+            (None, Some(Both), None, "both: FIN, not over"),
+            (Some(FlowEnd::Graceful), None, None, "FIN"),
+            (Some(FlowEnd::Graceful), Some(Both), None, "both: FIN"),
+            (
+                Some(FlowEnd::Reason(R::Killed)),
+                Some(Local),
+                None,
+                "you: FIN, killed",
+            ),
+            (Some(FlowEnd::Reason(R::Killed)), None, None, "killed"),
+            (
+                Some(FlowEnd::Reason(R::Unreachable)),
+                Some(Remote),
+                None,
+                "peer: FIN, ICMP",
+            ),
+            (
+                Some(FlowEnd::Reason(R::TimedOut)),
+                Some(Local),
+                Some(Detail::Icmp),
+                "you: FIN, ICMP",
+            ),
+            (
+                Some(FlowEnd::Reason(R::KeepaliveTimeout)),
+                Some(Remote),
+                None,
+                "peer: FIN, keepalive",
+            ),
+            (
+                Some(FlowEnd::Reason(R::FinTimeout)),
+                Some(Local),
+                None,
+                "you: FIN, no FIN",
+            ),
+            (
+                Some(FlowEnd::Reason(R::Overflow)),
+                Some(Local),
+                None,
+                "you: FIN, overflow",
+            ),
+            (
+                Some(FlowEnd::Reason(R::ResetByPeer)),
+                Some(Local),
+                None,
+                "you: FIN, peer: RST",
+            ),
+            (
+                Some(FlowEnd::Reason(R::ResetByUs)),
+                Some(Remote),
+                None,
+                "peer: FIN, you: RST",
+            ),
+            (
+                Some(FlowEnd::Reason(R::ResetByPeer)),
+                Some(Remote),
+                None,
+                "peer: reset by peer",
+            ),
+        ] {
+            let mut it = FlowRecord::half_open(&connection(tuple), 1);
+            (it.end, it.closer, it.detail) = (end, closer, detail);
+            assert_eq!(Ended(&it).to_string(), said);
+        }
+    }
+
     fn connection(tuple: Tuple) -> Connection {
         Connection {
             cookie: None,
@@ -472,6 +550,10 @@ mod tests {
             (1023, "1023"),
             (1024, "1.0K"),
             (20_480, "20K"),
+            (10_188, "9.9K"),
+            (10_189, "10K"),
+            (1_048_063, "1023K"),
+            (1_048_064, "1.0M"),
             (1_048_575, "1.0M"),
             (u64::MAX, "16E"),
         ] {

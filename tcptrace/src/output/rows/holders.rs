@@ -66,3 +66,31 @@ impl Field for Holders<'_> {
 }
 
 stored_as_text!(Holders<'_>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Process;
+
+    #[test]
+    fn holders_in_csv_are_told_apart_and_an_unknown_pid_is_a_question_mark() {
+        let holder = |pid, descriptor, comm: &[u8]| Holder {
+            process: Process {
+                pid,
+                comm: Comm::new(comm),
+            },
+            descriptor,
+            listed: 1,
+        };
+        let all = [holder(Some(300), 3, b"nginx"), holder(None, 12, b"a b")];
+        let mut cell = Vec::new();
+        Holders(&all).text(&mut cell);
+        assert_eq!(String::from_utf8(cell).unwrap(), "300:3:nginx ?:12:a b");
+        let mut line = Vec::new();
+        Holders(&all).json(&mut line);
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            r#"[{"pid":300,"comm":"nginx","fd":3},{"pid":null,"comm":"a b","fd":12}]"#
+        );
+    }
+}

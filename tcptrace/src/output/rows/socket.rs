@@ -303,15 +303,16 @@ impl fmt::Display for Queue {
     }
 }
 
-/// A count of no more than five characters.
+/// A count of no more than four characters.
 struct Dropped(u32);
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             count @ 0..10_000 => write!(f, "{count}"),
-            count @ 10_000..10_000_000 => write!(f, "{}K", count / 1000),
-            count => write!(f, "{}M", count / 1_000_000),
+            count @ 10_000..1_000_000 => write!(f, "{}K", count / 1000),
+            count @ 1_000_000..1_000_000_000 => write!(f, "{}M", count / 1_000_000),
+            count => write!(f, "{}G", count / 1_000_000_000),
         }
     }
 }
@@ -330,5 +331,51 @@ impl fmt::Display for Running {
             (retries, false) => write!(f, "×{retries}"),
             (retries, true) => write!(f, "x{retries}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_and_counts_of_any_size_fit_their_columns() {
+        for (bytes, text) in [
+            (0, "0"),
+            (999_999, "999999"),
+            (1_000_000, "976K"),
+            (999_999_999, "976562K"),
+            (1_000_000_000, "953M"),
+            (u32::MAX, "4095M"),
+        ] {
+            assert_eq!(Queue(bytes).to_string(), text);
+        }
+        for (dropped, text) in [
+            (1, "1"),
+            (9_999, "9999"),
+            (10_000, "10K"),
+            (999_999, "999K"),
+            (1_000_000, "1M"),
+            (999_999_999, "999M"),
+            (u32::MAX, "4G"),
+        ] {
+            assert_eq!(Dropped(dropped).to_string(), text);
+            assert!("drop ".len() + text.len() <= NOTE);
+        }
+    }
+
+    #[test]
+    fn a_timer_says_how_often_it_ran_out() {
+        let running = |retries, ascii| {
+            let timer = Timer {
+                kind: TimerKind::Retransmit,
+                remaining: std::time::Duration::ZERO,
+                retries,
+            };
+            Running { timer, ascii }.to_string()
+        };
+        assert_eq!(running(0, false), "retransmit");
+        assert_eq!(running(1, false), "retransmit×1");
+        assert_eq!(running(15, true), "retransmitx15");
     }
 }

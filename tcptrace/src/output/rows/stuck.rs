@@ -331,3 +331,115 @@ impl fmt::Display for HeldFor {
         human.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::diagnose::Queues;
+
+    fn diagnosis(verdict: Verdict, setting: Option<(&'static str, Option<u32>)>) -> Diagnosis {
+        Diagnosis {
+            verdict,
+            setting: setting.map(|(name, value)| Limit { name, value }),
+            remaining: None,
+            retries: None,
+            most_retries: None,
+            queues: Queues::default(),
+            is_over: false,
+            text: String::new(),
+            advice: "",
+        }
+    }
+
+    #[track_caller]
+    fn says(it: &Diagnosis, text: &str) {
+        assert_eq!(limit(it, true).unwrap_or_default(), text);
+    }
+
+    #[test]
+    fn a_setting_is_told_with_what_its_value_means() {
+        for (name, value, text) in [
+            (
+                "tcp_orphan_retries",
+                Some(0),
+                "tcp_orphan_retries = 0 (which means 8).",
+            ),
+            ("tcp_orphan_retries", Some(5), "tcp_orphan_retries = 5."),
+            (
+                "tcp_fin_timeout",
+                Some(60),
+                "tcp_fin_timeout = 60 s (or TCP_LINGER2).",
+            ),
+            (
+                "tcp_retries2",
+                Some(15),
+                "tcp_retries2 = 15 (or TCP_USER_TIMEOUT).",
+            ),
+            (
+                "TCP_USER_TIMEOUT",
+                Some(5000),
+                "TCP_USER_TIMEOUT = 5000 ms.",
+            ),
+            ("TCP_LINGER2", None, "TCP_LINGER2 governs it."),
+        ] {
+            says(&diagnosis(Verdict::NotAcked, Some((name, value))), text);
+        }
+        let asked = Diagnosis {
+            remaining: Some(Duration::from_secs(7)),
+            ..diagnosis(Verdict::NotAcked, Some(("tcp_retries2", Some(15))))
+        };
+        says(&asked, "tcp_retries2 = 15; over in about 7.00s.");
+    }
+
+    #[test]
+    fn it_is_told_how_often_it_was_sent_again() {
+        let sent = |most_retries| Diagnosis {
+            retries: Some(3),
+            most_retries,
+            ..diagnosis(Verdict::NotAcked, None)
+        };
+        says(&sent(Some(15)), "sent again 3 of 15 times.");
+        says(&sent(None), "sent again 3 times.");
+    }
+
+    #[test]
+    fn where_no_setting_limits_it_that_is_told_unless_it_says_nothing() {
+        let of = |verdict| diagnosis(verdict, None);
+        says(&of(Verdict::NotRead), "No setting limits it.");
+        says(&of(Verdict::NotClosed), "No setting limits it.");
+        says(
+            &of(Verdict::ZeroWindow),
+            "No setting limits it while the peer answers.",
+        );
+        says(&of(Verdict::StillSending), "");
+        let over = Diagnosis {
+            is_over: true,
+            ..of(Verdict::NotClosed)
+        };
+        says(&over, "");
+        says(
+            &diagnosis(Verdict::DataAwaited, Some(("TCP_DEFER_ACCEPT", None))),
+            "",
+        );
+    }
+
+    #[test]
+    fn how_long_says_what_it_is_known_by() {
+        let held = |ns, at_least, estimated, ascii| {
+            let held = Held {
+                ns,
+                at_least,
+                estimated,
+            };
+            HeldFor { held, ascii }.to_string()
+        };
+        let seconds = Some(47_000_000_000);
+        assert_eq!(held(seconds, false, false, false), "47.0s");
+        assert_eq!(held(seconds, true, false, false), "≥47.0s");
+        assert_eq!(held(seconds, true, false, true), ">=47.0s");
+        assert_eq!(held(seconds, false, true, false), "~47.0s");
+        assert_eq!(held(None, true, false, false), "-");
+    }
+}

@@ -19,7 +19,7 @@ pub use self::{
     flows::{flows, known_flow, unknown_flow},
     report::report,
     sockets::{known_sockets, sockets, unknown_socket},
-    stats::stats,
+    stats::{crowd, quiet, stats},
     stuck::stuck,
     transitions::{known_transition, transitions, unknown_transition},
 };

@@ -84,6 +84,54 @@ pub fn stats(broken_down: Option<By>) -> Told {
     }
 }
 
+/// A run in which nothing happens, on a machine without connections.
+pub fn quiet() -> Told {
+    let nothing = || {
+        let tracker = Tracker::new(Limits::default(), Coverage::FULL);
+        let at = At { now: 0, lately: 0 };
+        Census::of(&tracker, at, None, |_| true, |_| None)
+    };
+    Told {
+        figures: Figures::new(None),
+        before: nothing(),
+        now: nothing(),
+        drops: Drops::between(&DropCounts::default(), &DropCounts::default()),
+        full: Vec::new(),
+        ranges: FxHashMap::default(),
+    }
+}
+
+/// One connection of each of so many programs, each to a service of its own.
+pub fn crowd(programs: u32, broken_down: Option<By>) -> Told {
+    let mut told = quiet();
+    told.figures = Figures::new(broken_down);
+    for number in 0..programs {
+        let (port, host) = ((number % 30_000) as u16 + 1, number / 30_000 + 1);
+        let to = format!("198.51.100.{host}");
+        let of = (
+            ends(("192.0.2.10", 40_000), (&to, port)),
+            by(&format!("client-{number}"), number + 1),
+        );
+        for (from, to, reason) in [
+            (
+                State::SynSent,
+                State::Established,
+                Reason::HandshakeComplete,
+            ),
+            (State::Established, State::FinWait1, Reason::FinSent),
+            (State::FinWait2, State::TimeWait, Reason::FinReceived),
+        ] {
+            told.figures.take(&Transition {
+                opener: Some(Side::Local),
+                length: (from != State::SynSent).then_some(Length::Short),
+                retransmits: (from == State::SynSent).then_some(1),
+                ..super::transitions::transition(&of, from, to, reason)
+            });
+        }
+    }
+    told
+}
+
 /// What two listeners dropped, one of them all that came.
 fn dropped() -> DropCounts {
     let mut counts = DropCounts::default();
