@@ -110,8 +110,14 @@ impl Column {
         Self::new(name, said, DataType::Float64, values)
     }
 
-    /// Wall-clock times.
+    /// Cookies: what is said of them is what the other forms have.
+    pub fn cookie(name: &str, said: &str) -> Self {
+        Self::u64(name, &format!("{} Here, as a number.", said.trim()))
+    }
+
+    /// Wall-clock times: as of cookies.
     pub fn time(name: &str, said: &str) -> Self {
+        let said = &format!("{} Here, as a timestamp.", said.trim());
         let of = DataType::Timestamp(TimeUnit::Nanosecond, Some(UTC.into()));
         let values = TimestampNanosecondBuilder::new().with_timezone(UTC);
         Self::new(name, said, of, Values::Time(values))
@@ -281,6 +287,7 @@ impl<'a> Batch<'a> {
         u16: u16, U16;
         u32: u32, U32;
         u64: u64, U64;
+        cookie: u64, U64;
         f64: f64, F64;
         time: i64, Time;
         text: &str, Text;

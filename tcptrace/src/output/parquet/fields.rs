@@ -38,7 +38,7 @@ stored! {
     NonZeroU32: u32, |it| it.get();
     u64: u64, |it| *it;
     usize: u64, |it| *it as u64;
-    Cookie: u64, |it| it.0.get();
+    Cookie: cookie, |it| it.0.get();
     f64: f64, |it| *it;
     Time: time, |it| it.wall_ns;
     &str: text, |it| *it;

@@ -13,10 +13,7 @@ use ::parquet::{
     arrow::{ArrowSchemaConverter, ArrowWriter},
     basic::{Compression, Encoding, Type, ZstdLevel},
     errors::ParquetError,
-    file::{
-        metadata::KeyValue,
-        properties::{WriterProperties, WriterVersion},
-    },
+    file::{metadata::KeyValue, properties::WriterProperties},
     schema::types::SchemaDescriptor,
 };
 use arrow_array::RecordBatch;
@@ -206,7 +203,6 @@ fn folder(path: &Path) -> &Path {
 fn properties(schema: &Schema) -> Result<WriterProperties, ParquetError> {
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("tcptrace ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(GROUP));
     let columns: SchemaDescriptor = ArrowSchemaConverter::new().convert(schema)?;
