@@ -3,6 +3,8 @@
 mod doctor;
 mod explain;
 mod list;
+mod record;
+mod replay;
 mod schema;
 mod sockets;
 mod stats;
@@ -17,10 +19,10 @@ use clap::{
 };
 use tcptrace::{
     commands::{
-        DoctorOptions, ExplainOptions, FlowsOptions, ListOptions, Output, StatsOptions,
-        StuckOptions, WatchOptions, duration,
+        DoctorOptions, ExplainOptions, FlowsOptions, InfoOptions, ListOptions, Output,
+        RecordOptions, StatsOptions, StuckOptions, WatchOptions, duration,
     },
-    engine::{LiveOptions, RunOptions},
+    engine::{LiveOptions, ReplayOptions, RunOptions},
     filter::Filter,
     host::Scope,
     model::State,
@@ -29,8 +31,15 @@ use tcptrace::{
 };
 
 use self::{
-    doctor::DoctorArgs, explain::ExplainArgs, list::ListArgs, schema::SchemaArgs,
-    sockets::SocketArgs, stats::StatsArgs, stuck::StuckArgs,
+    doctor::DoctorArgs,
+    explain::ExplainArgs,
+    list::ListArgs,
+    record::{InfoArgs, RecordArgs},
+    replay::ReplayArgs,
+    schema::SchemaArgs,
+    sockets::SocketArgs,
+    stats::StatsArgs,
+    stuck::StuckArgs,
 };
 
 /// Shows every TCP connection of this machine going through its states, live, and tells why.
@@ -61,6 +70,10 @@ enum Command {
     Stuck(StuckArgs),
     /// The sockets that there are now, with their timers, queues and owners. Loads no eBPF.
     List(ListArgs),
+    /// Keep what happens in a folder, to look at it later: a flight recorder that can be left on.
+    Record(RecordArgs),
+    /// What is in a recording: where, when, how much, what was lost, where it is cut.
+    Info(InfoArgs),
     /// What a state, a reason or a setting means, in plain words.
     Explain(ExplainArgs),
     /// Can this machine be traced, and how is TCP set up on it.
@@ -81,6 +94,10 @@ pub enum Invocation {
     Stuck(StuckOptions),
     /// `tcptrace list`.
     List(ListOptions),
+    /// `tcptrace record`.
+    Record(RecordOptions),
+    /// `tcptrace info`.
+    Info(InfoOptions),
     /// `tcptrace explain`.
     Explain(ExplainOptions),
     /// `tcptrace doctor`.
@@ -110,13 +127,31 @@ struct Watch {
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Trace this command and its children alone, and end when it does.
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "read")]
     command: Vec<OsString>,
 }
 
-/// Options of every live command.
+/// Options of every live command that writes lines.
 #[derive(Args, Debug)]
 struct LiveArgs {
+    #[command(flatten)]
+    trace: TraceArgs,
+    #[command(flatten)]
+    replay: ReplayArgs,
+    /// Format of the output.
+    #[arg(short = 'o', long, value_parser = words::output(), default_value = "table")]
+    output: Output,
+    /// When to colour; NO_COLOR is honoured.
+    #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
+    color: Colour,
+    /// Show times in UTC, not in this machine's zone (JSON and CSV are always UTC).
+    #[arg(long)]
+    utc: bool,
+}
+
+/// What is traced, and how.
+#[derive(Args, Debug)]
+struct TraceArgs {
     #[command(flatten)]
     sockets: SocketArgs,
     /// Transitions from or to these states: time-wait, ESTABLISHED, …
@@ -132,15 +167,6 @@ struct LiveArgs {
     /// Stop after that long: 10s, 5m, 1h30m.
     #[arg(short = 'd', long, value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
-    /// Format of the output.
-    #[arg(short = 'o', long, value_parser = words::output(), default_value = "table")]
-    output: Output,
-    /// When to colour; NO_COLOR is honoured.
-    #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
-    color: Colour,
-    /// Show times in UTC, not in this machine's zone (JSON and CSV are always UTC).
-    #[arg(long)]
-    utc: bool,
     /// Size of the ring buffer to the kernel, a power of two.
     #[arg(long, default_value = "8M", value_name = "SIZE", value_parser = buffer_size)]
     buffer_size: u32,
@@ -165,14 +191,19 @@ impl Cli {
     /// How often `-v` was given.
     pub fn verbosity(&self) -> u8 {
         match &self.command {
-            None => self.watch.live.verbose,
-            Some(Command::Watch(watch)) => watch.live.verbose,
-            Some(Command::Flows(flows)) => flows.watch.live.verbose,
-            Some(Command::Stats(stats)) => stats.watch.live.verbose,
-            Some(Command::Stuck(stuck)) => stuck.live.verbose,
+            None => self.watch.live.trace.verbose,
+            Some(Command::Watch(watch)) => watch.live.trace.verbose,
+            Some(Command::Flows(flows)) => flows.watch.live.trace.verbose,
+            Some(Command::Stats(stats)) => stats.watch.live.trace.verbose,
+            Some(Command::Stuck(stuck)) => stuck.live.trace.verbose,
+            Some(Command::Record(record)) => record.trace.verbose,
             // They have nothing to log.
             Some(
-                Command::List(_) | Command::Explain(_) | Command::Doctor(_) | Command::Schema(_),
+                Command::List(_)
+                | Command::Info(_)
+                | Command::Explain(_)
+                | Command::Doctor(_)
+                | Command::Schema(_),
             ) => 0,
         }
     }
@@ -189,6 +220,8 @@ impl Cli {
             Some(Command::Stats(stats)) => Invocation::Stats(stats.into_options()?),
             Some(Command::Stuck(stuck)) => Invocation::Stuck(stuck.into_options()?),
             Some(Command::List(list)) => Invocation::List(list.into_options()?),
+            Some(Command::Record(record)) => Invocation::Record(record.into_options()?),
+            Some(Command::Info(info)) => Invocation::Info(info.into_options()),
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
             Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
             Some(Command::Schema(schema)) => Invocation::Schema(schema.into_what()),
@@ -230,6 +263,16 @@ impl Flows {
 
 impl LiveArgs {
     fn into_options(self, command: Vec<OsString>) -> anyhow::Result<LiveOptions> {
+        self.trace.into_options(command, self.replay.into_options())
+    }
+}
+
+impl TraceArgs {
+    fn into_options(
+        self,
+        command: Vec<OsString>,
+        recording: Option<ReplayOptions>,
+    ) -> anyhow::Result<LiveOptions> {
         let scope = self.sockets.netns().map_or(Scope::All, Scope::One);
         Ok(LiveOptions {
             run: RunOptions {
@@ -239,6 +282,7 @@ impl LiveArgs {
                     followed: !command.is_empty(),
                     ..self.sockets.into_filter(scope)?
                 },
+                recorded_cgroup: None,
                 duration: self.duration,
                 max_connections: self.max_connections,
                 strict: self.strict,
@@ -246,6 +290,7 @@ impl LiveArgs {
             buffer_bytes: self.buffer_size,
             kernel_log: self.verbose > 1,
             command,
+            recording,
         })
     }
 }

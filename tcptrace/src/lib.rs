@@ -8,6 +8,7 @@
 //! * [`privileges`] are given up as soon as they are not needed,
 //! * [`host`] asks the machine while the others go on,
 //! * [`filter`] drops what nobody asked for,
+//! * [`record`] keeps what happens in a folder,
 //! * [`source`] gives events: [`source::live`] loads the kernel half and reads what it sends,
 //! * [`track`] makes transitions of the events: the state machine,
 //! * [`aggregate`] sums them up,
@@ -31,5 +32,6 @@ pub mod host;
 pub mod model;
 pub mod output;
 pub mod privileges;
+pub mod record;
 pub mod source;
 pub mod track;

@@ -46,6 +46,8 @@ fn main() -> ExitCode {
             Invocation::Stats(options) => commands::stats(&options).await.map(|it| it.code),
             Invocation::Stuck(options) => commands::stuck(&options).await.map(|it| it.code),
             Invocation::List(options) => commands::list(&options).map(|()| 0),
+            Invocation::Record(options) => commands::record(&options).await.map(|it| it.code),
+            Invocation::Info(options) => commands::info(&options).map(|()| 0),
             Invocation::Explain(options) => commands::explain(&options).map(|()| 0),
             Invocation::Doctor(options) => commands::doctor(&options),
             Invocation::Schema(what) => commands::schema(what).map(|()| 0),

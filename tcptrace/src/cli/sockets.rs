@@ -101,6 +101,7 @@ impl SocketArgs {
             in_cgroup: self.cgroup.is_some(),
             states: Vec::new(),
             followed: false,
+            within: None,
         })
     }
 }

@@ -51,6 +51,7 @@ const LINE_TYPES: &[Word<LineType>] = &[
     ("socket", LineType::Socket, "A line of `list`"),
     ("count", LineType::Count, "A line of `list -s`"),
     ("doctor", LineType::Doctor, "The report of `doctor`"),
+    ("recording", LineType::Recording, "The report of `info`"),
 ];
 
 /// Formats of the output.

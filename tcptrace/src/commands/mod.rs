@@ -4,8 +4,10 @@ mod doctor;
 mod duration;
 mod explain;
 mod flows;
+mod info;
 mod list;
 mod output;
+mod record;
 mod schema;
 mod stats;
 mod stuck;
@@ -16,8 +18,10 @@ pub use self::{
     duration::{DurationError, duration},
     explain::{ExplainOptions, explain},
     flows::{FlowsOptions, flows},
+    info::{InfoOptions, info},
     list::{ListOptions, list},
     output::Output,
+    record::{RecordOptions, record},
     schema::schema,
     stats::{StatsOptions, stats},
     stuck::{StuckOptions, stuck},

@@ -8,7 +8,7 @@ use crate::{
     engine::Consumer,
     filter::Filter,
     host::{Clock, Keepalives},
-    model::{FlowRecord, KeepaliveSettings, Known, Machine, Transition},
+    model::{FlowRecord, KeepaliveSettings, Known, Machine, NamespaceSettings, Transition},
     output::{Context, End, ShownFlow, Start, View},
     track::Tracker,
 };
@@ -155,6 +155,14 @@ impl Consumer for Flows {
             }
         }
         Ok(())
+    }
+
+    fn interrupt(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) -> io::Result<()> {
+        self.finish(known, now, around)
+    }
+
+    fn learn(&mut self, netns: u32, settings: &NamespaceSettings) {
+        self.keepalives.learn(netns, settings.keepalive);
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {

@@ -5,6 +5,7 @@
 mod flows;
 mod lines;
 mod list;
+mod record;
 mod stats;
 mod stuck;
 mod watch;
@@ -12,6 +13,7 @@ mod watch;
 pub use self::{
     flows::Flows,
     list::{Sockets, sockets},
+    record::{Record, Spare},
     stats::Stats,
     stuck::Stuck,
     watch::Watch,

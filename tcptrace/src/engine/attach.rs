@@ -68,6 +68,8 @@ impl Engine<Live> {
             coverage,
             degraded: degraded.collect(),
             sockets: Vec::new(),
+            remembered: Vec::new(),
+            unsure: false,
             cgroups: Vec::new(),
             links: Vec::new(),
         };
@@ -82,7 +84,11 @@ impl Engine<Live> {
                 Told::Event(event) => early.push(*event),
                 Told::Lost(events) => lost_early += events,
                 Told::CgroupMade(it) => made.push((it.id, it.parent, it.name.into())),
-                Told::Found(_) => {}
+                Told::CgroupNamed { .. }
+                | Told::LinkNamed { .. }
+                | Told::Namespace { .. }
+                | Told::Stuck(_)
+                | Told::Found(_) => {}
             });
             std::thread::sleep(Duration::from_millis(1));
         }

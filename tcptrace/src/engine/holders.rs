@@ -4,7 +4,7 @@ use std::{collections::VecDeque, thread};
 
 use crate::{
     host::{Look, Looker, own, who_has},
-    model::Question,
+    model::{Answer, Question},
     privileges,
     source::Source,
     track::Tracker,
@@ -54,8 +54,14 @@ impl Holders {
         })
     }
 
-    /// Takes an answer, and asks what is to be asked next, when all events up to `now` were applied.
-    pub fn turn(&mut self, tracker: &mut Tracker, source: &mut impl Source, now: u64) {
+    /// Takes an answer, which is returned, too, and asks what is to be asked next, when all events up to `now` were applied.
+    pub fn turn(
+        &mut self,
+        tracker: &mut Tracker,
+        source: &mut impl Source,
+        now: u64,
+    ) -> Option<Answer> {
+        let mut answer = None;
         if let Some((question, tries)) = self.asked
             && let Some(look) = self.looker.answer()
         {
@@ -63,6 +69,7 @@ impl Holders {
             match look {
                 Look::Done(found) => {
                     tracker.found(&found);
+                    answer = Some(found);
                     if let Some(pid) = found.owner.and_then(|it| it.process?.pid) {
                         source.note_holder(pid);
                     }
@@ -86,6 +93,7 @@ impl Holders {
                 self.asked = Some((question, tries));
             }
         }
+        answer
     }
 
     /// When there is something to do next, if no event comes before: CLOCK_MONOTONIC, ns, and 0 for

@@ -6,6 +6,8 @@ mod child;
 mod holders;
 mod host;
 mod notices;
+mod recording;
+mod replay;
 mod resync;
 mod round;
 mod run;
@@ -17,13 +19,19 @@ use std::{ffi::OsString, io, ops::ControlFlow, time::Duration};
 use self::{
     child::Launcher,
     host::Host,
+    recording::Recording,
     signals::{Blocked, Signals},
+};
+pub use self::{
+    recording::RecordingOptions,
+    replay::{Moment, ReplayOptions},
 };
 use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Links, monotonic_now},
-    model::{Coverage, Degraded, Machine, Transition},
+    model::{Coverage, Degraded, Machine, NamespaceSettings, Transition},
     output::{Context, End, Start, say},
+    record::{Progress, Recorder},
     source::{Beginning, Source, live::Metrics},
     track::{Limits, Tracker},
 };
@@ -38,6 +46,8 @@ pub struct RunOptions {
     pub filter: Filter,
     /// Which control group is, with those below it: its path below the root. `None`: all are.
     pub cgroup: Option<String>,
+    /// The same, as it was asked for when a recording was made.
+    pub recorded_cgroup: Option<String>,
     /// When to stop by itself: after that long; `None`: not for that.
     pub duration: Option<Duration>,
     /// So many connections are remembered at the most.
@@ -57,6 +67,8 @@ pub struct LiveOptions {
     pub kernel_log: bool,
     /// Trace this command alone, and end when it does.
     pub command: Vec<OsString>,
+    /// Read a recording, and trace nothing.
+    pub recording: Option<ReplayOptions>,
 }
 
 impl LiveOptions {
@@ -162,6 +174,37 @@ pub trait Consumer {
     fn finish(&mut self, _known: &Tracker, _now: u64, _around: &mut Context<'_>) -> io::Result<()> {
         Ok(())
     }
+    /// Nothing is known of what happened next; then all begins anew, elsewhere perhaps. What was
+    /// waited for is told with what is known.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn interrupt(
+        &mut self,
+        _known: &Tracker,
+        _now: u64,
+        _around: &mut Context<'_>,
+    ) -> io::Result<()> {
+        Ok(())
+    }
+    /// How a network namespace is set up became known, of another machine.
+    fn learn(&mut self, _netns: u32, _settings: &NamespaceSettings) {}
+    /// A connection was found to be stuck, on another machine: JSON.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn stuck(&mut self, _found: &str, _around: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
+        Ok(ControlFlow::Continue(()))
+    }
+    /// All is recorded.
+    fn recorded(&mut self, _progress: &Progress) {}
+    /// A turn of the recorder, where there is one.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn record(&mut self, _recorder: &mut Recorder) -> io::Result<()> {
+        Ok(())
+    }
     /// How many lines were shown.
     fn shown(&self) -> u64;
     /// Writes the last line.
@@ -171,7 +214,7 @@ pub trait Consumer {
     fn close(&mut self, end: &End) -> io::Result<()>;
 }
 
-/// Traces this machine until something ends it. `metrics`: when the kernel half tells what a
+/// Traces this machine, or reads a recording, until something ends it. `metrics`: when the kernel half tells what a
 /// connection did.
 ///
 /// # Errors
@@ -181,7 +224,25 @@ pub async fn trace(
     metrics: Metrics,
     consumer: impl Consumer,
 ) -> anyhow::Result<Outcome> {
+    if let Some(recording) = &options.recording {
+        return replay::replay(&options.run, recording, consumer).await;
+    }
     let engine = Engine::attach(options, metrics)?;
+    engine.give_up_privileges(options, &consumer);
+    engine.run(&options.run, consumer).await
+}
+
+/// The same, and records what happens.
+///
+/// # Errors
+/// See [`trace`]; and when it can't be recorded there.
+pub async fn trace_and_record(
+    options: &LiveOptions,
+    recording: &RecordingOptions,
+    consumer: impl Consumer,
+) -> anyhow::Result<Outcome> {
+    let recording = Recording::open(recording, &options.run)?;
+    let engine = Engine::attach(options, Metrics::Always)?.recorded_by(recording);
     engine.give_up_privileges(options, &consumer);
     engine.run(&options.run, consumer).await
 }
@@ -205,12 +266,20 @@ pub struct Engine<S> {
     passed_ns: u64,
     /// The consumer wants no more.
     enough: bool,
+    /// A signal ended it.
+    interrupted: bool,
     /// Events lost while the snapshot was taken, not told yet.
     lost_early: u64,
     /// What ends it beside the source.
     signals: Option<Signals>,
     /// Starts the command that is traced.
     launcher: Option<Launcher>,
+    /// What happens is recorded.
+    recording: Option<Recording>,
+    /// All that happened until then was told: CLOCK_MONOTONIC, ns.
+    told_until_ns: u64,
+    /// Events that could not be recorded, when that is over.
+    lost_by_recorder: u64,
 }
 
 impl<S: Source> Engine<S> {
@@ -219,6 +288,9 @@ impl<S: Source> Engine<S> {
     pub fn new(source: S, beginning: Beginning, options: &RunOptions) -> Self {
         let limits = Limits::of(options.max_connections as usize);
         let mut tracker = Tracker::new(limits, beginning.coverage);
+        if !beginning.remembered.is_empty() || beginning.unsure {
+            tracker.remember(beginning.remembered, beginning.unsure);
+        }
         for existing in &beginning.sockets {
             tracker.seed(existing);
         }
@@ -236,15 +308,21 @@ impl<S: Source> Engine<S> {
             degraded: beginning.degraded,
             tracker,
             filter: options.filter.clone(),
-            cgroups: Cgroups::from_iter(beginning.cgroups).only_in(options.cgroup.clone()),
+            cgroups: Cgroups::from_iter(beginning.cgroups)
+                .only_in(options.cgroup.clone())
+                .only_in(options.recorded_cgroup.clone()),
             links,
             most: AT_ONCE,
             host: None,
             passed_ns: beginning.mono_ns,
             enough: false,
+            interrupted: false,
             lost_early: 0,
             signals: None,
             launcher: None,
+            recording: None,
+            told_until_ns: beginning.mono_ns,
+            lost_by_recorder: 0,
         }
     }
 

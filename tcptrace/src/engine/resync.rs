@@ -68,6 +68,9 @@ impl<S: Source> Engine<S> {
         if let Some((mut snapshot, took)) = host.resync.done() {
             snapshot.sockets.retain(|it| is_told_of(it, &self.filter));
             let mut done = false;
+            if let Some(recording) = &mut self.recording {
+                recording.sockets(&snapshot.sockets, &snapshot.namespaces);
+            }
             self.emit(consumer, |tracker, sink| {
                 let (sockets, namespaces) = (&snapshot.sockets, &snapshot.namespaces);
                 done = tracker.resync(sockets, namespaces, &mut |it| sink.take(it));
@@ -81,6 +84,9 @@ impl<S: Source> Engine<S> {
             && host.resync.is_due()
         {
             self.tracker.begin_look();
+            if let Some(recording) = &mut self.recording {
+                recording.look_begins();
+            }
             host.resync.begin(self.filter.netns);
         }
         Ok(())

@@ -46,20 +46,30 @@ impl<S: Source> Engine<S> {
             links,
             most,
             enough,
+            recording,
             ..
         } = self;
         let mut sink = Sink::new(filter, clock, cgroups, links, enough, consumer);
-        let batch = source.next(now, *most, |told| match told {
-            Told::Event(event) => {
-                log::trace!("{event:?}");
-                tracker.apply(event, &mut |transition| sink.take(transition));
+        let batch = source.next(now, *most, |told| {
+            if let Some(recording) = recording {
+                recording.take(&told);
             }
-            Told::Lost(events) => {
-                tracker.note_loss();
-                sink.lost(events);
+            match told {
+                Told::Event(event) => {
+                    log::trace!("{event:?}");
+                    tracker.apply(event, &mut |transition| sink.take(transition));
+                }
+                Told::Lost(events) => {
+                    tracker.note_loss();
+                    sink.lost(events);
+                }
+                Told::CgroupMade(made) => sink.cgroup_made(&made),
+                Told::Found(finding) => find(tracker, &finding, &mut |it| sink.take(it)),
+                Told::CgroupNamed { id, path } => sink.cgroup_named(id, path),
+                Told::LinkNamed { netns, index, name } => sink.link_named(netns, index, name),
+                Told::Namespace { netns, settings } => sink.learn(netns, settings),
+                Told::Stuck(found) => sink.stuck(found),
             }
-            Told::CgroupMade(made) => sink.cgroup_made(&made),
-            Told::Found(finding) => find(tracker, &finding, &mut |it| sink.take(it)),
         });
         sink.finish()?;
         let mut wait = None;
@@ -69,6 +79,7 @@ impl<S: Source> Engine<S> {
             if self.source.should_ask_for_losses() {
                 self.note_losses(consumer)?;
             }
+            self.turn_recording(batch.until_ns, consumer)?;
             if !batch.more {
                 consumer.flush()?;
             }
@@ -108,10 +119,18 @@ impl<S: Source> Engine<S> {
             return Ok(());
         };
         if let Some(holders) = &mut host.holders {
-            holders.turn(&mut self.tracker, &mut self.source, now);
+            let found = holders.turn(&mut self.tracker, &mut self.source, now);
+            if let (Some(answer), Some(recording)) = (found, &mut self.recording) {
+                recording.holder(answer);
+            }
         }
         // Before anything is given up, as it may have waited unread for long.
         if let Some(found) = host.addresses.answer() {
+            if let Some(recording) = &mut self.recording {
+                for (cookie, tuple) in &found {
+                    recording.addresses(*cookie, *tuple);
+                }
+            }
             self.emit(consumer, |tracker, sink| {
                 for (cookie, tuple) in &found {
                     tracker.learn(*cookie, tuple, &mut |it| sink.take(it));
@@ -153,6 +172,9 @@ impl<S: Source> Engine<S> {
     pub(super) fn note_losses(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         let lost = self.source.newly_lost(self.tracker.told_twice());
         if lost > 0 {
+            if let Some(recording) = &mut self.recording {
+                recording.lost(lost);
+            }
             self.tracker.note_loss();
             consumer.lost(lost)?;
         }
@@ -161,7 +183,11 @@ impl<S: Source> Engine<S> {
 }
 
 /// Hands to the state machine what was found out at the time.
-fn find(tracker: &mut Tracker, finding: &Finding<'_>, sink: &mut impl FnMut(&Transition)) {
+pub(super) fn find(
+    tracker: &mut Tracker,
+    finding: &Finding<'_>,
+    sink: &mut impl FnMut(&Transition),
+) {
     match finding {
         Finding::Addresses(cookie, tuple) => tracker.learn(*cookie, tuple, sink),
         Finding::Holder(answer) => tracker.found(answer),

@@ -96,8 +96,11 @@ impl<S: Source> Engine<S> {
         let mut status = None;
         let told = self
             .follow(consumer, &mut traced, limit, &mut status, &wakeups)
-            .await;
+            .await
+            .and_then(|()| self.finish(consumer));
+        self.lost_by_recorder = self.end_recording(consumer);
         let end = self.end(began, consumer);
+        let unreadable = self.source.unreadable() > 0;
         drop(wakeups);
         if let Err(error) = &told
             && let Some(mut traced) = traced
@@ -128,7 +131,7 @@ impl<S: Source> Engine<S> {
         Ok(Outcome {
             code: match status {
                 Some(status @ 1..) => status,
-                _ => u8::from(options.strict && end.lost > 0),
+                _ => u8::from(options.strict && (end.lost > 0 || unreadable)),
             },
             of_command: status.is_some(),
             unread: false,
@@ -138,7 +141,7 @@ impl<S: Source> Engine<S> {
 
     /// Tells what happens until something ends it, and then the rest. `status` becomes that of the
     /// traced command when it has ended.
-    async fn follow(
+    pub(super) async fn follow(
         &mut self,
         consumer: &mut impl Consumer,
         traced: &mut Option<Traced>,
@@ -159,6 +162,7 @@ impl<S: Source> Engine<S> {
                 self.review_in_time(&round, consumer)?;
             } else {
                 self.let_pass(round.until_ns, deadline, consumer)?;
+                self.turn_recording(round.until_ns, consumer)?;
             }
             if self.enough || deadline.is_some_and(|deadline| self.now() >= deadline) {
                 match &*traced {
@@ -217,7 +221,10 @@ impl<S: Source> Engine<S> {
                 (Woken::Signal(caught), Some(_)) if caught.also_to_command => {}
                 // It got the signal; who is impatient signals twice.
                 (Woken::Signal(_), Some(_)) if !signalled => signalled = true,
-                (Woken::Signal(_), _) => break,
+                (Woken::Signal(_), _) => {
+                    self.interrupted = true;
+                    break;
+                }
                 (Woken::Ended(code), _) => {
                     self.pass_signals_on_to(None);
                     *status = Some(code);
@@ -229,6 +236,11 @@ impl<S: Source> Engine<S> {
         if live {
             self.drain(consumer).await?;
         }
+        Ok(())
+    }
+
+    /// Nothing more happens: what was waited for is told with what is known.
+    pub(super) fn finish(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         self.emit(consumer, |tracker, sink| {
             tracker.finish(&mut |it| sink.take(it))
         })?;
@@ -313,7 +325,7 @@ impl<S: Source> Engine<S> {
     }
 
     /// Lets the consumer look at all connections.
-    fn review(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+    pub(super) fn review(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         let now = self.now();
         let around = &mut Context {
             clock: &self.clock,
@@ -330,7 +342,7 @@ impl<S: Source> Engine<S> {
         }
     }
 
-    fn start(&self) -> Start {
+    pub(super) fn start(&self) -> Start {
         Start {
             version: env!("CARGO_PKG_VERSION"),
             kernel: self.machine.kernel.clone(),
@@ -348,7 +360,7 @@ impl<S: Source> Engine<S> {
         }
         End {
             transitions: consumer.shown(),
-            lost: self.source.lost(),
+            lost: self.source.lost() + self.lost_by_recorder,
             forgotten: self.tracker.forgotten(),
             duration: Duration::from_nanos(self.now().saturating_sub(began)),
         }

@@ -8,7 +8,7 @@ use super::Consumer;
 use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Links},
-    model::{CgroupMade, Transition},
+    model::{CgroupMade, Link, NamespaceSettings, Transition},
     output::Context,
 };
 
@@ -52,7 +52,12 @@ impl<'a, C: Consumer> Sink<'a, C> {
         if !self.filter.matches(transition, in_cgroup) {
             return;
         }
-        match self.consumer.transition(transition, &mut self.around) {
+        let told = self.consumer.transition(transition, &mut self.around);
+        self.note(told);
+    }
+
+    fn note(&mut self, told: io::Result<ControlFlow<()>>) {
+        match told {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) => *self.enough = true,
             Err(error) => {
@@ -65,6 +70,32 @@ impl<'a, C: Consumer> Sink<'a, C> {
     /// A control group was made.
     pub fn cgroup_made(&mut self, made: &CgroupMade<'_>) {
         self.around.cgroups.made(made);
+    }
+
+    /// The path of a control group became known.
+    pub fn cgroup_named(&mut self, id: u64, path: &str) {
+        self.around.cgroups.named(id, path);
+    }
+
+    /// The name of an interface became known.
+    pub fn link_named(&mut self, netns: u32, index: u32, name: &str) {
+        if let Some(link) = Link::new(index) {
+            self.around.links.named(netns, link, name);
+        }
+    }
+
+    /// How a network namespace is set up became known.
+    pub fn learn(&mut self, netns: u32, settings: &NamespaceSettings) {
+        self.consumer.learn(netns, settings);
+    }
+
+    /// A connection was found to be stuck.
+    pub fn stuck(&mut self, found: &str) {
+        if *self.enough {
+            return;
+        }
+        let told = self.consumer.stuck(found, &mut self.around);
+        self.note(told);
     }
 
     /// Events were lost.

@@ -1,12 +1,14 @@
 //! Which transitions are asked for.
 
 mod network;
+mod options;
 mod ports;
 
 use std::net::IpAddr;
 
 pub use self::{
     network::{Network, NetworkError, WrittenNetwork, network, written_network},
+    options::OptionError,
     ports::{PortError, PortSet},
 };
 use crate::model::{Comm, Connection, Family, FlowRecord, Owner, State, Transition, Tuple};
@@ -48,13 +50,18 @@ pub struct Filter {
     pub states: Vec<State>,
     /// Only the traced command and its children.
     pub followed: bool,
+    /// Only what this lets through, too: what a recording was asked for.
+    pub within: Option<Box<Self>>,
 }
 
 impl Filter {
     /// Whether a transition is asked for.
     #[must_use]
     pub fn matches(&self, transition: &Transition, in_cgroup: bool) -> bool {
-        (!self.in_cgroup || in_cgroup)
+        self.within
+            .as_ref()
+            .is_none_or(|it| it.matches(transition, in_cgroup))
+            && (!self.in_cgroup || in_cgroup)
             && self.matches_tuple(&transition.tuple)
             && self.matches_owner(&transition.owner, transition.followed)
             && (self.states.is_empty()
@@ -73,6 +80,7 @@ impl Filter {
             in_cgroup: false,
             states: Vec::new(),
             followed: false,
+            within: self.within.as_ref().map(|it| Box::new(it.of_connections())),
             ..self.clone()
         }
     }
@@ -80,7 +88,10 @@ impl Filter {
     /// Whether a connection is asked for, by who had it last and the states that it went through.
     #[must_use]
     pub fn matches_flow(&self, flow: &FlowRecord, in_cgroup: bool) -> bool {
-        (!self.in_cgroup || in_cgroup)
+        self.within
+            .as_ref()
+            .is_none_or(|it| it.matches_flow(flow, in_cgroup))
+            && (!self.in_cgroup || in_cgroup)
             && self.matches_tuple(&flow.tuple)
             && self.matches_owner(&flow.owner, flow.followed)
             && (self.states.is_empty() || self.states.iter().any(|state| flow.went_through(*state)))
@@ -89,7 +100,10 @@ impl Filter {
     /// Whether a connection is asked for, by the state that it is in.
     #[must_use]
     pub fn matches_connection(&self, it: &Connection, in_cgroup: bool) -> bool {
-        (!self.in_cgroup || in_cgroup)
+        self.within
+            .as_ref()
+            .is_none_or(|within| within.matches_connection(it, in_cgroup))
+            && (!self.in_cgroup || in_cgroup)
             && self.matches_tuple(&it.tuple)
             && self.matches_owner(&it.owner, it.followed)
             && (self.states.is_empty() || self.states.contains(&it.state))
@@ -104,7 +118,9 @@ impl Filter {
         state: State,
         in_cgroup: bool,
     ) -> bool {
-        (!self.in_cgroup || in_cgroup)
+        let within = |it: &Self| it.matches_socket(tuple, owner, state, in_cgroup);
+        self.within.as_deref().is_none_or(within)
+            && (!self.in_cgroup || in_cgroup)
             && self.matches_tuple(tuple)
             && self.matches_owner(owner, false)
             && (self.states.is_empty() || self.states.contains(&state))

@@ -52,6 +52,13 @@ pub fn jiffies_per_second() -> u32 {
         .unwrap_or(250)
 }
 
+/// For how long the machine was suspended since it was started, ns.
+#[must_use]
+pub fn suspended() -> u64 {
+    let both = nanoseconds(ClockId::Boottime) - nanoseconds(ClockId::Monotonic);
+    u64::try_from(both).unwrap_or(0)
+}
+
 /// Tells wall-clock time from the kernel's monotonic time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -96,6 +103,12 @@ impl Clock {
     #[must_use]
     pub fn own(&self, monotonic_ns: u64) -> u64 {
         monotonic_ns.saturating_add_signed(self.own)
+    }
+
+    /// How far the wall clock is ahead of the kernel's monotonic time, ns.
+    #[must_use]
+    pub fn ahead_ns(&self) -> i64 {
+        self.offset
     }
 
     /// Nanoseconds since 1970 of one of the kernel's monotonic times.

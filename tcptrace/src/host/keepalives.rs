@@ -53,6 +53,11 @@ impl Keepalives {
         }
     }
 
+    /// The settings of a namespace became known.
+    pub fn learn(&mut self, netns: u32, settings: Option<KeepaliveSettings>) {
+        self.known.insert(netns, settings);
+    }
+
     /// The settings of that namespace will be needed. `pid`: a process that may live there.
     pub fn ask(&mut self, netns: u32, pid: Option<u32>) {
         if self.last == Some(netns) || self.complete {

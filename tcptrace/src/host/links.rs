@@ -51,6 +51,17 @@ impl Links {
         self.known.insert(netns, Known { read_ns, names });
     }
 
+    /// All that are known: inode number of the namespace, index, name.
+    pub fn all(&self) -> impl Iterator<Item = (u32, Link, &str)> + '_ {
+        let all = self.known.iter();
+        all.flat_map(|(netns, it)| it.names.all().map(|(link, name)| (*netns, link, name)))
+    }
+
+    /// The name of one became known, or changed.
+    pub fn named(&mut self, netns: u32, link: Link, name: &str) {
+        self.known.entry(netns).or_default().names.set(link, name);
+    }
+
     /// The interface that is a part of a connection's identity.
     pub fn of(&mut self, tuple: &Tuple) -> Option<Interface<'_>> {
         self.at(tuple.netns, tuple.link)

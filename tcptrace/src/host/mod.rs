@@ -11,9 +11,9 @@ mod looker;
 pub mod snapshot;
 
 pub use self::{
-    boot::release,
+    boot::{boot_id, host_name, release},
     cgroup::{Cgroups, is_split, silent as silent_cgroup},
-    clock::{Clock, jiffies_per_second, monotonic_now},
+    clock::{Clock, jiffies_per_second, monotonic_now, suspended},
     keepalives::Keepalives,
     links::{Interface, Links},
     looker::Looker,

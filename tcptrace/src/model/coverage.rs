@@ -1,9 +1,11 @@
 //! What can be seen on this machine.
 
+use serde::{Deserialize, Serialize};
+
 use std::borrow::Cow;
 
 /// What can be seen on this machine: from what isn't, nothing is concluded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Minisocks and requests.
     pub minisocks: bool,
@@ -40,7 +42,7 @@ pub enum PidNamespace {
 }
 
 /// Something that can't be seen on this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Degraded {
     /// The hook, or the file.
     pub what: Cow<'static, str>,

@@ -49,6 +49,12 @@ impl Listeners {
         }
     }
 
+    /// What else decides what a listener gets.
+    pub fn reach(&self, cookie: Cookie, tuple: &Tuple) -> Option<Reach> {
+        let mut here = self.0.get(&key(tuple))?.iter();
+        here.find(|it| it.cookie == cookie).map(|it| it.reach)
+    }
+
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = Cookie> + '_ {
         self.0.values().flatten().map(|listener| listener.cookie)

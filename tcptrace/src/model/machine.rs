@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::PortRange;
 
 /// What a run has to know of the machine that its events happen on, beside them.
@@ -19,7 +21,7 @@ pub struct Machine {
 }
 
 /// How a network namespace is set up; `None` for what is not known of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceSettings {
     /// Keepalive of sockets that don't say so themselves.
     pub keepalive: Option<KeepaliveSettings>,
@@ -28,7 +30,7 @@ pub struct NamespaceSettings {
 }
 
 /// How keepalive is set in a namespace (net.ipv4.tcp_keepalive_*), or for a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepaliveSettings {
     /// tcp_keepalive_time, s.
     pub time_s: u32,

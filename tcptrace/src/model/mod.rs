@@ -11,6 +11,7 @@ mod listeners;
 mod machine;
 mod ports;
 mod reason;
+mod remembered;
 mod state;
 mod text;
 mod time;
@@ -33,6 +34,7 @@ pub use self::{
     machine::{KeepaliveSettings, Machine, NamespaceSettings},
     ports::{PortRange, Reuse},
     reason::{Closer, Detail, Reason, Side},
+    remembered::{Holding, Minisock, Remembered, Stage, Stopped, Syn},
     state::{State, UnknownState},
     text::printable,
     time::ns,

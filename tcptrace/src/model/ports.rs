@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// When connect() takes the port of a TIME_WAIT over: `tcp_twsk_unique()`, net/ipv4/tcp_ipv4.c.
 /// That the peer sends timestamps is taken for granted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reuse {
     /// For which destinations.
     scope: ReuseScope,
@@ -12,7 +14,8 @@ pub struct Reuse {
     delay_ns: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum ReuseScope {
     #[default]
     Nowhere,
@@ -52,7 +55,7 @@ impl Reuse {
 }
 
 /// The ports that connect() chooses from: ip_local_port_range less ip_local_reserved_ports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortRange {
     /// The first.
     pub first: u16,

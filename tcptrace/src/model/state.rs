@@ -65,6 +65,25 @@ impl State {
         })
     }
 
+    /// The kernel's number of it (include/net/tcp_states.h): what [`from_kernel`](Self::from_kernel)
+    /// reads.
+    #[must_use]
+    pub const fn to_kernel(self) -> u8 {
+        match self {
+            Self::Established => 1,
+            Self::SynSent => 2,
+            Self::SynRecv => 3,
+            Self::FinWait1 => 4,
+            Self::FinWait2 => 5,
+            Self::TimeWait => 6,
+            Self::Closed => 7,
+            Self::CloseWait => 8,
+            Self::LastAck => 9,
+            Self::Listen => 10,
+            Self::Closing => 11,
+        }
+    }
+
     /// The name, as netstat users know it.
     #[must_use]
     pub const fn name(self) -> &'static str {

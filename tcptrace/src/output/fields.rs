@@ -401,6 +401,20 @@ fn ipv4(addr: &Ipv4Addr) -> Short<32> {
     text
 }
 
+impl Field for i64 {
+    fn json(&self, line: &mut Vec<u8>) {
+        self.text(line);
+    }
+
+    fn text(&self, cell: &mut Vec<u8>) {
+        cell.extend_from_slice(itoa::Buffer::new().format(*self).as_bytes());
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "integer" })
+    }
+}
+
 macro_rules! numbers {
     ($($number:ty: $least:literal, $most:expr, |$it:ident| $get:expr;)+) => {
         $(impl Field for $number {

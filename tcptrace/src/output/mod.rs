@@ -17,6 +17,8 @@ mod or_dash;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod process;
+mod progress;
+mod recording;
 mod row;
 mod rows;
 pub mod schema;
@@ -40,6 +42,8 @@ pub use self::{
     flows::ShownFlow,
     json::Json,
     message::{Waiting, say},
+    progress::{RecordingProgress, Size, StatusLine},
+    recording::RecordingReport,
     sockets::{Counts, ShownSockets},
     stats::{StatsCsv, StatsTable},
     stdout::{Stdout, writes},

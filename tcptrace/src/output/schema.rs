@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::{
     row::{Fields as _, Row as _},
     rows::{
-        CountRow, DoctorRow, EndRow, FlowRow, LostRow, SocketRow, StartRow, StateLine, StatsRow,
-        StuckRow, TransitionRow,
+        CountRow, DoctorRow, EndRow, FlowRow, LostRow, RecordingRow, SocketRow, StartRow,
+        StateLine, StatsRow, StuckRow, TransitionRow,
     },
 };
 
@@ -35,11 +35,13 @@ pub enum LineType {
     Count,
     /// The report of `doctor`.
     Doctor,
+    /// The report of `info`.
+    Recording,
 }
 
 impl LineType {
     /// All of them, in the order of the document.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Start,
         Self::Transition,
         Self::Flow,
@@ -50,6 +52,7 @@ impl LineType {
         Self::Socket,
         Self::Count,
         Self::Doctor,
+        Self::Recording,
     ];
 
     /// What the field `type` says.
@@ -66,6 +69,7 @@ impl LineType {
             Self::Socket => SocketRow::TYPE,
             Self::Count => CountRow::TYPE,
             Self::Doctor => DoctorRow::TYPE,
+            Self::Recording => RecordingRow::TYPE,
         }
     }
 
@@ -81,6 +85,7 @@ impl LineType {
             Self::Socket => SocketRow::schema(),
             Self::Count => CountRow::schema(),
             Self::Doctor => DoctorRow::schema(),
+            Self::Recording => RecordingRow::schema(),
         }
     }
 }
@@ -124,7 +129,13 @@ pub fn header(line: LineType) -> Option<Vec<String>> {
         LineType::Stuck => StuckRow::header(),
         LineType::Socket => SocketRow::header(),
         LineType::Count => CountRow::header(),
-        LineType::Start | LineType::Lost | LineType::End | LineType::Doctor => return None,
+        LineType::Start
+        | LineType::Lost
+        | LineType::End
+        | LineType::Doctor
+        | LineType::Recording => {
+            return None;
+        }
     })
 }
 

@@ -24,6 +24,8 @@ enum Style {
     Rfc3339,
     /// `10:39:11.123`, with so many digits.
     Clock { digits: usize },
+    /// `2026-11-22 10:39:11.123`.
+    Date,
 }
 
 impl TimeFormat {
@@ -47,6 +49,16 @@ impl TimeFormat {
                 digits: digits.clamp(1, 9),
             },
         )
+    }
+
+    /// Date and time of the day with milliseconds and zone, in this machine's zone or UTC.
+    #[must_use]
+    pub fn date(utc: bool) -> Self {
+        let zone = match utc {
+            true => TimeZone::UTC,
+            false => TimeZone::system(),
+        };
+        Self::new(zone, Style::Date)
     }
 
     fn new(zone: TimeZone, style: Style) -> Self {
@@ -82,6 +94,7 @@ impl TimeFormat {
             let format = match self.style {
                 Style::Rfc3339 => "%Y-%m-%dT%H:%M:%S.",
                 Style::Clock { .. } => "%H:%M:%S.",
+                Style::Date => "%Y-%m-%d %H:%M:%S.",
             };
             // Writing to a string does not fail, and the format is right.
             let _ = write!(self.text, "{}", time.strftime(format));
@@ -90,6 +103,7 @@ impl TimeFormat {
         let (shown, tail) = match self.style {
             Style::Rfc3339 => (9, "Z"),
             Style::Clock { digits } => (digits, ""),
+            Style::Date => (3, ""),
         };
         // All nine digits, behind a 1.
         let mut digits = itoa::Buffer::new();

@@ -7,12 +7,14 @@
 mod cgroup_made;
 mod decode;
 pub mod live;
+pub mod replay;
 
 use std::{io, os::fd::OwnedFd};
 
 pub use self::decode::{DecodeError, decode};
 use crate::model::{
-    Answer, CgroupMade, Cookie, Coverage, Degraded, Event, Existing, Machine, Tuple,
+    Answer, CgroupMade, Cookie, Coverage, Degraded, Event, Existing, Machine, NamespaceSettings,
+    Remembered, Tuple,
 };
 
 /// Something that a source tells.
@@ -24,6 +26,31 @@ pub enum Told<'a> {
     Lost(u64),
     /// A control group was made.
     CgroupMade(CgroupMade<'a>),
+    /// The path of a control group became known. Of a source that is not live.
+    CgroupNamed {
+        /// Its id.
+        id: u64,
+        /// Its path below the root of all.
+        path: &'a str,
+    },
+    /// The name of a network interface became known, or changed. Of a source that is not live.
+    LinkNamed {
+        /// Inode number of its network namespace.
+        netns: u32,
+        /// Its index there.
+        index: u32,
+        /// Its name.
+        name: &'a str,
+    },
+    /// How a network namespace is set up became known. Of a source that is not live.
+    Namespace {
+        /// Its inode number.
+        netns: u32,
+        /// How it is set up.
+        settings: &'a NamespaceSettings,
+    },
+    /// A look at the machine found a connection to be stuck: JSON. Of a source that is not live.
+    Stuck(&'a str),
     /// A look at the machine found something out. A live source tells of none, as its machine is
     /// looked at meanwhile.
     Found(Finding<'a>),
@@ -71,6 +98,10 @@ pub struct Beginning {
     pub degraded: Vec<Degraded>,
     /// The sockets that were there, listeners first.
     pub sockets: Vec<Existing>,
+    /// Connections that were remembered from before.
+    pub remembered: Vec<Remembered>,
+    /// Events had been lost, and the sockets not looked at since.
+    pub unsure: bool,
     /// Control groups, each with its path.
     pub cgroups: Vec<(u64, String)>,
     /// Names of network interfaces by their index, in each network namespace.

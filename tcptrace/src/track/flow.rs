@@ -1,9 +1,9 @@
 //! What is remembered of a connection.
 
-use super::{holding::Holding, order::Out, syn::Syn};
+use super::order::Out;
 use crate::model::{
-    Closer, Comm, Cookie, Detail, EarlyCause, Length, Measured, MinisockState, Owner, Reason, Side,
-    State, Transition, Tuple,
+    Closer, Comm, Cookie, Detail, Holding, Length, Measured, Minisock, Owner, Reason, Side, State,
+    Syn, Transition, Tuple,
 };
 
 /// A connection that has, or had, a full socket.
@@ -58,31 +58,6 @@ pub(super) struct HeldBack {
     pub thread: Option<Comm>,
     /// Its place among the transitions.
     pub ticket: u64,
-}
-
-/// The minisock that takes a connection over from its full socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Minisock {
-    /// There was none.
-    None,
-    /// There is one.
-    Alive(MinisockState),
-    /// Its timer was stopped; what for will be told by what follows.
-    Stopped(Stopped),
-    /// There was one; the close of the full socket is still to come.
-    Over,
-}
-
-/// A timer was stopped, and it is not clear yet what that means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stopped {
-    pub time_ns: u64,
-    /// Of requests, always `None`.
-    pub state: Option<MinisockState>,
-    pub cause: Option<EarlyCause>,
-    pub expired: bool,
-    /// The count of losses then.
-    pub epoch: u32,
 }
 
 impl Flow {

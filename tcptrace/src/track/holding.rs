@@ -12,23 +12,9 @@ use hashlink::LruCache;
 use rustc_hash::FxBuildHasher;
 
 use super::{Tracker, flow::Flow};
-use crate::model::{AcceptedEvent, Answer, Cookie, ForkedEvent, Owner, Question, State, Tuple};
-
-/// How it is known which process has a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holding {
-    /// It made a transition.
-    Acted,
-    /// It had it at that time: CLOCK_MONOTONIC, ns.
-    Since(u64),
-    /// It is not known.
-    Unknown {
-        /// When it was asked for last: CLOCK_MONOTONIC, ns; 0: never.
-        asked: u64,
-        /// Who may have it, or who made who has it.
-        near: Option<u32>,
-    },
-}
+use crate::model::{
+    AcceptedEvent, Answer, Cookie, ForkedEvent, Holding, Owner, Question, State, Tuple,
+};
 
 /// So many questions wait to be asked; what is more is asked for later.
 const MOST_QUESTIONS: usize = 64;
@@ -67,12 +53,19 @@ impl Holders {
 
     /// Forgets who has a socket, where it may be another by now.
     pub fn doubt(&self, flow: &mut Flow) {
-        if let (Holding::Since(then), Some(process)) = (flow.holding, flow.owner.process)
-            && let Some(pid) = process.pid
-            && self.forked.peek(&pid).is_some_and(|forked| *forked > then)
-        {
+        if let Some(pid) = self.doubted(flow) {
             flow.forget_holder(pid);
         }
+    }
+
+    /// The process that is told to have a socket, where it may be another by now.
+    pub fn doubted(&self, flow: &Flow) -> Option<u32> {
+        let (Holding::Since(then), Some(process)) = (flow.holding, flow.owner.process) else {
+            return None;
+        };
+        let pid = process.pid?;
+        let forked = self.forked.peek(&pid)?;
+        (*forked > then).then_some(pid)
     }
 
     /// Asks who has a socket, if that is not known, nor asked for just now.

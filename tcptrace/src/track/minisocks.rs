@@ -1,14 +1,9 @@
 //! TIME_WAIT, and FIN_WAIT2 of orphans.
 
-use super::{
-    Tracker,
-    deadlines::Waiting,
-    flow::{Flow, Minisock, Stopped},
-    order::Out,
-};
+use super::{Tracker, deadlines::Waiting, flow::Flow, order::Out};
 use crate::model::{
-    Closer, Cookie, Detail, EarlyCause, FinDroppedEvent, MinisockEvent, MinisockState, Reason,
-    State, TimerChange, Transition, Tuple,
+    Closer, Cookie, Detail, EarlyCause, FinDroppedEvent, Minisock, MinisockEvent, MinisockState,
+    Reason, State, Stopped, TimerChange, Transition, Tuple,
 };
 
 impl Tracker {

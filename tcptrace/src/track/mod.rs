@@ -14,6 +14,7 @@ mod forget;
 mod holding;
 mod minisocks;
 mod order;
+mod remembered;
 mod requests;
 mod resync;
 mod sockets;

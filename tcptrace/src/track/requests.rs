@@ -1,14 +1,9 @@
 //! Half-open connections: a SYN arrived at a listener, and its SYN+ACK waits for an answer.
 
-use super::{
-    Tracker,
-    deadlines::Waiting,
-    flow::{Flow, Stopped},
-    holding::Inherited,
-    order::Out,
-};
+use super::{Tracker, deadlines::Waiting, flow::Flow, holding::Inherited, order::Out};
 use crate::model::{
-    Cookie, Detail, EarlyCause, Reason, RequestEvent, Side, State, TimerChange, Transition, Tuple,
+    Cookie, Detail, EarlyCause, Reason, RequestEvent, Side, State, Stopped, TimerChange,
+    Transition, Tuple,
 };
 
 /// What is remembered of a request.

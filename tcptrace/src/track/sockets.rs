@@ -3,15 +3,13 @@
 use super::{
     Tracker,
     closing::{self, Close, Seen},
-    flow::{Flow, HeldBack, Minisock, PendingClose},
-    holding::Holding,
+    flow::{Flow, HeldBack, PendingClose},
     order::Out,
     requests::Request,
-    syn::Syn,
 };
 use crate::model::{
-    Closer, Comm, Cookie, Length, Owner, Reason, RequestEvent, ResetSentEvent, Side, SocketEvent,
-    State, TimerChange, Transition, Tuple,
+    Closer, Comm, Cookie, Holding, Length, Minisock, Owner, Reason, RequestEvent, ResetSentEvent,
+    Side, SocketEvent, State, Syn, TimerChange, Transition, Tuple,
 };
 
 impl Tracker {

@@ -1,32 +1,7 @@
 //! The SYN that this side sends, and what it means that none was sent.
 
 use super::{Tracker, flow::Flow, order::Out};
-use crate::model::{Detail, SocketEvent, State, SynEvent, Transition};
-
-/// What is known of a connection's SYN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Syn {
-    /// Nothing: its beginning was not seen.
-    NotSeen,
-    /// connect() was called; the SYN is told next, or it was put off, or there is none.
-    Awaited,
-    /// It was sent at that time first: CLOCK_MONOTONIC, ns.
-    Sent(u64),
-    /// It was sent again; when first is not known.
-    SentBefore,
-}
-
-impl Syn {
-    /// Whether one was sent; `None`: unknown. `all_seen`: each SYN since its last event would
-    /// have been.
-    pub fn is_sent(self, all_seen: bool) -> Option<bool> {
-        match self {
-            Self::Sent(_) | Self::SentBefore => Some(true),
-            Self::Awaited if all_seen => Some(false),
-            Self::NotSeen | Self::Awaited => None,
-        }
-    }
-}
+use crate::model::{Detail, SocketEvent, State, Syn, SynEvent, Transition};
 
 impl Flow {
     /// How long it was in SYN_SENT before its SYN was sent, ns. Where SYNs are not told, nobody

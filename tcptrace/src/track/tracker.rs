@@ -6,15 +6,15 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use super::{
     deadlines::{Deadlines, LOOK_FOR_UNSENT_NS, LOOK_NS, Waiting},
     duplicates::Duplicates,
-    flow::{Flow, Minisock},
-    holding::{Holders, Holding},
+    flow::Flow,
+    holding::Holders,
     order::{Order, Out},
     requests::Request,
     resync::Certainty,
 };
 use crate::model::{
-    Cookie, Coverage, Event, Existing, ExistingKind, Listeners, MinisockState, Side, State,
-    Transition, Tuple,
+    Cookie, Coverage, Event, Existing, ExistingKind, Holding, Listeners, Minisock, MinisockState,
+    Side, State, Transition, Tuple,
 };
 
 /// How much is remembered at the most. Beyond it, connections are forgotten, and counted: see

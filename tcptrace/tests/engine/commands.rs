@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     io::{self, Write},
+    path::Path,
     rc::Rc,
     time::Duration,
 };
@@ -10,19 +11,20 @@ use std::{
 use serde_json::Value;
 use tcptrace::{
     aggregate::flows::{IdleTable, Patience},
-    consumers::{Flows, Stats, Stuck, Watch},
+    consumers::{Flows, Record, Stats, Stuck, Watch},
     diagnose::Thresholds,
-    engine::{Consumer, Engine, Outcome, RunOptions},
+    engine::{Consumer, Engine, Outcome, RecordingOptions, RunOptions},
     filter::Filter,
     output::Json,
-    source::Beginning,
+    record::Limits,
+    source::{Beginning, Source},
 };
 
 use crate::{schema, script::Script};
 
 /// What is to be run, and how.
-pub struct Run {
-    pub script: Script,
+pub struct Run<S = Script> {
+    pub script: S,
     pub beginning: Beginning,
     pub options: RunOptions,
     /// `-n`.
@@ -45,13 +47,33 @@ impl Run {
         Self::new(script, beginning)
     }
 
-    pub fn new(script: Script, beginning: Beginning) -> Self {
+    /// Records all of it in a folder, in files as small as that.
+    pub fn recorded(self, folder: &Path, limits: &Limits) -> Outcome {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let options = RecordingOptions {
+            folder: folder.to_owned(),
+            limits: limits.clone(),
+        };
+        let engine = Engine::new(self.script, self.beginning, &self.options)
+            .recorded(&options, &self.options)
+            .expect("a folder");
+        let record = Record::new(folder, &[]);
+        let outcome = runtime.block_on(engine.run(&self.options, record));
+        outcome.expect("nothing that can fail")
+    }
+}
+
+impl<S: Source> Run<S> {
+    pub fn new(script: S, beginning: Beginning) -> Self {
         Self {
             script,
             beginning,
             options: RunOptions {
                 filter: Filter::default(),
                 cgroup: None,
+                recorded_cgroup: None,
                 duration: None,
                 max_connections: 1 << 20,
                 strict: false,

@@ -10,6 +10,7 @@ mod files;
     reason = "it also writes what the state machine makes of them"
 )]
 mod notation;
+mod recordings;
 mod scenarios;
 #[path = "../view/schema.rs"]
 mod schema;

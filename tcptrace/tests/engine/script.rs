@@ -87,6 +87,8 @@ fn beginning() -> Beginning {
         coverage: Coverage::FULL,
         degraded: Vec::new(),
         sockets: Vec::new(),
+        remembered: Vec::new(),
+        unsure: false,
         cgroups: vec![(5, "/a".to_owned())],
         links: vec![(
             NETNS,

@@ -28,8 +28,8 @@ const ROOMS: &[Room] = &[
     room("host", Only(&["model"])),
     room("track", Only(&["model"])),
     room("aggregate", Only(&["model"])),
-    room("source", Only(&["model"])),
     room("record", Only(&["model"])),
+    room("source", Only(&["model"])),
     // It judges what those two tell.
     room("diagnose", Only(&["model", "host", "aggregate"])),
     room("explain", Only(&["model"])),
@@ -73,6 +73,8 @@ const ROOMS: &[Room] = &[
 const EXCEPTIONS: &[(&str, &str)] = &[
     // The kernel half is told what is asked for, so that it drops the rest.
     ("source::live", "filter"),
+    // It reads what that writes.
+    ("source::replay", "record"),
     // Whose sockets they are stays unknown where a capability is missing: that is said.
     ("host::snapshot", "privileges"),
 ];
@@ -80,7 +82,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 /// What only some rooms may name: a crate, a function or a macro.
 const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
-    ("serde_json", &["output"]),
+    ("serde_json", &["output", "record"]),
     ("io::stdout", &["output"]),
     ("eprint!", &["output"]),
     ("eprintln!", &["output"]),

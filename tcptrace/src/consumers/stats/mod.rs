@@ -19,7 +19,7 @@ use crate::{
     engine::Consumer,
     filter::Filter,
     host::Clock,
-    model::{Connection, Machine, Transition, ns},
+    model::{Connection, Machine, NamespaceSettings, Transition, ns},
     output::{Context, End, Start, View},
     track::Tracker,
 };
@@ -355,6 +355,10 @@ impl Consumer for Stats {
             },
             around,
         )
+    }
+
+    fn learn(&mut self, netns: u32, settings: &NamespaceSettings) {
+        self.looks.ranges.insert(netns, settings.ports.clone());
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -40,7 +40,7 @@ pub struct Cgroups {
     /// Ids to be found by the next look.
     wanted: FxHashSet<u64>,
     /// The path of the only one that is asked for, with those below it; `None`: all are.
-    only: Option<String>,
+    only: Vec<String>,
 }
 
 /// Reading the tree takes its time where there are many.
@@ -87,13 +87,13 @@ impl Cgroups {
     /// as a service that is started anew gets a new cgroup. `None`: for all.
     #[must_use]
     pub fn only_in(mut self, path: Option<String>) -> Self {
-        self.only = path;
+        self.only.extend(path);
         self
     }
 
     /// Whether a cgroup is asked for. Where not all are, one whose path is not known is not.
     pub fn are_asked_for(&mut self, cgroup: Option<Cgroup>) -> bool {
-        if self.only.is_none() {
+        if self.only.is_empty() {
             return true;
         }
         let Some(id) = cgroup else {
@@ -101,14 +101,25 @@ impl Cgroups {
         };
         self.seek(id.get());
         let path = self.known(id.get());
-        path.zip(self.only.as_deref())
-            .is_some_and(|(path, only)| is_below(path, only))
+        path.is_some_and(|path| self.only.iter().all(|only| is_below(path, only)))
     }
 
     /// The path of a cgroup below the root of all, with `/` first; `None`: not known.
     pub fn path(&mut self, id: u64) -> Option<&str> {
         self.seek(id);
         self.known(id)
+    }
+
+    /// All that are known, with their paths. In no order.
+    pub fn all(&self) -> impl Iterator<Item = (u64, &str)> + '_ {
+        self.paths
+            .iter()
+            .filter_map(|(id, path)| Some((*id, path.as_deref()?)))
+    }
+
+    /// The path of one became known.
+    pub fn named(&mut self, id: u64, path: &str) {
+        self.paths.insert(id, Some(path.to_owned()));
     }
 
     /// One was made.

@@ -40,6 +40,19 @@ impl LinkNames {
         Some(&self.0[index].1)
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = (Link, &str)> + '_ {
+        self.0.iter().map(|(link, name)| (*link, &**name))
+    }
+
+    /// Gives one a name.
+    pub fn set(&mut self, link: Link, name: &str) {
+        match self.0.binary_search_by_key(&link, |it| it.0) {
+            Ok(index) => self.0[index].1 = name.into(),
+            Err(index) => self.0.insert(index, (link, name.into())),
+        }
+    }
+
     /// The one that is called so, by its name or its index.
     fn called(&self, word: &str) -> Option<Link> {
         let named = self.0.iter().find(|(_, name)| **name == *word);

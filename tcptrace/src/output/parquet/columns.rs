@@ -6,8 +6,8 @@ use arrow_array::{
     ArrayRef, DictionaryArray, Int32Array, ListArray, StringArray, StructArray,
     builder::{
         ArrayBuilder as _, BooleanBuilder, FixedSizeBinaryBuilder, Float64Builder, Int32Builder,
-        NullBufferBuilder, StringBuilder, StringDictionaryBuilder, TimestampNanosecondBuilder,
-        UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
+        Int64Builder, NullBufferBuilder, StringBuilder, StringDictionaryBuilder,
+        TimestampNanosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
     },
     types::Int32Type,
 };
@@ -37,6 +37,7 @@ enum Values {
     U16(UInt16Builder),
     U32(UInt32Builder),
     U64(UInt64Builder),
+    I64(Int64Builder),
     F64(Float64Builder),
     /// Nanoseconds since 1970.
     Time(TimestampNanosecondBuilder),
@@ -102,6 +103,12 @@ impl Column {
     pub fn u64(name: &str, said: &str) -> Self {
         let values = Values::U64(UInt64Builder::new());
         Self::new(name, said, DataType::UInt64, values)
+    }
+
+    /// Numbers of 64 bits that may be below zero.
+    pub fn i64(name: &str, said: &str) -> Self {
+        let values = Values::I64(Int64Builder::new());
+        Self::new(name, said, DataType::Int64, values)
     }
 
     /// Numbers that are not whole.
@@ -193,6 +200,7 @@ impl Column {
             Values::U16(values) => Arc::new(values.finish()),
             Values::U32(values) => Arc::new(values.finish()),
             Values::U64(values) => Arc::new(values.finish()),
+            Values::I64(values) => Arc::new(values.finish()),
             Values::F64(values) => Arc::new(values.finish()),
             Values::Time(values) => Arc::new(values.finish()),
             Values::Word(keys, words) => {
@@ -288,6 +296,7 @@ impl<'a> Batch<'a> {
         u32: u32, U32;
         u64: u64, U64;
         cookie: u64, U64;
+        i64: i64, I64;
         f64: f64, F64;
         time: i64, Time;
         text: &str, Text;

@@ -39,6 +39,7 @@ stored! {
     u64: u64, |it| *it;
     usize: u64, |it| *it as u64;
     Cookie: cookie, |it| it.0.get();
+    i64: i64, |it| *it;
     f64: f64, |it| *it;
     Time: time, |it| it.wall_ns;
     &str: text, |it| *it;

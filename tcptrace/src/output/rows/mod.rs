@@ -6,6 +6,7 @@ mod flow;
 mod holders;
 mod identity;
 mod owner;
+mod recording;
 mod run;
 mod socket;
 mod stats;
@@ -17,6 +18,7 @@ pub(super) use self::{
     doctor::DoctorRow,
     flow::FlowRow,
     owner::OwnerCache,
+    recording::{ClockRow, DamageRow, LossRow, OptionRow, PieceRow, RecordingRow},
     run::{EndRow, LostRow, StartRow},
     socket::SocketRow,
     stats::{

@@ -1,0 +1,197 @@
+//! Watches over a recording: says how it goes, and has spared what is worth it.
+
+use std::{
+    collections::HashSet,
+    fmt, io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    diagnose::Verdict,
+    engine::Consumer,
+    host::Clock,
+    model::{Reason, Transition},
+    output::{Context, End, RecordingProgress, Start, StatusLine},
+    record::{Progress, Recorder},
+};
+
+/// How often it is said how it goes.
+const OFTEN: Duration = Duration::from_secs(1);
+
+/// What a part of a recording is spared for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Spare {
+    /// A transition for that reason.
+    Reason(Reason),
+    /// A connection that is stuck for that.
+    Verdict(Verdict),
+    /// A connection that is stuck, whatever for.
+    Stuck,
+    /// Lost events.
+    Lost,
+}
+
+/// A word that nothing is spared for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it takes reasons of transitions, verdicts of stuck connections, stuck, or lost: {}",
+    words()
+)]
+pub struct SpareError;
+
+fn words() -> String {
+    let names: Vec<String> = Spare::all().map(|it| it.to_string()).collect();
+    names.join(", ")
+}
+
+impl Spare {
+    fn all() -> impl Iterator<Item = Self> {
+        let reasons = Reason::ALL.into_iter().map(Self::Reason);
+        let verdicts = Verdict::ALL.into_iter().map(Self::Verdict);
+        reasons.chain(verdicts).chain([Self::Stuck, Self::Lost])
+    }
+}
+
+impl fmt::Display for Spare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reason(reason) => reason.name(),
+            Self::Verdict(verdict) => verdict.name(),
+            Self::Stuck => "stuck",
+            Self::Lost => "lost",
+        })
+    }
+}
+
+impl FromStr for Spare {
+    type Err = SpareError;
+
+    fn from_str(word: &str) -> Result<Self, SpareError> {
+        let mut all = Self::all();
+        all.find(|it| it.to_string() == word).ok_or(SpareError)
+    }
+}
+
+/// Watches over a recording.
+pub struct Record {
+    path: PathBuf,
+    spare: HashSet<Spare>,
+    /// Some reason is among them.
+    by_reason: bool,
+    /// This is to be spared.
+    spare_now: bool,
+    status: StatusLine,
+    began: Instant,
+    said: Option<Instant>,
+    progress: Progress,
+    transitions: u64,
+}
+
+impl Record {
+    /// Spares what `spare` says, of what is recorded at `path`.
+    #[must_use]
+    pub fn new(path: &Path, spare: &[Spare]) -> Self {
+        Self {
+            path: path.to_owned(),
+            spare: spare.iter().copied().collect(),
+            by_reason: spare.iter().any(|it| matches!(it, Spare::Reason(_))),
+            spare_now: false,
+            status: StatusLine::default(),
+            began: Instant::now(),
+            said: None,
+            progress: Progress::default(),
+            transitions: 0,
+        }
+    }
+
+    fn say(&mut self, progress: Progress, over: bool) {
+        let events = progress.events.saturating_sub(self.progress.events);
+        let since = self.said.unwrap_or(self.began).elapsed();
+        let shown = RecordingProgress {
+            path: &self.path,
+            time: self.began.elapsed(),
+            events: progress.events,
+            per_second: match over {
+                true => None,
+                false => Some(events as f64 / since.as_secs_f64().max(0.001)),
+            },
+            bytes: progress.bytes,
+            segments: progress.segments,
+            lost: progress.lost,
+            failing: progress.failing,
+        };
+        self.status.show(&shown);
+        self.progress = progress;
+        self.said = Some(Instant::now());
+    }
+}
+
+impl Consumer for Record {
+    fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
+        self.began = Instant::now();
+        Ok(())
+    }
+
+    fn transition(&mut self, it: &Transition, _: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
+        self.transitions += 1;
+        if self.by_reason && self.spare.contains(&Spare::Reason(it.reason)) {
+            self.spare_now = true;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn lost(&mut self, _: u64) -> io::Result<()> {
+        self.spare_now |= self.spare.contains(&Spare::Lost);
+        Ok(())
+    }
+
+    fn record(&mut self, recorder: &mut Recorder) -> io::Result<()> {
+        if std::mem::take(&mut self.spare_now) {
+            recorder.spare();
+        }
+        if self.status.is_seen() && self.said.is_none_or(|said| said.elapsed() >= OFTEN) {
+            self.say(recorder.progress(), false);
+        }
+        Ok(())
+    }
+
+    fn recorded(&mut self, progress: &Progress) {
+        if self.status.is_seen() {
+            self.say(*progress, true);
+            self.status.leave();
+        }
+    }
+
+    fn asks_for_owners(&self) -> bool {
+        false
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shown(&self) -> u64 {
+        self.transitions
+    }
+
+    fn close(&mut self, _: &End) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_spared_is_named_as_everywhere() {
+        for word in ["reset_by_peer", "overflow", "half_open", "stuck", "lost"] {
+            assert_eq!(word.parse::<Spare>().unwrap().to_string(), word);
+        }
+        let error = "resets".parse::<Spare>().unwrap_err().to_string();
+        assert!(error.contains("reset_by_us"), "{error}");
+    }
+}

@@ -1,0 +1,393 @@
+//! The recorder beside the loop: it is told what the state machine is told, as it comes.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use nix::sys::signal::SigSet;
+
+use super::{Consumer, Engine, RunOptions};
+use crate::{
+    host::{Looker, Namespaces, boot_id, host_name, monotonic_now, suspended},
+    model::{Answer, Cookie, Event, Existing, Link, NamespaceSettings, Tuple},
+    output::say,
+    privileges::{self, CapabilitySet},
+    record::{
+        Limits, Progress, Recorder, Wanted, Worker,
+        format::{Beginning, Entry, Namespace},
+    },
+    source::{Finding, Source, Told},
+};
+
+/// What part of the time the thread may take that reads settings of namespaces.
+const SHARE: u32 = 20;
+/// So many namespaces wait to be looked into.
+const MOST: usize = 4096;
+/// How long those are waited for that are there in the beginning.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where and how it is recorded.
+#[derive(Clone, Debug)]
+pub struct RecordingOptions {
+    /// The folder.
+    pub folder: PathBuf,
+    /// When segments begin, and when they go.
+    pub limits: Limits,
+}
+
+/// A namespace, and what is found of it.
+type Found = (u32, NamespaceSettings);
+
+/// The recorder, with what it has to know of this machine.
+pub(super) struct Recording {
+    recorder: Recorder,
+    worker: Option<JoinHandle<()>>,
+    host: String,
+    boot: String,
+    filter: Vec<(String, String)>,
+    max_connections: u32,
+    suspended_ns: u64,
+    namespaces: BTreeMap<u32, Option<NamespaceSettings>>,
+    last_netns: u32,
+    looker: Option<Looker<u32, Found>>,
+    /// Namespaces that wait to be asked for.
+    wanted: Vec<u32>,
+}
+
+impl Recording {
+    /// Opens the folder, and starts the thread that writes there, which keeps no privilege but what
+    /// it takes to give files to who called sudo. To be called before privileges are given up.
+    ///
+    /// # Errors
+    /// When that can't be.
+    pub fn open(options: &RecordingOptions, run: &RunOptions) -> Result<Self> {
+        let opened = Recorder::open(&options.folder, options.limits.clone());
+        let (recorder, worker) = opened?;
+        let mut filter = run.filter.to_options();
+        if let Some(cgroup) = &run.cgroup {
+            filter.push(("cgroup".to_owned(), cgroup.clone()));
+        }
+        Ok(Self {
+            recorder,
+            worker: Some(start(worker)?),
+            host: host_name(),
+            boot: boot_id(),
+            filter,
+            max_connections: run.max_connections,
+            suspended_ns: suspended(),
+            namespaces: BTreeMap::new(),
+            last_netns: 0,
+            looker: None,
+            wanted: Vec::new(),
+        })
+    }
+
+    /// What the source told.
+    #[inline]
+    pub fn take(&mut self, told: &Told<'_>) {
+        match told {
+            Told::Event(event) => {
+                self.recorder.event(event);
+                self.note_namespace(event);
+            }
+            Told::Lost(events) => self.lost(*events),
+            Told::CgroupMade(made) => self.recorder.cgroup_made(made),
+            Told::CgroupNamed { id, path } => {
+                self.recorder.note(&Entry::CgroupNamed { id: *id, path });
+            }
+            Told::LinkNamed { netns, index, name } => {
+                if let Some(link) = Link::new(*index) {
+                    self.recorder.link_named(*netns, link, name);
+                }
+            }
+            Told::Namespace { netns, settings } => self.settings(*netns, (*settings).clone()),
+            Told::Stuck(found) => self.recorder.note(&Entry::Stuck(found)),
+            Told::Found(finding) => match finding {
+                Finding::Addresses(cookie, tuple) => self.addresses(*cookie, *tuple),
+                Finding::Holder(answer) => self.holder(*answer),
+                Finding::LookBegins => self.look_begins(),
+                Finding::Sockets {
+                    sockets,
+                    namespaces,
+                } => self.sockets(sockets, namespaces),
+            },
+        }
+    }
+
+    /// How a namespace is set up.
+    fn settings(&mut self, netns: u32, settings: NamespaceSettings) {
+        self.recorder.note(&Entry::Namespace {
+            netns,
+            settings: settings.clone(),
+        });
+        self.namespaces.insert(netns, Some(settings));
+    }
+
+    /// Events were lost.
+    pub fn lost(&mut self, events: u64) {
+        self.recorder.note(&Entry::Lost(events));
+    }
+
+    /// A look found the addresses of a socket.
+    pub fn addresses(&mut self, cookie: Cookie, tuple: Tuple) {
+        self.recorder.note(&Entry::Addresses(cookie, tuple));
+    }
+
+    /// A look found who has a socket.
+    pub fn holder(&mut self, answer: Answer) {
+        self.recorder.note(&Entry::Holder(answer));
+    }
+
+    /// A look at all sockets begins.
+    pub fn look_begins(&mut self) {
+        self.recorder.note(&Entry::LookBegins);
+    }
+
+    /// What that look found.
+    pub fn sockets(&mut self, sockets: &[Existing], namespaces: &[u32]) {
+        for it in sockets {
+            self.recorder.note(&Entry::SocketSeen(*it));
+        }
+        self.recorder.note(&Entry::LookEnds(namespaces.to_vec()));
+    }
+
+    fn note_namespace(&mut self, event: &Event) {
+        let netns = match event {
+            Event::Socket(it) => it.tuple.netns,
+            Event::Request(it) => it.tuple.netns,
+            Event::Minisock(_)
+            | Event::ResetSent(_)
+            | Event::FinDropped(_)
+            | Event::Forked(_)
+            | Event::Accepted(_)
+            | Event::Syn(_) => return,
+        };
+        // Most events are of the same one.
+        if netns != self.last_netns {
+            self.last_netns = netns;
+            self.want(netns);
+        }
+    }
+
+    fn want(&mut self, netns: u32) {
+        if self.namespaces.len() < MOST && !self.namespaces.contains_key(&netns) {
+            self.namespaces.insert(netns, None);
+            self.wanted.push(netns);
+        }
+    }
+
+    /// Asks for the settings of namespaces that were not there before, and takes what was found.
+    fn look_into_namespaces(&mut self) {
+        if self.looker.is_none() && !self.wanted.is_empty() {
+            self.looker = Looker::start("settings", MOST, SHARE, look_into).ok();
+        }
+        let Some(looker) = &self.looker else { return };
+        while let Some(netns) = self.wanted.pop() {
+            if looker.ask(netns).is_err() {
+                self.wanted.push(netns);
+                break;
+            }
+        }
+        let mut found = Vec::new();
+        while let Some((netns, settings)) = looker.answer() {
+            found.push((netns, settings));
+        }
+        for (netns, settings) in found {
+            self.settings(netns, settings);
+        }
+    }
+
+    /// Looks into those that are there in the beginning, and waits for it, but not for long.
+    fn look_first(&mut self) {
+        self.look_into_namespaces();
+        let end = Instant::now() + PATIENCE;
+        let Some(looker) = &self.looker else { return };
+        while self.namespaces.values().any(Option::is_none) {
+            let left = end.saturating_duration_since(Instant::now());
+            let Some((netns, settings)) = looker.answer_within(left) else {
+                return;
+            };
+            self.namespaces.insert(netns, Some(settings));
+        }
+    }
+
+    /// Waits until all is written.
+    fn end(mut self) -> Progress {
+        let outcome = self.recorder.end();
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+        if let Some(failure) = outcome.failure() {
+            say(format_args!("cannot write the recording: {failure}"));
+        }
+        outcome.progress()
+    }
+}
+
+fn look_into(netns: u32) -> Found {
+    let settings = Namespaces::find(netns, None).map(|it| NamespaceSettings {
+        keepalive: it.keepalive().ok(),
+        ports: it.port_range().ok(),
+    });
+    (netns, settings.unwrap_or_default())
+}
+
+/// Starts the thread that writes.
+fn start(worker: Worker) -> Result<JoinHandle<()>> {
+    let wanted = match worker.gives_away() {
+        true => CapabilitySet::CHOWN,
+        false => CapabilitySet::empty(),
+    };
+    let run = move || {
+        // Signals are the loop's.
+        let _ = SigSet::all().thread_block();
+        worker.write_as_owner();
+        privileges::keep(wanted);
+        worker.run();
+    };
+    let thread = thread::Builder::new().name("recorder".to_owned());
+    thread
+        .spawn(run)
+        .context("no thread can be made that writes the recording")
+}
+
+impl<S: Source> Engine<S> {
+    /// Records what happens, from what is remembered by now on.
+    ///
+    /// # Errors
+    /// When it can't be recorded there.
+    pub fn recorded(self, options: &RecordingOptions, run: &RunOptions) -> Result<Self> {
+        Ok(self.recorded_by(Recording::open(options, run)?))
+    }
+
+    pub(super) fn recorded_by(mut self, mut recording: Recording) -> Self {
+        match &self.machine.namespaces {
+            None => {
+                for it in self.tracker.all_remembered() {
+                    recording.want(it.tuple.netns);
+                }
+                recording.look_first();
+                self.told_until_ns = monotonic_now();
+            }
+            Some(known) => {
+                for (netns, settings) in known {
+                    recording.namespaces.insert(*netns, Some(settings.clone()));
+                }
+            }
+        }
+        self.recording = Some(recording);
+        self.keyframe(Wanted::Segment);
+        if self.lost_early > 0
+            && let Some(recording) = &mut self.recording
+        {
+            recording.lost(self.lost_early);
+        }
+        self
+    }
+
+    /// Has written what is due, when all events up to `until_ns` were told.
+    pub(super) fn turn_recording(
+        &mut self,
+        until_ns: u64,
+        consumer: &mut impl Consumer,
+    ) -> Result<()> {
+        self.told_until_ns = until_ns;
+        let now = self.now();
+        let Some(recording) = &mut self.recording else {
+            return Ok(());
+        };
+        let recorder = &mut recording.recorder;
+        recorder.passed(until_ns);
+        for id in recorder.wanted_cgroups() {
+            recorder.cgroup_named(id, self.cgroups.path(id));
+        }
+        for tuple in recorder.wanted_links() {
+            if let (Some(link), Some(name)) = (tuple.link, self.links.name(&tuple)) {
+                recorder.link_named(tuple.netns, link, name);
+            }
+        }
+        recording.look_into_namespaces();
+        let before = &mut recording.suspended_ns;
+        let suspended_ns = || {
+            let now = suspended();
+            now.saturating_sub(std::mem::replace(before, now))
+        };
+        let ahead_ns = self.clock.ahead_ns();
+        let wanted = recording.recorder.turn(now, ahead_ns, suspended_ns);
+        if let Some(failure) = recording.recorder.failure() {
+            say(format_args!(
+                "cannot write the recording: {failure}; what happens is lost until that is mended"
+            ));
+        }
+        consumer.record(&mut recording.recorder)?;
+        // What a look under way has seen begins before the keyframe would.
+        if let Some(wanted) = wanted
+            && !self.tracker.is_looking()
+        {
+            self.keyframe(wanted);
+        }
+        Ok(())
+    }
+
+    fn keyframe(&mut self, wanted: Wanted) {
+        let Some(recording) = &mut self.recording else {
+            return;
+        };
+        let namespaces = recording.namespaces.iter();
+        let beginning = Beginning {
+            tcptrace: env!("CARGO_PKG_VERSION").to_owned(),
+            host: recording.host.clone(),
+            boot: recording.boot.clone(),
+            kernel: self.machine.kernel.clone(),
+            netns: self.machine.netns,
+            jiffies_per_second: self.machine.jiffies_per_second,
+            run: String::new(),
+            number: 0,
+            follows: None,
+            mono_ns: self.told_until_ns,
+            wall_ahead_ns: self.clock.ahead_ns(),
+            began_ns: 0,
+            coverage: self.coverage,
+            degraded: self.degraded.clone(),
+            filter: recording.filter.clone(),
+            max_connections: recording.max_connections,
+            unsure: self.tracker.is_unsure(),
+            anonymized: false,
+            namespaces: namespaces
+                .filter_map(|(netns, settings)| {
+                    let settings = settings.clone()?;
+                    Some(Namespace {
+                        netns: *netns,
+                        settings,
+                    })
+                })
+                .collect(),
+            cgroups: self
+                .cgroups
+                .all()
+                .map(|(id, path)| (id, path.to_owned()))
+                .collect(),
+            links: self
+                .links
+                .all()
+                .map(|(netns, link, name)| (netns, link.get(), name.to_owned()))
+                .collect(),
+        };
+        let remembered = self.tracker.all_remembered();
+        recording.recorder.keyframe(wanted, beginning, remembered);
+    }
+
+    /// Has the rest written; how many events could not be.
+    pub(super) fn end_recording(&mut self, consumer: &mut impl Consumer) -> u64 {
+        let Some(recording) = self.recording.take() else {
+            return 0;
+        };
+        let progress = recording.end();
+        consumer.recorded(&progress);
+        progress.lost
+    }
+}

@@ -1,0 +1,226 @@
+//! A recording in the place of the kernel.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{Consumer, Engine, Outcome, RunOptions, notices, round::find};
+use crate::{
+    filter::Filter,
+    host::Clock,
+    model::{Link, ns},
+    output::{Context, End, say},
+    source::{
+        Beginning, Source as _, Told,
+        replay::{Piece, Range, Recording, Replay},
+    },
+};
+
+/// A moment of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Then: ns since 1970.
+    At(i64),
+    /// So long before its end.
+    BeforeEnd(Duration),
+}
+
+/// Which recording is read, and how much of it.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// A segment, or a folder of them.
+    pub path: PathBuf,
+    /// From when on; `None`: from its beginning.
+    pub from: Option<Moment>,
+    /// Until when; `None`: to its end.
+    pub to: Option<Moment>,
+}
+
+impl ReplayOptions {
+    /// What is asked for of a recording.
+    #[must_use]
+    pub fn range(&self, recording: &Recording) -> Range {
+        let wall = |moment| match moment {
+            Moment::At(wall_ns) => wall_ns,
+            Moment::BeforeEnd(long) => recording.ended_wall_ns().saturating_sub_unsigned(ns(long)),
+        };
+        Range {
+            from_ns: self.from.map(wall),
+            to_ns: self.to.map(wall),
+        }
+    }
+}
+
+/// Tells what a recording has, as if it happened now.
+///
+/// # Errors
+/// When it can't be read, or the output not be written.
+pub(super) async fn replay(
+    options: &RunOptions,
+    replay: &ReplayOptions,
+    mut consumer: impl Consumer,
+) -> Result<Outcome> {
+    let recording = Recording::open(&replay.path)?;
+    for (path, damage) in &recording.unreadable {
+        let path = path.display();
+        say(format_args!("{path} is left out: {}", damage.why));
+    }
+    let range = replay.range(&recording);
+    let mut pieces = recording.pieces.iter();
+    let path = replay.path.display();
+    let mut next = || -> Result<Option<(&Piece, Replay, Beginning)>> {
+        for piece in pieces.by_ref() {
+            let begun = piece.replay(range);
+            if let Some((source, beginning)) =
+                begun.with_context(|| format!("cannot read {path}"))?
+            {
+                return Ok(Some((piece, source, beginning)));
+            }
+        }
+        Ok(None)
+    };
+    let Some((piece, source, beginning)) = next()? else {
+        bail!("{path} has nothing of that time: tcptrace info {path} tells what it has");
+    };
+    let mut engine =
+        Engine::new(source, beginning, &narrowed(options, piece)?).ended_by_signals()?;
+    engine.skip();
+    let mut whole = Whole::default();
+    notices::degraded(&engine.degraded);
+    consumer.begin(&engine.tracker, &engine.machine);
+    if let Some(signals) = &engine.signals {
+        signals.begin();
+    }
+    consumer.start(&engine.start(), &engine.clock)?;
+    loop {
+        let began = engine.now();
+        engine.review(&mut consumer)?;
+        let limit = options.duration.map(|limit| began + ns(limit));
+        engine
+            .follow(&mut consumer, &mut None, limit, &mut None, &None)
+            .await?;
+        whole.add(&engine, began);
+        if engine.enough || engine.interrupted {
+            break;
+        }
+        let Some((piece, source, beginning)) = next()? else {
+            break;
+        };
+        engine.end_piece(&mut consumer)?;
+        engine.go_on_with(source, beginning, &narrowed(options, piece)?);
+        engine.skip();
+        consumer.begin(&engine.tracker, &engine.machine);
+    }
+    engine.finish(&mut consumer)?;
+    let end = End {
+        transitions: consumer.shown(),
+        lost: whole.lost,
+        forgotten: whole.forgotten,
+        duration: Duration::from_nanos(whole.duration_ns),
+    };
+    let written = consumer.close(&end);
+    notices::incomplete(&end);
+    let incomplete = end.lost > 0 || whole.damaged;
+    Outcome {
+        code: u8::from(options.strict && incomplete),
+        of_command: false,
+        unread: false,
+        end,
+    }
+    .told(written)
+}
+
+/// What is known of all pieces together.
+#[derive(Debug, Default)]
+struct Whole {
+    lost: u64,
+    forgotten: u64,
+    duration_ns: u64,
+    damaged: bool,
+}
+
+impl Whole {
+    fn add(&mut self, engine: &Engine<Replay>, began: u64) {
+        self.lost += engine.source.lost();
+        self.forgotten += engine.tracker.forgotten();
+        self.duration_ns += engine.now().saturating_sub(began);
+        self.damaged |= engine.source.unreadable() > 0;
+    }
+}
+
+/// What is asked for, within what was asked for when it was recorded.
+fn narrowed(options: &RunOptions, piece: &Piece) -> Result<RunOptions> {
+    let mut options = options.clone();
+    let Some(beginning) = piece.beginning() else {
+        return Ok(options);
+    };
+    let (cgroups, others): (Vec<_>, Vec<_>) = beginning
+        .filter
+        .iter()
+        .map(|(option, value)| (&**option, &**value))
+        .partition(|(option, _)| *option == "cgroup");
+    let mut recorded = Filter::from_options(others)?;
+    recorded.in_cgroup = !cgroups.is_empty();
+    options.filter.within = Some(Box::new(recorded));
+    options.recorded_cgroup = cgroups.first().map(|(_, path)| (*path).to_owned());
+    Ok(options)
+}
+
+impl Engine<Replay> {
+    /// Remembers what happened before what is asked for, and tells nothing of it.
+    fn skip(&mut self) {
+        let Self {
+            source,
+            tracker,
+            cgroups,
+            links,
+            most,
+            ..
+        } = self;
+        while source.is_before() {
+            let batch = source.next(0, *most, |told| match told {
+                Told::Event(event) => tracker.apply(event, &mut |_| {}),
+                Told::Lost(_) => tracker.note_loss(),
+                Told::CgroupMade(made) => cgroups.made(&made),
+                Told::CgroupNamed { id, path } => cgroups.named(id, path),
+                Told::LinkNamed { netns, index, name } => {
+                    if let Some(link) = Link::new(index) {
+                        links.named(netns, link, name);
+                    }
+                }
+                Told::Found(finding) => find(tracker, &finding, &mut |_| {}),
+                Told::Namespace { .. } | Told::Stuck(_) => {}
+            });
+            tracker.advance(batch.until_ns, &mut |_| {});
+            if !batch.more {
+                break;
+            }
+        }
+        self.passed_ns = self.passed_ns.max(self.source.from_ns());
+        if let Some(ahead) = self.source.wall_ahead_ns() {
+            self.clock = Clock::ahead_by(ahead);
+        }
+    }
+
+    /// Something is missing behind this, or tracing ended: what waits is told with what is known.
+    fn end_piece(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+        self.emit(consumer, |tracker, sink| {
+            tracker.finish(&mut |it| sink.take(it));
+        })?;
+        let now = self.now();
+        let around = &mut Context {
+            clock: &self.clock,
+            cgroups: &mut self.cgroups,
+            links: &mut self.links,
+        };
+        consumer.interrupt(&self.tracker, now, around)?;
+        Ok(())
+    }
+
+    /// Goes on with another source, of which nothing is known yet.
+    fn go_on_with(&mut self, source: Replay, beginning: Beginning, options: &RunOptions) {
+        let signals = self.signals.take();
+        *self = Self::new(source, beginning, options);
+        self.signals = signals;
+    }
+}

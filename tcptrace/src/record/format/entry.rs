@@ -1,0 +1,561 @@
+//! Entries of a block, one after another.
+
+use super::{
+    bytes::{Bytes, FormatError, Put},
+    event, remembered,
+};
+use crate::model::{
+    Answer, Cgroup, CgroupMade, Comm, Cookie, Endpoint, Event, Existing, Link, NamespaceSettings,
+    Owner, Process, Remembered, Tuple,
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What the first byte of an entry says it is.
+pub(super) mod kind {
+    pub const SOCKET: u8 = 1;
+    pub const MINISOCK: u8 = 2;
+    pub const REQUEST: u8 = 3;
+    pub const RESET_SENT: u8 = 4;
+    pub const FIN_DROPPED: u8 = 5;
+    pub const FORKED: u8 = 6;
+    pub const ACCEPTED: u8 = 7;
+    pub const SYN: u8 = 8;
+    pub const PASSED: u8 = 16;
+    pub const LOST: u8 = 17;
+    pub const CGROUP_MADE: u8 = 18;
+    pub const CGROUP_NAMED: u8 = 19;
+    pub const LINK_NAMED: u8 = 20;
+    pub const CLOCK: u8 = 21;
+    pub const ADDRESSES: u8 = 22;
+    pub const HOLDER: u8 = 23;
+    pub const LOOK_BEGINS: u8 = 24;
+    pub const SOCKET_SEEN: u8 = 25;
+    pub const LOOK_ENDS: u8 = 26;
+    pub const STUCK: u8 = 27;
+    pub const NAMESPACE: u8 = 28;
+    pub const REMEMBERED: u8 = 32;
+}
+
+/// Something that a recording tells.
+#[derive(Clone, Debug)]
+pub enum Entry<'a> {
+    /// An event of the kernel.
+    Event(Event),
+    /// All that happened until then was told: CLOCK_MONOTONIC, ns.
+    Passed(u64),
+    /// So many events were lost before what is told next.
+    Lost(u64),
+    /// A control group was made.
+    CgroupMade(CgroupMade<'a>),
+    /// The path of a control group became known.
+    CgroupNamed {
+        /// Its id.
+        id: u64,
+        /// Its path below the root of all.
+        path: &'a str,
+    },
+    /// The name of a network interface became known, or changed.
+    LinkNamed {
+        /// Inode number of its network namespace.
+        netns: u32,
+        /// Its index there.
+        index: u32,
+        /// Its name.
+        name: &'a str,
+    },
+    /// The wall clock was set, or the machine was suspended.
+    Clock {
+        /// How far it is ahead of CLOCK_MONOTONIC now, ns.
+        wall_ahead_ns: i64,
+        /// For how long the machine was suspended, ns.
+        suspended_ns: u64,
+    },
+    /// A look found the addresses and ports of a socket.
+    Addresses(Cookie, Tuple),
+    /// A look found who has a socket.
+    Holder(Answer),
+    /// After losses, a look at all sockets begins.
+    LookBegins,
+    /// That look found a socket.
+    SocketSeen(Existing),
+    /// That was all, in these network namespaces.
+    LookEnds(Vec<u32>),
+    /// How a network namespace is set up became known.
+    Namespace {
+        /// Its inode number.
+        netns: u32,
+        /// How it is set up.
+        settings: NamespaceSettings,
+    },
+    /// A connection was found to be stuck: JSON, what `tcptrace stuck` has to know of it.
+    Stuck(&'a str),
+    /// A connection that was remembered when a keyframe was made.
+    Remembered(Remembered),
+}
+
+/// So many tuples and owners of a block can be referred to. The highest bit of a reference says
+/// that it is told for the first time.
+const SLOTS: usize = 128;
+const NEW: u8 = 0x80;
+
+/// What entries of a block share: each is told against those before it.
+#[derive(Debug)]
+pub(super) struct Shared {
+    time_ns: u64,
+    cookie: u64,
+    tuples: [Option<Tuple>; SLOTS],
+    owners: [Option<Owner>; SLOTS],
+}
+
+impl Shared {
+    fn new(first_ns: u64) -> Self {
+        Self {
+            time_ns: first_ns,
+            cookie: 0,
+            tuples: [None; SLOTS],
+            owners: [None; SLOTS],
+        }
+    }
+
+    /// In nearly the order in which they happened.
+    pub fn time(&mut self, time_ns: u64, to: &mut Vec<u8>) {
+        to.distance(self.time_ns, time_ns);
+        self.time_ns = time_ns;
+    }
+
+    pub fn read_time(&mut self, from: &mut Bytes<'_>) -> Result<u64, FormatError> {
+        self.time_ns = from.distance(self.time_ns)?;
+        Ok(self.time_ns)
+    }
+
+    /// 0 is none.
+    pub fn cookie(&mut self, cookie: Option<Cookie>, to: &mut Vec<u8>) {
+        let value = cookie.map_or(0, |it| it.0.get());
+        to.distance(self.cookie, value);
+        if value != 0 {
+            self.cookie = value;
+        }
+    }
+
+    pub fn read_cookie(&mut self, from: &mut Bytes<'_>) -> Result<Option<Cookie>, FormatError> {
+        let value = from.distance(self.cookie)?;
+        if value != 0 {
+            self.cookie = value;
+        }
+        Ok(Cookie::new(value))
+    }
+
+    /// One whose presence was told already.
+    pub fn some_cookie(&mut self, cookie: Option<Cookie>, to: &mut Vec<u8>) {
+        if cookie.is_some() {
+            self.cookie(cookie, to);
+        }
+    }
+
+    pub fn read_some_cookie(
+        &mut self,
+        there: bool,
+        from: &mut Bytes<'_>,
+    ) -> Result<Option<Cookie>, FormatError> {
+        match there {
+            true => self.read_cookie(from),
+            false => Ok(None),
+        }
+    }
+
+    pub fn tuple(&mut self, tuple: &Tuple, to: &mut Vec<u8>) {
+        // Any slot is right; ends of the same connection should have two.
+        let ports = [&tuple.local, &tuple.remote].map(|end| u32::from(end.port_or_zero()));
+        let mixed = (ports[0].wrapping_mul(31) ^ ports[1] ^ tuple.netns).wrapping_mul(0x9e37_79b1);
+        let slot = (mixed >> 25) as usize;
+        if self.tuples[slot] == Some(*tuple) {
+            to.byte(slot as u8);
+            return;
+        }
+        self.tuples[slot] = Some(*tuple);
+        to.byte(slot as u8 | NEW);
+        let (local, remote) = (tuple.local.addr, tuple.remote.addr);
+        to.byte(
+            u8::from(local.is_ipv6())
+                | u8::from(remote.is_ipv6()) << 1
+                | u8::from(tuple.link.is_some()) << 2,
+        );
+        to.bytes(&tuple.netns.to_le_bytes());
+        if let Some(link) = tuple.link {
+            to.number(link.get().into());
+        }
+        for end in [&tuple.local, &tuple.remote] {
+            match end.addr {
+                IpAddr::V4(addr) => to.bytes(&addr.octets()),
+                IpAddr::V6(addr) => to.bytes(&addr.octets()),
+            }
+            to.bytes(&end.port_or_zero().to_le_bytes());
+        }
+    }
+
+    pub fn read_tuple(&mut self, from: &mut Bytes<'_>) -> Result<Tuple, FormatError> {
+        let slot = from.byte()?;
+        let index = usize::from(slot & !NEW);
+        if slot & NEW == 0 {
+            return self.tuples[index].ok_or(FormatError::Untold("a tuple"));
+        }
+        let flags = event::flags(from, 7)?;
+        let netns = u32::from_le_bytes(from.array()?);
+        let link = match flags & 4 {
+            0 => None,
+            _ => Link::new(from.small("a link")?),
+        };
+        let mut end = |ipv6: bool| -> Result<Endpoint, FormatError> {
+            let addr = match ipv6 {
+                false => IpAddr::V4(Ipv4Addr::from(from.array::<4>()?)),
+                true => IpAddr::V6(Ipv6Addr::from(from.array::<16>()?)),
+            };
+            Ok(Endpoint::new(addr, u16::from_le_bytes(from.array()?)))
+        };
+        let tuple = Tuple {
+            netns,
+            link,
+            local: end(flags & 1 != 0)?,
+            remote: end(flags & 2 != 0)?,
+        };
+        self.tuples[index] = Some(tuple);
+        Ok(tuple)
+    }
+
+    pub fn owner(&mut self, owner: &Owner, to: &mut Vec<u8>) {
+        let pid = owner.process.and_then(|it| it.pid).unwrap_or(0);
+        let mixed = pid ^ owner.thread.map_or(0, |it| it.as_str().len() as u32);
+        let slot = (mixed.wrapping_mul(0x9e37_79b1) >> 25) as usize;
+        if self.owners[slot] == Some(*owner) {
+            to.byte(slot as u8);
+            return;
+        }
+        self.owners[slot] = Some(*owner);
+        to.byte(slot as u8 | NEW);
+        to.byte(
+            u8::from(owner.process.is_some())
+                | u8::from(owner.process.is_some_and(|it| it.pid.is_some())) << 1
+                | u8::from(owner.thread.is_some()) << 2
+                | u8::from(owner.uid.is_some()) << 3
+                | u8::from(owner.cgroup.is_some()) << 4,
+        );
+        if let Some(process) = owner.process {
+            if let Some(pid) = process.pid {
+                to.number(pid.into());
+            }
+            to.text(process.comm.as_str().as_bytes());
+        }
+        if let Some(thread) = owner.thread {
+            to.text(thread.as_str().as_bytes());
+        }
+        if let Some(uid) = owner.uid {
+            to.number(uid.into());
+        }
+        if let Some(cgroup) = owner.cgroup {
+            to.number(cgroup.get());
+        }
+    }
+
+    pub fn read_owner(&mut self, from: &mut Bytes<'_>) -> Result<Owner, FormatError> {
+        let slot = from.byte()?;
+        let index = usize::from(slot & !NEW);
+        if slot & NEW == 0 {
+            return self.owners[index].ok_or(FormatError::Untold("an owner"));
+        }
+        let flags = event::flags(from, 31)?;
+        let has = |bit: u8| flags & bit != 0;
+        let mut owner = Owner::default();
+        if has(1) {
+            owner.process = Some(Process {
+                pid: match has(2) {
+                    true => Some(from.small("a pid")?),
+                    false => None,
+                },
+                comm: Comm::new(from.text()?),
+            });
+        }
+        if has(4) {
+            owner.thread = Some(Comm::new(from.text()?));
+        }
+        if has(8) {
+            owner.uid = Some(from.small("a uid")?);
+        }
+        if has(16) {
+            owner.cgroup = Cgroup::new(from.number()?);
+        }
+        self.owners[index] = Some(owner);
+        Ok(owner)
+    }
+}
+
+/// Writes the entries of a block.
+#[derive(Debug)]
+pub struct EntryWriter {
+    bytes: Vec<u8>,
+    shared: Shared,
+    count: u32,
+    notable: bool,
+    first_ns: u64,
+    last_ns: u64,
+}
+
+impl EntryWriter {
+    /// Begins a block in that memory, which is emptied. `first_ns`: no entry is of long before.
+    #[must_use]
+    pub fn new(mut bytes: Vec<u8>, first_ns: u64) -> Self {
+        bytes.clear();
+        Self {
+            bytes,
+            shared: Shared::new(first_ns),
+            count: 0,
+            notable: false,
+            first_ns,
+            last_ns: first_ns,
+        }
+    }
+
+    /// Appends an event.
+    #[inline]
+    pub fn event(&mut self, it: &Event) {
+        self.begin_at(it.time_ns());
+        event::write(it, &mut self.bytes, &mut self.shared);
+        self.count += 1;
+        self.last_ns = self.last_ns.max(it.time_ns());
+    }
+
+    /// Times are told against that of the first entry, if it has one.
+    fn begin_at(&mut self, time_ns: u64) {
+        if self.count == 0 {
+            self.first_ns = time_ns;
+            self.last_ns = time_ns;
+            self.shared.time_ns = time_ns;
+        }
+    }
+
+    /// Appends an entry.
+    pub fn write(&mut self, entry: &Entry<'_>) {
+        if let Entry::Passed(until_ns) = entry {
+            self.begin_at(*until_ns);
+        }
+        let (to, shared) = (&mut self.bytes, &mut self.shared);
+        match entry {
+            Entry::Event(it) => return self.event(it),
+            Entry::Passed(until_ns) => {
+                to.byte(kind::PASSED);
+                shared.time(*until_ns, to);
+                self.last_ns = self.last_ns.max(*until_ns);
+            }
+            Entry::Lost(events) => {
+                self.notable = true;
+                to.byte(kind::LOST);
+                to.number(*events);
+            }
+            Entry::CgroupMade(it) => {
+                to.byte(kind::CGROUP_MADE);
+                to.number(it.id);
+                to.number(it.parent);
+                to.text(it.name);
+            }
+            Entry::CgroupNamed { id, path } => {
+                to.byte(kind::CGROUP_NAMED);
+                to.number(*id);
+                to.text(path.as_bytes());
+            }
+            Entry::LinkNamed { netns, index, name } => {
+                to.byte(kind::LINK_NAMED);
+                to.number((*netns).into());
+                to.number((*index).into());
+                to.text(name.as_bytes());
+            }
+            Entry::Clock {
+                wall_ahead_ns,
+                suspended_ns,
+            } => {
+                self.notable = true;
+                to.byte(kind::CLOCK);
+                to.bytes(&wall_ahead_ns.to_le_bytes());
+                to.number(*suspended_ns);
+            }
+            Entry::Addresses(cookie, tuple) => {
+                to.byte(kind::ADDRESSES);
+                shared.cookie(Some(*cookie), to);
+                shared.tuple(tuple, to);
+            }
+            Entry::Holder(answer) => {
+                to.byte(kind::HOLDER);
+                to.byte(u8::from(answer.owner.is_some()));
+                shared.cookie(Some(answer.cookie), to);
+                to.number(answer.since);
+                if let Some(owner) = &answer.owner {
+                    shared.owner(owner, to);
+                }
+            }
+            Entry::LookBegins => to.byte(kind::LOOK_BEGINS),
+            Entry::SocketSeen(it) => {
+                to.byte(kind::SOCKET_SEEN);
+                remembered::write_existing(it, to, shared);
+            }
+            Entry::LookEnds(namespaces) => {
+                to.byte(kind::LOOK_ENDS);
+                to.number(namespaces.len() as u64);
+                for netns in namespaces {
+                    to.number((*netns).into());
+                }
+            }
+            Entry::Namespace { netns, settings } => {
+                to.byte(kind::NAMESPACE);
+                to.number((*netns).into());
+                to.text(&serde_json::to_vec(settings).unwrap_or_default());
+            }
+            Entry::Stuck(json) => {
+                to.byte(kind::STUCK);
+                to.text(json.as_bytes());
+            }
+            Entry::Remembered(it) => {
+                to.byte(kind::REMEMBERED);
+                remembered::write(it, to, shared);
+            }
+        }
+        self.count += 1;
+    }
+
+    /// So many bytes are written by now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Nothing is written yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many entries are written.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether it says that events were lost, or that the clock was set.
+    #[must_use]
+    pub fn is_notable(&self) -> bool {
+        self.notable
+    }
+
+    /// When the first and the last thing in it happened: CLOCK_MONOTONIC, ns.
+    #[must_use]
+    pub fn times(&self) -> (u64, u64) {
+        (self.first_ns, self.last_ns)
+    }
+
+    /// Ends the block.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Reads the entries of a block.
+#[derive(Debug)]
+pub struct EntryReader {
+    shared: Shared,
+    /// How many bytes were read.
+    at: usize,
+}
+
+impl EntryReader {
+    /// Begins with a block whose first thing happened then: CLOCK_MONOTONIC, ns.
+    #[must_use]
+    pub fn new(first_ns: u64) -> Self {
+        Self {
+            shared: Shared::new(first_ns),
+            at: 0,
+        }
+    }
+
+    /// Reads the next entry of the block, always of the same one; `None`: there are no more.
+    ///
+    /// # Errors
+    /// For bytes that are none.
+    #[inline]
+    pub fn next<'a>(&mut self, block: &'a [u8]) -> Result<Option<Entry<'a>>, FormatError> {
+        let mut from = Bytes(block.get(self.at..).unwrap_or_default());
+        if from.is_empty() {
+            return Ok(None);
+        }
+        let entry = self.read(&mut from)?;
+        self.at = block.len() - from.0.len();
+        Ok(Some(entry))
+    }
+
+    fn read<'a>(&mut self, from: &mut Bytes<'a>) -> Result<Entry<'a>, FormatError> {
+        let shared = &mut self.shared;
+        let tag = from.byte()?;
+        if let Some(event) = event::read(tag, from, shared)? {
+            return Ok(Entry::Event(event));
+        }
+        Ok(match tag {
+            kind::PASSED => Entry::Passed(shared.read_time(from)?),
+            kind::LOST => Entry::Lost(from.number()?),
+            kind::CGROUP_MADE => Entry::CgroupMade(CgroupMade {
+                id: from.number()?,
+                parent: from.number()?,
+                name: from.text()?,
+            }),
+            kind::CGROUP_NAMED => Entry::CgroupNamed {
+                id: from.number()?,
+                path: text(from)?,
+            },
+            kind::LINK_NAMED => Entry::LinkNamed {
+                netns: from.small("a network namespace")?,
+                index: from.small("a link")?,
+                name: text(from)?,
+            },
+            kind::CLOCK => Entry::Clock {
+                wall_ahead_ns: i64::from_le_bytes(from.array()?),
+                suspended_ns: from.number()?,
+            },
+            kind::ADDRESSES => {
+                let cookie = shared.read_cookie(from)?;
+                let cookie = cookie.ok_or(FormatError::value("a cookie", 0_u64))?;
+                Entry::Addresses(cookie, shared.read_tuple(from)?)
+            }
+            kind::HOLDER => {
+                let flags = event::flags(from, 1)?;
+                let cookie = shared.read_cookie(from)?;
+                Entry::Holder(Answer {
+                    cookie: cookie.ok_or(FormatError::value("a cookie", 0_u64))?,
+                    since: from.number()?,
+                    owner: match flags & 1 {
+                        0 => None,
+                        _ => Some(shared.read_owner(from)?),
+                    },
+                })
+            }
+            kind::LOOK_BEGINS => Entry::LookBegins,
+            kind::SOCKET_SEEN => Entry::SocketSeen(remembered::read_existing(from, shared)?),
+            kind::LOOK_ENDS => {
+                let count = from.number()?;
+                // Each takes a byte at least.
+                if count > from.0.len() as u64 {
+                    return Err(FormatError::Short);
+                }
+                let namespaces = (0..count).map(|_| from.small("a network namespace"));
+                Entry::LookEnds(namespaces.collect::<Result<_, _>>()?)
+            }
+            kind::NAMESPACE => Entry::Namespace {
+                netns: from.small("a network namespace")?,
+                settings: serde_json::from_slice(from.text()?)
+                    .map_err(|_| FormatError::value("settings of a network namespace", 0_u64))?,
+            },
+            kind::STUCK => Entry::Stuck(text(from)?),
+            kind::REMEMBERED => Entry::Remembered(remembered::read(from, shared)?),
+            tag => return Err(FormatError::value("the kind of an entry", tag)),
+        })
+    }
+}
+
+fn text<'a>(from: &mut Bytes<'a>) -> Result<&'a str, FormatError> {
+    std::str::from_utf8(from.text()?).map_err(|_| FormatError::value("a text's length", 0_u64))
+}

@@ -1,0 +1,374 @@
+//! Segments without anything missing between them, as a source.
+
+use std::{collections::HashMap, fs::File, io};
+
+use super::{
+    blocks::{Blocks, Damage, Next},
+    segment::Segment,
+};
+use crate::{
+    model::{Event, Existing, Machine},
+    record::format::{self, BlockKind, Entry, EntryReader},
+    source::{Batch, Beginning, Finding, Source, Told},
+};
+
+/// Segments without anything missing between them.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// The segments; never none.
+    pub segments: Vec<Segment>,
+}
+
+/// What is asked for of a recording: ns since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    /// What happened before is only remembered; `None`: from the beginning.
+    pub from_ns: Option<i64>,
+    /// What happened later is not told; `None`: to the end.
+    pub to_ns: Option<i64>,
+}
+
+impl Piece {
+    /// Whether a segment goes on where this ends.
+    pub(super) fn goes_on_with(&self, next: &Segment) -> bool {
+        let last = self.segments.last();
+        last.is_some_and(|last| {
+            last.ended
+                && last.beginning.run == next.beginning.run
+                && next.beginning.follows == Some(last.beginning.number)
+        })
+    }
+
+    /// When it began: ns since 1970.
+    #[must_use]
+    pub fn began_wall_ns(&self) -> i64 {
+        self.segments.first().map_or(0, Segment::began_wall_ns)
+    }
+
+    /// When the last thing in it happened: ns since 1970.
+    #[must_use]
+    pub fn ended_wall_ns(&self) -> i64 {
+        self.segments.last().map_or(0, Segment::ended_wall_ns)
+    }
+
+    /// What its last segment begins with.
+    #[must_use]
+    pub fn beginning(&self) -> Option<&format::Beginning> {
+        Some(&self.segments.first()?.beginning)
+    }
+
+    /// Begins to read it: at the keyframe before what is asked for. `None`: nothing of it is.
+    ///
+    /// # Errors
+    /// When a segment can't be read.
+    pub fn replay(&self, range: Range) -> io::Result<Option<(Replay, Beginning)>> {
+        if range
+            .from_ns
+            .is_some_and(|from| self.ended_wall_ns() < from)
+            || range.to_ns.is_some_and(|to| self.began_wall_ns() > to)
+        {
+            return Ok(None);
+        }
+        let first = match range.from_ns {
+            None => 0,
+            Some(from) => {
+                let later = self
+                    .segments
+                    .iter()
+                    .position(|it| it.began_wall_ns() > from);
+                later.unwrap_or(self.segments.len()).saturating_sub(1)
+            }
+        };
+        let Some(segment) = self.segments.get(first) else {
+            return Ok(None);
+        };
+        let mono = |wall_ns: i64| {
+            let mono_ns = wall_ns.saturating_sub(segment.beginning.wall_ahead_ns);
+            u64::try_from(mono_ns).unwrap_or(0)
+        };
+        let from_ns = range.from_ns.map_or(0, mono);
+        let mut replay = Replay {
+            segments: self.segments[first..].to_vec(),
+            at: 0,
+            blocks: Blocks::new(File::open(&segment.path)?)?,
+            entries: None,
+            until_ns: 0,
+            from_ns,
+            to_ns: range.to_ns.map_or(u64::MAX, mono),
+            wall_ahead_ns: segment.beginning.wall_ahead_ns,
+            lost: 0,
+            first: None,
+            before: from_ns > 0,
+            seen: Vec::new(),
+            damage: None,
+            over: false,
+        };
+        let beginning = replay.keyframe(segment.keyframe_before(from_ns))?;
+        Ok(Some((replay, beginning)))
+    }
+}
+
+/// Reads a piece back.
+pub struct Replay {
+    segments: Vec<Segment>,
+    /// The segment that is read.
+    at: usize,
+    blocks: Blocks,
+    /// The block that is read.
+    entries: Option<EntryReader>,
+    /// All before was told.
+    until_ns: u64,
+    from_ns: u64,
+    to_ns: u64,
+    wall_ahead_ns: i64,
+    lost: u64,
+    /// The first event that is asked for, as it was read already.
+    first: Option<Event>,
+    /// What is read is of before what is asked for.
+    before: bool,
+    /// What a look found so far.
+    seen: Vec<Existing>,
+    damage: Option<Damage>,
+    over: bool,
+}
+
+impl Replay {
+    /// From when on what happens is asked for: CLOCK_MONOTONIC of its machine, ns.
+    #[must_use]
+    pub fn from_ns(&self) -> u64 {
+        self.from_ns
+    }
+
+    /// Whether what is told next is of before that.
+    #[must_use]
+    pub fn is_before(&self) -> bool {
+        self.before && !self.over
+    }
+
+    /// Until when: see [`from_ns`](Self::from_ns).
+    #[must_use]
+    pub fn to_ns(&self) -> u64 {
+        self.to_ns
+    }
+
+    /// How much of it is read: bytes, of so many.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        let bytes = |segments: &[Segment]| segments.iter().map(|it| it.bytes).sum::<u64>();
+        let before = bytes(&self.segments[..self.at.min(self.segments.len())]);
+        (before + self.blocks.offset, bytes(&self.segments))
+    }
+
+    /// Reads the keyframe that begins there.
+    fn keyframe(&mut self, offset: u64) -> io::Result<Beginning> {
+        let broken = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
+        self.blocks.go_to(offset);
+        let Next::Block(head) = self.blocks.next()? else {
+            return Err(broken("its keyframe can't be read"));
+        };
+        let told: format::Beginning = match head.kind {
+            BlockKind::Beginning => serde_json::from_slice(self.blocks.raw())?,
+            _ => return Err(broken("its keyframe is not where the index says")),
+        };
+        let mut remembered = Vec::new();
+        loop {
+            let offset = self.blocks.offset;
+            let Next::Block(head) = self.blocks.next()? else {
+                // That is told when it is read next.
+                break;
+            };
+            if head.kind != BlockKind::Remembered {
+                self.blocks.go_back_to(offset, &head);
+                break;
+            }
+            let mut entries = EntryReader::new(head.first_ns);
+            loop {
+                match entries.next(self.blocks.raw()) {
+                    Ok(Some(Entry::Remembered(it))) => remembered.push(it),
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(error) => return Err(broken(&error.to_string())),
+                }
+            }
+        }
+        self.until_ns = told.mono_ns;
+        self.wall_ahead_ns = told.wall_ahead_ns;
+        let mut links: HashMap<u32, Vec<(u32, String)>> = HashMap::new();
+        for (netns, index, name) in told.links {
+            links.entry(netns).or_default().push((index, name));
+        }
+        let settings = told.namespaces.into_iter();
+        Ok(Beginning {
+            mono_ns: told.mono_ns,
+            machine: Machine {
+                kernel: told.kernel,
+                netns: told.netns,
+                jiffies_per_second: told.jiffies_per_second,
+                namespaces: Some(settings.map(|it| (it.netns, it.settings)).collect()),
+            },
+            coverage: told.coverage,
+            degraded: told.degraded,
+            sockets: Vec::new(),
+            remembered,
+            unsure: told.unsure,
+            cgroups: told.cgroups,
+            links: links.into_iter().collect(),
+        })
+    }
+
+    /// Goes to the next block of events, in this segment or a following one; false: there is none.
+    fn next_block(&mut self) -> bool {
+        loop {
+            let next = self.blocks.next();
+            match next {
+                Ok(Next::Block(head)) if head.kind == BlockKind::Events => {
+                    self.entries = Some(EntryReader::new(head.first_ns));
+                    return true;
+                }
+                // A keyframe: what it tells is known.
+                Ok(Next::Block(_)) => {}
+                Ok(Next::Over { .. }) => {
+                    let Some(next) = self.segments.get(self.at + 1) else {
+                        return false;
+                    };
+                    let blocks = File::open(&next.path).and_then(Blocks::new);
+                    match blocks {
+                        Ok(blocks) => self.blocks = blocks,
+                        Err(error) => return self.end_at(&error.to_string()),
+                    }
+                    self.at += 1;
+                }
+                Ok(Next::Damaged(damage)) => return self.end_at(&damage.why),
+                Err(error) => return self.end_at(&error.to_string()),
+            }
+        }
+    }
+
+    /// Nothing more can be read.
+    fn end_at(&mut self, why: &str) -> bool {
+        let offset = self.blocks.offset;
+        let path = self
+            .segments
+            .get(self.at)
+            .map(|it| it.path.display().to_string());
+        log::warn!(
+            "{} can't be read from byte {offset} on: {why}; what is before it is shown",
+            path.unwrap_or_default()
+        );
+        self.damage = Some(Damage {
+            offset,
+            why: why.to_owned(),
+        });
+        false
+    }
+}
+
+impl Source for Replay {
+    fn next(&mut self, _now: u64, most: usize, mut each: impl FnMut(Told<'_>)) -> Batch {
+        let mut told = 0;
+        let batch = |told, more, until_ns| Batch {
+            told,
+            more,
+            until_ns,
+        };
+        if let Some(event) = self.first.take() {
+            told += 1;
+            each(Told::Event(&event));
+        }
+        while told < most && !self.over {
+            let Some(entries) = &mut self.entries else {
+                self.over = !self.next_block();
+                continue;
+            };
+            let entry = match entries.next(self.blocks.raw()) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => {
+                    self.entries = None;
+                    continue;
+                }
+                Err(error) => {
+                    self.over = true;
+                    self.end_at(&error.to_string());
+                    break;
+                }
+            };
+            told += 1;
+            match entry {
+                Entry::Event(event) => {
+                    if event.time_ns() > self.to_ns {
+                        self.over = true;
+                        self.until_ns = self.until_ns.max(self.to_ns);
+                        break;
+                    }
+                    if self.before && event.time_ns() >= self.from_ns {
+                        self.before = false;
+                        self.first = Some(event);
+                        return batch(told, true, self.until_ns);
+                    }
+                    each(Told::Event(&event));
+                }
+                Entry::Passed(until_ns) => {
+                    self.before &= until_ns < self.from_ns;
+                    self.until_ns = self.until_ns.max(until_ns.min(self.to_ns));
+                    if until_ns > self.to_ns {
+                        self.over = true;
+                    }
+                    return batch(told, !self.over, self.until_ns);
+                }
+                Entry::Lost(events) => {
+                    self.lost += events;
+                    each(Told::Lost(events));
+                }
+                Entry::CgroupMade(made) => each(Told::CgroupMade(made)),
+                Entry::CgroupNamed { id, path } => each(Told::CgroupNamed { id, path }),
+                Entry::LinkNamed { netns, index, name } => {
+                    each(Told::LinkNamed { netns, index, name });
+                }
+                Entry::Clock { wall_ahead_ns, .. } => {
+                    self.wall_ahead_ns = wall_ahead_ns;
+                    return batch(told, true, self.until_ns);
+                }
+                Entry::Addresses(cookie, tuple) => {
+                    each(Told::Found(Finding::Addresses(cookie, tuple)));
+                }
+                Entry::Holder(answer) => each(Told::Found(Finding::Holder(answer))),
+                Entry::LookBegins => {
+                    self.seen.clear();
+                    each(Told::Found(Finding::LookBegins));
+                }
+                Entry::SocketSeen(existing) => self.seen.push(existing),
+                Entry::LookEnds(namespaces) => {
+                    let sockets = std::mem::take(&mut self.seen);
+                    each(Told::Found(Finding::Sockets {
+                        sockets: &sockets,
+                        namespaces: &namespaces,
+                    }));
+                }
+                Entry::Namespace { netns, settings } => {
+                    let settings = &settings;
+                    each(Told::Namespace { netns, settings });
+                }
+                Entry::Stuck(json) => each(Told::Stuck(json)),
+                // Only of keyframes.
+                Entry::Remembered(_) => {}
+            }
+        }
+        if self.over && self.to_ns != u64::MAX {
+            let end = self.segments.last().map_or(0, |it| it.last_ns);
+            self.until_ns = self.until_ns.max(end.min(self.to_ns));
+        }
+        batch(told, !self.over, self.until_ns)
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn unreadable(&self) -> u64 {
+        u64::from(self.damage.is_some())
+    }
+
+    fn wall_ahead_ns(&self) -> Option<i64> {
+        Some(self.wall_ahead_ns)
+    }
+}
