@@ -6,9 +6,9 @@ use proptest::{prelude::*, sample::select};
 use tcptrace::{
     model::{
         AcceptedEvent, Cookie, Coverage, EarlyCause, Endpoint, Event, Evidence, Existing,
-        ExistingKind, FinDroppedEvent, ForkedEvent, Link, MinisockEvent, MinisockState, Owner,
-        Reach, RequestEvent, ResetSentEvent, SocketEvent, State, SynEvent, TimerChange, Transition,
-        Tuple,
+        FinDroppedEvent, ForkedEvent, Link, MinisockEvent, MinisockState, Owner, Reach,
+        RequestEvent, ResetSentEvent, SocketEvent, SocketKind, State, SynEvent, TimerChange,
+        Transition, Tuple,
     },
     source::{decode, live::Symbols},
     track::{Limits, Tracker},
@@ -338,11 +338,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn existing() -> impl Strategy<Value = Existing> {
-    let kinds = vec![
-        ExistingKind::Socket,
-        ExistingKind::Minisock,
-        ExistingKind::Request,
-    ];
+    let kinds = vec![SocketKind::Full, SocketKind::Minisock, SocketKind::Request];
     (cookie(), tuple(), state(), select(kinds)).prop_map(|(cookie, tuple, state, kind)| Existing {
         cookie,
         tuple,

@@ -22,7 +22,7 @@ nix::ioctl_write_ptr_bad!(
 /// # Errors
 /// When the kernel refuses, as it does unless root asks.
 pub fn enter() -> Result<()> {
-    let before = own()?;
+    let before = own_netns()?;
     match unshare(CloneFlags::CLONE_NEWNET) {
         Ok(()) => {}
         Err(Errno::EPERM) => bail!(
@@ -31,14 +31,14 @@ pub fn enter() -> Result<()> {
         ),
         Err(error) => return Err(error).context("no network namespace can be made"),
     }
-    if own()? == before {
+    if own_netns()? == before {
         bail!("this is still the machine's network namespace; nothing was changed");
     }
     bring_up_loopback().context("the device lo can't be brought up")
 }
 
 /// Which network namespace this thread is in, as in `net:[4026531840]`.
-fn own() -> Result<PathBuf> {
+fn own_netns() -> Result<PathBuf> {
     fs::read_link("/proc/thread-self/ns/net")
         .context("the network namespace can't be told: is /proc mounted?")
 }

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use tcptrace::{
     filter::Filter,
-    host::{self, release},
+    host::{self, kernel_release},
     model::Event,
     source::{
         decode,
@@ -76,7 +76,7 @@ const TAKES_LONG: &str = "time_wait_expires";
 
 /// Writes them all, to a folder of the kernel's series, as in `6.1`.
 pub fn capture(folder: &Path) -> Result<()> {
-    let release = release();
+    let release = kernel_release();
     let series: Vec<&str> = release.split('.').take(2).collect();
     let folder = folder.join(series.join("."));
     fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;

@@ -14,10 +14,10 @@ use tcptrace::{
     },
     host::{Cgroups, Clock, Links},
     model::{
-        Cookie, Coverage, Endpoint, Existing, ExistingKind, Known as _, Link, Owner, Reach, State,
+        Cookie, Coverage, Endpoint, Existing, Known as _, Link, Owner, Reach, SocketKind, State,
         Transition, Tuple,
     },
-    output::{Json, Context, View},
+    output::{Context, Json, View},
     source::{decode, live::Symbols},
     track::{Limits, Tracker},
 };
@@ -193,9 +193,9 @@ fuzz_target!(|run: Run| {
                 tuple: place.tuple(),
                 state: State::ALL[usize::from(*state) % State::ALL.len()],
                 kind: match kind % 3 {
-                    0 => ExistingKind::Socket,
-                    1 => ExistingKind::Minisock,
-                    _ => ExistingKind::Request,
+                    0 => SocketKind::Full,
+                    1 => SocketKind::Minisock,
+                    _ => SocketKind::Request,
                 },
                 owner: Owner::default(),
                 near: None,

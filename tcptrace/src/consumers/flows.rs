@@ -57,7 +57,7 @@ impl Flows {
         record: &FlowRecord,
         around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
-        let in_cgroup = around.cgroups.are_asked_for(record.owner.cgroup);
+        let in_cgroup = around.cgroups.is_asked_for(record.owner.cgroup);
         if !self.filter.matches_flow(record, in_cgroup) {
             return Ok(ControlFlow::Continue(()));
         }

@@ -49,7 +49,7 @@ pub fn sockets(
         links.learn(netns, names);
     }
     listing.sockets.retain(|it| {
-        let in_cgroup = cgroups.are_asked_for(it.owner.cgroup);
+        let in_cgroup = cgroups.is_asked_for(it.owner.cgroup);
         filter.matches_socket(&it.tuple, &it.owner, it.state, in_cgroup)
     });
     if keepalive {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Suspect, schedule};
 use crate::{
     host::TimerKind,
-    model::{ExistingKind, State, ns},
+    model::{SocketKind, State, ns},
 };
 
 /// How long a connection has been in its state, as it is told.
@@ -66,7 +66,7 @@ impl Age {
                 }
                 _ => Age::default(),
             },
-            (State::SynRecv, ExistingKind::Request) => match timer {
+            (State::SynRecv, SocketKind::Request) => match timer {
                 Some(timer) => {
                     let retransmits = timer.retries.into();
                     let age = schedule::request_age(retransmits, timer.remaining, settings);
@@ -74,7 +74,7 @@ impl Age {
                 }
                 None => Age::default(),
             },
-            (State::FinWait2, ExistingKind::Minisock) => of_minisock(suspect),
+            (State::FinWait2, SocketKind::Minisock) => of_minisock(suspect),
             // The segment that led there had an ACK (`tcp_ack()` notes when), and whatever came later
             // makes the time shorter.
             (State::FinWait2 | State::CloseWait, _) => Age {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     host::{TcpInfo, Timer, TimerKind},
-    model::{ExistingKind, State},
+    model::{SocketKind, State},
 };
 
 /// TCP_TIMEWAIT_LEN: what waits longer than that in FIN_WAIT2 is no minisock at first.
@@ -135,7 +135,7 @@ fn queues(suspect: &Suspect) -> Queues {
 
 fn verdict(suspect: &Suspect, queues: &Queues) -> Verdict {
     match suspect.state {
-        State::SynRecv if suspect.kind == ExistingKind::Request => of_request(suspect),
+        State::SynRecv if suspect.kind == SocketKind::Request => of_request(suspect),
         State::SynRecv => Verdict::HalfOpen,
         State::Established => of_data(suspect, queues),
         State::Closed => Verdict::NotClosed,
@@ -227,7 +227,7 @@ fn course(suspect: &Suspect, verdict: Verdict) -> Course {
             )
         }
         // SYNs that crossed: `tcp_write_timeout()` counts them as SYNs.
-        Verdict::HalfOpen if suspect.kind != ExistingKind::Request => Course::of(
+        Verdict::HalfOpen if suspect.kind != SocketKind::Request => Course::of(
             limit("tcp_syn_retries", settings.syn_retries),
             suspect.info.map(|info| info.retransmits.into()),
             None,
@@ -416,7 +416,7 @@ fn fin_awaited(suspect: &Suspect) -> Course {
     };
     let (first, then) = fin_wait2(timeout);
     let (longest, more) = match suspect.kind {
-        ExistingKind::Minisock => (then, Duration::ZERO),
+        SocketKind::Minisock => (then, Duration::ZERO),
         // Closed while its ACK came: it waits as a full socket even below 60 s, and only then.
         _ if first.is_zero() => (then, Duration::ZERO),
         _ => (first, then),
@@ -432,7 +432,7 @@ fn fin_awaited(suspect: &Suspect) -> Course {
             setting: by_socket,
             // As a full socket it waits for more than 60 s in all, but for how long the kernel
             // does not tell.
-            remaining: (suspect.kind == ExistingKind::Minisock).then_some(left),
+            remaining: (suspect.kind == SocketKind::Minisock).then_some(left),
             ..Course::default()
         }
     }

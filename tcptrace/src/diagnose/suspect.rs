@@ -2,7 +2,7 @@
 
 use crate::{
     host::{DescriptorLimit, Inspected, Listening, TcpInfo, Timer, WaitSettings},
-    model::{ExistingKind, Process, Reason, State},
+    model::{Process, Reason, SocketKind, State},
 };
 
 /// What is known of a connection beyond what sock_diag tells of it.
@@ -28,7 +28,7 @@ pub struct Suspect {
     /// The state that it is in.
     pub state: State,
     /// Which of the kernel's three kinds it is.
-    pub kind: ExistingKind,
+    pub kind: SocketKind,
     /// A process has it: its socket has an inode.
     pub owned: bool,
     /// The timer that runs.
@@ -74,7 +74,7 @@ impl Suspect {
     pub fn ended(info: Option<TcpInfo>, reason: Option<Reason>) -> Self {
         Self {
             state: State::Closed,
-            kind: ExistingKind::Socket,
+            kind: SocketKind::Full,
             owned: true,
             timer: None,
             recv_queue: 0,

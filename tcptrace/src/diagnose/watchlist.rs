@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Age, Held, Thresholds};
-use crate::model::{Connection, Cookie, ExistingKind, State, Tuple, ns};
+use crate::model::{Connection, Cookie, SocketKind, State, Tuple, ns};
 
 /// What a connection is known by: a half-open one has no socket yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ enum Key {
 impl Key {
     fn of(connection: &Connection) -> Option<Self> {
         match (connection.kind, connection.cookie) {
-            (ExistingKind::Request, _) => Some(Self::Request(connection.tuple)),
+            (SocketKind::Request, _) => Some(Self::Request(connection.tuple)),
             (_, Some(cookie)) => Some(Self::Socket(cookie)),
             (_, None) => None,
         }
@@ -176,7 +176,7 @@ mod tests {
             },
             state,
             since,
-            kind: ExistingKind::Socket,
+            kind: SocketKind::Full,
             owner: Owner::default(),
             opener: None,
             followed: false,

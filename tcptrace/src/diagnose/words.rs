@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     host::{DescriptorLimit, Listening, TimerKind},
-    model::{ExistingKind, Reason, State},
+    model::{Reason, SocketKind, State},
 };
 
 /// What is seen.
@@ -103,7 +103,7 @@ pub(super) fn advice(suspect: &Suspect, verdict: Verdict) -> &'static str {
             "The peer knows nothing of it, and no timer runs: the program must write, or close it."
         }
         // Both sides opened: there is no listener, nor a flood.
-        Verdict::HalfOpen if suspect.kind != ExistingKind::Request => {
+        Verdict::HalfOpen if suspect.kind != SocketKind::Request => {
             "Is the peer still there, and does a firewall drop what it sends?"
         }
         Verdict::HalfOpen => {
@@ -274,7 +274,7 @@ fn ended(reason: Option<Reason>) -> &'static str {
 }
 
 fn half_open(suspect: &Suspect) -> String {
-    if suspect.kind != ExistingKind::Request {
+    if suspect.kind != SocketKind::Request {
         return "Both sides sent a SYN, and the ACK of ours does not come.".to_owned();
     }
     let mut text = "The client does not complete the handshake: no ACK for our SYN+ACK".to_owned();

@@ -14,7 +14,7 @@ use crate::{
     aggregate::flows::IdleTable,
     explain::Book,
     filter::Filter,
-    host::{Listing, Scope, is_split, pid_namespace, release, silent_cgroup, snapshot},
+    host::{Listing, Scope, is_split, kernel_release, pid_namespace, silent_cgroup, snapshot},
     model::{Endpoint, State},
     privileges,
     source::live::{Kernel, KernelError, Metrics, Options, Symbols},
@@ -32,7 +32,7 @@ const BTF_MAGIC: u16 = 0xeb9f;
 /// When a text or table of the binary is not of the form: a mistake in the program.
 pub fn examine() -> anyhow::Result<Report> {
     let mut checks = vec![
-        Check::new("kernel", Status::Ok, Some(release())),
+        Check::new("kernel", Status::Ok, Some(kernel_release())),
         btf(),
         kallsyms(),
     ];

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     filter::Filter,
     host::{
-        Cgroups, jiffies_per_second, monotonic_now, own, pid_namespace, release, silent_cgroup,
-        snapshot,
+        Cgroups, jiffies_per_second, kernel_release, monotonic_now, own_netns, pid_namespace,
+        silent_cgroup, snapshot,
     },
     model::{CgroupMade, Degraded, Event, Existing, Machine, State},
     privileges::{self, CapabilitySet},
@@ -60,8 +60,8 @@ impl Engine<Live> {
         let beginning = Beginning {
             mono_ns: monotonic_now(),
             machine: Machine {
-                kernel: release(),
-                netns: own(),
+                kernel: kernel_release(),
+                netns: own_netns(),
                 jiffies_per_second: jiffies_per_second(),
                 namespaces: None,
             },
@@ -148,7 +148,7 @@ impl Engine<Live> {
     pub(super) fn give_up_privileges(&self, options: &LiveOptions, consumer: &impl Consumer) {
         let mut wanted = CapabilitySet::empty();
         let netns = options.run.filter.netns;
-        if netns.is_none() || netns != own() {
+        if netns.is_none() || netns != own_netns() {
             wanted |= privileges::ELSEWHERE;
         }
         if consumer.asks_for_owners() {
@@ -170,7 +170,7 @@ pub(super) fn is_told_of(it: &Existing, filter: &Filter) -> bool {
 fn blind(netns: Option<u32>) -> impl Iterator<Item = Degraded> {
     // Who traces the own namespace alone need not enter another.
     let wanted = match netns {
-        Some(inode) if own() == Some(inode) => privileges::OWNERS,
+        Some(inode) if own_netns() == Some(inode) => privileges::OWNERS,
         _ => privileges::ELSEWHERE,
     };
     privileges::missing(wanted).map(|it| Degraded {

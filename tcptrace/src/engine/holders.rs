@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, thread};
 
 use crate::{
-    host::{Look, Looker, own, who_has},
-    model::{Answer, Question},
+    host::{Look, Looker, own_netns, who_has},
+    model::{HolderAnswer, HolderQuestion},
     privileges,
     source::Source,
     track::Tracker,
@@ -23,11 +23,11 @@ const MOST_LATER: usize = 64;
 
 /// The thread, and what it is to be asked.
 pub(super) struct Holders {
-    looker: Looker<Question, Look>,
+    looker: Looker<HolderQuestion, Look>,
     /// What it looks at, and how often it has looked.
-    asked: Option<(Question, u32)>,
+    asked: Option<(HolderQuestion, u32)>,
     /// What is to be looked at again, and when: CLOCK_MONOTONIC, ns.
-    later: VecDeque<(u64, Question, u32)>,
+    later: VecDeque<(u64, HolderQuestion, u32)>,
 }
 
 impl Holders {
@@ -39,7 +39,7 @@ impl Holders {
             false => SHARE,
         };
         let wanted = match netns {
-            Some(_) if netns == own() => privileges::OWNERS,
+            Some(_) if netns == own_netns() => privileges::OWNERS,
             _ => privileges::ELSEWHERE,
         };
         // It has what the one has that starts it.
@@ -60,7 +60,7 @@ impl Holders {
         tracker: &mut Tracker,
         source: &mut impl Source,
         now: u64,
-    ) -> Option<Answer> {
+    ) -> Option<HolderAnswer> {
         let mut answer = None;
         if let Some((question, tries)) = self.asked
             && let Some(look) = self.looker.answer()

@@ -13,7 +13,7 @@ use nix::sys::signal::SigSet;
 use super::{Consumer, Engine, RunOptions};
 use crate::{
     host::{Looker, Namespaces, boot_id, host_name, monotonic_now, suspended},
-    model::{Answer, Cookie, Event, Existing, Link, NamespaceSettings, Tuple},
+    model::{Cookie, Event, Existing, HolderAnswer, Link, NamespaceSettings, Tuple},
     output::say,
     privileges::{self, CapabilitySet},
     record::{
@@ -138,7 +138,7 @@ impl Recording {
     }
 
     /// A look found who has a socket.
-    pub fn holder(&mut self, answer: Answer) {
+    pub fn holder(&mut self, answer: HolderAnswer) {
         self.recorder.note(&Entry::Holder(answer));
     }
 

@@ -48,7 +48,7 @@ impl<'a, C: Consumer> Sink<'a, C> {
         if *self.enough {
             return;
         }
-        let in_cgroup = self.around.cgroups.are_asked_for(transition.owner.cgroup);
+        let in_cgroup = self.around.cgroups.is_asked_for(transition.owner.cgroup);
         if !self.filter.matches(transition, in_cgroup) {
             return;
         }

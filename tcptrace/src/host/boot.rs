@@ -3,7 +3,7 @@
 /// The release of the running kernel, as `uname -r` prints it. For showing, never for deciding
 /// what the kernel can do.
 #[must_use]
-pub fn release() -> String {
+pub fn kernel_release() -> String {
     rustix::system::uname()
         .release()
         .to_string_lossy()

@@ -11,7 +11,7 @@ mod looker;
 pub mod snapshot;
 
 pub use self::{
-    boot::{boot_id, host_name, release},
+    boot::{boot_id, host_name, kernel_release},
     cgroup::{Cgroups, is_split, silent as silent_cgroup},
     clock::{Clock, jiffies_per_second, monotonic_now, suspended},
     keepalives::Keepalives,

@@ -14,7 +14,7 @@ pub struct Connection {
     /// Since when: CLOCK_MONOTONIC, ns; `None`: since before tracing began, or unknown.
     pub since: Option<u64>,
     /// Which of the kernel's three kinds it is.
-    pub kind: ExistingKind,
+    pub kind: SocketKind,
     /// Who has, or had, the socket.
     pub owner: Owner,
     /// Who opened it; `None`: unknown, or a listener.
@@ -35,7 +35,7 @@ pub struct Existing {
     /// The state that it is in.
     pub state: State,
     /// Which of the kernel's three kinds it is.
-    pub kind: ExistingKind,
+    pub kind: SocketKind,
     /// Who has it; of several that have a listener, only what is the same of all.
     pub owner: Owner,
     /// The id of a process that has it; `None`: none has, or it can't be told.
@@ -46,16 +46,16 @@ pub struct Existing {
 
 /// The kernel's three kinds of sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExistingKind {
+pub enum SocketKind {
     /// A full socket.
-    Socket,
+    Full,
     /// TIME_WAIT, or an orphan's FIN_WAIT2.
     Minisock,
     /// Half-open at a listener.
     Request,
 }
 
-impl ExistingKind {
+impl SocketKind {
     /// Whether a process had a socket in that state, and has closed it. `has_inode`: a process has
     /// it. One that waits to be accepted has none either, but it has not sent a FIN.
     #[must_use]
@@ -63,7 +63,7 @@ impl ExistingKind {
         match self {
             Self::Minisock => true,
             Self::Request => false,
-            Self::Socket => {
+            Self::Full => {
                 !has_inode
                     && matches!(
                         state,

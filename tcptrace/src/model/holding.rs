@@ -4,7 +4,7 @@ use super::{Cookie, Owner, Tuple};
 
 /// Who has a socket?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct HolderQuestion {
     /// The socket.
     pub cookie: Cookie,
     /// Its addresses and ports.
@@ -17,7 +17,7 @@ pub struct Question {
 
 /// Who was seen to have it.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
+pub struct HolderAnswer {
     /// The socket.
     pub cookie: Cookie,
     /// When the look began: CLOCK_MONOTONIC, ns.

@@ -20,7 +20,7 @@ mod transition;
 pub(crate) use self::{address::ip, listeners::Listeners};
 pub use self::{
     address::{Endpoint, Family, Link, Tuple},
-    connection::{Connection, Existing, ExistingKind, Known},
+    connection::{Connection, Existing, Known, SocketKind},
     coverage::{Coverage, Degraded, PidNamespace},
     event::{
         AcceptedEvent, Cgroup, CgroupMade, Comm, Cookie, EarlyCause, Event, Evidence,
@@ -28,7 +28,7 @@ pub use self::{
         Reach, RequestEvent, ResetSentEvent, SocketEvent, SynEvent, TimerChange,
     },
     flow::{FlowEnd, FlowRecord, PathStep},
-    holding::{Answer, Question},
+    holding::{HolderAnswer, HolderQuestion},
     length::Length,
     listeners::ListenerDrops,
     machine::{KeepaliveSettings, Machine, NamespaceSettings},

@@ -13,8 +13,8 @@ use std::{io, os::fd::OwnedFd};
 
 pub use self::decode::{DecodeError, decode};
 use crate::model::{
-    Answer, CgroupMade, Cookie, Coverage, Degraded, Event, Existing, Machine, NamespaceSettings,
-    Remembered, Tuple,
+    CgroupMade, Cookie, Coverage, Degraded, Event, Existing, HolderAnswer, Machine,
+    NamespaceSettings, Remembered, Tuple,
 };
 
 /// Something that a source tells.
@@ -62,7 +62,7 @@ pub enum Finding<'a> {
     /// The addresses and ports of a socket.
     Addresses(Cookie, Tuple),
     /// Who has a socket.
-    Holder(Answer),
+    Holder(HolderAnswer),
     /// Nothing yet: events were lost, and a look at all sockets begins.
     LookBegins,
     /// What that look found.

@@ -1,18 +1,18 @@
 //! The connections that the state machine knows at the moment.
 
 use super::{Tracker, flow::Flow};
-use crate::model::{Connection, Cookie, ExistingKind, Known, State, Tuple};
+use crate::model::{Connection, Cookie, Known, SocketKind, State, Tuple};
 
 /// A connection that has a socket or minisock.
 fn of_flow(cookie: Cookie, flow: &Flow) -> Connection {
     let kind = match flow.socket {
-        true => ExistingKind::Socket,
-        false => ExistingKind::Minisock,
+        true => SocketKind::Full,
+        false => SocketKind::Minisock,
     };
     connection(Some(cookie), flow, kind)
 }
 
-fn connection(cookie: Option<Cookie>, flow: &Flow, kind: ExistingKind) -> Connection {
+fn connection(cookie: Option<Cookie>, flow: &Flow, kind: SocketKind) -> Connection {
     Connection {
         cookie,
         tuple: flow.tuple,
@@ -49,7 +49,7 @@ impl Known for Tracker {
         let requests = self
             .requests
             .iter()
-            .map(|(tuple, request)| connection(None, &request.flow(*tuple), ExistingKind::Request));
+            .map(|(tuple, request)| connection(None, &request.flow(*tuple), SocketKind::Request));
         flows.filter(|it| it.state != State::Closed).chain(requests)
     }
 

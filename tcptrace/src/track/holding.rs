@@ -13,7 +13,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::{Tracker, flow::Flow};
 use crate::model::{
-    AcceptedEvent, Answer, Cookie, ForkedEvent, Holding, Owner, Question, State, Tuple,
+    AcceptedEvent, Cookie, ForkedEvent, HolderAnswer, HolderQuestion, Holding, Owner, State, Tuple,
 };
 
 /// So many questions wait to be asked; what is more is asked for later.
@@ -34,7 +34,7 @@ const MOST_UNTOLD: usize = 8192;
 pub(super) struct Holders {
     /// When each process that has listeners made another one last: CLOCK_MONOTONIC, ns.
     forked: LruCache<u32, u64, FxBuildHasher>,
-    questions: VecDeque<Question>,
+    questions: VecDeque<HolderQuestion>,
     /// Who accepts is told, and asked for only where it was not.
     accepts: bool,
     /// Connections that are to be told, and since when: CLOCK_MONOTONIC, ns.
@@ -103,8 +103,8 @@ impl Holders {
 }
 
 impl Flow {
-    fn question(&self, cookie: Cookie, near: Option<u32>) -> Question {
-        Question {
+    fn question(&self, cookie: Cookie, near: Option<u32>) -> HolderQuestion {
+        HolderQuestion {
             cookie,
             tuple: self.tuple,
             listener: self.state == State::Listen,
@@ -223,7 +223,7 @@ impl Tracker {
 
     /// What is to be asked next: see [`found`](Self::found). All events up to `now`
     /// (CLOCK_MONOTONIC, ns) were applied.
-    pub fn question(&mut self, now: u64) -> Option<Question> {
+    pub fn question(&mut self, now: u64) -> Option<HolderQuestion> {
         while let Some((since, cookie)) = self.holders.untold.front().copied()
             && since + UNTOLD_NS <= now
         {
@@ -250,7 +250,7 @@ impl Tracker {
     }
 
     /// Takes who has a socket.
-    pub fn found(&mut self, found: &Answer) {
+    pub fn found(&mut self, found: &HolderAnswer) {
         let Some(flow) = self.flows.peek_mut(&found.cookie) else {
             return;
         };

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Tracker, order::Out};
-use crate::model::{Cookie, Event, Existing, ExistingKind, State, Transition, Tuple};
+use crate::model::{Cookie, Event, Existing, SocketKind, State, Transition, Tuple};
 
 /// More than that may not happen during a look: then another is needed.
 const MOST: usize = 1 << 20;
@@ -63,7 +63,7 @@ impl Tracker {
         self.order = order;
         for existing in sockets {
             let known_better = match (existing.kind, &existing.cookie) {
-                (ExistingKind::Request, _) => touched.requests.contains(&existing.tuple),
+                (SocketKind::Request, _) => touched.requests.contains(&existing.tuple),
                 (_, Some(cookie)) => touched.sockets.contains(cookie),
                 (_, None) => true,
             };
@@ -84,7 +84,7 @@ impl Tracker {
     ) {
         let states: FxHashMap<Cookie, State> = sockets
             .iter()
-            .filter(|it| it.kind != ExistingKind::Request)
+            .filter(|it| it.kind != SocketKind::Request)
             .filter_map(|it| Some((it.cookie?, it.state)))
             .collect();
         let looked_at: FxHashSet<u32> = namespaces.iter().copied().collect();
@@ -118,7 +118,7 @@ impl Tracker {
         }
         let requests: FxHashSet<Tuple> = sockets
             .iter()
-            .filter(|it| it.kind == ExistingKind::Request)
+            .filter(|it| it.kind == SocketKind::Request)
             .map(|it| it.tuple)
             .collect();
         let gone: Vec<Tuple> = self

@@ -13,8 +13,8 @@ use super::{
     resync::Certainty,
 };
 use crate::model::{
-    Cookie, Coverage, Event, Existing, ExistingKind, Holding, Listeners, Minisock, MinisockState,
-    Side, State, Transition, Tuple,
+    Cookie, Coverage, Event, Existing, Holding, Listeners, Minisock, MinisockState, Side,
+    SocketKind, State, Transition, Tuple,
 };
 
 /// How much is remembered at the most. Beyond it, connections are forgotten, and counted: see
@@ -91,8 +91,8 @@ impl Tracker {
     pub fn seed(&mut self, existing: &Existing) {
         match (existing.kind, existing.cookie) {
             (_, Some(cookie)) if self.flows.peek(&cookie).is_some() => {}
-            (ExistingKind::Request, _) if self.requests.peek(&existing.tuple).is_some() => {}
-            (ExistingKind::Request, _) => {
+            (SocketKind::Request, _) if self.requests.peek(&existing.tuple).is_some() => {}
+            (SocketKind::Request, _) => {
                 let (listener, inherited) = self.inherit_at(&existing.tuple, 0);
                 let request = Request {
                     since: None,
@@ -118,7 +118,7 @@ impl Tracker {
                     _ => Holding::Acted,
                 };
                 flow.opener = (existing.state == State::SynSent).then_some(Side::Local);
-                if kind == ExistingKind::Minisock {
+                if kind == SocketKind::Minisock {
                     flow.socket = false;
                     let waits = existing.state == State::FinWait2;
                     flow.minisock = Minisock::Alive(match waits {

@@ -207,7 +207,7 @@ fn what_is_known_of_another_machine_is_not_looked_up_here() {
 
 /// As if the namespaces of another machine had the numbers of this one's.
 fn on_this_machine(script: &mut Script) {
-    let here = host::own().expect("/proc");
+    let here = host::own_netns().expect("/proc");
     for event in script.events() {
         match event {
             Event::Socket(it) => it.tuple.netns = here,

@@ -32,7 +32,7 @@ pub enum Tell {
     Lost(u64),
     CgroupMade(u64, u64, &'static str),
     Addresses(tcptrace::model::Cookie, tcptrace::model::Tuple),
-    Holder(tcptrace::model::Answer),
+    Holder(tcptrace::model::HolderAnswer),
     LookBegins,
     Sockets(Vec<Existing>),
     Passed(u64),

@@ -4,10 +4,10 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use tcptrace::{
     model::{
-        AcceptedEvent, Answer, Closer, Comm, Cookie, Coverage, EarlyCause, Endpoint, Event,
-        Evidence, Existing, ExistingKind, FinDroppedEvent, FlowEnd, FlowRecord, ForkedEvent, Link,
-        Measured, MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent,
-        ResetSentEvent, Side, SocketEvent, State, SynEvent, TimerChange, Transition, Tuple,
+        AcceptedEvent, Closer, Comm, Cookie, Coverage, EarlyCause, Endpoint, Event, Evidence,
+        Existing, FinDroppedEvent, FlowEnd, FlowRecord, ForkedEvent, HolderAnswer, Link, Measured,
+        MinisockEvent, MinisockState, Owner, Process, Reach, RequestEvent, ResetSentEvent, Side,
+        SocketEvent, SocketKind, State, SynEvent, TimerChange, Transition, Tuple,
     },
     track::Limits,
 };
@@ -23,7 +23,7 @@ pub enum Step {
     Event(Event),
     Passed(u64),
     Looked { cookie: Cookie, tuple: Tuple },
-    Found(Answer),
+    Found(HolderAnswer),
     Asked { now: u64, cookie: Option<Cookie> },
     Lost,
     LookBegins,
@@ -101,7 +101,7 @@ pub fn parse(line: &str) -> Result<Step> {
                     owner: words.owner()?.ok_or("by=COMM/PID is needed")?,
                     followed: false,
                 })),
-                "found" => Step::Found(Answer {
+                "found" => Step::Found(HolderAnswer {
                     since: time_ns,
                     cookie: words.cookie()?.ok_or("a cookie is needed")?,
                     owner: words.owner()?,
@@ -227,9 +227,9 @@ fn request(time_ns: u64, words: &mut Words<'_>) -> Result<RequestEvent> {
 
 fn existing(words: &mut Words<'_>) -> Result<Existing> {
     let kind = match words.word()? {
-        "socket" => ExistingKind::Socket,
-        "minisock" => ExistingKind::Minisock,
-        "request" => ExistingKind::Request,
+        "socket" => SocketKind::Full,
+        "minisock" => SocketKind::Minisock,
+        "request" => SocketKind::Request,
         other => return Err(format!("'{other}' is no kind of socket")),
     };
     Ok(Existing {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use tcptrace::{
     diagnose::{Age, Circumstances, Diagnosis, Suspect},
     host::{DescriptorLimit, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
-    model::{ExistingKind, Reason},
+    model::{Reason, SocketKind},
 };
 
 /// Settings as they are on a machine on which nobody changed them.
@@ -46,10 +46,10 @@ pub fn parse(text: &str) -> Result<Suspect, String> {
 
 fn begin(state: &str, rest: &[&str]) -> Result<Suspect, String> {
     let (kind, owned) = match rest {
-        ["minisock"] => (ExistingKind::Minisock, false),
-        ["request"] => (ExistingKind::Request, false),
-        ["socket"] => (ExistingKind::Socket, false),
-        ["socket", "owned"] => (ExistingKind::Socket, true),
+        ["minisock"] => (SocketKind::Minisock, false),
+        ["request"] => (SocketKind::Request, false),
+        ["socket"] => (SocketKind::Full, false),
+        ["socket", "owned"] => (SocketKind::Full, true),
         other => return Err(format!("{other:?} is no kind of socket")),
     };
     Ok(Suspect {

@@ -124,7 +124,7 @@ impl Stats {
     }
 
     fn is_asked_for(&self, it: &Connection, around: &mut Context<'_>) -> bool {
-        let in_cgroup = around.cgroups.are_asked_for(it.owner.cgroup);
+        let in_cgroup = around.cgroups.is_asked_for(it.owner.cgroup);
         self.filter.matches_connection(it, in_cgroup)
     }
 

@@ -13,7 +13,7 @@ use crate::{
         Cgroups, Ended, EndedSockets, Holder, Inspected, Inspection, Listening, Namespace,
         Namespaces, Owners, snapshot,
     },
-    model::{Connection, Cookie, ExistingKind, Owner, State, Tuple},
+    model::{Connection, Cookie, Owner, SocketKind, State, Tuple},
     output::ShownStuck,
 };
 
@@ -279,7 +279,7 @@ impl Looks {
             .filter_map(|(it, held)| {
                 let mut connection = it.connection;
                 connection.owner = owner(&it);
-                let in_cgroup = cgroups.are_asked_for(connection.owner.cgroup);
+                let in_cgroup = cgroups.is_asked_for(connection.owner.cgroup);
                 self.filter
                     .matches_connection(&connection, in_cgroup)
                     .then(|| ShownStuck {
@@ -380,7 +380,7 @@ fn descriptor(it: &Candidate, connection: &Connection) -> Option<u32> {
 /// A socket that was looked at, as a connection of which no more is known.
 fn connection(Inspected { found, .. }: &Inspected) -> Connection {
     let mut owner = Owner::default();
-    if found.kind == ExistingKind::Socket {
+    if found.kind == SocketKind::Full {
         // Without an inode, older kernels say 0 whoever it was.
         owner.uid = (found.inode != 0).then_some(found.uid);
         owner.cgroup = found.cgroup;
@@ -405,7 +405,7 @@ pub(super) fn over(ended: &Ended) -> Candidate {
         tuple: ended.tuple,
         state: State::Closed,
         since: None,
-        kind: ExistingKind::Socket,
+        kind: SocketKind::Full,
         owner: Owner::default(),
         opener: None,
         followed: false,
@@ -431,7 +431,7 @@ impl<'a> Index<'a> {
             requests: HashMap::new(),
         };
         for socket in &inspection.sockets {
-            if socket.found.kind == ExistingKind::Request {
+            if socket.found.kind == SocketKind::Request {
                 index.requests.insert(socket.found.tuple, socket);
             } else if let Some(cookie) = socket.found.cookie {
                 index.sockets.insert(cookie, socket);
@@ -443,7 +443,7 @@ impl<'a> Index<'a> {
     /// The socket of a connection, if it is in the same state still.
     fn of(&self, connection: &Connection) -> Option<&'a Inspected> {
         let socket = match (connection.kind, connection.cookie) {
-            (ExistingKind::Request, _) => self.requests.get(&connection.tuple),
+            (SocketKind::Request, _) => self.requests.get(&connection.tuple),
             (_, Some(cookie)) => self.sockets.get(&cookie),
             (_, None) => None,
         }?;

@@ -36,8 +36,8 @@ pub(super) fn look(
     let namespaces = namespaces(&looks)?;
     let start = Start {
         version: env!("CARGO_PKG_VERSION"),
-        kernel: host::release(),
-        netns: snapshot::own(),
+        kernel: host::kernel_release(),
+        netns: snapshot::own_netns(),
         mono_ns: now,
         degraded: Vec::new(),
     };

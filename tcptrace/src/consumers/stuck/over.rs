@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Connection, Cookie, ExistingKind, Reason, State, Transition, ns};
+use crate::model::{Connection, Cookie, Reason, SocketKind, State, Transition, ns};
 
 /// How many are remembered at the most. Most processes close within milliseconds, which no event
 /// tells: at a server whose clients reset a thousand connections a second, that is a minute.
@@ -36,7 +36,7 @@ impl Over {
                     tuple: it.tuple,
                     state: State::Closed,
                     since: Some(it.time_ns),
-                    kind: ExistingKind::Socket,
+                    kind: SocketKind::Full,
                     owner: it.owner,
                     opener: it.opener,
                     followed: it.followed,

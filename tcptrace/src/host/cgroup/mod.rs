@@ -50,12 +50,12 @@ enum Look {
     #[default]
     Here,
     /// On a thread, whose answer comes later.
-    Apart(Option<JoinHandle<Found>>),
+    Apart(Option<JoinHandle<Walked>>),
 }
 
 /// What a look gave.
 #[derive(Debug, Default)]
-struct Found {
+struct Walked {
     paths: Vec<(u64, String)>,
     /// Those that it was for.
     wanted: FxHashSet<u64>,
@@ -92,7 +92,7 @@ impl Cgroups {
     }
 
     /// Whether a cgroup is asked for. Where not all are, one whose path is not known is not.
-    pub fn are_asked_for(&mut self, cgroup: Option<Cgroup>) -> bool {
+    pub fn is_asked_for(&mut self, cgroup: Option<Cgroup>) -> bool {
         if self.only.is_empty() {
             return true;
         }
@@ -183,14 +183,14 @@ impl Cgroups {
             Look::Here => {
                 let wanted = std::mem::take(&mut self.wanted);
                 let paths = tree.walk(MOST);
-                self.take(Found { paths, wanted });
+                self.take(Walked { paths, wanted });
             }
             Look::Apart(Some(_)) => return,
             Look::Apart(look) => {
                 let (tree, wanted) = (tree.clone(), self.wanted.clone());
                 let thread = std::thread::Builder::new().name("cgroups".to_owned());
                 *look = thread
-                    .spawn(move || Found {
+                    .spawn(move || Walked {
                         paths: tree.walk(MOST),
                         wanted,
                     })
@@ -210,7 +210,7 @@ impl Cgroups {
         }
     }
 
-    fn take(&mut self, found: Found) {
+    fn take(&mut self, found: Walked) {
         if self.paths.len() >= self.full {
             let there: FxHashSet<u64> = found.paths.iter().map(|(id, _)| *id).collect();
             self.forget(|id| !there.contains(&id), MANY / 2);
@@ -273,7 +273,7 @@ mod tests {
 
     /// Whether one with that id is asked for.
     fn asked_for(cgroups: &mut Cgroups, id: u64) -> bool {
-        cgroups.are_asked_for(Cgroup::new(id))
+        cgroups.is_asked_for(Cgroup::new(id))
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod tests {
         assert!(!asked_for(&mut cgroups, 1));
         assert!(!asked_for(&mut cgroups, 6));
         // Neither has a process that nobody knows.
-        assert!(!cgroups.are_asked_for(None));
+        assert!(!cgroups.is_asked_for(None));
         cgroups.made(&made(7, 5, b"b"));
         cgroups.made(&made(8, 7, b"c"));
         cgroups.made(&made(9, 6, b"d"));
@@ -305,7 +305,7 @@ mod tests {
         let mut cgroups = Cgroups::from_iter([]).only_in(Some("/a".to_owned()));
         assert!(!asked_for(&mut cgroups, 7));
         assert!(cgroups.wanted.contains(&7));
-        cgroups.take(Found {
+        cgroups.take(Walked {
             paths: vec![(7, "/a/b".to_owned())],
             wanted: [7].into_iter().collect(),
         });
@@ -316,7 +316,7 @@ mod tests {
     fn where_none_is_asked_for_all_are_and_none_is_looked_for() {
         let mut cgroups = Cgroups::from_iter([]);
         assert!(asked_for(&mut cgroups, 7));
-        assert!(cgroups.are_asked_for(None));
+        assert!(cgroups.is_asked_for(None));
         assert!(cgroups.wanted.is_empty());
     }
 
@@ -327,7 +327,7 @@ mod tests {
             cgroups.made(&made(id, 3, b"gone"));
         }
         let there = vec![(2, "/".to_owned()), (3, "/there".to_owned())];
-        cgroups.take(Found {
+        cgroups.take(Walked {
             paths: there,
             wanted: FxHashSet::default(),
         });
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(cgroups.path(77), None);
         let wanted = std::mem::take(&mut cgroups.wanted);
         assert!(wanted.contains(&77));
-        cgroups.take(Found {
+        cgroups.take(Walked {
             paths: Vec::new(),
             wanted,
         });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Cgroup, Cookie, ExistingKind, Reach, State, Tuple};
+use crate::model::{Cgroup, Cookie, Reach, SocketKind, State, Tuple};
 
 /// A socket that sock_diag told of.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ pub struct Found {
     /// Its state.
     pub state: State,
     /// Which kind it is.
-    pub kind: ExistingKind,
+    pub kind: SocketKind,
     /// The user of a full socket.
     pub uid: u32,
     /// The inode of a full socket that a process has; 0 otherwise.

@@ -9,14 +9,14 @@ use super::{
 };
 use crate::{
     host::monotonic_now,
-    model::{Answer, Owner, Process, Question},
+    model::{HolderAnswer, HolderQuestion, Owner, Process},
 };
 
 /// What a look gave.
 #[derive(Clone, Copy, Debug)]
 pub enum Look {
     /// The socket is there, and this is who has it.
-    Done(Answer),
+    Done(HolderAnswer),
     /// It waits to be accepted: no process has it yet.
     Waits,
     /// It is gone, or can't be looked at.
@@ -26,7 +26,7 @@ pub enum Look {
 /// Looks for who has a socket. Of a connection, one that has it will do, and those that are near
 /// are looked at first; who has a listener may be many.
 #[must_use]
-pub fn who_has(question: &Question) -> Look {
+pub fn who_has(question: &HolderQuestion) -> Look {
     let since = monotonic_now();
     let Some(inode) = inode(question) else {
         return Look::Gone;
@@ -39,7 +39,7 @@ pub fn who_has(question: &Question) -> Look {
     } else {
         first(inode, question.near)
     };
-    Look::Done(Answer {
+    Look::Done(HolderAnswer {
         cookie: question.cookie,
         since,
         owner,
@@ -47,7 +47,7 @@ pub fn who_has(question: &Question) -> Look {
 }
 
 /// The inode of a socket; 0: no process has it.
-fn inode(question: &Question) -> Option<u32> {
+fn inode(question: &HolderQuestion) -> Option<u32> {
     let namespace = Namespaces::find(question.tuple.netns, question.near)?;
     if question.listener {
         // Several may listen at one place. There are few listeners, in a table of their own.

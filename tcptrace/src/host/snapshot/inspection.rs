@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{found::Found, settings::WaitSettings, tcp_info::TcpInfo};
-use crate::model::{Endpoint, ExistingKind, Link, State, Tuple};
+use crate::model::{Endpoint, Link, SocketKind, State, Tuple};
 
 /// A socket, with its progress where the kernel tells of it.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ impl Inspection {
             let port = found.tuple.local.port_or_zero();
             match (found.state, found.kind) {
                 (State::Listen, _) => inspection.listeners.entry(port).or_default().push(index),
-                (_, ExistingKind::Request) => {
+                (_, SocketKind::Request) => {
                     *inspection.half_open.entry(port).or_default() += 1;
                 }
                 _ => {}
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
     use crate::model::{Cookie, Reach};
 
-    fn found(state: State, kind: ExistingKind, addr: IpAddr, queues: (u32, u32)) -> Found {
+    fn found(state: State, kind: SocketKind, addr: IpAddr, queues: (u32, u32)) -> Found {
         Found {
             cookie: Cookie::new(1),
             tuple: tuple(addr, 80),
@@ -176,7 +176,7 @@ mod tests {
     fn listener(addr: impl Into<IpAddr>, queue: u32, backlog: u32) -> Found {
         found(
             State::Listen,
-            ExistingKind::Socket,
+            SocketKind::Full,
             addr.into(),
             (queue, backlog),
         )
@@ -186,7 +186,7 @@ mod tests {
     fn the_listener_of_the_address_is_told_and_how_many_are_half_open() {
         let request = found(
             State::SynRecv,
-            ExistingKind::Request,
+            SocketKind::Request,
             [1, 1, 1, 1].into(),
             (0, 0),
         );

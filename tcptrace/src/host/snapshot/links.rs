@@ -7,7 +7,7 @@ use nix::net::if_::if_nameindex;
 use super::{
     Unable,
     listing::Scope,
-    namespaces::{Namespace, Namespaces, own},
+    namespaces::{Namespace, Namespaces, own_netns},
 };
 use crate::model::{Link, printable};
 
@@ -98,7 +98,7 @@ pub enum NoLink {
 /// [`NoLink`]; [`Unable`], or what else prevents it, where the one namespace can't be looked into.
 pub fn links_called(name: &str, scope: Scope) -> anyhow::Result<Vec<(u32, Link)>> {
     let only = match scope {
-        Scope::Own => Some(own().ok_or(Unable::NoProc)?),
+        Scope::Own => Some(own_netns().ok_or(Unable::NoProc)?),
         Scope::One(inode) => Some(inode),
         Scope::All => None,
     };

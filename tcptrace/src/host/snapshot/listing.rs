@@ -10,11 +10,11 @@ use super::{
     Found, Keepalive, LinkNames, Namespaces, Timer, TimerKind,
     dump::ALL_AND_BOUND,
     keepalive,
-    namespaces::{Namespace, own},
+    namespaces::{Namespace, own_netns},
     owners::{Holder, Owners},
 };
 use crate::{
-    model::{Cookie, ExistingKind, Owner, State, Tuple},
+    model::{Cookie, Owner, SocketKind, State, Tuple},
     privileges,
 };
 
@@ -42,7 +42,7 @@ pub struct Socket {
     /// Its state.
     pub state: State,
     /// Which of the kernel's three kinds it is.
-    pub kind: ExistingKind,
+    pub kind: SocketKind,
     /// Who has it. Nobody has a minisock, a request, an orphan, or what was not accepted yet.
     pub owner: Owner,
     /// The timer that runs.
@@ -90,7 +90,7 @@ impl Socket {
         if let Some(asked) = self.asked {
             return Some(asked != Keepalive::Off);
         }
-        let connected = self.kind == ExistingKind::Socket
+        let connected = self.kind == SocketKind::Full
             && !matches!(
                 self.state,
                 State::Closed | State::Listen | State::SynSent | State::SynRecv
@@ -104,7 +104,7 @@ impl Socket {
 
     fn new(found: &Found, owners: &Owners) -> Self {
         let mut owner = owners.of(found.inode);
-        if found.kind == ExistingKind::Socket {
+        if found.kind == SocketKind::Full {
             // Without an inode, older kernels say 0 whoever it was.
             owner.uid = (found.inode != 0).then_some(found.uid);
             owner.cgroup = owner.cgroup.or(found.cgroup);
@@ -147,7 +147,7 @@ impl Listing {
     /// be had.
     pub fn ask_for_keepalive(&mut self) -> usize {
         let connected = |it: &&mut Socket| {
-            it.kind == ExistingKind::Socket && !matches!(it.state, State::Closed | State::Listen)
+            it.kind == SocketKind::Full && !matches!(it.state, State::Closed | State::Listen)
         };
         let mut silent = 0;
         for socket in self.sockets.iter_mut().filter(connected) {
@@ -188,7 +188,7 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
     let mut listing = Listing::default();
     let mut found = Vec::new();
     let only = match scope {
-        Scope::Own => Some(own().ok_or(Unable::NoProc)?),
+        Scope::Own => Some(own_netns().ok_or(Unable::NoProc)?),
         Scope::One(inode) => Some(inode),
         Scope::All => None,
     };
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
     use crate::model::{Endpoint, Reach};
 
-    fn found(state: State, kind: ExistingKind, inode: u32, timer: Option<TimerKind>) -> Socket {
+    fn found(state: State, kind: SocketKind, inode: u32, timer: Option<TimerKind>) -> Socket {
         let end = Endpoint::new([127, 0, 0, 1].into(), 80);
         let found = Found {
             cookie: Cookie::new(1),
@@ -295,14 +295,14 @@ mod tests {
 
     #[test]
     fn only_a_time_wait_has_an_age() {
-        let age = |state| found(state, ExistingKind::Minisock, 0, Some(TimerKind::TimeWait)).age();
+        let age = |state| found(state, SocketKind::Minisock, 0, Some(TimerKind::TimeWait)).age();
         assert_eq!(age(State::TimeWait), Some(Duration::from_secs(1)));
         assert_eq!(age(State::FinWait2), None);
     }
 
     #[test]
     fn keepalive_is_unknown_while_another_timer_runs() {
-        let on = |state, timer| found(state, ExistingKind::Socket, 7, timer).keepalive();
+        let on = |state, timer| found(state, SocketKind::Full, 7, timer).keepalive();
         assert_eq!(
             on(State::Established, Some(TimerKind::Keepalive)),
             Some(true)
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(on(State::Listen, None), None);
         let minisock = found(
             State::TimeWait,
-            ExistingKind::Minisock,
+            SocketKind::Minisock,
             0,
             Some(TimerKind::TimeWait),
         );
@@ -322,20 +322,20 @@ mod tests {
     #[test]
     fn an_orphan_was_closed_and_what_waits_for_accept_was_not() {
         let orphan = |state, kind, inode| found(state, kind, inode, None).orphan;
-        assert!(orphan(State::FinWait1, ExistingKind::Socket, 0));
-        assert!(orphan(State::LastAck, ExistingKind::Socket, 0));
-        assert!(!orphan(State::FinWait2, ExistingKind::Socket, 7));
-        assert!(!orphan(State::Established, ExistingKind::Socket, 0));
-        assert!(!orphan(State::CloseWait, ExistingKind::Socket, 0));
-        assert!(!orphan(State::SynRecv, ExistingKind::Request, 0));
-        assert!(orphan(State::TimeWait, ExistingKind::Minisock, 0));
+        assert!(orphan(State::FinWait1, SocketKind::Full, 0));
+        assert!(orphan(State::LastAck, SocketKind::Full, 0));
+        assert!(!orphan(State::FinWait2, SocketKind::Full, 7));
+        assert!(!orphan(State::Established, SocketKind::Full, 0));
+        assert!(!orphan(State::CloseWait, SocketKind::Full, 0));
+        assert!(!orphan(State::SynRecv, SocketKind::Request, 0));
+        assert!(orphan(State::TimeWait, SocketKind::Minisock, 0));
     }
 
     #[test]
     fn nobody_is_told_to_have_what_nobody_has() {
         let uid = |kind, inode| found(State::FinWait2, kind, inode, None).owner.uid;
-        assert_eq!(uid(ExistingKind::Socket, 7), Some(1000));
-        assert_eq!(uid(ExistingKind::Socket, 0), None);
-        assert_eq!(uid(ExistingKind::Minisock, 0), None);
+        assert_eq!(uid(SocketKind::Full, 7), Some(1000));
+        assert_eq!(uid(SocketKind::Full, 0), None);
+        assert_eq!(uid(SocketKind::Minisock, 0), None);
     }
 }

@@ -21,7 +21,7 @@ mod tcp_info;
 
 use std::io::ErrorKind;
 
-use crate::model::{Existing, ExistingKind, State};
+use crate::model::{Existing, SocketKind, State};
 
 pub use self::{
     descriptor::user_timeout,
@@ -33,7 +33,7 @@ pub use self::{
     limits::{DescriptorLimit, exhausted},
     links::{LinkNames, NoLink, links_called},
     listing::{Listing, Scope, Socket, Unable, list},
-    namespaces::{Namespace, Namespaces, NoNamespace, namespace_called, own},
+    namespaces::{Namespace, Namespaces, NoNamespace, namespace_called, own_netns},
     owners::{Holder, Owners, are_related},
     pids::pid_namespace,
     settings::WaitSettings,
@@ -88,7 +88,7 @@ pub fn take(netns: Option<u32>) -> Snapshot {
         } else {
             owners.of(socket.inode)
         };
-        owner.uid = (socket.kind == ExistingKind::Socket).then_some(socket.uid);
+        owner.uid = (socket.kind == SocketKind::Full).then_some(socket.uid);
         snapshot.sockets.push(Existing {
             cookie: socket.cookie,
             tuple: socket.tuple,

@@ -26,9 +26,7 @@ use super::{
 };
 use crate::{
     host::cpu,
-    model::{
-        Cookie, ExistingKind, KeepaliveSettings, ListenerDrops, PortRange, Reuse, State, Tuple,
-    },
+    model::{Cookie, KeepaliveSettings, ListenerDrops, PortRange, Reuse, SocketKind, State, Tuple},
 };
 
 /// Where `ip netns` and Docker give namespaces a name, in the order in which a name is looked for.
@@ -169,7 +167,7 @@ impl Namespace {
         &self,
         look: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        if own() == Some(self.inode) {
+        if own_netns() == Some(self.inode) {
             return look();
         }
         let file = self.open()?;
@@ -241,7 +239,7 @@ impl Namespaces {
             .and_then(|namespace| namespace.dump(dump::OPENING).ok())
             .into_iter()
             .flatten()
-            .filter(|found| found.kind == ExistingKind::Socket)
+            .filter(|found| found.kind == SocketKind::Full)
             .filter_map(|found| Some((found.cookie?, found.tuple)))
             .collect()
     }
@@ -319,7 +317,7 @@ pub(super) fn netns_of(pid: u32) -> Option<u32> {
 
 /// The inode number of the namespace of this thread.
 #[must_use]
-pub fn own() -> Option<u32> {
+pub fn own_netns() -> Option<u32> {
     inode_of(Path::new(OWN))
 }
 
@@ -330,7 +328,7 @@ pub fn own() -> Option<u32> {
 /// [`NoNamespace`].
 pub fn namespace_called(given: &str) -> Result<u32, NoNamespace> {
     if given == "self" {
-        return own().ok_or(NoNamespace::NoProc);
+        return own_netns().ok_or(NoNamespace::NoProc);
     }
     if given.contains('/') {
         return namespace_at(Path::new(given));

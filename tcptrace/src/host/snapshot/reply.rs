@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     host::silent_cgroup,
-    model::{Cgroup, Cookie, Endpoint, ExistingKind, Link, Reach, State, Tuple},
+    model::{Cgroup, Cookie, Endpoint, Link, Reach, SocketKind, State, Tuple},
 };
 
 const INET_DIAG_INFO: u16 = 2;
@@ -57,11 +57,11 @@ pub fn read(netns: u32, bytes: &[u8]) -> Option<Found> {
     let remote = address(header.family, header.remote)?;
     let minisock = header.timer == 3 || state == State::TimeWait;
     let kind = match state {
-        _ if minisock => ExistingKind::Minisock,
+        _ if minisock => SocketKind::Minisock,
         // A child of TCP Fast Open that nobody accepted has no inode either, but a shutdown
         // state: inet_diag_msg_attrs_fill(), net/ipv4/inet_diag.c, against inet_req_diag_fill().
-        State::SynRecv if header.inode == 0 && !has_shutdown(attributes) => ExistingKind::Request,
-        _ => ExistingKind::Socket,
+        State::SynRecv if header.inode == 0 && !has_shutdown(attributes) => SocketKind::Request,
+        _ => SocketKind::Full,
     };
     let (local, remote) = canonical(local, remote);
     let end = |addr, port| Endpoint::new(addr, u16::from_be(port));
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(format!("{:?}", found.tuple.remote), "10.0.0.2:4000");
         assert_eq!(found.tuple.netns, 9);
         assert_eq!(found.state, State::Established);
-        assert_eq!(found.kind, ExistingKind::Socket);
+        assert_eq!(found.kind, SocketKind::Full);
         assert_eq!((found.recv_queue, found.send_queue), (5, 7));
         assert_eq!((found.uid, found.inode), (1000, 77));
         assert_eq!(found.timer, None);
@@ -360,15 +360,15 @@ mod tests {
             answer.inode = inode;
             answer.read().kind
         };
-        assert_eq!(kind(5, 3, 0), ExistingKind::Minisock);
-        assert_eq!(kind(6, 3, 0), ExistingKind::Minisock);
-        assert_eq!(kind(5, 2, 0), ExistingKind::Socket);
-        assert_eq!(kind(3, 1, 0), ExistingKind::Request);
-        assert_eq!(kind(12, 1, 0), ExistingKind::Request);
-        assert_eq!(kind(3, 1, 8), ExistingKind::Socket);
+        assert_eq!(kind(5, 3, 0), SocketKind::Minisock);
+        assert_eq!(kind(6, 3, 0), SocketKind::Minisock);
+        assert_eq!(kind(5, 2, 0), SocketKind::Full);
+        assert_eq!(kind(3, 1, 0), SocketKind::Request);
+        assert_eq!(kind(12, 1, 0), SocketKind::Request);
+        assert_eq!(kind(3, 1, 8), SocketKind::Full);
         let mut fast_open = Answer::new(3);
         fast_open.attributes = vec![5, 0, 8, 0, 0, 0, 0, 0];
-        assert_eq!(fast_open.read().kind, ExistingKind::Socket);
+        assert_eq!(fast_open.read().kind, SocketKind::Full);
     }
 
     #[test]

@@ -402,7 +402,7 @@ fn reason(it: &FlowRecord) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Connection, Endpoint, ExistingKind, Owner, Tuple};
+    use crate::model::{Connection, Endpoint, Owner, SocketKind, Tuple};
 
     /// What can be said of connections that end so.
     const ENDS: [Reason; 10] = [
@@ -535,7 +535,7 @@ mod tests {
             tuple,
             state: State::Established,
             since: None,
-            kind: ExistingKind::Socket,
+            kind: SocketKind::Full,
             owner: Owner::default(),
             opener: None,
             followed: false,

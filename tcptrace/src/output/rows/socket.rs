@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     host::{Cgroups, Keepalive, Links, Socket, Timer, TimerKind},
-    model::{Comm, ExistingKind, KeepaliveSettings, State, ns},
+    model::{Comm, KeepaliveSettings, SocketKind, State, ns},
     output::{
         address::{IPV4, IPV6},
         columns::Column,
@@ -165,7 +165,7 @@ impl<'a> SocketRow<'a> {
                 retries: timer.retries,
             }),
             orphan: it.orphan,
-            minisock: it.kind == ExistingKind::Minisock,
+            minisock: it.kind == SocketKind::Minisock,
             keepalive: KeepaliveCells::new(it),
             recv_queue: it.recv_queue,
             send_queue: it.send_queue,
@@ -260,23 +260,23 @@ impl fmt::Display for Note<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let socket = self.socket;
         f.write_str(match socket.kind {
-            ExistingKind::Minisock => "minisock",
-            ExistingKind::Request => "request",
-            ExistingKind::Socket if socket.orphan => "orphan",
+            SocketKind::Minisock => "minisock",
+            SocketKind::Request => "request",
+            SocketKind::Full if socket.orphan => "orphan",
             // It has a user as soon as it is accepted.
-            ExistingKind::Socket
+            SocketKind::Full
                 if socket.owner.uid.is_none()
                     && matches!(socket.state, State::Established | State::CloseWait) =>
             {
                 "queued"
             }
-            ExistingKind::Socket if socket.state == State::Listen => {
+            SocketKind::Full if socket.state == State::Listen => {
                 return match socket.dropped {
                     None | Some(0) => Ok(()),
                     Some(dropped) => write!(f, "drop {}", Dropped(dropped)),
                 };
             }
-            ExistingKind::Socket => {
+            SocketKind::Full => {
                 return match socket.asked {
                     Some(Keepalive::On(settings)) => {
                         let ns = settings.dead_peer_s().saturating_mul(1_000_000_000);

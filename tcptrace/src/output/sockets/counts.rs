@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::{
     host::Socket,
-    model::{ExistingKind, State},
+    model::{SocketKind, State},
     output::{Palette, csv::CsvLines, json::JsonLines, line::Line, rows::CountRow},
 };
 
@@ -22,7 +22,7 @@ impl Counts {
                 sockets: those().count(),
                 orphans: those().filter(|socket| socket.orphan).count(),
                 minisocks: those()
-                    .filter(|socket| socket.kind == ExistingKind::Minisock)
+                    .filter(|socket| socket.kind == SocketKind::Minisock)
                     .count(),
             }
         };

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::{
         host::{Cgroups, Timer, TimerKind},
-        model::{Comm, Endpoint, ExistingKind, Owner, Process as Task, State, Tuple},
+        model::{Comm, Endpoint, Owner, Process as Task, SocketKind, State, Tuple},
         output::Palette,
     };
 
@@ -109,7 +109,7 @@ mod tests {
                 remote: end,
             },
             state: State::Established,
-            kind: ExistingKind::Minisock,
+            kind: SocketKind::Minisock,
             owner: Owner {
                 process: Some(Task {
                     pid: Some(4_194_304),

@@ -5,8 +5,8 @@ use super::{
     event, remembered,
 };
 use crate::model::{
-    Answer, Cgroup, CgroupMade, Comm, Cookie, Endpoint, Event, Existing, Link, NamespaceSettings,
-    Owner, Process, Remembered, Tuple,
+    Cgroup, CgroupMade, Comm, Cookie, Endpoint, Event, Existing, HolderAnswer, Link,
+    NamespaceSettings, Owner, Process, Remembered, Tuple,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -73,7 +73,7 @@ pub enum Entry<'a> {
     /// A look found the addresses and ports of a socket.
     Addresses(Cookie, Tuple),
     /// A look found who has a socket.
-    Holder(Answer),
+    Holder(HolderAnswer),
     /// After losses, a look at all sockets begins.
     LookBegins,
     /// That look found a socket.
@@ -524,7 +524,7 @@ impl EntryReader {
             kind::HOLDER => {
                 let flags = event::flags(from, 1)?;
                 let cookie = shared.read_cookie(from)?;
-                Entry::Holder(Answer {
+                Entry::Holder(HolderAnswer {
                     cookie: cookie.ok_or(FormatError::value("a cookie", 0_u64))?,
                     since: from.number()?,
                     owner: match flags & 1 {

@@ -6,8 +6,8 @@ use super::{
     event::{cause, flags, read_cause, read_measured, state, write_measured},
 };
 use crate::model::{
-    Closer, Cookie, Existing, ExistingKind, Holding, Length, Minisock, MinisockState, Reach,
-    Remembered, Side, Stage, Stopped, Syn,
+    Closer, Cookie, Existing, Holding, Length, Minisock, MinisockState, Reach, Remembered, Side,
+    SocketKind, Stage, Stopped, Syn,
 };
 
 pub(super) fn write(it: &Remembered, to: &mut Vec<u8>, shared: &mut Shared) {
@@ -254,9 +254,9 @@ fn read_minisock_state(byte: u8) -> Result<MinisockState, FormatError> {
 
 pub(super) fn write_existing(it: &Existing, to: &mut Vec<u8>, shared: &mut Shared) {
     let kind = match it.kind {
-        ExistingKind::Socket => 0,
-        ExistingKind::Minisock => 1,
-        ExistingKind::Request => 2,
+        SocketKind::Full => 0,
+        SocketKind::Minisock => 1,
+        SocketKind::Request => 2,
     };
     to.byte(kind | u8::from(it.cookie.is_some()) << 2 | u8::from(it.reach.only_ipv6) << 3);
     to.byte(it.state.to_kernel());
@@ -274,9 +274,9 @@ pub(super) fn read_existing(
     let state = state(from.byte()?)?;
     Ok(Existing {
         kind: match bits & 3 {
-            0 => ExistingKind::Socket,
-            1 => ExistingKind::Minisock,
-            2 => ExistingKind::Request,
+            0 => SocketKind::Full,
+            1 => SocketKind::Minisock,
+            2 => SocketKind::Request,
             other => return Err(FormatError::value("the kind of a socket", other)),
         },
         reach: Reach {

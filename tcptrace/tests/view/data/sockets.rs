@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tcptrace::{
     host::{Holder, Keepalive, Socket, Timer, TimerKind},
-    model::{Cookie, ExistingKind, KeepaliveSettings, Owner, State, Tuple},
+    model::{Cookie, KeepaliveSettings, Owner, SocketKind, State, Tuple},
 };
 
 use super::{by, ends, longest, longest_ipv6, nameless};
 
-fn socket(of: &(Tuple, Owner), state: State, kind: ExistingKind) -> Socket {
+fn socket(of: &(Tuple, Owner), state: State, kind: SocketKind) -> Socket {
     Socket {
         cookie: Cookie::new(0x3ec),
         tuple: of.0,
@@ -49,13 +49,13 @@ pub fn known_sockets() -> [Socket; 2] {
                 interval_s: 75,
                 probes: 9,
             })),
-            ..socket(&longest(), State::Established, ExistingKind::Socket)
+            ..socket(&longest(), State::Established, SocketKind::Full)
         },
         Socket {
             timer: timer(TimerKind::TimeWait, 12_345, 0),
             orphan: true,
             owner: Owner::default(),
-            ..socket(&longest(), State::TimeWait, ExistingKind::Minisock)
+            ..socket(&longest(), State::TimeWait, SocketKind::Minisock)
         },
     ]
 }
@@ -64,7 +64,7 @@ pub fn known_sockets() -> [Socket; 2] {
 pub fn unknown_socket() -> Socket {
     Socket {
         cookie: None,
-        ..socket(&nameless(), State::SynRecv, ExistingKind::Request)
+        ..socket(&nameless(), State::SynRecv, SocketKind::Request)
     }
 }
 
@@ -78,7 +78,7 @@ pub fn sockets() -> Vec<Socket> {
     let mut elsewhere = socket(
         &(ends(("::1", 52_000), ("::1", 8080)), by("数据库-1", 31_337)),
         State::SynSent,
-        ExistingKind::Socket,
+        SocketKind::Full,
     );
     elsewhere.tuple.netns = 4_026_532_999;
     elsewhere.timer = timer(TimerKind::Retransmit, 3_200, 15);
@@ -96,17 +96,17 @@ pub fn sockets() -> Vec<Socket> {
                 };
                 4
             ],
-            ..socket(&listener, State::Listen, ExistingKind::Socket)
+            ..socket(&listener, State::Listen, SocketKind::Full)
         },
         Socket {
             timer: timer(TimerKind::Retransmit, 800, 1),
-            ..socket(&(served, nobody), State::SynRecv, ExistingKind::Request)
+            ..socket(&(served, nobody), State::SynRecv, SocketKind::Request)
         },
         unknown_socket(),
         keepalive,
         Socket {
             recv_queue: 120,
-            ..socket(&(served, nobody), State::Established, ExistingKind::Socket)
+            ..socket(&(served, nobody), State::Established, SocketKind::Full)
         },
         Socket {
             timer: timer(TimerKind::Probe, 1_600, 4),
@@ -114,17 +114,17 @@ pub fn sockets() -> Vec<Socket> {
             ..socket(
                 &(client, by("curl", 4242)),
                 State::Established,
-                ExistingKind::Socket,
+                SocketKind::Full,
             )
         },
         Socket {
             timer: timer(TimerKind::Retransmit, 204, 0),
             send_queue: 1,
             orphan: true,
-            ..socket(&(client, nobody), State::FinWait1, ExistingKind::Socket)
+            ..socket(&(client, nobody), State::FinWait1, SocketKind::Full)
         },
         time_wait,
-        socket(&longest_ipv6(), State::CloseWait, ExistingKind::Socket),
+        socket(&longest_ipv6(), State::CloseWait, SocketKind::Full),
         elsewhere,
     ]
 }

@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 use tcptrace::{
     aggregate::stats::{At, By, Census, DropCounts, Drops, Figures, ListenAddress, Period, Span},
     model::{
-        Cookie, Coverage, Existing, ExistingKind, Length, ListenerDrops, Owner, PortRange, Reach,
-        Reason, Side, State, Transition, Tuple,
+        Cookie, Coverage, Existing, Length, ListenerDrops, Owner, PortRange, Reach, Reason, Side,
+        SocketKind, State, Transition, Tuple,
     },
     track::{Limits, Tracker},
 };
@@ -189,7 +189,7 @@ fn a_life(number: u64) -> Vec<Transition> {
 /// Knows sockets.
 fn tracker(sockets: u16) -> Tracker {
     let mut tracker = Tracker::new(Limits::default(), Coverage::FULL);
-    let mut seed = |cookie: u64, tuple: Tuple, state: State, kind: ExistingKind, owner: Owner| {
+    let mut seed = |cookie: u64, tuple: Tuple, state: State, kind: SocketKind, owner: Owner| {
         tracker.seed(&Existing {
             cookie: Cookie::new(cookie),
             tuple,
@@ -202,18 +202,12 @@ fn tracker(sockets: u16) -> Tracker {
     };
     for number in 0..sockets {
         let tuple = ends(("192.0.2.10", 33_000 + number), ("198.51.100.7", 8080));
-        let kind = ExistingKind::Minisock;
+        let kind = SocketKind::Minisock;
         let owner = by("python3", 300);
         seed(u64::from(number) + 1, tuple, State::TimeWait, kind, owner);
     }
     let half_open = ends(("10.0.0.1", 80), ("10.20.30.40", 50_000));
     let nobody = Owner::default();
-    seed(
-        9000,
-        half_open,
-        State::SynRecv,
-        ExistingKind::Request,
-        nobody,
-    );
+    seed(9000, half_open, State::SynRecv, SocketKind::Request, nobody);
     tracker
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tcptrace::{
     diagnose::{Circumstances, Held, Suspect, diagnose},
     host::{Holder, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
-    model::{Connection, Cookie, ExistingKind, Owner, Reason, State, Tuple},
+    model::{Connection, Cookie, Owner, Reason, SocketKind, State, Tuple},
     output::ShownStuck,
 };
 
@@ -23,7 +23,7 @@ const SETTINGS: WaitSettings = WaitSettings {
     rto_max_ms: Some(120_000),
 };
 
-fn suspect(state: State, kind: ExistingKind) -> Suspect {
+fn suspect(state: State, kind: SocketKind) -> Suspect {
     Suspect {
         state,
         kind,
@@ -96,7 +96,7 @@ fn known() -> [ShownStuck; 2] {
             dropped: Some(3),
             inode: Some(1),
         }),
-        ..suspect(State::FinWait1, ExistingKind::Socket)
+        ..suspect(State::FinWait1, SocketKind::Full)
     };
     let mut fin = shown(longest(), Some(125 * SECOND), fin);
     fin.descriptor = Some(1023);
@@ -104,7 +104,7 @@ fn known() -> [ShownStuck; 2] {
     fin.held.at_least = true;
     let orphan = Suspect {
         timer: timer(TimerKind::TimeWait, 12_300, 0),
-        ..suspect(State::FinWait2, ExistingKind::Minisock)
+        ..suspect(State::FinWait2, SocketKind::Minisock)
     };
     [fin, shown(longest_ipv6(), Some(47 * SECOND), orphan)]
 }
@@ -130,7 +130,7 @@ fn unknown() -> ShownStuck {
         None,
         Suspect {
             settings: WaitSettings::default(),
-            ..suspect(State::SynRecv, ExistingKind::Request)
+            ..suspect(State::SynRecv, SocketKind::Request)
         },
     );
     it.connection.cookie = None;
@@ -153,7 +153,7 @@ pub fn stuck() -> Vec<ShownStuck> {
             rto: SECOND_OF_TIME,
             ..TcpInfo::default()
         }),
-        ..suspect(State::SynSent, ExistingKind::Socket)
+        ..suspect(State::SynSent, SocketKind::Full)
     };
     let close_wait = Suspect {
         owned: true,
@@ -162,7 +162,7 @@ pub fn stuck() -> Vec<ShownStuck> {
             unsent: Some(0),
             ..TcpInfo::default()
         }),
-        ..suspect(State::CloseWait, ExistingKind::Socket)
+        ..suspect(State::CloseWait, SocketKind::Full)
     };
     let not_read = Suspect {
         recv_queue: 4097,
@@ -193,7 +193,7 @@ pub fn stuck() -> Vec<ShownStuck> {
             inherited: true,
             ..Circumstances::default()
         },
-        ..suspect(State::Established, ExistingKind::Socket)
+        ..suspect(State::Established, SocketKind::Full)
     };
     all.extend(known());
     all.push(unknown());
