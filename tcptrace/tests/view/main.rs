@@ -10,3 +10,4 @@ mod parquet;
 mod reference;
 mod reports;
 mod schema;
+mod tables;

@@ -2,6 +2,7 @@
 
 use tcptrace::{
     aggregate::stats::{By, Figures, Period, Span},
+    model::PortRange,
     output::{Context, Palette, StatsTable, View as _},
 };
 
@@ -87,6 +88,54 @@ fn lists_and_groups_say_how_many_more_there_are() {
 }
 
 #[test]
+fn a_group_is_told_by_what_its_connections_have_in_common() {
+    for (by, value) in [
+        (By::Cgroup, "cgroup /system.slice/nginx.service"),
+        (By::Comm, "comm client-0"),
+        (By::Pid, "pid 1 client-0"),
+        (By::Remote, "remote 198.51.100.1"),
+        (By::Port, "port 1"),
+        (By::Netns, "netns 4026531840"),
+    ] {
+        let text = shown(&[data::crowd(1, Some(by)).period(Span::Run)]);
+        says(&text, &format!("{value} (3 transitions)"));
+    }
+}
+
+#[test]
+fn keep_alive_is_brought_up_only_where_it_would_spare_time_waits() {
+    for (short, long, waits, asks) in [
+        (10, 0, true, true),
+        (5, 5, true, true),
+        // Too few to tell, mostly kept already, and the peer has the TIME_WAITs.
+        (9, 0, true, false),
+        (5, 6, true, false),
+        (10, 0, false, false),
+    ] {
+        let told = data::one_service(short, long, waits);
+        let text = shown(&[told.period(Span::Run)]);
+        let case = format!("{short} {long} {waits}");
+        assert_eq!(text.contains("keep-alive?"), asks, "{case}\n{text}");
+    }
+}
+
+#[test]
+fn where_no_port_is_left_that_is_said_though_nothing_was_forecast() {
+    let told = data::stats(None);
+    let port_range = PortRange::parse("33000 33499", "").expect("a range");
+    let ranges = [(data::NETNS, Some(port_range))].into_iter().collect();
+    let full = Period {
+        before: None,
+        ranges: &ranges,
+        ..told.period(Span::Run)
+    };
+    let text = shown(&[full]);
+    let line = text.lines().find(|it| it.starts_with("198.51.100.7:8080"));
+    let line = line.expect("the route");
+    assert!(line.ends_with("500         - now"), "{line}");
+}
+
+#[test]
 fn what_had_no_room_is_said() {
     let text = shown(&[data::crowd((1 << 15) + 1, None).period(Span::Run)]);
     let lists = "time_wait_makers, services, retried_handshakes";
@@ -106,4 +155,9 @@ fn time_waits_from_before_are_told_as_such() {
     let text = shown(&[since_before]);
     says(&text, "TIME_WAITs from before, by who made them");
     assert!(text.contains("\npython3         198.51.100.7:*"), "{text}");
+    // So are half-open connections that are older.
+    says(
+        &text,
+        "10.0.0.1:80                   0         0         0         3         1",
+    );
 }

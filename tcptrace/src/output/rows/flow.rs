@@ -475,6 +475,12 @@ mod tests {
             ),
             (Some(FlowEnd::Reason(R::Killed)), None, None, "killed"),
             (
+                Some(FlowEnd::Reason(R::Killed)),
+                Some(Local),
+                Some(Detail::NetnsGone),
+                "you: FIN, killed",
+            ),
+            (
                 Some(FlowEnd::Reason(R::Unreachable)),
                 Some(Remote),
                 None,

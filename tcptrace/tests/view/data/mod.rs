@@ -19,7 +19,7 @@ pub use self::{
     flows::{flows, known_flow, unknown_flow},
     report::report,
     sockets::{known_sockets, sockets, unknown_socket},
-    stats::{crowd, quiet, stats},
+    stats::{crowd, one_service, quiet, stats},
     stuck::stuck,
     transitions::{known_transition, transitions, unknown_transition},
 };
@@ -28,7 +28,7 @@ const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
 /// 2026-11-22T10:39:11Z.
 const BEGAN: i64 = 1_795_343_951 * SECOND as i64;
-const NETNS: u32 = 4_026_531_840;
+pub const NETNS: u32 = 4_026_531_840;
 const CGROUP: u64 = 7;
 
 pub fn clock() -> Clock {

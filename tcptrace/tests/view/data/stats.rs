@@ -132,6 +132,36 @@ pub fn crowd(programs: u32, broken_down: Option<By>) -> Told {
     told
 }
 
+/// Connections to one service, so many short and so many long ones. `waits`: each leaves a TIME_WAIT
+/// on this machine.
+pub fn one_service(short: u16, long: u16, waits: bool) -> Told {
+    let mut told = quiet();
+    for number in 0..short + long {
+        let of = (
+            ends(("192.0.2.10", 40_000 + number), ("198.51.100.7", 8080)),
+            by("python3", 300),
+        );
+        let length = match number < short {
+            true => Length::Short,
+            false => Length::Long,
+        };
+        let closed = match waits {
+            true => (State::FinWait1, Reason::FinSent),
+            false => (State::CloseWait, Reason::FinReceived),
+        };
+        let last = (State::FinWait2, State::TimeWait, Reason::FinReceived);
+        let steps = [(State::Established, closed.0, closed.1), last];
+        for (from, to, reason) in &steps[..1 + usize::from(waits)] {
+            told.figures.take(&Transition {
+                opener: Some(Side::Local),
+                length: Some(length),
+                ..super::transitions::transition(&of, *from, *to, *reason)
+            });
+        }
+    }
+    told
+}
+
 /// What two listeners dropped, one of them all that came.
 fn dropped() -> DropCounts {
     let mut counts = DropCounts::default();
