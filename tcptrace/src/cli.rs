@@ -133,6 +133,7 @@ struct Watch {
 
 /// Options of every live command that writes lines.
 #[derive(Args, Debug)]
+#[command(mut_arg("buffer_size", |it| it.conflicts_with("read")))]
 struct LiveArgs {
     #[command(flatten)]
     trace: TraceArgs,
@@ -273,14 +274,18 @@ impl TraceArgs {
         command: Vec<OsString>,
         recording: Option<ReplayOptions>,
     ) -> anyhow::Result<LiveOptions> {
-        let scope = self.sockets.netns().map_or(Scope::All, Scope::One);
+        let here = recording.is_none();
+        let scope = self.sockets.netns(here)?.map_or(Scope::All, Scope::One);
         Ok(LiveOptions {
             run: RunOptions {
-                cgroup: self.sockets.cgroup(),
+                cgroup: self.sockets.cgroup(here)?,
                 filter: Filter {
                     states: self.state,
                     followed: !command.is_empty(),
-                    ..self.sockets.into_filter(scope)?
+                    ..match here {
+                        true => self.sockets.into_filter(scope)?,
+                        false => self.sockets.into_filter_elsewhere()?,
+                    }
                 },
                 recorded_cgroup: None,
                 duration: self.duration,
@@ -294,6 +299,11 @@ impl TraceArgs {
         })
     }
 }
+
+/// Wrong usage that only what is asked for together shows.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} (tcptrace --help tells more)")]
+pub struct Usage(pub String);
 
 /// Prints help and the version, and otherwise one line that says what is wrong.
 pub fn refuse(error: &clap::Error) -> ExitCode {

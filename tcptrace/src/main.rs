@@ -74,6 +74,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
         || error.is::<NotWatched>()
         || error.is::<IdleTableError>()
         || error.is::<NoLink>()
+        || error.is::<cli::Usage>()
     {
         USAGE
     } else {

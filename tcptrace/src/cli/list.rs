@@ -9,7 +9,7 @@ use tcptrace::{
     output::Colour,
 };
 
-use super::{sockets::SocketArgs, words};
+use super::{replay::ReplayArgs, sockets::SocketArgs, words};
 
 /// Options of `tcptrace list`.
 #[derive(Args, Debug)]
@@ -26,8 +26,10 @@ use super::{sockets::SocketArgs, words};
 pub struct ListArgs {
     #[command(flatten)]
     sockets: SocketArgs,
+    #[command(flatten)]
+    replay: ReplayArgs,
     /// All network namespaces, not just this one.
-    #[arg(long, conflicts_with = "netns", help_heading = "Filters")]
+    #[arg(long, conflicts_with_all = ["netns", "read"], help_heading = "Filters")]
     all_netns: bool,
     /// Sockets in these states: time-wait, ESTABLISHED, …
     #[arg(
@@ -40,7 +42,7 @@ pub struct ListArgs {
 
     /// Ask each connection for its keepalive, by a copy of its process's descriptor; NOTE shows
     /// after how long a dead peer is found.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "read")]
     keepalive: bool,
     /// Only count them, by state.
     #[arg(short = 's', long)]
@@ -59,21 +61,27 @@ impl ListArgs {
     /// # Errors
     /// When there is no such network interface.
     pub fn into_options(self) -> anyhow::Result<ListOptions> {
-        let scope = match (self.all_netns, self.sockets.netns()) {
+        let netns = self.sockets.netns(self.replay.read.is_none())?;
+        let scope = match (self.all_netns, netns) {
             (true, _) => Scope::All,
             (false, Some(inode)) => Scope::One(inode),
             (false, None) => Scope::Own,
         };
-        let cgroup = self.sockets.cgroup();
+        let recording = self.replay.into_options();
+        let cgroup = self.sockets.cgroup(recording.is_none())?;
         let filter = Filter {
             states: self.state,
-            ..self.sockets.into_filter(scope)?
+            ..match recording {
+                Some(_) => self.sockets.into_filter_elsewhere()?,
+                None => self.sockets.into_filter(scope)?,
+            }
         };
         Ok(ListOptions {
             scope,
             filter,
             cgroup,
             keepalive: self.keepalive,
+            recording,
             summary: self.summary,
             output: self.output,
             colour: self.color,

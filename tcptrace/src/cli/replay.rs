@@ -18,8 +18,7 @@ pub struct ReplayArgs {
         short = 'r',
         long = "read",
         value_name = "PATH",
-        help_heading = "Recordings",
-        conflicts_with = "buffer_size"
+        help_heading = "Recordings"
     )]
     pub(super) read: Option<PathBuf>,
     /// From then on: 2026-11-26T03:15:00Z, "2026-11-26 03:15" in this machine's zone, or -10m

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use anyhow::bail;
 use clap::{Args, builder::NonEmptyStringValueParser};
 use tcptrace::{
     filter::{Filter, Network, PortSet, WrittenNetwork, written_network},
     host::{Cgroups, Scope, links_called, snapshot},
     model::Family,
 };
+
+use super::Usage;
 
 /// Which sockets are asked for.
 #[derive(Args, Debug)]
@@ -55,21 +58,64 @@ pub struct SocketArgs {
     uid: Vec<u32>,
     /// One network namespace: a path, a name of `ip netns`, an inode number, or self.
     #[arg(long, value_name = "NETNS", value_parser = netns, help_heading = "Filters")]
-    netns: Option<u32>,
+    netns: Option<Netns>,
     /// One cgroup (v2) and those below it.
     #[arg(long, value_name = "PATH", value_parser = cgroup, help_heading = "Filters")]
-    cgroup: Option<String>,
+    cgroup: Option<WrittenCgroup>,
 }
 
 impl SocketArgs {
-    /// The one network namespace that is asked for.
-    pub fn netns(&self) -> Option<u32> {
-        self.netns
+    /// The one network namespace that is asked for. `here`: it must be one of this machine.
+    ///
+    /// # Errors
+    /// When there is no such namespace.
+    pub fn netns(&self, here: bool) -> Result<Option<u32>, Usage> {
+        match &self.netns {
+            None => Ok(None),
+            Some(Netns::There(inode)) => Ok(Some(*inode)),
+            Some(Netns::Gone(inode, _)) if !here => Ok(Some(*inode)),
+            Some(Netns::Gone(inode, why)) => Err(Usage(format!(
+                "invalid value '{inode}' for '--netns <NETNS>': {why}"
+            ))),
+        }
     }
 
-    /// The path of the one control group that is asked for.
-    pub fn cgroup(&self) -> Option<String> {
-        self.cgroup.clone()
+    /// The path of the one control group that is asked for. `here`: it must be one of this machine.
+    ///
+    /// # Errors
+    /// When there is no such control group.
+    pub fn cgroup(&self, here: bool) -> Result<Option<String>, Usage> {
+        let Some(WrittenCgroup(given)) = &self.cgroup else {
+            return Ok(None);
+        };
+        if !here {
+            return Ok(Some(format!("/{}", given.trim_matches('/'))));
+        }
+        let resolved = Cgroups::new().resolve(Path::new(given));
+        resolved.map(Some).map_err(|error| {
+            Usage(format!(
+                "invalid value '{given}' for '--cgroup <PATH>': {error}"
+            ))
+        })
+    }
+
+    /// The filter, of another machine.
+    ///
+    /// # Errors
+    /// When an interface is asked for, whose name or number means nothing here.
+    pub fn into_filter_elsewhere(mut self) -> anyhow::Result<Filter> {
+        let all = [&self.addr, &self.local_addr, &self.remote_addr];
+        if all.into_iter().flatten().any(|it| it.link.is_some()) {
+            bail!(Usage(
+                "with -r, an address is asked for without its interface: fe80::1".to_owned()
+            ));
+        }
+        let netns = self.netns(false)?;
+        self.netns = None;
+        Ok(Filter {
+            netns,
+            ..self.into_filter(Scope::Own)?
+        })
     }
 
     /// The filter; states are not among these options. Interfaces are looked for in `scope`.
@@ -81,6 +127,7 @@ impl SocketArgs {
             };
             all.into_iter().map(resolve).collect()
         };
+        let netns = self.netns(true)?;
         let family = match (self.ipv4, self.ipv6) {
             (true, _) => Some(Family::Ipv4),
             (_, true) => Some(Family::Ipv6),
@@ -97,7 +144,7 @@ impl SocketArgs {
             pids: self.pid,
             comms: self.comm,
             uids: self.uid,
-            netns: self.netns,
+            netns,
             in_cgroup: self.cgroup.is_some(),
             states: Vec::new(),
             followed: false,
@@ -115,17 +162,33 @@ fn uid(given: &str) -> Result<u32, String> {
         })
 }
 
-fn netns(given: &str) -> Result<u32, String> {
-    snapshot::namespace_called(given).map_err(|error| {
-        format!(
-            "{error}; it takes a path as in /proc/123/ns/net, a name of `ip netns`, an inode \
-             number, or self"
-        )
-    })
+/// A network namespace, as it was asked for.
+#[derive(Clone, Debug)]
+enum Netns {
+    /// There is one.
+    There(u32),
+    /// A number, and why it is none of this machine.
+    Gone(u32, String),
 }
 
-fn cgroup(given: &str) -> Result<String, String> {
-    Cgroups::new()
-        .resolve(Path::new(given))
-        .map_err(|error| error.to_string())
+fn netns(given: &str) -> Result<Netns, String> {
+    let why = match snapshot::namespace_called(given) {
+        Ok(inode) => return Ok(Netns::There(inode)),
+        Err(error) => format!(
+            "{error}; it takes a path as in /proc/123/ns/net, a name of `ip netns`, an inode \
+             number, or self"
+        ),
+    };
+    match given.parse() {
+        Ok(inode) => Ok(Netns::Gone(inode, why)),
+        Err(_) => Err(why),
+    }
+}
+
+/// A control group, as it was asked for.
+#[derive(Clone, Debug)]
+struct WrittenCgroup(String);
+
+fn cgroup(given: &str) -> Result<WrittenCgroup, std::convert::Infallible> {
+    Ok(WrittenCgroup(given.to_owned()))
 }

@@ -24,7 +24,7 @@ pub struct StuckArgs {
     #[command(flatten)]
     pub(super) live: LiveArgs,
     /// How long is too long, in every state: 30s, 5m.
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration, conflicts_with = "read")]
     held_for: Option<Duration>,
     /// Stop after N connections.
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

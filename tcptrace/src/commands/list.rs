@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::output::{Output, stdout, table_look};
 use crate::{
     consumers,
+    engine::{ReplayOptions, RunOptions},
     filter::Filter,
     host::Scope,
     output::{Colour, Counts, Palette, ShownSockets, terminal},
@@ -23,6 +24,8 @@ pub struct ListOptions {
     pub scope: Scope,
     /// Ask each for its keepalive.
     pub keepalive: bool,
+    /// Read a recording: the sockets that there were at its end, or when it is asked for.
+    pub recording: Option<ReplayOptions>,
     /// Only count them, by state.
     pub summary: bool,
     /// The format.
@@ -36,12 +39,18 @@ pub struct ListOptions {
 /// # Errors
 /// [`Unable`](crate::host::Unable) when this machine can't tell, or when the output can't be written.
 pub fn list(options: &ListOptions) -> Result<()> {
-    let mut found = consumers::sockets(
-        options.scope,
-        &options.filter,
-        options.cgroup.as_deref(),
-        options.keepalive,
-    )?;
+    let mut found = match &options.recording {
+        Some(recording) => {
+            let run = RunOptions::of(options.filter.clone(), options.cgroup.clone());
+            consumers::recorded_sockets(&run, recording)?
+        }
+        None => consumers::sockets(
+            options.scope,
+            &options.filter,
+            options.cgroup.as_deref(),
+            options.keepalive,
+        )?,
+    };
     let sockets = &found.listing.sockets[..];
     let palette = Palette::stdout(options.colour);
     let mut out = stdout();

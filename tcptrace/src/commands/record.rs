@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::{
     consumers::{Record, Spare},
+    diagnose::Thresholds,
     engine::{LiveOptions, Outcome, RecordingOptions, trace_and_record},
 };
 
@@ -23,6 +24,10 @@ pub struct RecordOptions {
 /// # Errors
 /// When this machine can't be traced, or the folder not be written to.
 pub async fn record(options: &RecordOptions) -> Result<Outcome> {
-    let record = Record::new(&options.recording.folder, &options.spare);
+    // Those of a state that is asked for are looked for in all: it may be left.
+    let filter = options.live.run.filter.clone();
+    let thresholds = Thresholds::new(None, &[])?;
+    let folder = &options.recording.folder;
+    let record = Record::new(folder, &options.spare, filter, thresholds);
     trace_and_record(&options.live, &options.recording, record).await
 }

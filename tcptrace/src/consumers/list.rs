@@ -4,8 +4,9 @@ use anyhow::Result;
 
 use super::lines;
 use crate::{
+    engine::{ReplayOptions, RunOptions, Then},
     filter::Filter,
-    host::{Cgroups, Clock, Links, Listing, Scope, monotonic_now, snapshot},
+    host::{Cgroups, Clock, Links, Listing, Scope, Socket, monotonic_now, snapshot},
     output::say,
     privileges,
 };
@@ -66,5 +67,25 @@ pub fn sockets(
         listing,
         cgroups,
         links,
+    })
+}
+
+/// The same of a recording, at the last moment that is asked for: what a trace knows of them.
+///
+/// # Errors
+/// When it can't be read.
+pub fn recorded_sockets(options: &RunOptions, replay: &ReplayOptions) -> Result<Sockets> {
+    let then = Then::read(options, replay)?;
+    let connections = then.connections.iter();
+    let mut listing = Listing {
+        sockets: connections.map(|it| Socket::of(it, then.now_ns)).collect(),
+        ..Listing::default()
+    };
+    listing.sort();
+    Ok(Sockets {
+        wall_ns: then.wall_ns,
+        listing,
+        cgroups: then.cgroups,
+        links: then.links,
     })
 }

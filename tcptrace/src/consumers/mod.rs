@@ -12,7 +12,7 @@ mod watch;
 
 pub use self::{
     flows::Flows,
-    list::{Sockets, sockets},
+    list::{Sockets, recorded_sockets, sockets},
     record::{Record, Spare},
     stats::Stats,
     stuck::Stuck,

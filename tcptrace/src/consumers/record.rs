@@ -9,13 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::Stuck;
 use crate::{
-    diagnose::Verdict,
+    diagnose::{Thresholds, Verdict},
     engine::Consumer,
+    filter::Filter,
     host::Clock,
-    model::{Reason, Transition},
-    output::{Context, End, RecordingProgress, Start, StatusLine},
-    record::{Progress, Recorder},
+    model::{Machine, Reason, Transition},
+    output::{Collected, Context, End, RecordingProgress, Start, StatusLine},
+    record::{Progress, Recorder, format::Entry},
+    track::Tracker,
 };
 
 /// How often it is said how it goes.
@@ -88,13 +91,20 @@ pub struct Record {
     said: Option<Instant>,
     progress: Progress,
     transitions: u64,
+    stuck: Stuck,
+    /// What that found, until it is recorded.
+    found: Collected,
 }
 
 impl Record {
-    /// Spares what `spare` says, of what is recorded at `path`.
+    /// Spares what `spare` says, of what is recorded at `path`. Looks for stuck connections among
+    /// those that `filter` lets through.
     #[must_use]
-    pub fn new(path: &Path, spare: &[Spare]) -> Self {
+    pub fn new(path: &Path, spare: &[Spare], filter: Filter, thresholds: Thresholds) -> Self {
+        let found = Collected::default();
         Self {
+            stuck: Stuck::new(Box::new(found.clone()), filter, thresholds, None),
+            found,
             path: path.to_owned(),
             spare: spare.iter().copied().collect(),
             by_reason: spare.iter().any(|it| matches!(it, Spare::Reason(_))),
@@ -130,17 +140,38 @@ impl Record {
 }
 
 impl Consumer for Record {
+    fn begin(&mut self, known: &Tracker, machine: &Machine) {
+        self.stuck.begin(known, machine);
+    }
+
     fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
         self.began = Instant::now();
         Ok(())
     }
 
-    fn transition(&mut self, it: &Transition, _: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
+    fn transition(
+        &mut self,
+        it: &Transition,
+        around: &mut Context<'_>,
+    ) -> io::Result<ControlFlow<()>> {
         self.transitions += 1;
         if self.by_reason && self.spare.contains(&Spare::Reason(it.reason)) {
             self.spare_now = true;
         }
-        Ok(ControlFlow::Continue(()))
+        self.stuck.transition(it, around)
+    }
+
+    fn review_due(&self) -> Option<u64> {
+        self.stuck.review_due()
+    }
+
+    fn review(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        around: &mut Context<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        self.stuck.review(known, now, around)
     }
 
     fn lost(&mut self, _: u64) -> io::Result<()> {
@@ -149,6 +180,12 @@ impl Consumer for Record {
     }
 
     fn record(&mut self, recorder: &mut Recorder) -> io::Result<()> {
+        for it in self.found.take() {
+            let kept = it.to_kept()?;
+            recorder.note(&Entry::Stuck(&kept));
+            let verdict = Spare::Verdict(it.diagnosis.verdict);
+            self.spare_now |= self.spare.contains(&Spare::Stuck) || self.spare.contains(&verdict);
+        }
         if std::mem::take(&mut self.spare_now) {
             recorder.spare();
         }
@@ -166,7 +203,7 @@ impl Consumer for Record {
     }
 
     fn asks_for_owners(&self) -> bool {
-        false
+        self.stuck.asks_for_owners()
     }
 
     fn flush(&mut self) -> io::Result<()> {

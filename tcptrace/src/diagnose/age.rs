@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Suspect, schedule};
 use crate::{
     host::TimerKind,
@@ -10,7 +12,7 @@ use crate::{
 };
 
 /// How long a connection has been in its state, as it is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// In ns; `None`: nothing is known.
     pub ns: Option<u64>,

@@ -1,12 +1,14 @@
 //! What is known of a connection that may be stuck.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     host::{DescriptorLimit, Inspected, Listening, TcpInfo, Timer, WaitSettings},
     model::{Process, Reason, SocketKind, State},
 };
 
 /// What is known of a connection beyond what sock_diag tells of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Circumstances {
     /// TCP_USER_TIMEOUT, ms; 0: not set; `None`: the socket could not be asked.
     pub user_timeout_ms: Option<u32>,
@@ -23,7 +25,7 @@ pub struct Circumstances {
 }
 
 /// A connection, as the kernel tells of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Suspect {
     /// The state that it is in.
     pub state: State,

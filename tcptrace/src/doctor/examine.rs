@@ -138,14 +138,14 @@ fn listeners(listing: &Listing) -> Vec<ListenerState> {
         .sockets
         .iter()
         .filter(|socket| socket.state == State::Listen)
-        .map(|socket| {
+        .filter_map(|socket| {
             let Endpoint { addr, port } = socket.tuple.local;
             let port = port.map_or(0, NonZero::get);
-            ListenerState {
+            Some(ListenerState {
                 name: SocketAddr::new(addr, port).to_string(),
-                waiting: socket.recv_queue,
-                backlog: socket.send_queue,
-            }
+                waiting: socket.recv_queue?,
+                backlog: socket.send_queue?,
+            })
         })
         .collect()
 }

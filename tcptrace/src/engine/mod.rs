@@ -24,7 +24,7 @@ use self::{
 };
 pub use self::{
     recording::RecordingOptions,
-    replay::{Moment, ReplayOptions},
+    replay::{Moment, ReplayOptions, Then},
 };
 use crate::{
     filter::Filter,
@@ -54,6 +54,21 @@ pub struct RunOptions {
     pub max_connections: u32,
     /// Fail if an event was lost.
     pub strict: bool,
+}
+
+impl RunOptions {
+    /// What that lets through, without a limit.
+    #[must_use]
+    pub fn of(filter: Filter, cgroup: Option<String>) -> Self {
+        Self {
+            filter,
+            cgroup,
+            recorded_cgroup: None,
+            duration: None,
+            max_connections: u32::MAX,
+            strict: false,
+        }
+    }
 }
 
 /// What every live command is told.

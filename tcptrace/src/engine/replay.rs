@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use super::{Consumer, Engine, Outcome, RunOptions, notices, round::find};
 use crate::{
     filter::Filter,
-    host::Clock,
-    model::{Link, ns},
+    host::{Cgroups, Clock, Links},
+    model::{Connection, Known as _, Link, ns},
     output::{Context, End, say},
     source::{
         Beginning, Source as _, Told,
@@ -60,11 +60,7 @@ pub(super) async fn replay(
     replay: &ReplayOptions,
     mut consumer: impl Consumer,
 ) -> Result<Outcome> {
-    let recording = Recording::open(&replay.path)?;
-    for (path, damage) in &recording.unreadable {
-        let path = path.display();
-        say(format_args!("{path} is left out: {}", damage.why));
-    }
+    let recording = open(replay)?;
     let range = replay.range(&recording);
     let mut pieces = recording.pieces.iter();
     let path = replay.path.display();
@@ -128,6 +124,75 @@ pub(super) async fn replay(
         end,
     }
     .told(written)
+}
+
+/// What is known of a moment of a recording.
+pub struct Then {
+    /// When: ns since 1970.
+    pub wall_ns: i64,
+    /// CLOCK_MONOTONIC, ns.
+    pub now_ns: u64,
+    /// The connections and listeners that there were, as far as they are asked for.
+    pub connections: Vec<Connection>,
+    /// Knows the paths of control groups.
+    pub cgroups: Cgroups,
+    /// Knows the names of network interfaces.
+    pub links: Links,
+}
+
+impl Then {
+    /// Reads a recording, up to the last moment that is asked for.
+    ///
+    /// # Errors
+    /// When it can't be read, or has nothing of that time.
+    pub fn read(options: &RunOptions, replay: &ReplayOptions) -> Result<Self> {
+        let recording = open(replay)?;
+        let path = replay.path.display();
+        let to_ns = replay.range(&recording).to_ns.unwrap_or(i64::MAX);
+        let before = |it: &&Piece| it.began_wall_ns() <= to_ns;
+        let last = recording.pieces.iter().rev().find(before);
+        let Some(piece) = last else {
+            bail!("{path} has nothing of that time: tcptrace info {path} tells what it has");
+        };
+        // All is remembered, and nothing told.
+        let to_ns = to_ns.min(piece.ended_wall_ns());
+        let range = Range {
+            from_ns: Some(to_ns),
+            to_ns: Some(to_ns),
+        };
+        let begun = piece.replay(range);
+        let Some((source, beginning)) = begun.with_context(|| format!("cannot read {path}"))?
+        else {
+            bail!("{path} has nothing of that time");
+        };
+        let options = narrowed(options, piece)?;
+        let mut engine = Engine::new(source, beginning, &options);
+        engine.skip();
+        let now_ns = engine.passed_ns;
+        engine.tracker.advance(now_ns, &mut |_| {});
+        let cgroups = &mut engine.cgroups;
+        let connections = engine.tracker.connections().filter(|it| {
+            let in_cgroup = cgroups.is_asked_for(it.owner.cgroup);
+            options.filter.matches_connection(it, in_cgroup)
+        });
+        Ok(Self {
+            connections: connections.collect(),
+            wall_ns: engine.clock.wall(now_ns),
+            now_ns,
+            cgroups: engine.cgroups,
+            links: engine.links,
+        })
+    }
+}
+
+/// Opens a recording, and says what of it is left out.
+fn open(replay: &ReplayOptions) -> Result<Recording> {
+    let recording = Recording::open(&replay.path)?;
+    for (path, damage) in &recording.unreadable {
+        let path = path.display();
+        say(format_args!("{path} is left out: {}", damage.why));
+    }
+    Ok(recording)
 }
 
 /// What is known of all pieces together.

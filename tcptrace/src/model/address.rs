@@ -6,6 +6,8 @@ use std::{
     num::{NonZeroU16, NonZeroU32},
 };
 
+use serde::{Deserialize, Serialize};
+
 /// A family of addresses. IPv4-mapped IPv6 is IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
@@ -40,7 +42,7 @@ impl Family {
 }
 
 /// One end of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The address; unspecified while it isn't known.
     pub addr: IpAddr,
@@ -76,7 +78,7 @@ pub type Link = NonZeroU32;
 
 /// What tells a connection from others: its ends, and the network namespace and interface in which
 /// they mean something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tuple {
     /// Inode number of the network namespace.
     pub netns: u32,

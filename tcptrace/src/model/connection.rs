@@ -1,9 +1,11 @@
 //! Connections and listeners as they are at a moment.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Cookie, Owner, Reach, Side, State, Tuple};
 
 /// A connection, or a listener, as it is now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Connection {
     /// `None` for a request that has no socket yet.
     pub cookie: Option<Cookie>,
@@ -45,7 +47,8 @@ pub struct Existing {
 }
 
 /// The kernel's three kinds of sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SocketKind {
     /// A full socket.
     Full,

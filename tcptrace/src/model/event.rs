@@ -2,13 +2,15 @@
 
 use std::{fmt, num::NonZeroU64};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 #[cfg(test)]
 use super::Endpoint;
 use super::{Tuple, text::is_harmless};
 use crate::model::State;
 
 /// The kernel's identity of a socket, never used again: `ss -e` prints it behind `sk:`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cookie(pub NonZeroU64);
 
 impl Cookie {
@@ -90,6 +92,19 @@ impl Comm {
     }
 }
 
+impl Serialize for Comm {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Comm {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Ok(Self::new(text.as_bytes()))
+    }
+}
+
 impl fmt::Debug for Comm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
@@ -97,7 +112,7 @@ impl fmt::Debug for Comm {
 }
 
 /// A process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Process {
     /// Its id in the pid namespace of tcptrace; `None`: it is not in it, or it is not known which
     /// of several processes of that name it is.
@@ -121,7 +136,7 @@ pub struct CgroupMade<'a> {
 }
 
 /// Who has a socket, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The process that used it last.
     pub process: Option<Process>,

@@ -2,8 +2,11 @@
 
 use std::{error::Error, fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// A state of a TCP connection, named as netstat does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// No connection.
     Closed,

@@ -47,7 +47,7 @@ pub use self::{
     sockets::{Counts, ShownSockets},
     stats::{StatsCsv, StatsTable},
     stdout::{Stdout, writes},
-    stuck::ShownStuck,
+    stuck::{Collected, ShownStuck},
     table::{Table, TableLook, Tabled},
     time::TimeFormat,
 };

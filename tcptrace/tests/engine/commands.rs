@@ -59,7 +59,8 @@ impl Run {
         let engine = Engine::new(self.script, self.beginning, &self.options)
             .recorded(&options, &self.options)
             .expect("a folder");
-        let record = Record::new(folder, &[]);
+        let thresholds = Thresholds::new(None, &[]).expect("the usual ones");
+        let record = Record::new(folder, &[], Filter::default(), thresholds);
         let outcome = runtime.block_on(engine.run(&self.options, record));
         outcome.expect("nothing that can fail")
     }

@@ -20,7 +20,7 @@ use crate::{
     filter::Filter,
     host::Clock,
     model::{Cookie, Known, Machine, State, Transition, ns},
-    output::{Context, End, ShownStuck, Start, View, say},
+    output::{Context, End, ShownStuck, Start, View},
     track::Tracker,
 };
 
@@ -48,6 +48,8 @@ pub struct Stuck {
     over: Over,
     /// Established ones that were told, as long as they wait.
     told: HashSet<Cookie>,
+    /// Connections of a recording that could not be read.
+    unread: u64,
     period_ns: u64,
     /// When the next review is due: CLOCK_MONOTONIC, ns.
     next: u64,
@@ -80,6 +82,7 @@ impl Stuck {
             thresholds,
             over: Over::default(),
             told: HashSet::new(),
+            unread: 0,
             period_ns: ns(period),
             next: 0,
             look_again: [0; 3],
@@ -223,9 +226,6 @@ impl Stuck {
 impl Consumer for Stuck {
     fn begin(&mut self, _: &Tracker, machine: &Machine) {
         self.here = machine.namespaces.is_none();
-        if !self.here {
-            say("what is stuck is not told: only this machine's sockets can be looked at");
-        }
     }
 
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
@@ -237,6 +237,24 @@ impl Consumer for Stuck {
     fn transition(&mut self, it: &Transition, _: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
         self.over.note(it);
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// On another machine, whoever recorded it has looked at the sockets.
+    fn stuck(&mut self, found: &str, around: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
+        let Ok(it) = ShownStuck::from_kept(found) else {
+            self.unread += 1;
+            return Ok(ControlFlow::Continue(()));
+        };
+        let in_cgroup = around.cgroups.is_asked_for(it.connection.owner.cgroup);
+        let filter = self.looks.filter();
+        if self.thresholds.of(it.connection.state).is_none()
+            || !filter.matches_connection(&it.connection, in_cgroup)
+        {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.lines.stop_waiting();
+        self.view.show(&it, around)?;
+        Ok(self.lines.one_more())
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
@@ -310,6 +328,12 @@ impl Consumer for Stuck {
     }
 
     fn close(&mut self, end: &End) -> io::Result<()> {
+        if self.unread > 0 {
+            log::warn!(
+                "{} stuck connections can't be shown: another version of tcptrace recorded them",
+                self.unread
+            );
+        }
         if self.over.missed() > 0 {
             log::warn!(
                 "{} connections were over and could not be looked for: too many at once",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Cgroup, Cookie, Reach, SocketKind, State, Tuple};
 
 /// A socket that sock_diag told of.
@@ -35,7 +37,7 @@ pub struct Found {
 }
 
 /// A timer of a socket. There may be others: the kernel tells of the one that matters most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timer {
     /// What it is for.
     pub kind: TimerKind,
@@ -46,7 +48,8 @@ pub struct Timer {
 }
 
 /// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TimerKind {
     /// To send again what was not acknowledged.
     Retransmit,

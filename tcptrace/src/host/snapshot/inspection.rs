@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{found::Found, settings::WaitSettings, tcp_info::TcpInfo};
 use crate::model::{Endpoint, Link, SocketKind, State, Tuple};
 
@@ -15,7 +17,7 @@ pub struct Inspected {
 }
 
 /// The queue of those that wait to be accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listening {
     /// How many wait.
     pub queue: u32,

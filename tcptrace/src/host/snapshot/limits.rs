@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use serde::{Deserialize, Serialize};
+
 use procfs::process::LimitValue;
 
 /// A process that has no descriptor left: accept() fails with EMFILE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DescriptorLimit {
     /// RLIMIT_NOFILE, the soft one.
     pub limit: u32,

@@ -14,7 +14,7 @@ use super::{
     owners::{Holder, Owners},
 };
 use crate::{
-    model::{Cookie, Owner, SocketKind, State, Tuple},
+    model::{Connection, Cookie, Owner, SocketKind, State, Tuple},
     privileges,
 };
 
@@ -47,12 +47,12 @@ pub struct Socket {
     pub owner: Owner,
     /// The timer that runs.
     pub timer: Option<Timer>,
-    /// Bytes that were not read; of a listener, connections that were not accepted.
-    pub recv_queue: u32,
-    /// Bytes that were not acknowledged; of a listener, its backlog.
-    pub send_queue: u32,
-    /// A process had it, and none has it any more.
-    pub orphan: bool,
+    /// Bytes that were not read; of a listener, connections that were not accepted; `None`: unknown.
+    pub recv_queue: Option<u32>,
+    /// Bytes that were not acknowledged; of a listener, its backlog; `None`: unknown.
+    pub send_queue: Option<u32>,
+    /// A process had it, and none has it any more; `None`: unknown.
+    pub orphan: Option<bool>,
     /// Its inode; 0 if no process has it.
     pub inode: u32,
     /// The descriptor by which its owner has it.
@@ -61,16 +61,19 @@ pub struct Socket {
     pub holders: Vec<Holder>,
     /// SYNs and third ACKs that a listener has dropped.
     pub dropped: Option<u32>,
+    /// How long it has been in its state, where a trace knows it.
+    pub held: Option<Duration>,
     /// What it said when it was asked for its keepalive.
     pub asked: Option<Keepalive>,
 }
 
 impl Socket {
-    /// How long it has been in its state. Only of a TIME_WAIT that can be told: what is left of
-    /// its 60 s. They start again when a segment of the peer comes.
+    /// How long it has been in its state. Without a trace, only of a TIME_WAIT that can be told:
+    /// what is left of its 60 s. They start again when a segment of the peer comes.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         match (self.state, self.timer) {
+            _ if self.held.is_some() => self.held,
             (
                 State::TimeWait,
                 Some(Timer {
@@ -102,6 +105,31 @@ impl Socket {
         }
     }
 
+    /// A connection that a trace knows: what only the kernel can tell is unknown.
+    #[must_use]
+    pub fn of(it: &Connection, now_ns: u64) -> Self {
+        let held = it.since.map(|since| now_ns.saturating_sub(since));
+        let waits = it.kind == SocketKind::Minisock && it.state == State::FinWait2;
+        Self {
+            cookie: it.cookie,
+            tuple: it.tuple,
+            state: it.state,
+            kind: it.kind,
+            owner: it.owner,
+            timer: None,
+            recv_queue: None,
+            send_queue: None,
+            // A full socket may have been closed since it was told of last.
+            orphan: waits.then_some(true),
+            inode: 0,
+            descriptor: None,
+            holders: Vec::new(),
+            dropped: None,
+            held: held.map(Duration::from_nanos),
+            asked: None,
+        }
+    }
+
     fn new(found: &Found, owners: &Owners) -> Self {
         let mut owner = owners.of(found.inode);
         if found.kind == SocketKind::Full {
@@ -116,13 +144,14 @@ impl Socket {
             kind: found.kind,
             owner,
             timer: found.timer,
-            recv_queue: found.recv_queue,
-            send_queue: found.send_queue,
-            orphan: found.kind.is_orphan(found.state, found.inode != 0),
+            recv_queue: Some(found.recv_queue),
+            send_queue: Some(found.send_queue),
+            orphan: Some(found.kind.is_orphan(found.state, found.inode != 0)),
             inode: found.inode,
             descriptor: owners.descriptor(found.inode, owner),
             holders: owners.holders(found.inode),
             dropped: found.dropped,
+            held: None,
             asked: None,
         }
     }
@@ -143,6 +172,27 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Puts them into their order.
+    pub fn sort(&mut self) {
+        self.sockets.sort_by_key(|socket| {
+            let Tuple {
+                netns,
+                link,
+                local,
+                remote,
+            } = socket.tuple;
+            (
+                netns,
+                socket.state,
+                local.port,
+                local.addr,
+                remote.addr,
+                remote.port,
+                link,
+            )
+        });
+    }
+
     /// Asks each connection that a process has for its keepalive. Returns of how many that can't
     /// be had.
     pub fn ask_for_keepalive(&mut self) -> usize {
@@ -240,23 +290,7 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
         .iter()
         .filter(|socket| socket.inode != 0 && owners.of(socket.inode).process.is_none())
         .count();
-    listing.sockets.sort_by_key(|socket| {
-        let Tuple {
-            netns,
-            link,
-            local,
-            remote,
-        } = socket.tuple;
-        (
-            netns,
-            socket.state,
-            local.port,
-            local.addr,
-            remote.addr,
-            remote.port,
-            link,
-        )
-    });
+    listing.sort();
     Ok(listing)
 }
 
@@ -321,7 +355,7 @@ mod tests {
 
     #[test]
     fn an_orphan_was_closed_and_what_waits_for_accept_was_not() {
-        let orphan = |state, kind, inode| found(state, kind, inode, None).orphan;
+        let orphan = |state, kind, inode| found(state, kind, inode, None).orphan == Some(true);
         assert!(orphan(State::FinWait1, SocketKind::Full, 0));
         assert!(orphan(State::LastAck, SocketKind::Full, 0));
         assert!(!orphan(State::FinWait2, SocketKind::Full, 7));

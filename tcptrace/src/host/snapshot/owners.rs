@@ -10,6 +10,8 @@ use std::{
     sync::OnceLock,
 };
 
+use serde::{Deserialize, Serialize};
+
 use procfs::process::Stat;
 use rustix::fs::{Dir, Mode, OFlags, open, readlinkat_raw};
 
@@ -30,7 +32,7 @@ pub struct Owners {
 }
 
 /// A process that has a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The process.
     pub process: Process,

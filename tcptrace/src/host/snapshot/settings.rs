@@ -2,6 +2,8 @@
 
 use std::{fs, io};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::KeepaliveSettings;
 
 /// Reads how keepalive is set in the namespace that this thread is in.
@@ -15,7 +17,7 @@ pub(super) fn keepalive() -> io::Result<KeepaliveSettings> {
 
 /// What governs how long a connection stays in a state that it should leave; `None` where the
 /// kernel has no such setting, or does not tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitSettings {
     /// tcp_fin_timeout, s.
     pub fin_timeout_s: Option<u32>,

@@ -2,7 +2,6 @@
 
 use std::{fmt, num::NonZeroU32};
 
-use anstyle::Style;
 use serde_json::Value;
 
 use super::{
@@ -46,7 +45,7 @@ row! {
         /// The timer that runs, and matters most; null when none does.
         timer: Option<TimerRow>,
         /// Whether a process had it, and none has it any more.
-        orphan: bool,
+        orphan: Option<bool>,
         /// Whether it is one of the small sockets of TIME_WAIT and an orphan's FIN_WAIT2.
         minisock: bool,
         /// An object where keepalive is on (in CSV, true); null when it is off, or that can't be
@@ -55,10 +54,10 @@ row! {
         keepalive: KeepaliveCells,
         /// Bytes that were not read, a FIN being one, as ss counts; of a listener, connections that
         /// wait to be accepted.
-        recv_queue: u32,
+        recv_queue: Option<u32>,
         /// Bytes that were not acknowledged, a SYN or FIN being one, as ss counts; of a listener,
         /// its backlog.
-        send_queue: u32,
+        send_queue: Option<u32>,
         /// SYNs and third ACKs that a listener has dropped since it began to listen; null of
         /// anything else, and where the kernel does not tell.
         dropped: Option<u32>,
@@ -226,11 +225,11 @@ impl Tabled for Socket {
     };
 
     fn cell(&self, of: SocketColumn, cell: &mut Cell<'_, '_>) {
-        let (plain, palette, ascii) = (Style::new(), cell.palette(), cell.ascii());
+        let (palette, ascii) = (cell.palette(), cell.ascii());
         match of {
             SocketColumn::State => cell.put(palette.state(self.state), self.state),
-            SocketColumn::ReceiveQueue => cell.put(plain, Queue(self.recv_queue)),
-            SocketColumn::SendQueue => cell.put(plain, Queue(self.send_queue)),
+            SocketColumn::ReceiveQueue => cell.known(self.recv_queue.map(Queue)),
+            SocketColumn::SendQueue => cell.known(self.send_queue.map(Queue)),
             SocketColumn::Local => cell.local(&self.tuple),
             SocketColumn::Remote => cell.remote(&self.tuple),
             SocketColumn::Timer => cell.known(self.timer.map(|timer| Running { timer, ascii })),
@@ -262,7 +261,7 @@ impl fmt::Display for Note<'_> {
         f.write_str(match socket.kind {
             SocketKind::Minisock => "minisock",
             SocketKind::Request => "request",
-            SocketKind::Full if socket.orphan => "orphan",
+            SocketKind::Full if socket.orphan == Some(true) => "orphan",
             // It has a user as soon as it is accepted.
             SocketKind::Full
                 if socket.owner.uid.is_none()

@@ -20,7 +20,7 @@ impl Counts {
             CountRow {
                 state,
                 sockets: those().count(),
-                orphans: those().filter(|socket| socket.orphan).count(),
+                orphans: those().filter(|socket| socket.orphan == Some(true)).count(),
                 minisocks: those()
                     .filter(|socket| socket.kind == SocketKind::Minisock)
                     .count(),

@@ -1,5 +1,8 @@
 //! Connections that are stuck.
 
+mod recorded;
+
+pub use self::recorded::Collected;
 use crate::{
     diagnose::{Diagnosis, Held, Suspect},
     host::Holder,

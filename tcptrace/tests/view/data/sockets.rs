@@ -17,9 +17,10 @@ fn socket(of: &(Tuple, Owner), state: State, kind: SocketKind) -> Socket {
         kind,
         owner: of.1,
         timer: None,
-        recv_queue: 0,
-        send_queue: 0,
-        orphan: false,
+        recv_queue: Some(0),
+        send_queue: Some(0),
+        orphan: Some(false),
+        held: None,
         inode: 0,
         descriptor: None,
         holders: Vec::new(),
@@ -42,8 +43,8 @@ pub fn known_sockets() -> [Socket; 2] {
     [
         Socket {
             timer: timer(TimerKind::Keepalive, 7_199_000, 2),
-            recv_queue: u32::MAX,
-            send_queue: 999_999,
+            recv_queue: Some(u32::MAX),
+            send_queue: Some(999_999),
             asked: Some(Keepalive::On(KeepaliveSettings {
                 time_s: 7200,
                 interval_s: 75,
@@ -53,7 +54,7 @@ pub fn known_sockets() -> [Socket; 2] {
         },
         Socket {
             timer: timer(TimerKind::TimeWait, 12_345, 0),
-            orphan: true,
+            orphan: Some(true),
             owner: Owner::default(),
             ..socket(&longest(), State::TimeWait, SocketKind::Minisock)
         },
@@ -82,11 +83,11 @@ pub fn sockets() -> Vec<Socket> {
     );
     elsewhere.tuple.netns = 4_026_532_999;
     elsewhere.timer = timer(TimerKind::Retransmit, 3_200, 15);
-    elsewhere.send_queue = 1;
+    elsewhere.send_queue = Some(1);
     vec![
         Socket {
-            recv_queue: 3,
-            send_queue: 511,
+            recv_queue: Some(3),
+            send_queue: Some(511),
             dropped: Some(12),
             holders: vec![
                 Holder {
@@ -105,12 +106,12 @@ pub fn sockets() -> Vec<Socket> {
         unknown_socket(),
         keepalive,
         Socket {
-            recv_queue: 120,
+            recv_queue: Some(120),
             ..socket(&(served, nobody), State::Established, SocketKind::Full)
         },
         Socket {
             timer: timer(TimerKind::Probe, 1_600, 4),
-            send_queue: 16_384,
+            send_queue: Some(16_384),
             ..socket(
                 &(client, by("curl", 4242)),
                 State::Established,
@@ -119,8 +120,8 @@ pub fn sockets() -> Vec<Socket> {
         },
         Socket {
             timer: timer(TimerKind::Retransmit, 204, 0),
-            send_queue: 1,
-            orphan: true,
+            send_queue: Some(1),
+            orphan: Some(true),
             ..socket(&(client, nobody), State::FinWait1, SocketKind::Full)
         },
         time_wait,
