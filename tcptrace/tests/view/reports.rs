@@ -120,19 +120,24 @@ fn keep_alive_is_brought_up_only_where_it_would_spare_time_waits() {
 }
 
 #[test]
-fn where_no_port_is_left_that_is_said_though_nothing_was_forecast() {
+fn what_is_not_forecast_is_unknown_but_not_that_no_port_is_left() {
     let told = data::stats(None);
-    let port_range = PortRange::parse("33000 33499", "").expect("a range");
-    let ranges = [(data::NETNS, Some(port_range))].into_iter().collect();
-    let full = Period {
-        before: None,
-        ranges: &ranges,
-        ..told.period(Span::Run)
-    };
-    let text = shown(&[full]);
-    let line = text.lines().find(|it| it.starts_with("198.51.100.7:8080"));
-    let line = line.expect("the route");
-    assert!(line.ends_with("500         - now"), "{line}");
+    for (range, end) in [
+        ("32768 60999", "500     28232         - -"),
+        ("33000 33499", "500       500         - now"),
+    ] {
+        let range = PortRange::parse(range, "").expect("a range");
+        let ranges = [(data::NETNS, Some(range))].into_iter().collect();
+        let first = Period {
+            before: None,
+            ranges: &ranges,
+            ..told.period(Span::Run)
+        };
+        let text = shown(&[first]);
+        let line = text.lines().find(|it| it.starts_with("198.51.100.7:8080"));
+        let line = line.expect("the route");
+        assert!(line.ends_with(end), "{line}");
+    }
 }
 
 #[test]
