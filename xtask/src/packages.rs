@@ -43,6 +43,8 @@ pub const OF_KERNELS: &[Program] = &[
     ),
     program("xz", "xz-utils", ["xz", "xz"]),
 ];
+/// Python, and what makes environments of it.
+pub const OF_PYTHON: &[Program] = &[program("python3", "python3-venv", ["python3", "python"])];
 /// What compiles libFuzzer.
 pub const OF_FUZZING: &[Program] = &[program("c++", "g++", ["gcc-c++", "gcc"])];
 
@@ -65,9 +67,17 @@ pub fn install(programs: &[Program]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let packages = names(&missing, |it| it.debian);
+    install_all(&missing)
+}
+
+/// Installs all, even those that are there: a program may not be all that its package has.
+///
+/// # Errors
+/// See [`install`].
+pub fn install_all(programs: &[Program]) -> Result<()> {
+    let packages = names(programs, |it| it.debian);
     if search_path::find("apt-get").is_none() {
-        bail!("{}", by_hand(&missing));
+        bail!("{}", by_hand(programs));
     }
     eprintln!(
         "set-up: installing {} (services stay off)",
@@ -80,7 +90,7 @@ pub fn install(programs: &[Program]) -> Result<()> {
         .collect();
     let typed = format!("sudo apt-get install {}", packages.join(" "));
     setup::install(&typed, &mut root::command(&own, &arguments)?)?;
-    let missing = self::missing(programs);
+    let missing = missing(programs);
     ensure!(missing.is_empty(), "{}", by_hand(&missing));
     Ok(())
 }

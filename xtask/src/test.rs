@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use crate::{
     cargo::{cargo, executable, say_and_read, say_and_succeed},
     libtest::failure,
-    packages, release,
+    packages, python, release,
     repository::Repository,
     root, setup,
     steps::Steps,
@@ -94,6 +94,12 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
             say_and_succeed(command.args(arguments))
         },
     );
+    steps.step("exported files in DuckDB, polars and DataFusion", || {
+        python::install(repository)?;
+        let mut command = cargo(repository);
+        command.args(["test", "--package", "tcptrace", "--test", "export", "--"]);
+        say_and_succeed(command.args(arguments))
+    });
     let binary = steps.step("release binary", || release::build_prepared(repository));
     steps.step("real-socket tests", || {
         let binary = binary.context("they trace by the release binary, which was not built")?;

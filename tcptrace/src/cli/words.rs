@@ -3,8 +3,8 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tcptrace::{
     aggregate::stats::By,
-    commands::{Output, ReportFormat},
-    output::{Colour, schema::LineType},
+    commands::{ExportedRows, Output, ReportFormat},
+    output::{Colour, FileForm, schema::LineType},
 };
 
 /// A word, what it means, and what is said of it.
@@ -18,6 +18,20 @@ const OUTPUTS: &[Word<Output>] = &[
 const REPORT_FORMATS: &[Word<ReportFormat>] = &[
     ("table", ReportFormat::Table, "For people"),
     ("json", ReportFormat::Json, "One object"),
+];
+const FILE_FORMS: &[Word<FileForm>] = &[
+    #[cfg(feature = "parquet")]
+    ("parquet", FileForm::Parquet, "By columns, compressed"),
+    ("json", FileForm::Json, "One object a line"),
+    ("csv", FileForm::Csv, "With a header line"),
+];
+const EXPORTED_ROWS: &[Word<ExportedRows>] = &[
+    ("flows", ExportedRows::Flows, "One a connection"),
+    (
+        "transitions",
+        ExportedRows::Transitions,
+        "One a change of state",
+    ),
 ];
 const COLOURS: &[Word<Colour>] = &[
     (
@@ -62,6 +76,16 @@ pub fn output() -> impl TypedValueParser<Value = Output> {
 /// Formats of a report.
 pub fn report_format() -> impl TypedValueParser<Value = ReportFormat> {
     one_of(REPORT_FORMATS)
+}
+
+/// Forms of files.
+pub fn file_form() -> impl TypedValueParser<Value = FileForm> {
+    one_of(FILE_FORMS)
+}
+
+/// Rows that are exported.
+pub fn exported_rows() -> impl TypedValueParser<Value = ExportedRows> {
+    one_of(EXPORTED_ROWS)
 }
 
 /// When to colour.

@@ -3,6 +3,7 @@
 mod doctor;
 mod duration;
 mod explain;
+mod export;
 mod flows;
 mod info;
 mod list;
@@ -17,6 +18,7 @@ pub use self::{
     doctor::{DoctorOptions, ReportFormat, doctor},
     duration::{DurationError, duration},
     explain::{ExplainOptions, explain},
+    export::{ExportOptions, ExportedRows, export},
     flows::{FlowsOptions, flows},
     info::{InfoOptions, info},
     list::{ListOptions, list},

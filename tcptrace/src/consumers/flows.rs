@@ -9,7 +9,7 @@ use crate::{
     filter::Filter,
     host::{Clock, Keepalives},
     model::{FlowRecord, KeepaliveSettings, Known, Machine, NamespaceSettings, Transition},
-    output::{Context, End, ShownFlow, Start, View},
+    output::{Context, End, Part, ShownFlow, Start, View},
     track::Tracker,
 };
 
@@ -163,6 +163,10 @@ impl Consumer for Flows {
 
     fn learn(&mut self, netns: u32, settings: &NamespaceSettings) {
         self.keepalives.learn(netns, settings.keepalive);
+    }
+
+    fn part(&mut self, part: Option<&Part>) -> io::Result<()> {
+        self.view.part(part)
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {

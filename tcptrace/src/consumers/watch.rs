@@ -7,7 +7,7 @@ use crate::{
     engine::Consumer,
     host::Clock,
     model::Transition,
-    output::{Context, End, Start, View},
+    output::{Context, End, Part, Start, View},
 };
 
 /// Shows transitions as they come.
@@ -40,6 +40,10 @@ impl Consumer for Watch {
         self.lines.stop_waiting();
         self.view.show(it, around)?;
         Ok(self.lines.one_more())
+    }
+
+    fn part(&mut self, part: Option<&Part>) -> io::Result<()> {
+        self.view.part(part)
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {

@@ -3,6 +3,7 @@
 mod addresses;
 mod attach;
 mod child;
+mod export;
 mod holders;
 mod host;
 mod notices;
@@ -23,6 +24,7 @@ use self::{
     signals::{Blocked, Signals},
 };
 pub use self::{
+    export::export,
     recording::RecordingOptions,
     replay::{Moment, ReplayOptions, Then},
 };
@@ -30,7 +32,7 @@ use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Links, monotonic_now},
     model::{Coverage, Degraded, Machine, NamespaceSettings, Transition},
-    output::{Context, End, Start, say},
+    output::{Context, End, Part, Start, say},
     record::{Progress, Recorder},
     source::{Beginning, Source, live::Metrics},
     track::{Limits, Tracker},
@@ -200,6 +202,14 @@ pub trait Consumer {
         _now: u64,
         _around: &mut Context<'_>,
     ) -> io::Result<()> {
+        Ok(())
+    }
+    /// What is told next is of another part of a recording; `None`: of none yet. Only where each has
+    /// a file of its own.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn part(&mut self, _part: Option<&Part>) -> io::Result<()> {
         Ok(())
     }
     /// How a network namespace is set up became known, of another machine.

@@ -108,12 +108,7 @@ pub(super) async fn replay(
         consumer.begin(&engine.tracker, &engine.machine);
     }
     engine.finish(&mut consumer)?;
-    let end = End {
-        transitions: consumer.shown(),
-        lost: whole.lost,
-        forgotten: whole.forgotten,
-        duration: Duration::from_nanos(whole.duration_ns),
-    };
+    let end = whole.end(consumer.shown());
     let written = consumer.close(&end);
     notices::incomplete(&end);
     let incomplete = end.lost > 0 || whole.damaged;
@@ -197,24 +192,36 @@ fn open(replay: &ReplayOptions) -> Result<Recording> {
 
 /// What is known of all pieces together.
 #[derive(Debug, Default)]
-struct Whole {
+pub(super) struct Whole {
     lost: u64,
     forgotten: u64,
     duration_ns: u64,
-    damaged: bool,
+    /// Not all could be read.
+    pub damaged: bool,
 }
 
 impl Whole {
-    fn add(&mut self, engine: &Engine<Replay>, began: u64) {
+    /// Takes a piece in that began then: CLOCK_MONOTONIC of its machine, ns.
+    pub fn add(&mut self, engine: &Engine<Replay>, began: u64) {
         self.lost += engine.source.lost();
         self.forgotten += engine.tracker.forgotten();
         self.duration_ns += engine.now().saturating_sub(began);
         self.damaged |= engine.source.unreadable() > 0;
     }
+
+    /// Numbers for the last line.
+    pub fn end(&self, transitions: u64) -> End {
+        End {
+            transitions,
+            lost: self.lost,
+            forgotten: self.forgotten,
+            duration: Duration::from_nanos(self.duration_ns),
+        }
+    }
 }
 
 /// What is asked for, within what was asked for when it was recorded.
-fn narrowed(options: &RunOptions, piece: &Piece) -> Result<RunOptions> {
+pub(super) fn narrowed(options: &RunOptions, piece: &Piece) -> Result<RunOptions> {
     let mut options = options.clone();
     let Some(beginning) = piece.beginning() else {
         return Ok(options);
@@ -268,7 +275,7 @@ impl Engine<Replay> {
     }
 
     /// Something is missing behind this, or tracing ended: what waits is told with what is known.
-    fn end_piece(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+    pub(super) fn end_piece(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         self.emit(consumer, |tracker, sink| {
             tracker.finish(&mut |it| sink.take(it));
         })?;

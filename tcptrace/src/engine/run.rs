@@ -383,7 +383,7 @@ async fn accompany(traced: &mut Traced, signals: &mut Option<Signals>) -> u8 {
     }
 }
 
-async fn next_signal(signals: &mut Option<Signals>) -> Caught {
+pub(super) async fn next_signal(signals: &mut Option<Signals>) -> Caught {
     match signals {
         Some(signals) => signals.next().await,
         None => std::future::pending().await,

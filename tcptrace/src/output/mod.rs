@@ -1,6 +1,7 @@
 //! Writes what is shown: one file for each format, all behind [`View`].
 
 mod address;
+mod aside;
 mod colour;
 mod columns;
 mod csv;
@@ -8,6 +9,7 @@ mod doctor;
 mod duration;
 mod explain;
 mod fields;
+mod files;
 mod flows;
 mod formulas;
 mod json;
@@ -33,12 +35,13 @@ mod time;
 use std::{io, time::Duration};
 
 #[cfg(feature = "parquet")]
-pub use self::parquet::{Origin, Parquet};
+pub use self::parquet::Parquet;
 pub use self::row::Row;
 pub use self::{
     colour::{Colour, Palette},
     csv::Csv,
     explain::{Look, contents, page},
+    files::{FileForm, Files, Origin, Part},
     flows::ShownFlow,
     json::Json,
     message::{Waiting, say},
@@ -127,6 +130,15 @@ pub trait View<T> {
     /// # Errors
     /// Whatever writing fails with; the same below.
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()>;
+
+    /// What is shown next is of another part of a recording; `None`: of none yet. Where each has a
+    /// file of its own, the last one ends, and the next one begins.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn part(&mut self, _part: Option<&Part>) -> io::Result<()> {
+        Ok(())
+    }
 
     /// One of them.
     ///

@@ -460,7 +460,7 @@ mod tests {
             types::{Int32Type, UInt32Type, UInt64Type},
         };
 
-        use crate::output::parquet::{Origin, ParquetFile};
+        use crate::output::{Origin, parquet::ParquetFile};
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tried.parquet");

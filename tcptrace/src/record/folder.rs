@@ -48,6 +48,12 @@ pub struct SegmentName {
 }
 
 impl SegmentName {
+    /// What is the same of it as long as it is kept: not whether it is spared.
+    #[must_use]
+    pub fn stem(&self) -> String {
+        format!("{:08}-{}", self.number, self.began)
+    }
+
     /// Reads the name of a file; `None`: it is no segment.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
@@ -68,7 +74,7 @@ impl SegmentName {
 impl fmt::Display for SegmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let spared = if self.spared { SPARED } else { "" };
-        write!(f, "{:08}-{}{spared}{SUFFIX}", self.number, self.began)
+        write!(f, "{}{spared}{SUFFIX}", self.stem())
     }
 }
 

@@ -1,10 +1,8 @@
-//! A file of rows. It is written aside, and has its name when it is whole: without its end, a file
-//! of Parquet can't be read at all.
+//! A file of rows. It is written aside, and has its name when it is whole: without its end, it can't be
+//! read at all.
 
 use std::{
-    ffi::OsString,
-    fs::{self, File},
-    io::{self, ErrorKind},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,11 +17,12 @@ use ::parquet::{
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 
-use super::{
+use super::columns::{Batch, Column, constant, constant_field, fields, finish};
+use crate::output::{
     Origin,
-    columns::{Batch, Column, constant, constant_field, fields, finish},
+    aside::{AsideFile, AsideWriter, named},
+    row::{Fields, Row},
 };
-use crate::output::row::{Fields, Row};
 
 /// So many rows are turned into columns at once: what they take stays in the processor's cache.
 const BATCH: usize = 1 << 13;
@@ -34,8 +33,6 @@ const GROUP: usize = 1 << 17;
 /// Writes rows of one type.
 pub struct ParquetFile {
     path: PathBuf,
-    /// Where it is written, in the same folder.
-    aside: PathBuf,
     /// The type of its rows.
     of: &'static str,
     origin: Origin,
@@ -43,8 +40,8 @@ pub struct ParquetFile {
     columns: Vec<Column>,
     /// In `columns`.
     rows: usize,
-    /// `None`: finished, or given up.
-    writer: Option<ArrowWriter<File>>,
+    /// `None`: finished.
+    writer: Option<(ArrowWriter<AsideWriter>, AsideFile)>,
 }
 
 impl ParquetFile {
@@ -53,7 +50,6 @@ impl ParquetFile {
     /// # Errors
     /// The folder is not there, or can't be written to.
     pub fn create<R: Row>(path: &Path, origin: &Origin) -> io::Result<Self> {
-        let aside = aside(path)?;
         let mut columns = Vec::new();
         R::all_columns(&mut columns);
         let all = [
@@ -68,21 +64,16 @@ impl ParquetFile {
         let schema = SchemaRef::new(Schema::new(all));
         let told = |error| told(path, error);
         let properties = properties(&schema).map_err(told)?;
-        // Of a run that was killed.
-        match fs::remove_file(&aside) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(named(path, &error)),
-            _ => {}
-        }
-        let file = File::create_new(&aside).map_err(|error| named(path, &error))?;
+        let aside = AsideFile::create(path)?;
+        let writer = ArrowWriter::try_new(aside.writer()?, schema.clone(), Some(properties));
         let mut this = Self {
             path: path.to_owned(),
-            aside,
             of: R::TYPE,
             origin: origin.clone(),
-            schema: schema.clone(),
+            schema,
             columns,
             rows: 0,
-            writer: Some(ArrowWriter::try_new(file, schema, Some(properties)).map_err(told)?),
+            writer: Some((writer.map_err(told)?, aside)),
         };
         this.say("tcptrace.type", R::TYPE)?;
         Ok(this)
@@ -117,7 +108,7 @@ impl ParquetFile {
         let rows = std::mem::take(&mut self.rows);
         let batch = self.batch(rows).map_err(ParquetError::from);
         let written = batch.and_then(|batch| match &mut self.writer {
-            Some(writer) => writer.write(&batch),
+            Some((writer, _)) => writer.write(&batch),
             None => Err(finished()),
         });
         written.map_err(|error| told(&self.path, error))
@@ -132,10 +123,11 @@ impl ParquetFile {
         RecordBatch::try_new(self.schema.clone(), all)
     }
 
-    fn writer(&mut self) -> io::Result<&mut ArrowWriter<File>> {
-        let path = &self.path;
-        let writer = self.writer.as_mut();
-        writer.ok_or_else(|| told(path, finished()))
+    fn writer(&mut self) -> io::Result<&mut ArrowWriter<AsideWriter>> {
+        match &mut self.writer {
+            Some((writer, _)) => Ok(writer),
+            None => Err(told(&self.path, finished())),
+        }
     }
 
     /// Writes what is left, and gives the file its name. It is on the disk then.
@@ -146,56 +138,11 @@ impl ParquetFile {
         if self.rows > 0 {
             self.write_batch()?;
         }
-        self.writer()?;
-        let Some(writer) = self.writer.take() else {
-            return Ok(());
+        let Some((writer, aside)) = self.writer.take() else {
+            return Err(told(&self.path, finished()));
         };
-        let file = writer.into_inner().map_err(|error| told(&self.path, error));
-        let named = file.and_then(|file| self.name(&file));
-        if named.is_err() {
-            self.give_up();
-        }
-        named
-    }
-
-    fn name(&self, file: &File) -> io::Result<()> {
-        let done = file.sync_all().and_then(|()| {
-            fs::rename(&self.aside, &self.path)?;
-            File::open(folder(&self.path))?.sync_all()
-        });
-        done.map_err(|error| named(&self.path, &error))
-    }
-
-    fn give_up(&self) {
-        // What is left is removed by whoever writes the file the next time.
-        let _ = fs::remove_file(&self.aside);
-    }
-}
-
-impl Drop for ParquetFile {
-    fn drop(&mut self) {
-        if self.writer.is_some() {
-            self.give_up();
-        }
-    }
-}
-
-/// Where a file is written before it has its name.
-fn aside(path: &Path) -> io::Result<PathBuf> {
-    let Some(name) = path.file_name() else {
-        let error = io::Error::new(ErrorKind::InvalidInput, "no name of a file");
-        return Err(named(path, &error));
-    };
-    let mut aside = OsString::from(".");
-    aside.push(name);
-    aside.push(".tmp");
-    Ok(path.with_file_name(aside))
-}
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+        writer.close().map_err(|error| told(&self.path, error))?;
+        aside.finish()
     }
 }
 
@@ -221,17 +168,14 @@ fn finished() -> ParquetError {
     ParquetError::General("it is finished".to_owned())
 }
 
-/// What failed, with the file: a full disk stays known as one.
+/// What failed: a full disk stays known as one.
 fn told(path: &Path, error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(error) => match error.downcast::<io::Error>() {
-            Ok(error) => named(path, &error),
+            // It names the file already.
+            Ok(error) => *error,
             Err(error) => named(path, &io::Error::other(error)),
         },
         error => named(path, &io::Error::other(error)),
     }
-}
-
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -14,7 +14,7 @@ pub use self::{
     columns::{Batch, Column},
     file::ParquetFile,
 };
-use super::{Context, End, Scratch, Shown, Start, View};
+use super::{Context, End, Origin, Scratch, Shown, Start, View};
 use crate::host::Clock;
 
 /// What can be stored in a file of Parquet.
@@ -25,16 +25,6 @@ pub trait Stored {
 
     /// Appends it to just those columns, or that it is unknown.
     fn store(it: Option<&Self>, to: &mut Batch<'_>);
-}
-
-/// Where rows are from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The machine's name.
-    pub host: String,
-    /// Its boot id (/proc/sys/kernel/random/boot_id): cookies and CLOCK_MONOTONIC begin anew with
-    /// each.
-    pub boot: String,
 }
 
 /// Writes what is shown as a file of Parquet. It is there under its name when it is whole: with
@@ -61,6 +51,18 @@ impl Parquet {
     }
 }
 
+impl Parquet {
+    /// Ends the file, and gives it its name.
+    ///
+    /// # Errors
+    /// The disk is full, for example: there is no file then.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.file
+            .say("tcptrace.events_lost", &self.lost.to_string())?;
+        self.file.finish()
+    }
+}
+
 impl<T: Shown> View<T> for Parquet {
     fn start(&mut self, start: &Start, _: &Clock) -> io::Result<()> {
         self.file.say("tcptrace.version", start.version)?;
@@ -77,9 +79,7 @@ impl<T: Shown> View<T> for Parquet {
     }
 
     fn end(&mut self, _: &End) -> io::Result<()> {
-        self.file
-            .say("tcptrace.events_lost", &self.lost.to_string())?;
-        self.file.finish()
+        self.finish()
     }
 
     /// What is not a whole file is of no use to anybody.

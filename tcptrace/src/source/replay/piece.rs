@@ -30,7 +30,8 @@ pub struct Range {
 
 impl Piece {
     /// Whether a segment goes on where this ends.
-    pub(super) fn goes_on_with(&self, next: &Segment) -> bool {
+    #[must_use]
+    pub fn goes_on_with(&self, next: &Segment) -> bool {
         let last = self.segments.last();
         last.is_some_and(|last| {
             last.ended
@@ -149,6 +150,20 @@ impl Replay {
     #[must_use]
     pub fn to_ns(&self) -> u64 {
         self.to_ns
+    }
+
+    /// Goes on with a segment that [goes on](Piece::goes_on_with) from the last one, when all of that
+    /// was told.
+    ///
+    /// # Errors
+    /// When it can't be opened.
+    pub fn go_on_with(&mut self, segment: Segment) -> io::Result<()> {
+        self.blocks = Blocks::new(File::open(&segment.path)?)?;
+        self.segments = vec![segment];
+        self.at = 0;
+        self.entries = None;
+        self.over = false;
+        Ok(())
     }
 
     /// How much of it is read: bytes, of so many.

@@ -1,0 +1,110 @@
+//! The command line of `tcptrace export`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+use tcptrace::{
+    commands::{ExportOptions, ExportedRows},
+    engine::RunOptions,
+    filter::Filter,
+    model::State,
+    output::FileForm,
+};
+
+use super::{Usage, sockets::SocketArgs, words};
+
+/// Options of `tcptrace export`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Each segment of a recording becomes a file: DIR/host=NAME/date=YYYY-MM-DD/\
+                  SEGMENT.ROWS.FORM, the day being that on which it begins, UTC. It is written aside \
+                  and has its name when it is whole; one that is there is replaced. Exit status: 0 \
+                  done; 1 failed, or --strict and the recording is not complete; 2 wrong usage."
+)]
+pub struct ExportArgs {
+    /// What is exported: folders that `tcptrace record` made, or files in them, of one machine or
+    /// several.
+    #[arg(
+        short = 'r',
+        long = "read",
+        value_name = "PATH",
+        required = true,
+        num_args = 1..,
+        help_heading = "Recordings"
+    )]
+    read: Vec<PathBuf>,
+    /// The form of the files.
+    #[arg(long, value_name = "FORM", value_parser = words::file_form())]
+    to: FileForm,
+    /// Which rows: those of flows, or of watch.
+    #[arg(long, value_name = "ROWS", value_parser = words::exported_rows(), default_value = "flows")]
+    rows: ExportedRows,
+    /// The folder that they come into; it is made if it is not there.
+    #[arg(short = 'o', long = "output", value_name = "DIR")]
+    folder: PathBuf,
+    /// Go on with segments that are closed later, until Ctrl-C. The one that is being written is
+    /// left out, and files that are younger than their segment stay.
+    #[arg(long)]
+    follow: bool,
+    /// Wait for the end of TIME_WAIT before a connection is over.
+    #[arg(long)]
+    time_wait: bool,
+    #[command(flatten)]
+    sockets: SocketArgs,
+    /// Transitions from or to these states; flows that went through them: time-wait, …
+    #[arg(
+        short = 's',
+        long,
+        value_name = "STATE",
+        value_delimiter = ',',
+        help_heading = "Filters"
+    )]
+    state: Vec<State>,
+    /// Remember so many connections at the most, 1024 to 67108864.
+    #[arg(
+        long,
+        default_value_t = 1 << 20,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1 << 10..=1 << 26)
+    )]
+    max_connections: u32,
+    /// Exit with status 1 if any event was lost, or something can't be read.
+    #[arg(long)]
+    strict: bool,
+    /// Log more, to stderr.
+    #[arg(short = 'v', long, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+impl ExportArgs {
+    /// What `export` is told.
+    ///
+    /// # Errors
+    /// When an interface is asked for, which is another machine's, or several recordings are to be
+    /// followed.
+    pub fn into_options(self) -> anyhow::Result<ExportOptions> {
+        if self.follow && self.read.len() > 1 {
+            let told = "--follow takes one folder: start tcptrace export once for each";
+            return Err(Usage(told.to_owned()).into());
+        }
+        Ok(ExportOptions {
+            run: RunOptions {
+                cgroup: self.sockets.cgroup(false)?,
+                filter: Filter {
+                    states: self.state,
+                    ..self.sockets.into_filter_elsewhere()?
+                },
+                recorded_cgroup: None,
+                duration: None,
+                max_connections: self.max_connections,
+                strict: self.strict,
+            },
+            recordings: self.read,
+            rows: self.rows,
+            form: self.to,
+            folder: self.folder,
+            follow: self.follow,
+            time_wait: self.time_wait,
+        })
+    }
+}
