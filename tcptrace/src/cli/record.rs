@@ -49,6 +49,10 @@ pub struct RecordArgs {
     /// Keep so much of these.
     #[arg(long, value_name = "SIZE|TIME", value_parser = limit, value_delimiter = ',', default_value = "1G", help_heading = "Recordings")]
     keep_spared: Vec<Limit>,
+    /// Put other addresses and names in the place of the real ones: a recording that can be given to
+    /// a stranger.
+    #[arg(long, help_heading = "Recordings")]
+    anonymize: bool,
     /// How often what was written is brought to the disk; never: when the kernel does it.
     #[arg(long, value_name = "TIME|never", value_parser = sync, default_value = "5s", help_heading = "Recordings")]
     sync: Sync,
@@ -81,6 +85,7 @@ impl RecordArgs {
         Ok(RecordOptions {
             recording: RecordingOptions {
                 folder: self.folder,
+                anonymize: self.anonymize,
                 limits: Limits {
                     rotate_bytes,
                     rotate_age,

@@ -16,8 +16,8 @@ use crate::{
     filter::Filter,
     host::Clock,
     model::{Machine, Reason, Transition},
-    output::{Collected, Context, End, RecordingProgress, Start, StatusLine},
-    record::{Progress, Recorder, format::Entry},
+    output::{Collected, Context, End, RecordingProgress, ShownStuck, Start, StatusLine},
+    record::{Anonymizer, Progress, Recorder, format::Entry},
     track::Tracker,
 };
 
@@ -179,8 +179,15 @@ impl Consumer for Record {
         Ok(())
     }
 
-    fn record(&mut self, recorder: &mut Recorder) -> io::Result<()> {
-        for it in self.found.take() {
+    fn record(
+        &mut self,
+        recorder: &mut Recorder,
+        mut other: Option<&mut Anonymizer>,
+    ) -> io::Result<()> {
+        for mut it in self.found.take() {
+            if let Some(other) = &mut other {
+                anonymize(&mut it, other);
+            }
             let kept = it.to_kept()?;
             recorder.note(&Entry::Stuck(&kept));
             let verdict = Spare::Verdict(it.diagnosis.verdict);
@@ -216,6 +223,18 @@ impl Consumer for Record {
 
     fn close(&mut self, _: &End) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Puts other addresses and names in the place of the real ones.
+fn anonymize(it: &mut ShownStuck, other: &mut Anonymizer) {
+    it.connection.tuple = other.tuple(it.connection.tuple);
+    it.connection.owner = other.owner(it.connection.owner);
+    for holder in &mut it.holders {
+        holder.process = other.process(holder.process);
+    }
+    if let Some((_, Some(process))) = &mut it.suspect.context.server {
+        *process = other.process(*process);
     }
 }
 

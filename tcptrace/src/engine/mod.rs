@@ -33,7 +33,7 @@ use crate::{
     host::{Cgroups, Clock, Links, monotonic_now},
     model::{Coverage, Degraded, Machine, NamespaceSettings, Transition},
     output::{Context, End, Part, Start, say},
-    record::{Progress, Recorder},
+    record::{Anonymizer, Progress, Recorder},
     source::{Beginning, Source, live::Metrics},
     track::{Limits, Tracker},
 };
@@ -223,11 +223,16 @@ pub trait Consumer {
     }
     /// All is recorded.
     fn recorded(&mut self, _progress: &Progress) {}
-    /// A turn of the recorder, where there is one.
+    /// A turn of the recorder, where there is one. `other`: the real addresses and names are not
+    /// recorded.
     ///
     /// # Errors
     /// See [`start`](Self::start).
-    fn record(&mut self, _recorder: &mut Recorder) -> io::Result<()> {
+    fn record(
+        &mut self,
+        _recorder: &mut Recorder,
+        _other: Option<&mut Anonymizer>,
+    ) -> io::Result<()> {
         Ok(())
     }
     /// How many lines were shown.

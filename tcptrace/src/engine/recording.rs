@@ -13,11 +13,11 @@ use nix::sys::signal::SigSet;
 use super::{Consumer, Engine, RunOptions};
 use crate::{
     host::{Looker, Namespaces, boot_id, host_name, monotonic_now, suspended},
-    model::{Cookie, Event, Existing, HolderAnswer, Link, NamespaceSettings, Tuple},
+    model::{CgroupMade, Cookie, Event, Existing, HolderAnswer, Link, NamespaceSettings, Tuple},
     output::say,
     privileges::{self, CapabilitySet},
     record::{
-        Limits, Progress, Recorder, Wanted, Worker,
+        Anonymizer, Limits, Progress, Recorder, Wanted, Worker,
         format::{Beginning, Entry, Namespace},
     },
     source::{Finding, Source, Told},
@@ -37,6 +37,8 @@ pub struct RecordingOptions {
     pub folder: PathBuf,
     /// When segments begin, and when they go.
     pub limits: Limits,
+    /// Put other addresses and names in the place of the real ones.
+    pub anonymize: bool,
 }
 
 /// A namespace, and what is found of it.
@@ -56,6 +58,7 @@ pub(super) struct Recording {
     looker: Option<Looker<u32, Found>>,
     /// Namespaces that wait to be asked for.
     wanted: Vec<u32>,
+    other: Option<Anonymizer>,
 }
 
 impl Recording {
@@ -83,6 +86,7 @@ impl Recording {
             last_netns: 0,
             looker: None,
             wanted: Vec::new(),
+            other: options.anonymize.then(Anonymizer::new).transpose()?,
         })
     }
 
@@ -91,20 +95,30 @@ impl Recording {
     pub fn take(&mut self, told: &Told<'_>) {
         match told {
             Told::Event(event) => {
-                self.recorder.event(event);
+                match &mut self.other {
+                    None => self.recorder.event(event),
+                    Some(other) => self.recorder.event(&other.event(event)),
+                }
                 self.note_namespace(event);
             }
             Told::Lost(events) => self.lost(*events),
-            Told::CgroupMade(made) => self.recorder.cgroup_made(made),
-            Told::CgroupNamed { id, path } => {
-                self.recorder.note(&Entry::CgroupNamed { id: *id, path });
-            }
+            Told::CgroupMade(made) => match &self.other {
+                None => self.recorder.cgroup_made(made),
+                Some(other) => {
+                    let name = other.name(&String::from_utf8_lossy(made.name));
+                    let name = name.as_bytes();
+                    self.recorder.cgroup_made(&CgroupMade { name, ..*made });
+                }
+            },
+            Told::CgroupNamed { id, path } => self.cgroup_named(*id, Some(path)),
             Told::LinkNamed { netns, index, name } => {
                 if let Some(link) = Link::new(*index) {
-                    self.recorder.link_named(*netns, link, name);
+                    self.link_named(*netns, link, name);
                 }
             }
             Told::Namespace { netns, settings } => self.settings(*netns, (*settings).clone()),
+            // What it says of whom is its own.
+            Told::Stuck(_) if self.other.is_some() => {}
             Told::Stuck(found) => self.recorder.note(&Entry::Stuck(found)),
             Told::Found(finding) => match finding {
                 Finding::Addresses(cookie, tuple) => self.addresses(*cookie, *tuple),
@@ -115,6 +129,19 @@ impl Recording {
                     namespaces,
                 } => self.sockets(sockets, namespaces),
             },
+        }
+    }
+
+    fn cgroup_named(&mut self, id: u64, path: Option<&str>) {
+        let other = self.other.as_ref().zip(path);
+        let other = other.map(|(other, path)| other.path(path));
+        self.recorder.cgroup_named(id, other.as_deref().or(path));
+    }
+
+    fn link_named(&mut self, netns: u32, link: Link, name: &str) {
+        match &self.other {
+            None => self.recorder.link_named(netns, link, name),
+            Some(other) => self.recorder.link_named(netns, link, &other.name(name)),
         }
     }
 
@@ -134,11 +161,19 @@ impl Recording {
 
     /// A look found the addresses of a socket.
     pub fn addresses(&mut self, cookie: Cookie, tuple: Tuple) {
+        let tuple = match &mut self.other {
+            None => tuple,
+            Some(other) => other.tuple(tuple),
+        };
         self.recorder.note(&Entry::Addresses(cookie, tuple));
     }
 
     /// A look found who has a socket.
     pub fn holder(&mut self, answer: HolderAnswer) {
+        let answer = match &self.other {
+            None => answer,
+            Some(other) => other.answer(answer),
+        };
         self.recorder.note(&Entry::Holder(answer));
     }
 
@@ -150,7 +185,11 @@ impl Recording {
     /// What that look found.
     pub fn sockets(&mut self, sockets: &[Existing], namespaces: &[u32]) {
         for it in sockets {
-            self.recorder.note(&Entry::SocketSeen(*it));
+            let it = match &mut self.other {
+                None => *it,
+                Some(other) => other.existing(*it),
+            };
+            self.recorder.note(&Entry::SocketSeen(it));
         }
         self.recorder.note(&Entry::LookEnds(namespaces.to_vec()));
     }
@@ -225,6 +264,44 @@ impl Recording {
             say(format_args!("cannot write the recording: {failure}"));
         }
         outcome.progress()
+    }
+}
+
+/// A beginning that tells of no machine.
+fn anonymous(mut it: Beginning, other: &mut Anonymizer) -> Beginning {
+    it.anonymized = true;
+    it.host = other.name(&it.host);
+    it.boot = other.name(&it.boot);
+    for (_, path) in &mut it.cgroups {
+        *path = other.path(path);
+    }
+    for (_, _, name) in &mut it.links {
+        *name = other.name(name);
+    }
+    // They still let the same through.
+    for (option, value) in &mut it.filter {
+        *value = match &**option {
+            "addr" | "local-addr" | "remote-addr" => network(value, other),
+            "comm" => other.name(value),
+            "cgroup" => other.path(value),
+            "uid" => match value.parse() {
+                Ok(uid) => other.uid(uid).to_string(),
+                Err(_) => continue,
+            },
+            _ => continue,
+        };
+    }
+    it
+}
+
+/// Another network, of as many addresses: they keep what they have in common.
+fn network(text: &str, other: &mut Anonymizer) -> String {
+    let Some((addr, rest)) = text.split_once('/') else {
+        return text.to_owned();
+    };
+    match addr.parse() {
+        Ok(addr) => format!("{}/{rest}", other.addr(addr)),
+        Err(_) => text.to_owned(),
     }
 }
 
@@ -303,11 +380,12 @@ impl<S: Source> Engine<S> {
         let recorder = &mut recording.recorder;
         recorder.passed(until_ns);
         for id in recorder.wanted_cgroups() {
-            recorder.cgroup_named(id, self.cgroups.path(id));
+            recording.cgroup_named(id, self.cgroups.path(id));
         }
-        for tuple in recorder.wanted_links() {
-            if let (Some(link), Some(name)) = (tuple.link, self.links.name(&tuple)) {
-                recorder.link_named(tuple.netns, link, name);
+        for (netns, link) in recording.recorder.wanted_links() {
+            let interface = self.links.at(netns, Some(link));
+            if let Some(name) = interface.and_then(|it| it.name) {
+                recording.link_named(netns, link, name);
             }
         }
         recording.look_into_namespaces();
@@ -323,7 +401,7 @@ impl<S: Source> Engine<S> {
                 "cannot write the recording: {failure}; what happens is lost until that is mended"
             ));
         }
-        consumer.record(&mut recording.recorder)?;
+        consumer.record(&mut recording.recorder, recording.other.as_mut())?;
         // What a look under way has seen begins before the keyframe would.
         if let Some(wanted) = wanted
             && !self.tracker.is_looking()
@@ -378,7 +456,14 @@ impl<S: Source> Engine<S> {
                 .collect(),
         };
         let remembered = self.tracker.all_remembered();
-        recording.recorder.keyframe(wanted, beginning, remembered);
+        match &mut recording.other {
+            None => recording.recorder.keyframe(wanted, beginning, remembered),
+            Some(other) => {
+                let beginning = anonymous(beginning, other);
+                let remembered = remembered.map(|it| other.remembered(it));
+                recording.recorder.keyframe(wanted, beginning, remembered);
+            }
+        }
     }
 
     /// Has the rest written; how many events could not be.

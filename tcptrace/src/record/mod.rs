@@ -5,6 +5,7 @@
 //! [`Worker`], on a thread of its own: it compresses them and writes them to the disk, which may be
 //! slow, or full. The loop waits for neither. What could not be written is counted.
 
+mod anonymize;
 mod folder;
 pub mod format;
 mod recorder;
@@ -12,6 +13,7 @@ mod segment;
 mod worker;
 
 pub use self::{
+    anonymize::Anonymizer,
     folder::{Folder, FolderError, SegmentName, segments},
     recorder::{Recorder, Wanted},
     worker::{Keep, Limits, Outcome, Progress, Worker},

@@ -19,7 +19,7 @@ use super::{
     segment::{Block, Press},
     worker::{Limits, Order, Outcome, Progress, Status, Worker},
 };
-use crate::model::{CgroupMade, Event, Link, Remembered, Tuple};
+use crate::model::{CgroupMade, Event, Link, Remembered};
 
 /// So many bytes wait for the disk at the most: events that come when there are more are lost.
 const MOST_QUEUED: u64 = 16 << 20;
@@ -81,7 +81,7 @@ pub struct Recorder {
     cgroups: FxHashSet<u64>,
     wanted_cgroups: Vec<u64>,
     links: HashMap<(u32, u32), String, FxBuildHasher>,
-    wanted_links: Vec<Tuple>,
+    wanted_links: Vec<(u32, Link)>,
 }
 
 impl Recorder {
@@ -210,10 +210,10 @@ impl Recorder {
             self.wanted_cgroups.push(cgroup.get());
         }
         if let Some(tuple) = tuple
-            && tuple.link.is_some()
+            && let Some(link) = tuple.link
             && self.wanted_links.len() < 64
         {
-            self.wanted_links.push(*tuple);
+            self.wanted_links.push((tuple.netns, link));
         }
     }
 
@@ -232,8 +232,9 @@ impl Recorder {
         }
     }
 
-    /// Connections whose interface is to be looked up, and [told](Self::link_named).
-    pub fn wanted_links(&mut self) -> Vec<Tuple> {
+    /// Interfaces, each with its network namespace, whose names are to be looked up, and
+    /// [told](Self::link_named).
+    pub fn wanted_links(&mut self) -> Vec<(u32, Link)> {
         std::mem::take(&mut self.wanted_links)
     }
 

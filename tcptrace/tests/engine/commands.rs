@@ -49,12 +49,18 @@ impl Run {
 
     /// Records all of it in a folder, in files as small as that.
     pub fn recorded(self, folder: &Path, limits: &Limits) -> Outcome {
+        self.recorded_as(folder, limits, false)
+    }
+
+    /// The same, perhaps with other addresses and names.
+    pub fn recorded_as(self, folder: &Path, limits: &Limits, anonymize: bool) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .expect("a runtime");
         let options = RecordingOptions {
             folder: folder.to_owned(),
             limits: limits.clone(),
+            anonymize,
         };
         let engine = Engine::new(self.script, self.beginning, &self.options)
             .recorded(&options, &self.options)

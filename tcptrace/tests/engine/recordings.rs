@@ -69,3 +69,46 @@ fn watch_flows_and_stats_of_a_recording_are_as_they_were_live() {
         )
     });
 }
+
+#[test]
+fn an_anonymized_recording_has_no_real_address_or_name_and_tells_the_same() {
+    // Whatever says nothing of anybody.
+    let told = |ran: &Ran| -> Vec<String> {
+        let lines = ran.lines.iter().map(|line| {
+            let fields = [
+                "type",
+                "time",
+                "from",
+                "to",
+                "reason",
+                "closer",
+                "local_port",
+                "pid",
+            ];
+            fields.map(|field| line[field].to_string()).join(" ")
+        });
+        lines.collect()
+    };
+    for scenario in scenarios() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = Run::of(&scenario.events);
+        run.recorded_as(folder.path(), &Limits::default(), true);
+        let (live, replayed) = (
+            Run::of(&scenario.events).watch(),
+            replayed(folder.path()).watch(),
+        );
+        assert_eq!(told(&live), told(&replayed), "{}", scenario.name);
+        let text: String = replayed.lines.iter().map(ToString::to_string).collect();
+        for line in &live.lines {
+            for field in ["local_addr", "remote_addr", "comm", "thread"] {
+                if let Some(real) = line[field].as_str()
+                    && !real.starts_with("127.")
+                    && !["::1", "0.0.0.0", "::"].contains(&real)
+                {
+                    let real = format!("\"{real}\"");
+                    assert!(!text.contains(&real), "{}: {real}", scenario.name);
+                }
+            }
+        }
+    }
+}
