@@ -30,6 +30,7 @@ use nix::{
     time::{ClockId, clock_getcpuclockid},
     unistd::{Pid, pipe2},
 };
+use tempfile::TempDir;
 
 use super::{
     ready,
@@ -54,6 +55,8 @@ pub struct Attached {
     complaints: File,
     /// perf ends when these are closed.
     control: Option<Control>,
+    /// Where it records.
+    recording: Option<TempDir>,
 }
 
 /// A tracer that has ended.
@@ -64,6 +67,8 @@ pub struct Ended {
     pub complaints: String,
     /// CPU time of its process, all in all.
     pub cpu: Duration,
+    /// What it recorded.
+    pub recording: Option<TempDir>,
 }
 
 /// The ends of perf's control pipes that stay here.
@@ -106,6 +111,12 @@ impl Attached {
             inherited = vec![theirs, theirs_too];
             control = Some(Control { commands, answers });
         }
+        let mut recording = None;
+        if tracer.output == Output::Recording {
+            let folder = TempDir::new_in(&scratch)?;
+            command.arg(folder.path());
+            recording = Some(folder);
+        }
         prepare(&mut command, tracer.needs_tracefs(), inherited);
 
         let began = Instant::now();
@@ -120,6 +131,7 @@ impl Attached {
             output,
             complaints,
             control,
+            recording,
         };
         ready::wait(tracer.output, &mut attached)?;
         attached.ready_after = began.elapsed();
@@ -135,6 +147,22 @@ impl Attached {
         let read = self.output.read_at(&mut bytes, 0)?;
         bytes.truncate(read);
         Ok(bytes)
+    }
+
+    /// Whether there is a file that it records in.
+    ///
+    /// # Errors
+    /// When its folder can't be read.
+    pub fn records(&self) -> io::Result<bool> {
+        let Some(folder) = &self.recording else {
+            return Ok(false);
+        };
+        for file in fs::read_dir(folder.path())? {
+            if !file?.file_name().to_string_lossy().starts_with('.') {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The pipes to perf.
@@ -214,6 +242,7 @@ impl Attached {
             cpu: cpu_of(&after).saturating_sub(cpu_of(&before)),
             complaints: read(&self.complaints)?,
             output: self.output.try_clone()?,
+            recording: self.recording.take(),
         })
     }
 

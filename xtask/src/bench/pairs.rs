@@ -136,6 +136,11 @@ fn summary(configuration: Configuration, pairs: &[Pair]) -> Option<LoadFigures> 
         };
         lost.lines = add(lost.lines, one.lines);
         lost.said = add(lost.said, one.said);
+        if let Some(recorded) = one.recorded {
+            let sum = lost.recorded.get_or_insert_default();
+            sum.bytes += recorded.bytes;
+            sum.events += recorded.events;
+        }
     }
     Some(LoadFigures {
         configuration,

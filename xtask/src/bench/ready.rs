@@ -39,6 +39,7 @@ pub fn wait(output: Output, tracer: &mut Attached) -> Result<()> {
             let beginning = tracer.beginning(4096)?;
             Ok(beginning.starts_with(b"{\"type\":\"start\"") && beginning.contains(&b'\n'))
         }),
+        Output::Recording => until(tracer, |tracer| tracer.records()),
         Output::Perf => enable(tracer),
         Output::Text { .. } => shows_probes(tracer),
     }

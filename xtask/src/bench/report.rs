@@ -346,6 +346,7 @@ mod tests {
                 expected,
                 lines,
                 said: None,
+                recorded: None,
             })
         };
         assert_eq!(lost(6_000, Some(6_000)), "0 of 6,000");

@@ -131,6 +131,18 @@ pub struct Losses {
     pub lines: Option<u64>,
     /// Lost events, as it says itself; `None`: it doesn't say.
     pub said: Option<u64>,
+    /// What it recorded; `None`: it records nothing.
+    #[serde(default)]
+    pub recorded: Option<Recorded>,
+}
+
+/// A recording.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Recorded {
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Events of the kernel in it.
+    pub events: u64,
 }
 
 /// The programs in the kernel.

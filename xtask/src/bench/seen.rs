@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{BufRead as _, BufReader, Seek as _, SeekFrom},
     os::fd::AsRawFd as _,
+    path::Path,
     process::Command,
 };
 
@@ -14,7 +15,7 @@ use serde_json::Value;
 use super::{
     attached::Ended,
     peers,
-    results::Losses,
+    results::{Losses, Recorded},
     tracers::{Lines, Output, Tracer},
 };
 use crate::load::{MARK, Made};
@@ -26,6 +27,7 @@ use crate::load::{MARK, Made};
 pub fn of(tracer: &Tracer, mut ended: Ended, made: &Made) -> Result<Losses> {
     ended.output.seek(SeekFrom::Start(0))?;
     let said_in_words = || said(&ended.complaints);
+    let mut recorded = None;
     let (lines, said) = match tracer.output {
         Output::Json(lines) => {
             let (counted, said) = json(&ended.output, lines)?;
@@ -36,8 +38,16 @@ pub fn of(tracer: &Tracer, mut ended: Ended, made: &Made) -> Result<Losses> {
             (Some(counted), Some(said + said_in_words()))
         }
         Output::Perf => (Some(perf(&ended.output)?), None),
+        Output::Recording => {
+            let folder = ended.recording.as_ref().context("it recorded nothing")?;
+            let (program, _) = tracer.command()?;
+            let (counted, said) = json(&replayed(&program, folder.path())?, Lines::Transitions)?;
+            recorded = Some(info(&program, folder.path())?);
+            (counted, Some(said + said_in_words()))
+        }
     };
     Ok(Losses {
+        recorded,
         expected: tracer.expected(made),
         lines,
         said,
@@ -67,6 +77,38 @@ fn json(output: &File, lines: Lines) -> Result<(Option<u64>, u64)> {
     let end: Value = serde_json::from_slice(&last).context("its output has no line of `end`")?;
     let lost = end["lost"].as_u64().context("its `end` says no `lost`")?;
     Ok((kind.map(|_| counted), lost))
+}
+
+/// What `watch` says of a recording.
+fn replayed(program: &Path, folder: &Path) -> Result<File> {
+    let mut output = tempfile::tempfile_in(folder)?;
+    let status = Command::new(program)
+        .args(["watch", "-o", "json", "-r"])
+        .arg(folder)
+        .stdout(output.try_clone()?)
+        .status()
+        .context("the recording can't be read")?;
+    ensure!(status.success(), "the recording can't be read: {status}");
+    output.seek(SeekFrom::Start(0))?;
+    Ok(output)
+}
+
+/// What `info` says of it.
+fn info(program: &Path, folder: &Path) -> Result<Recorded> {
+    let told = Command::new(program)
+        .args(["info", "-o", "json"])
+        .arg(folder)
+        .output()?;
+    let info: Value = serde_json::from_slice(&told.stdout).context("info tells no JSON")?;
+    let number = |name: &str| {
+        info[name]
+            .as_u64()
+            .with_context(|| format!("info has no {name}"))
+    };
+    Ok(Recorded {
+        bytes: number("bytes")?,
+        events: number("events")?,
+    })
 }
 
 /// Lines with an address of the load, and what other lines say of losses.

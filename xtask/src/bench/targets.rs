@@ -16,6 +16,10 @@ const TIMER_NS: f64 = 30.0;
 const READY_MS: f64 = 300.0;
 /// Resident memory.
 const PEAK_MIB: f64 = 48.0;
+/// Bytes of a recording for each event.
+const RECORDED_BYTES: f64 = 16.0;
+/// Resident memory of who records.
+const RECORD_PEAK_MIB: f64 = 64.0;
 /// CPU time without a load, percent.
 const IDLE_PERCENT: f64 = 0.1;
 
@@ -34,6 +38,7 @@ pub struct Target {
 #[must_use]
 pub fn judge(results: &Results) -> Vec<Target> {
     let watch = results.of("watch");
+    let record = results.of("record");
     let slowdown =
         |figures: Option<&Figures>, threads| figures?.under(threads).map(LoadFigures::slowdown);
     let one = slowdown(watch, 1);
@@ -74,7 +79,7 @@ pub fn judge(results: &Results) -> Vec<Target> {
             SLOWDOWN_OF_TWO,
             |it| format!("{it:.2}"),
         ),
-        nothing_lost(watch),
+        nothing_lost("watch", watch),
         at_most(
             "`watch`: CPU seconds per million transitions",
             most_cpu(watch),
@@ -87,6 +92,30 @@ pub fn judge(results: &Results) -> Vec<Target> {
             STATS_CPU,
             |it| format!("{it:.2}"),
         ),
+        not_above_watch("slowdown, one load thread", one, slowdown(record, 1)),
+        not_above_watch(
+            "slowdown, two load threads",
+            slowdown(watch, 2),
+            slowdown(record, 2),
+        ),
+        not_above_watch(
+            "CPU seconds per million transitions",
+            most_cpu(watch),
+            most_cpu(record),
+        ),
+        at_most(
+            "`record`: bytes per event",
+            record.and_then(|figures| most_of_some(figures, bytes_per_event)),
+            RECORDED_BYTES,
+            |it| format!("{it:.1}"),
+        ),
+        below(
+            "`record`: peak memory, MiB",
+            record.and_then(|figures| most(figures, |load| load.peak_bytes as f64 / MIB)),
+            RECORD_PEAK_MIB,
+            |it| format!("{it:.1}"),
+        ),
+        nothing_lost("record", record),
         at_most(
             "a timer that is no TCP state's: ns over an empty program",
             timer,
@@ -113,6 +142,29 @@ pub fn judge(results: &Results) -> Vec<Target> {
 
 const MIB: f64 = 1024.0 * 1024.0;
 const NOT_MEASURED: &str = "not measured";
+
+/// `record` costs no more than `watch` does in the same run.
+fn not_above_watch(what: &str, watch: Option<f64>, record: Option<f64>) -> Target {
+    let both = record.zip(watch);
+    Target {
+        wanted: format!("`record`: {what} not above `watch`'s"),
+        found: both.map_or_else(
+            || NOT_MEASURED.to_owned(),
+            |(record, watch)| format!("{record:.2} against {watch:.2}"),
+        ),
+        // As it is shown: a difference that isn't seen is none.
+        reached: both.map(|(record, watch)| (record * 100.0).round() <= (watch * 100.0).round()),
+    }
+}
+
+fn bytes_per_event(load: &LoadFigures) -> Option<f64> {
+    let recorded = load.lost.recorded?;
+    (recorded.events > 0).then(|| recorded.bytes as f64 / recorded.events as f64)
+}
+
+fn most_of_some(figures: &Figures, of: impl Fn(&LoadFigures) -> Option<f64>) -> Option<f64> {
+    figures.loads.iter().filter_map(of).reduce(f64::max)
+}
 
 /// The worst of all loads.
 fn most(figures: &Figures, of: impl Fn(&LoadFigures) -> f64) -> Option<f64> {
@@ -142,8 +194,8 @@ fn compared(
     }
 }
 
-fn nothing_lost(watch: Option<&Figures>) -> Target {
-    let lost = watch.map(|figures| {
+fn nothing_lost(name: &str, figures: Option<&Figures>) -> Target {
+    let lost = figures.map(|figures| {
         figures.loads.iter().fold((0, 0), |(said, missing), load| {
             let lost = load.lost;
             let away = lost.lines.map_or(0, |lines| lost.expected.abs_diff(lines));
@@ -151,7 +203,7 @@ fn nothing_lost(watch: Option<&Figures>) -> Target {
         })
     });
     Target {
-        wanted: "`watch`: nothing lost with the default buffer, every transition a line".to_owned(),
+        wanted: format!("`{name}`: nothing lost with the default buffer, every transition a line"),
         found: lost.map_or_else(
             || NOT_MEASURED.to_owned(),
             |(said, away)| format!("{said} lost, {away} lines too few or too many"),
@@ -224,6 +276,7 @@ mod tests {
             expected: 60,
             lines: Some(60),
             said: Some(0),
+            recorded: None,
         };
         assert_eq!(
             verdicts(vec![
@@ -236,6 +289,12 @@ mod tests {
                 None,
                 Some(true),
                 Some(false),
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
                 None,
                 None,
                 Some(true),
@@ -253,6 +312,7 @@ mod tests {
                 expected: 60,
                 lines: Some(lines),
                 said: Some(said),
+                recorded: None,
             };
             assert_eq!(
                 verdicts(vec![tracer("watch", 900.0, lost)])[3],

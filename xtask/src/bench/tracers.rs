@@ -50,6 +50,8 @@ pub enum Output {
     },
     /// perf.data.
     Perf,
+    /// A folder, named by its last argument.
+    Recording,
 }
 
 /// Lines of tcptrace's JSON.
@@ -95,6 +97,11 @@ pub fn all(tcptrace: &Path) -> Vec<Tracer> {
         own("watch", Lines::Transitions),
         own("flows", Lines::Flows),
         own("stats", Lines::Summary),
+        Tracer {
+            arguments: words(&["record", "-o"]),
+            output: Output::Recording,
+            ..own("record", Lines::Transitions)
+        },
         peer(
             "perf",
             "linux-perf",
@@ -169,7 +176,7 @@ impl Tracer {
     pub fn expected(&self, made: &Made) -> u64 {
         let connections = made.connections_in_all;
         match self.output {
-            Output::Json(Lines::Transitions) => TRANSITIONS * connections,
+            Output::Json(Lines::Transitions) | Output::Recording => TRANSITIONS * connections,
             Output::Json(Lines::Flows) => 2 * connections,
             Output::Json(Lines::Summary) => 0,
             Output::Text { per_connection } => per_connection * connections,
@@ -211,6 +218,7 @@ mod tests {
                 ("watch", 60),
                 ("flows", 20),
                 ("stats", 0),
+                ("record", 60),
                 ("perf", 64),
                 ("tcpstates", 60),
                 ("tcplife", 20),
@@ -223,6 +231,6 @@ mod tests {
     fn commands_are_shown_in_short() {
         let tracers = all(Path::new("/x/tcptrace"));
         assert_eq!(tracers[0].shown(), "tcptrace watch -o json");
-        assert_eq!(tracers[6].shown(), "bpftrace -e SCRIPT");
+        assert_eq!(tracers[7].shown(), "bpftrace -e SCRIPT");
     }
 }
