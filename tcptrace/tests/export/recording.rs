@@ -37,6 +37,7 @@ pub fn with_segments_of(age: Duration) -> TempDir {
         strict: false,
     };
     let recording = RecordingOptions {
+        anonymize: false,
         folder: folder.path().to_owned(),
         limits: Limits {
             rotate_age: Some(age),

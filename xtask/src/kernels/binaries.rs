@@ -67,14 +67,17 @@ pub fn build(
         "tcptrace",
         "--target",
         TARGET,
+        // No guest exports anything.
+        "--no-default-features",
     ]);
+    command.env(C_COMPILER.0, C_COMPILER.1);
     let built = executable(&mut command, "bin", "tcptrace")?;
     let tcptrace = stripped(&built, &directory.join("tcptrace"))?;
     let mut suites = Vec::new();
     for name in SUITES {
         let mut command = cargo(repository);
         command.args(["test", "--package", "tcptrace", "--target", TARGET]);
-        command.args(["--test", name, "--no-run"]);
+        command.args(["--test", name, "--no-run", "--no-default-features"]);
         command.env(C_COMPILER.0, C_COMPILER.1);
         let built = executable(&mut command, "test", name)?;
         let path = stripped(&built, &directory.join(name))?;
