@@ -144,17 +144,27 @@ fn each_segment_becomes_a_file_in_the_folder_of_its_machine_and_day() {
 #[test]
 fn what_is_damaged_is_exported_as_far_as_it_can_be_read() {
     let (folder, to) = (recording::several_segments(), TempDir::new().unwrap());
-    let last = files(folder.path()).pop().unwrap();
+    let segments = files(folder.path());
+    for later in &segments[3..] {
+        fs::remove_file(later).unwrap();
+    }
+    let last = &segments[2];
     let length = last.metadata().unwrap().len();
-    let file = fs::OpenOptions::new().write(true).open(&last).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(last).unwrap();
     file.set_len(length * 2 / 3).unwrap();
-    told(&mut export(folder.path(), to.path(), "json", "transitions"));
-    let whole = shown("watch", folder.path(), "json");
-    let exported = read(&files(to.path()));
-    assert_eq!(
-        exported.lines().collect::<Vec<_>>(),
-        of_type(&whole, "transition")
-    );
+    // Connections that are open where it is cut are told with what is known.
+    for (rows, command, name) in [
+        ("flows", "flows", "flow"),
+        ("transitions", "watch", "transition"),
+    ] {
+        let to = to.path().join(rows);
+        told(&mut export(folder.path(), &to, "json", rows));
+        let shown = shown(command, folder.path(), "json");
+        let exported = read(&files(&to));
+        let lines: Vec<&str> = exported.lines().collect();
+        assert_eq!(lines, of_type(&shown, name));
+        assert!(rows != "flows" || exported.contains("\"closed_at\":null"));
+    }
 }
 
 /// Waits until it is so.
@@ -234,6 +244,21 @@ fn segments_that_are_closed_later_follow() {
     let lines: Vec<&str> = exported.lines().collect();
     assert!(lines.len() > 10);
     assert_eq!(lines, of_type(&shown, "flow")[..lines.len()]);
+}
+
+#[test]
+fn who_interrupts_it_finds_no_half_of_a_file() {
+    let recorded = recording::several_segments();
+    let (folder, to) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let first = &files(recorded.path())[0];
+    fs::copy(first, folder.path().join(first.file_name().unwrap())).unwrap();
+    let child = export(folder.path(), to.path(), "json", "flows")
+        .arg("--follow")
+        .spawn()
+        .unwrap();
+    until("it is read", || !files(to.path()).is_empty());
+    interrupt(child);
+    assert_eq!(files(to.path()), Vec::<PathBuf>::new());
 }
 
 #[test]
