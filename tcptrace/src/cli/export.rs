@@ -49,6 +49,10 @@ pub struct ExportArgs {
     /// Wait for the end of TIME_WAIT before a connection is over.
     #[arg(long)]
     time_wait: bool,
+    /// Put other addresses and names in the place of the real ones: files that can be given to a
+    /// stranger. Filters are of the real ones.
+    #[arg(long)]
+    anonymize: bool,
     #[command(flatten)]
     sockets: SocketArgs,
     /// Transitions from or to these states; flows that went through them: time-wait, …
@@ -105,6 +109,7 @@ impl ExportArgs {
             folder: self.folder,
             follow: self.follow,
             time_wait: self.time_wait,
+            anonymize: self.anonymize,
         })
     }
 }

@@ -8,7 +8,8 @@ use crate::{
     aggregate::flows::{IdleTable, Patience},
     consumers::{Flows, Watch},
     engine::{self, Outcome, RunOptions},
-    output::{FileForm, Files},
+    model::Transition,
+    output::{Anonymized, FileForm, Files, ShownFlow, View},
 };
 
 /// Which rows are exported.
@@ -37,6 +38,8 @@ pub struct ExportOptions {
     pub follow: bool,
     /// Wait until TIME_WAIT is over.
     pub time_wait: bool,
+    /// Put other addresses and names in the place of the real ones.
+    pub anonymize: bool,
 }
 
 /// Writes a file for each segment.
@@ -53,7 +56,11 @@ pub async fn export(options: &ExportOptions) -> Result<Outcome> {
     let (from, follow) = (&options.recordings, options.follow);
     match options.rows {
         ExportedRows::Transitions => {
-            let watch = Watch::new(Box::new(files), None);
+            let view: Box<dyn View<Transition>> = match options.anonymize {
+                true => Box::new(Anonymized::new(files)?),
+                false => Box::new(files),
+            };
+            let watch = Watch::new(view, None);
             engine::export(&run, from, follow, watch).await
         }
         ExportedRows::Flows => {
@@ -65,7 +72,11 @@ pub async fn export(options: &ExportOptions) -> Result<Outcome> {
             // Who has a connection, and which states it goes through, is known only at its end.
             run.filter = filter.of_connections();
             let idle_table = IdleTable::load(None)?;
-            let flows = Flows::new(Box::new(files), filter, patience, idle_table, None);
+            let view: Box<dyn for<'a> View<ShownFlow<'a>>> = match options.anonymize {
+                true => Box::new(Anonymized::new(files)?),
+                false => Box::new(files),
+            };
+            let flows = Flows::new(view, filter, patience, idle_table, None);
             engine::export(&run, from, follow, flows).await
         }
     }

@@ -1,6 +1,7 @@
 //! Writes what is shown: one file for each format, all behind [`View`].
 
 mod address;
+mod anonymized;
 mod aside;
 mod colour;
 mod columns;
@@ -38,6 +39,7 @@ use std::{io, time::Duration};
 pub use self::parquet::Parquet;
 pub use self::row::Row;
 pub use self::{
+    anonymized::Anonymized,
     colour::{Colour, Palette},
     csv::Csv,
     explain::{Look, contents, page},

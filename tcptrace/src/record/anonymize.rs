@@ -91,7 +91,9 @@ impl Anonymizer {
         }
     }
 
-    fn comm(&self, comm: Comm) -> Comm {
+    /// Another name of a task.
+    #[must_use]
+    pub fn comm(&self, comm: Comm) -> Comm {
         Comm::new(self.name(comm.as_str()).as_bytes())
     }
 

@@ -280,3 +280,46 @@ fn what_can_not_be_is_told_in_a_line() {
         assert_eq!(said.lines().count(), 1, "{said}");
     }
 }
+
+#[test]
+fn anonymized_files_have_the_same_rows_with_other_addresses_and_names() {
+    let (folder, to) = (recording::several_segments(), TempDir::new().unwrap());
+    for (rows, command, name) in [
+        ("flows", "flows", "flow"),
+        ("transitions", "watch", "transition"),
+    ] {
+        let to = to.path().join(rows);
+        told(export(folder.path(), &to, "json", rows).arg("--anonymize"));
+        let exported = read(&files(&to));
+        let shown = shown(command, folder.path(), "json");
+        let real: Vec<Value> = of_type(&shown, name)
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let others: Vec<Value> = exported
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(real.len(), others.len());
+        for (real, other) in real.iter().zip(&others) {
+            for field in [
+                "time",
+                "cookie",
+                "local_port",
+                "remote_port",
+                "closer",
+                "pid",
+            ] {
+                assert_eq!(real[field], other[field], "{field}");
+            }
+            for field in ["local_addr", "remote_addr", "comm", "cgroup"] {
+                let value = real[field].as_str().unwrap_or("127.0.0.1");
+                let stays = value.starts_with("127.") || ["::1", "0.0.0.0", "::"].contains(&value);
+                assert!(stays || real[field] != other[field], "{field}: {value}");
+            }
+        }
+        let host = host(folder.path());
+        let named = files(&to)[0].display().to_string();
+        assert!(!named.contains(&format!("host={host}/")), "{named}");
+    }
+}
