@@ -147,6 +147,8 @@ fn what_had_no_room_is_said() {
     says(&text, &format!("too many to tell all apart: {lists}"));
     let text = shown(&[data::crowd(257, Some(By::Comm)).period(Span::Run)]);
     says(&text, "too many to tell all apart: groups");
+    let text = shown(&[data::many_routes((1 << 16) + 1).period(Span::Run)]);
+    says(&text, "too many to tell all apart: ports");
 }
 
 #[test]

@@ -230,7 +230,7 @@ impl Tabled for ShownStuck {
     fn below(&self, below: &mut Below<'_>) -> io::Result<()> {
         let (why, ascii) = (&self.diagnosis, below.look.ascii);
         let plain = |text: String| match ascii {
-            true => text.replace('→', "->").replace('µ', "u"),
+            true => text.replace('→', "->"),
             false => text,
         };
         let (width, first, rest, further) = match below.width {

@@ -19,7 +19,7 @@ pub use self::{
     flows::{flows, known_flow, unknown_flow},
     report::report,
     sockets::{known_sockets, sockets, unknown_socket},
-    stats::{crowd, one_service, quiet, stats},
+    stats::{crowd, many_routes, one_service, quiet, stats},
     stuck::stuck,
     transitions::{known_transition, transitions, unknown_transition},
 };

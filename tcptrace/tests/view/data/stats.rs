@@ -162,6 +162,32 @@ pub fn one_service(short: u16, long: u16, waits: bool) -> Told {
     told
 }
 
+/// TIME_WAITs that were there before, each to a place of its own.
+pub fn many_routes(routes: u32) -> Told {
+    let range = PortRange::parse("32768 60999", "").unwrap();
+    let mut tracker = Tracker::new(Limits::default(), Coverage::FULL);
+    for number in 0..routes {
+        let (port, host) = ((number % 30_000) as u16 + 1, number / 30_000 + 1);
+        tracker.seed(&Existing {
+            cookie: Cookie::new(u64::from(number) + 1),
+            tuple: ends(
+                ("192.0.2.10", 40_000),
+                (&format!("198.51.100.{host}"), port),
+            ),
+            state: State::TimeWait,
+            kind: SocketKind::Minisock,
+            owner: Owner::default(),
+            near: None,
+            reach: Reach::default(),
+        });
+    }
+    let at = At { now: 0, lately: 0 };
+    Told {
+        now: Census::of(&tracker, at, None, |_| true, |_| Some(&range)),
+        ..quiet()
+    }
+}
+
 /// What two listeners dropped, one of them all that came.
 fn dropped() -> DropCounts {
     let mut counts = DropCounts::default();
