@@ -336,7 +336,7 @@ impl Recorder {
         let first_ns = beginning.mono_ns;
         let block = Block {
             kind: BlockKind::Beginning,
-            bytes: serde_json::to_vec(&beginning).unwrap_or_default(),
+            bytes: beginning.to_json().unwrap_or_default(),
             count: 0,
             notable: false,
             first_ns,

@@ -1,5 +1,7 @@
 //! What a reader must know before the first event.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Coverage, Degraded, NamespaceSettings};
@@ -51,6 +53,24 @@ pub struct Beginning {
     pub cgroups: Vec<(u64, String)>,
     /// Names of network interfaces: inode number of the namespace, index, name.
     pub links: Vec<(u32, u32, String)>,
+}
+
+impl Beginning {
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn to_json(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// For bytes that are none.
+    pub fn from_json(bytes: &[u8]) -> io::Result<Self> {
+        Ok(serde_json::from_slice(bytes)?)
+    }
 }
 
 /// A network namespace.

@@ -182,7 +182,7 @@ impl Replay {
             return Err(broken("its keyframe can't be read"));
         };
         let told: format::Beginning = match head.kind {
-            BlockKind::Beginning => serde_json::from_slice(self.blocks.raw())?,
+            BlockKind::Beginning => format::Beginning::from_json(self.blocks.raw())?,
             _ => return Err(broken("its keyframe is not where the index says")),
         };
         let mut remembered = Vec::new();

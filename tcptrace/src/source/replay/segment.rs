@@ -63,7 +63,7 @@ impl Segment {
         let mut blocks = Blocks::new(file)?;
         let beginning = match blocks.next()? {
             Next::Block(head) if head.kind == BlockKind::Beginning => {
-                match serde_json::from_slice::<Beginning>(blocks.raw()) {
+                match Beginning::from_json(blocks.raw()) {
                     Ok(beginning) => beginning,
                     Err(error) => {
                         let why = format!("its beginning can't be read: {error}");
