@@ -92,6 +92,7 @@ impl RecordArgs {
                     keep: keep(&self.keep),
                     keep_spared: keep(&self.keep_spared),
                     sync: self.sync.0,
+                    ..Limits::default()
                 },
             },
             spare: self.spare,

@@ -69,6 +69,8 @@ impl Engine<Live> {
             degraded: degraded.collect(),
             sockets: Vec::new(),
             remembered: Vec::new(),
+            closed: Vec::new(),
+            forks: Vec::new(),
             unsure: false,
             cgroups: Vec::new(),
             links: Vec::new(),

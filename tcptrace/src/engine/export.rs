@@ -106,7 +106,7 @@ pub async fn export(
     status.leave();
     match telling {
         // What is not whole is left out, and told the next time.
-        Some(it) if interrupted => whole.add(&it.engine, it.began_ns),
+        Some(it) if interrupted => whole.add(&it.engine, it.began_ns, 0),
         Some(it) => it.end(&mut whole, &mut consumer)?,
         None => {}
     }
@@ -188,7 +188,7 @@ impl Telling {
     /// Something is missing behind it: what waits is told with what is known.
     fn end(mut self, whole: &mut Whole, consumer: &mut impl Consumer) -> Result<()> {
         self.engine.end_piece(consumer)?;
-        whole.add(&self.engine, self.began_ns);
+        whole.add(&self.engine, self.began_ns, 0);
         Ok(())
     }
 }

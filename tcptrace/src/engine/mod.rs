@@ -26,7 +26,7 @@ use self::{
 pub use self::{
     export::export,
     recording::RecordingOptions,
-    replay::{Moment, ReplayOptions, Then},
+    replay::{Moment, ReplayOptions, Then, tell_again},
 };
 use crate::{
     filter::Filter,
@@ -294,6 +294,8 @@ pub struct Engine<S> {
     host: Option<Host>,
     /// Without a [`Host`], the time by now: CLOCK_MONOTONIC, ns.
     passed_ns: u64,
+    /// What happened before that is not asked for: CLOCK_MONOTONIC, ns.
+    from_ns: u64,
     /// The consumer wants no more.
     enough: bool,
     /// A signal ended it.
@@ -318,9 +320,8 @@ impl<S: Source> Engine<S> {
     pub fn new(source: S, beginning: Beginning, options: &RunOptions) -> Self {
         let limits = Limits::of(options.max_connections as usize);
         let mut tracker = Tracker::new(limits, beginning.coverage);
-        if !beginning.remembered.is_empty() || beginning.unsure {
-            tracker.remember(beginning.remembered, beginning.unsure);
-        }
+        let (closed, forks) = (&beginning.closed, &beginning.forks);
+        tracker.remember(beginning.remembered, closed, forks, beginning.unsure);
         for existing in &beginning.sockets {
             tracker.seed(existing);
         }
@@ -345,6 +346,7 @@ impl<S: Source> Engine<S> {
             most: AT_ONCE,
             host: None,
             passed_ns: beginning.mono_ns,
+            from_ns: 0,
             enough: false,
             interrupted: false,
             lost_early: 0,

@@ -27,6 +27,8 @@ use crate::{
 const SHARE: u32 = 20;
 /// So many namespaces wait to be looked into.
 const MOST: usize = 4096;
+/// What the kernel half tells twice, it tells within that, ns.
+const TOLD_AGAIN_NS: u64 = 20_000_000;
 /// How long those are waited for that are there in the beginning.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -455,12 +457,21 @@ impl<S: Source> Engine<S> {
                 .map(|(netns, link, name)| (netns, link.get(), name.to_owned()))
                 .collect(),
         };
+        let forks = self.tracker.forks().into_iter().map(Event::Forked);
+        let closed = self
+            .tracker
+            .closed_since(self.told_until_ns.saturating_sub(TOLD_AGAIN_NS));
+        let others = forks.map(Entry::Event).chain(closed.map(Entry::Closed));
         let remembered = self.tracker.all_remembered();
         match &mut recording.other {
-            None => recording.recorder.keyframe(wanted, beginning, remembered),
+            None => {
+                let remembered = remembered.map(Entry::Remembered).chain(others);
+                recording.recorder.keyframe(wanted, beginning, remembered);
+            }
             Some(other) => {
                 let beginning = anonymous(beginning, other);
-                let remembered = remembered.map(|it| other.remembered(it));
+                let remembered = remembered.map(|it| Entry::Remembered(other.remembered(it)));
+                let remembered = remembered.chain(others);
                 recording.recorder.keyframe(wanted, beginning, remembered);
             }
         }

@@ -1,6 +1,6 @@
 //! A recording in the place of the kernel.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::VecDeque, io, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -58,28 +58,52 @@ impl ReplayOptions {
 pub(super) async fn replay(
     options: &RunOptions,
     replay: &ReplayOptions,
-    mut consumer: impl Consumer,
+    consumer: impl Consumer,
 ) -> Result<Outcome> {
     let recording = open(replay)?;
     let range = replay.range(&recording);
-    let mut pieces = recording.pieces.iter();
     let path = replay.path.display();
-    let mut next = || -> Result<Option<(&Piece, Replay, Beginning)>> {
-        for piece in pieces.by_ref() {
-            let begun = piece.replay(range);
-            if let Some((source, beginning)) =
-                begun.with_context(|| format!("cannot read {path}"))?
-            {
-                return Ok(Some((piece, source, beginning)));
-            }
-        }
-        Ok(None)
+    let told = tell(
+        options,
+        recording,
+        range,
+        Engine::ended_by_signals,
+        consumer,
+    )
+    .await?;
+    told.with_context(|| {
+        format!("{path} has nothing of that time: tcptrace info {path} tells what it has")
+    })
+}
+
+/// Tells what a recording has of some time; `None`: it has nothing of it. Signals are nothing to it.
+///
+/// # Errors
+/// When it can't be read, or the output not be written.
+pub async fn tell_again(
+    options: &RunOptions,
+    recording: Recording,
+    range: Range,
+    consumer: impl Consumer,
+) -> Result<Option<Outcome>> {
+    tell(options, recording, range, Ok, consumer).await
+}
+
+async fn tell(
+    options: &RunOptions,
+    recording: Recording,
+    range: Range,
+    prepare: impl FnOnce(Engine<Replay>) -> io::Result<Engine<Replay>>,
+    mut consumer: impl Consumer,
+) -> Result<Option<Outcome>> {
+    let mut pieces = Pieces {
+        left: recording.pieces.into(),
+        range,
     };
-    let Some((piece, source, beginning)) = next()? else {
-        bail!("{path} has nothing of that time: tcptrace info {path} tells what it has");
+    let Some((piece, source, beginning)) = pieces.next()? else {
+        return Ok(None);
     };
-    let mut engine =
-        Engine::new(source, beginning, &narrowed(options, piece)?).ended_by_signals()?;
+    let mut engine = prepare(Engine::new(source, beginning, &narrowed(options, &piece)?))?;
     engine.skip();
     let mut whole = Whole::default();
     notices::degraded(&engine.degraded);
@@ -89,21 +113,25 @@ pub(super) async fn replay(
     }
     consumer.start(&engine.start(), &engine.clock)?;
     loop {
-        let began = engine.now();
+        let (began, lost) = (engine.now(), engine.source.lost());
         engine.review(&mut consumer)?;
-        let limit = options.duration.map(|limit| began + ns(limit));
+        let left = options
+            .duration
+            .map(|it| ns(it).saturating_sub(whole.duration_ns));
+        let limit = left.map(|left| began.saturating_add(left));
         engine
             .follow(&mut consumer, &mut None, limit, &mut None, &None)
             .await?;
-        whole.add(&engine, began);
-        if engine.enough || engine.interrupted {
+        whole.add(&engine, began, lost);
+        if engine.enough || engine.interrupted || limit.is_some_and(|limit| engine.now() >= limit) {
             break;
         }
-        let Some((piece, source, beginning)) = next()? else {
+        pieces.left_by(&engine.source);
+        let Some((piece, source, beginning)) = pieces.next()? else {
             break;
         };
         engine.end_piece(&mut consumer)?;
-        engine.go_on_with(source, beginning, &narrowed(options, piece)?);
+        engine.go_on_with(source, beginning, &narrowed(options, &piece)?);
         engine.skip();
         consumer.begin(&engine.tracker, &engine.machine);
     }
@@ -112,13 +140,44 @@ pub(super) async fn replay(
     let written = consumer.close(&end);
     notices::incomplete(&end);
     let incomplete = end.lost > 0 || whole.damaged;
-    Outcome {
+    let outcome = Outcome {
         code: u8::from(options.strict && incomplete),
         of_command: false,
         unread: false,
         end,
+    };
+    outcome.told(written).map(Some)
+}
+
+/// What is still to be told.
+struct Pieces {
+    left: VecDeque<Piece>,
+    range: Range,
+}
+
+impl Pieces {
+    fn next(&mut self) -> Result<Option<(Piece, Replay, Beginning)>> {
+        while let Some(piece) = self.left.pop_front() {
+            let begun = piece.replay(self.range);
+            let file = piece
+                .segments
+                .first()
+                .map(|it| it.path.display().to_string());
+            let begun =
+                begun.with_context(|| format!("cannot read {}", file.unwrap_or_default()))?;
+            if let Some((source, beginning)) = begun {
+                return Ok(Some((piece, source, beginning)));
+            }
+        }
+        Ok(None)
     }
-    .told(written)
+
+    /// Where a segment is damaged, those behind it can be read nonetheless.
+    fn left_by(&mut self, source: &Replay) {
+        if let Some(rest) = source.behind_damage() {
+            self.left.push_front(rest);
+        }
+    }
 }
 
 /// What is known of a moment of a recording.
@@ -201,9 +260,10 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    /// Takes a piece in that began then: CLOCK_MONOTONIC of its machine, ns.
-    pub fn add(&mut self, engine: &Engine<Replay>, began: u64) {
-        self.lost += engine.source.lost();
+    /// Takes a piece in. `began`, `lost`: what the time was, and how many events were lost, before what
+    /// is told.
+    pub fn add(&mut self, engine: &Engine<Replay>, began: u64, lost: u64) {
+        self.lost += engine.source.lost() - lost;
         self.forgotten += engine.tracker.forgotten();
         self.duration_ns += engine.now().saturating_sub(began);
         self.damaged |= engine.source.unreadable() > 0;
@@ -268,7 +328,9 @@ impl Engine<Replay> {
                 break;
             }
         }
-        self.passed_ns = self.passed_ns.max(self.source.from_ns());
+        // What waited may be told later.
+        self.from_ns = self.source.from_ns();
+        self.passed_ns = self.passed_ns.max(self.from_ns);
         if let Some(ahead) = self.source.wall_ahead_ns() {
             self.clock = Clock::ahead_by(ahead);
         }

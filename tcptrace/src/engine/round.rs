@@ -47,9 +47,10 @@ impl<S: Source> Engine<S> {
             most,
             enough,
             recording,
+            from_ns,
             ..
         } = self;
-        let mut sink = Sink::new(filter, clock, cgroups, links, enough, consumer);
+        let mut sink = Sink::new(filter, *from_ns, clock, cgroups, links, enough, consumer);
         let batch = source.next(now, *most, |told| {
             if let Some(recording) = recording {
                 recording.take(&told);
@@ -158,6 +159,7 @@ impl<S: Source> Engine<S> {
     ) -> Result<()> {
         let mut sink = Sink::new(
             &self.filter,
+            self.from_ns,
             &self.clock,
             &mut self.cgroups,
             &mut self.links,

@@ -15,6 +15,7 @@ use crate::{
 /// The way of a transition to the consumer: through the filter, until there are enough.
 pub(super) struct Sink<'a, C> {
     filter: &'a Filter,
+    from_ns: u64,
     around: Context<'a>,
     consumer: &'a mut C,
     enough: &'a mut bool,
@@ -22,8 +23,10 @@ pub(super) struct Sink<'a, C> {
 }
 
 impl<'a, C: Consumer> Sink<'a, C> {
+    /// `from_ns`: what happened before is not asked for (CLOCK_MONOTONIC).
     pub fn new(
         filter: &'a Filter,
+        from_ns: u64,
         clock: &'a Clock,
         cgroups: &'a mut Cgroups,
         links: &'a mut Links,
@@ -37,6 +40,7 @@ impl<'a, C: Consumer> Sink<'a, C> {
         };
         Self {
             filter,
+            from_ns,
             around,
             consumer,
             enough,
@@ -45,7 +49,7 @@ impl<'a, C: Consumer> Sink<'a, C> {
     }
 
     pub fn take(&mut self, transition: &Transition) {
-        if *self.enough {
+        if *self.enough || transition.time_ns < self.from_ns {
             return;
         }
         let in_cgroup = self.around.cgroups.is_asked_for(transition.owner.cgroup);

@@ -34,7 +34,7 @@ pub use self::{
     machine::{KeepaliveSettings, Machine, NamespaceSettings},
     ports::{PortRange, Reuse},
     reason::{Closer, Detail, Reason, Side},
-    remembered::{Holding, Minisock, Remembered, Stage, Stopped, Syn},
+    remembered::{Closed, Holding, Minisock, Remembered, Stage, Stopped, Syn},
     state::{State, UnknownState},
     text::printable,
     time::ns,

@@ -11,7 +11,7 @@ pub struct Remembered {
     pub cookie: Option<Cookie>,
     /// Addresses and ports, as far as they are known.
     pub tuple: Tuple,
-    /// The state that it is in.
+    /// The state that it is in. CLOSED: it is over, and what comes next may yet tell why.
     pub state: State,
     /// Since when: CLOCK_MONOTONIC, ns; `None`: unknown.
     pub since: Option<u64>,
@@ -35,6 +35,15 @@ pub struct Remembered {
     pub syn: Syn,
     /// What the kernel has of it.
     pub stage: Stage,
+}
+
+/// A socket that closed a moment ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// When: CLOCK_MONOTONIC, ns.
+    pub time_ns: u64,
+    /// Its cookie.
+    pub cookie: Cookie,
 }
 
 /// What the kernel has of a connection.

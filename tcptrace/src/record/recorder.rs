@@ -19,7 +19,7 @@ use super::{
     segment::{Block, Press},
     worker::{Limits, Order, Outcome, Progress, Status, Worker},
 };
-use crate::model::{CgroupMade, Event, Link, Remembered};
+use crate::model::{CgroupMade, Event, Link};
 
 /// So many bytes wait for the disk at the most: events that come when there are more are lost.
 const MOST_QUEUED: u64 = 16 << 20;
@@ -29,9 +29,7 @@ const FEW_QUEUED: u64 = 1 << 20;
 const FLUSH_NS: u64 = 1_000_000_000;
 /// So often it is said that nothing happened, ns: until when it is known.
 const QUIET_NS: u64 = 10_000_000_000;
-/// After so many bytes there may be another keyframe, so that who looks for a moment need not read
-/// the segment from its beginning; and it is so much smaller than what is between two.
-const KEYFRAME_BYTES: u64 = 4 << 20;
+/// A keyframe within a segment is so much smaller than what is between two.
 const KEYFRAME_SHARE: u64 = 16;
 /// How often it is tried to go on after a failure, ns.
 const RETRY_NS: u64 = 2_000_000_000;
@@ -290,7 +288,7 @@ impl Recorder {
         let since = self.status.since_keyframe.load(Relaxed);
         if old || large {
             Some(Wanted::Segment)
-        } else if since >= KEYFRAME_BYTES.max(keyframe * KEYFRAME_SHARE) {
+        } else if since >= self.limits.keyframe_bytes.max(keyframe * KEYFRAME_SHARE) {
             Some(Wanted::Keyframe)
         } else {
             None
@@ -307,7 +305,7 @@ impl Recorder {
         &mut self,
         wanted: Wanted,
         mut beginning: Beginning,
-        remembered: impl Iterator<Item = Remembered>,
+        remembered: impl Iterator<Item = Entry<'static>>,
     ) {
         if self.going {
             self.flush();
@@ -352,7 +350,7 @@ impl Recorder {
         });
         let mut entries = EntryWriter::new(self.memory(), first_ns);
         for it in remembered {
-            entries.write(&Entry::Remembered(it));
+            entries.write(&it);
             if entries.len() >= BLOCK_BYTES {
                 self.send(entries, BlockKind::Remembered, None);
                 entries = EntryWriter::new(self.memory(), first_ns);

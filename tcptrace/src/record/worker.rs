@@ -32,6 +32,10 @@ pub struct Limits {
     pub rotate_bytes: Option<u64>,
     /// A segment is ended after so long.
     pub rotate_age: Option<Duration>,
+    /// After so many bytes of a segment there is another keyframe in it, so that who looks for a
+    /// moment need not read it from its beginning; but not before it is a small part of what is
+    /// between two.
+    pub keyframe_bytes: u64,
     /// What is kept of those that are ended.
     pub keep: Keep,
     /// What is kept of those that are spared.
@@ -45,6 +49,7 @@ impl Default for Limits {
         Self {
             rotate_bytes: Some(64 << 20),
             rotate_age: None,
+            keyframe_bytes: 4 << 20,
             keep: Keep::default(),
             keep_spared: Keep {
                 bytes: Some(1 << 30),

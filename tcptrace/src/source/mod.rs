@@ -13,8 +13,8 @@ use std::{io, os::fd::OwnedFd};
 
 pub use self::decode::{DecodeError, decode};
 use crate::model::{
-    CgroupMade, Cookie, Coverage, Degraded, Event, Existing, HolderAnswer, Machine,
-    NamespaceSettings, Remembered, Tuple,
+    CgroupMade, Closed, Cookie, Coverage, Degraded, Event, Existing, ForkedEvent, HolderAnswer,
+    Machine, NamespaceSettings, Remembered, Tuple,
 };
 
 /// Something that a source tells.
@@ -100,6 +100,10 @@ pub struct Beginning {
     pub sockets: Vec<Existing>,
     /// Connections that were remembered from before.
     pub remembered: Vec<Remembered>,
+    /// Sockets that had closed a moment before.
+    pub closed: Vec<Closed>,
+    /// Processes that had made others since they were seen to have sockets.
+    pub forks: Vec<ForkedEvent>,
     /// Events had been lost, and the sockets not looked at since.
     pub unsure: bool,
     /// Control groups, each with its path.

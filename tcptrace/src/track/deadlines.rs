@@ -60,6 +60,13 @@ impl Deadlines {
         self.timers.push_back((time_ns + TIMER_NS, waiting));
     }
 
+    /// Puts those in order that did not begin to wait one after the other.
+    pub fn sort(&mut self) {
+        for queue in [&mut self.ports, &mut self.verdicts, &mut self.timers] {
+            queue.make_contiguous().sort_by_key(|(at, _)| *at);
+        }
+    }
+
     /// Takes one whose time is over at `now`, with the time at which its waiting began.
     pub fn over(&mut self, now: u64) -> Option<(u64, Waiting)> {
         [

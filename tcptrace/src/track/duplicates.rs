@@ -6,7 +6,7 @@
 //! nothing else can have become of that socket.
 
 use super::Tracker;
-use crate::model::{Cookie, SocketEvent, State};
+use crate::model::{Closed, Cookie, SocketEvent, State};
 
 /// How many closed sockets are known by their cookies: those of 20 ms, where 200,000 are closed a
 /// second. Tasks go on sooner.
@@ -15,7 +15,7 @@ const CLOSED: usize = 4096;
 /// Who closed last.
 #[derive(Debug)]
 pub(super) struct Duplicates {
-    closed: Box<[Option<Cookie>]>,
+    closed: Box<[Option<Closed>]>,
     /// Which is overwritten next.
     next: usize,
     count: u64,
@@ -32,13 +32,23 @@ impl Default for Duplicates {
 }
 
 impl Duplicates {
-    pub fn closed(&mut self, cookie: Cookie) {
-        self.closed[self.next] = Some(cookie);
+    pub fn closed(&mut self, closed: Closed) {
+        self.closed[self.next] = Some(closed);
         self.next = (self.next + 1) % CLOSED;
+    }
+
+    fn has_closed(&self, cookie: Cookie) -> bool {
+        self.closed.iter().flatten().any(|it| it.cookie == cookie)
     }
 }
 
 impl Tracker {
+    /// Sockets that closed after `since_ns` (CLOCK_MONOTONIC), which may be told again.
+    pub fn closed_since(&self, since_ns: u64) -> impl Iterator<Item = Closed> + '_ {
+        let closed = self.duplicates.closed.iter().flatten().copied();
+        closed.filter(move |it| it.time_ns > since_ns)
+    }
+
     /// How many transitions of full sockets were told twice so far; they are shown once.
     #[must_use]
     pub fn told_twice(&self) -> u64 {
@@ -53,7 +63,8 @@ impl Tracker {
         let closes = event.to == State::Closed;
         let told = match self.flows.peek(&cookie) {
             Some(flow) => flow.state == event.to || closes && !flow.socket,
-            None => closes && self.duplicates.closed.contains(&Some(cookie)),
+            None if closes => self.duplicates.has_closed(cookie),
+            None => false,
         };
         self.duplicates.count += u64::from(told);
         told

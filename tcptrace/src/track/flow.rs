@@ -42,6 +42,15 @@ pub(super) struct Flow {
 /// A transition to CLOSED whose reason may be told by what follows.
 #[derive(Clone, Debug)]
 pub(super) struct PendingClose {
+    /// When it closed.
+    pub time_ns: u64,
+    /// What is told of it; `None`: nothing, as it closed before all that is to be told.
+    pub told: Option<PendingTransition>,
+}
+
+/// A transition that waits.
+#[derive(Clone, Debug)]
+pub(super) struct PendingTransition {
     /// What is told if nothing follows.
     pub transition: Transition,
     /// Who had closed before, if anybody had.
@@ -188,8 +197,8 @@ impl Flow {
 
     /// Tells its last transition, which waited for what would tell its reason.
     pub fn tell_verdict(&mut self, out: &mut Out<'_, impl FnMut(&Transition)>) {
-        if let Some(verdict) = self.verdict.take() {
-            out.fill(verdict.ticket, &verdict.transition);
+        if let Some(told) = self.verdict.take().and_then(|it| it.told) {
+            out.fill(told.ticket, &told.transition);
         }
     }
 

@@ -51,21 +51,29 @@ impl Holders {
         }
     }
 
+    /// A process made another one.
+    pub fn note_fork(&mut self, event: &ForkedEvent) {
+        if let Some(pid) = event.pid {
+            self.forked.insert(pid, event.time_ns);
+        }
+    }
+
     /// Forgets who has a socket, where it may be another by now.
     pub fn doubt(&self, flow: &mut Flow) {
-        if let Some(pid) = self.doubted(flow) {
+        if let Some((pid, _)) = self.doubted(flow) {
             flow.forget_holder(pid);
         }
     }
 
-    /// The process that is told to have a socket, where it may be another by now.
-    pub fn doubted(&self, flow: &Flow) -> Option<u32> {
+    /// The process that is told to have a socket, where it may be another by now, and when it made
+    /// another process.
+    pub fn doubted(&self, flow: &Flow) -> Option<(u32, u64)> {
         let (Holding::Since(then), Some(process)) = (flow.holding, flow.owner.process) else {
             return None;
         };
         let pid = process.pid?;
         let forked = self.forked.peek(&pid)?;
-        (*forked > then).then_some(pid)
+        (*forked > then).then_some((pid, *forked))
     }
 
     /// Asks who has a socket, if that is not known, nor asked for just now.
@@ -192,7 +200,7 @@ impl Tracker {
     /// A process with listeners made another one.
     pub(super) fn forked(&mut self, event: &ForkedEvent) {
         let Some(pid) = event.pid else { return };
-        self.holders.forked.insert(pid, event.time_ns);
+        self.holders.note_fork(event);
         // What the next connection has of them is known the sooner.
         for cookie in self.listeners.all() {
             if let Some(flow) = self.flows.peek_mut(&cookie)

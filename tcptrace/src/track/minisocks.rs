@@ -43,7 +43,9 @@ impl Tracker {
             flow.announce(cookie, false, out);
         }
         if let Some(verdict) = flow.verdict.take() {
-            out.give_up(verdict.ticket);
+            if let Some(told) = verdict.told {
+                out.give_up(told.ticket);
+            }
             // The full socket's close was not the end: that a minisock took over was lost.
             flow.state = event.state.into();
             flow.since = None;

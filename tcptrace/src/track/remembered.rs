@@ -3,11 +3,15 @@
 //! Lines that wait for something are not among it: they are of what happened before.
 
 use super::{
-    Tracker, deadlines::Waiting, flow::Flow, holding::Inherited, requests::Request,
+    Tracker,
+    deadlines::Waiting,
+    flow::{Flow, PendingClose},
+    holding::Inherited,
+    requests::Request,
     resync::Certainty,
 };
 use crate::model::{
-    Cookie, Holding, Minisock, MinisockState, Owner, Reach, Remembered, Side, Stage, State,
+    Closed, Cookie, ForkedEvent, Minisock, MinisockState, Reach, Remembered, Side, Stage, State,
     Stopped, Syn, Tuple,
 };
 
@@ -17,7 +21,7 @@ impl Tracker {
         let flows = self
             .flows
             .iter()
-            .filter_map(|(cookie, flow)| self.remembered_flow(*cookie, flow));
+            .map(|(cookie, flow)| self.remembered_flow(*cookie, flow));
         let requests = self
             .requests
             .iter()
@@ -31,11 +35,25 @@ impl Tracker {
         matches!(self.certainty, Certainty::Looking(_))
     }
 
-    fn remembered_flow(&self, cookie: Cookie, flow: &Flow) -> Option<Remembered> {
-        // It is over; its last line waits for what may tell its reason.
-        if flow.verdict.is_some() {
-            return None;
-        }
+    /// When each process made another one last that may therefore not have what it had before:
+    /// CLOCK_MONOTONIC, ns.
+    #[must_use]
+    pub fn forks(&self) -> Vec<ForkedEvent> {
+        let mut forks: Vec<ForkedEvent> = self
+            .flows
+            .iter()
+            .filter_map(|(_, flow)| self.holders.doubted(flow))
+            .map(|(pid, time_ns)| ForkedEvent {
+                time_ns,
+                pid: Some(pid),
+            })
+            .collect();
+        forks.sort_by_key(|it| (it.time_ns, it.pid));
+        forks.dedup_by_key(|it| it.pid);
+        forks
+    }
+
+    fn remembered_flow(&self, cookie: Cookie, flow: &Flow) -> Remembered {
         let mut state = flow.state;
         let mut since = flow.since;
         if let Some((time_ns, _)) = flow.entering
@@ -43,18 +61,6 @@ impl Tracker {
         {
             state = State::TimeWait;
             since = Some(time_ns);
-        }
-        let mut owner = flow.owner;
-        let mut holding = flow.holding;
-        if let Some(pid) = self.holders.doubted(flow) {
-            owner = Owner {
-                uid: owner.uid,
-                ..Owner::default()
-            };
-            holding = Holding::Unknown {
-                asked: 0,
-                near: Some(pid),
-            };
         }
         let stage = match flow.minisock {
             Minisock::None => Stage::Socket {
@@ -73,13 +79,13 @@ impl Tracker {
                 measured: flow.measured.clone(),
             },
         };
-        Some(Remembered {
+        Remembered {
             cookie: Some(cookie),
             tuple: flow.tuple,
             state,
             since,
-            owner,
-            holding,
+            owner: flow.owner,
+            holding: flow.holding,
             opener: flow.opener,
             closer: flow.closer,
             length: flow.length,
@@ -88,7 +94,7 @@ impl Tracker {
             doubtful: flow.epoch != self.epoch,
             syn: flow.syn,
             stage,
-        })
+        }
     }
 
     fn remembered_request(&self, tuple: Tuple, request: &Request) -> Remembered {
@@ -127,10 +133,22 @@ impl Tracker {
         }
     }
 
-    /// Goes on from what another one remembered: to be called for each, before anything else.
-    /// `unsure`: events had been lost, and the sockets not looked at since.
-    pub fn remember(&mut self, all: impl IntoIterator<Item = Remembered>, unsure: bool) {
+    /// Goes on from what another one remembered: to be called before anything else. `closed`,
+    /// `forks`: see [`closed_since`](Self::closed_since), [`forks`](Self::forks). `unsure`: events had been lost, and the sockets not looked at since.
+    pub fn remember(
+        &mut self,
+        all: impl IntoIterator<Item = Remembered>,
+        closed: &[Closed],
+        forks: &[ForkedEvent],
+        unsure: bool,
+    ) {
         self.epoch = 1;
+        for it in closed {
+            self.duplicates.closed(*it);
+        }
+        for it in forks {
+            self.holders.note_fork(it);
+        }
         if unsure {
             self.certainty = Certainty::Unsure;
         }
@@ -140,6 +158,7 @@ impl Tracker {
                 None => self.remember_request(it),
             }
         }
+        self.deadlines.sort();
     }
 
     fn remember_flow(&mut self, cookie: Cookie, it: Remembered) {
@@ -155,12 +174,20 @@ impl Tracker {
         flow.syn = it.syn;
         flow.epoch = u32::from(!it.doubtful);
         match it.stage {
-            Stage::Socket { reach } => {
-                if it.state == State::Listen {
+            Stage::Socket { reach } => match (it.state, it.since) {
+                (State::Listen, _) => {
                     let reach: Reach = reach.unwrap_or_default();
                     self.listeners.add(cookie, it.tuple, reach);
                 }
-            }
+                (State::Closed, Some(time_ns)) => {
+                    flow.verdict = Some(Box::new(PendingClose {
+                        time_ns,
+                        told: None,
+                    }));
+                    self.deadlines.await_verdict(time_ns, cookie);
+                }
+                _ => {}
+            },
             Stage::Minisock {
                 socket,
                 minisock,

@@ -3,13 +3,13 @@
 use super::{
     Tracker,
     closing::{self, Close, Seen},
-    flow::{Flow, HeldBack, PendingClose},
+    flow::{Flow, HeldBack, PendingClose, PendingTransition},
     order::Out,
     requests::Request,
 };
 use crate::model::{
-    Closer, Comm, Cookie, Holding, Length, Minisock, Owner, Reason, RequestEvent, ResetSentEvent,
-    Side, SocketEvent, State, Syn, TimerChange, Transition, Tuple,
+    Closed, Closer, Comm, Cookie, Holding, Length, Minisock, Owner, Reason, RequestEvent,
+    ResetSentEvent, Side, SocketEvent, State, Syn, TimerChange, Transition, Tuple,
 };
 
 impl Tracker {
@@ -26,7 +26,10 @@ impl Tracker {
             return;
         }
         if event.to == State::Closed {
-            self.duplicates.closed(cookie);
+            self.duplicates.closed(Closed {
+                time_ns: event.time_ns,
+                cookie,
+            });
         }
         let epoch = self.epoch;
         let flow = match self.flows.get_mut(&cookie) {
@@ -125,9 +128,12 @@ impl Tracker {
         transition.keepalive = Some(event.keepalive);
         if close.doubtful {
             flow.verdict = Some(Box::new(PendingClose {
-                transition,
-                closer_before,
-                ticket: out.hold(),
+                time_ns: event.time_ns,
+                told: Some(PendingTransition {
+                    transition,
+                    closer_before,
+                    ticket: out.hold(),
+                }),
             }));
             self.deadlines.await_verdict(event.time_ns, cookie);
             return;
@@ -162,13 +168,15 @@ impl Tracker {
     ) {
         let Some(cookie) = event.cookie else { return };
         if let Some(flow) = self.flows.peek_mut(&cookie)
-            && let Some(mut verdict) = flow.verdict.take()
+            && let Some(verdict) = flow.verdict.take()
         {
-            let it = &mut verdict.transition;
-            it.reason = Reason::ResetByUs;
-            it.detail = None;
-            it.closer = Some(verdict.closer_before.unwrap_or(Closer::Local));
-            out.fill(verdict.ticket, &verdict.transition);
+            if let Some(mut told) = verdict.told {
+                let it = &mut told.transition;
+                it.reason = Reason::ResetByUs;
+                it.detail = None;
+                it.closer = Some(told.closer_before.unwrap_or(Closer::Local));
+                out.fill(told.ticket, it);
+            }
             self.flows.remove(&cookie);
         }
     }
@@ -184,7 +192,7 @@ impl Tracker {
             && flow
                 .verdict
                 .as_ref()
-                .is_some_and(|verdict| verdict.transition.time_ns == began)
+                .is_some_and(|verdict| verdict.time_ns == began)
         {
             flow.tell_verdict(out);
             self.flows.remove(&cookie);

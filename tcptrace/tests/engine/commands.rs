@@ -13,11 +13,14 @@ use tcptrace::{
     aggregate::flows::{IdleTable, Patience},
     consumers::{Flows, Record, Stats, Stuck, Watch},
     diagnose::Thresholds,
-    engine::{Consumer, Engine, Outcome, RecordingOptions, RunOptions},
+    engine::{Consumer, Engine, Outcome, RecordingOptions, RunOptions, tell_again},
     filter::Filter,
     output::Json,
     record::Limits,
-    source::{Beginning, Source},
+    source::{
+        Beginning, Source,
+        replay::{Range, Recording},
+    },
 };
 
 use crate::{schema, script::Script};
@@ -77,14 +80,7 @@ impl<S: Source> Run<S> {
         Self {
             script,
             beginning,
-            options: RunOptions {
-                filter: Filter::default(),
-                cgroup: None,
-                recorded_cgroup: None,
-                duration: None,
-                max_connections: 1 << 20,
-                strict: false,
-            },
+            options: options(),
             count: None,
         }
     }
@@ -150,12 +146,7 @@ impl<S: Source> Run<S> {
 
     fn ran(self, consumer: impl Consumer, out: &Out) -> Ran {
         let outcome = self.with(consumer).expect("nothing that can fail");
-        let text = String::from_utf8(out.0.take()).expect("UTF-8");
-        let read = |line| schema::read(line).unwrap_or_else(|error| panic!("{error}"));
-        Ran {
-            lines: text.lines().map(read).collect(),
-            code: outcome.code,
-        }
+        out.ran(&outcome)
     }
 
     /// Hands what happens to any consumer.
@@ -163,6 +154,73 @@ impl<S: Source> Run<S> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let engine = Engine::new(self.script, self.beginning, &self.options);
         runtime.block_on(engine.run(&self.options, consumer))
+    }
+}
+
+fn options() -> RunOptions {
+    RunOptions {
+        filter: Filter::default(),
+        cgroup: None,
+        recorded_cgroup: None,
+        duration: None,
+        max_connections: 1 << 20,
+        strict: false,
+    }
+}
+
+/// A recording, and what is asked for of it: what `-r` makes of it.
+pub struct Again {
+    pub recording: Recording,
+    pub range: Range,
+    pub options: RunOptions,
+}
+
+impl Again {
+    /// All of a segment, or of a folder.
+    pub fn of(path: &Path) -> Self {
+        let recording = Recording::open(path).unwrap_or_else(|error| panic!("{error}"));
+        Self {
+            recording,
+            range: Range::default(),
+            options: options(),
+        }
+    }
+
+    pub fn watch(self) -> Ran {
+        let out = Out::default();
+        let view = Box::new(Json::new(out.clone()));
+        self.ran(Watch::new(view, None), &out)
+    }
+
+    /// `flows --time-wait`.
+    pub fn flows(self) -> Ran {
+        let out = Out::default();
+        let view = Box::new(Json::new(out.clone()));
+        let filter = self.options.filter.of_connections();
+        let idle = IdleTable::load(None).expect("it is built in");
+        let patience = Patience::UntilTimeWaitEnds;
+        self.ran(Flows::new(view, filter, patience, idle, None), &out)
+    }
+
+    pub fn stats(self, every: Option<Duration>) -> Ran {
+        let out = Out::default();
+        let view = Box::new(Json::new(out.clone()));
+        let filter = self.options.filter.clone();
+        self.ran(Stats::new(view, filter, None, every, None), &out)
+    }
+
+    /// Nothing is told where there is nothing of that time.
+    fn ran(self, consumer: impl Consumer, out: &Out) -> Ran {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let told = tell_again(&self.options, self.recording, self.range, consumer);
+        let outcome = runtime.expect("a runtime").block_on(told);
+        match outcome.expect("nothing that can fail") {
+            Some(outcome) => out.ran(&outcome),
+            None => Ran {
+                lines: Vec::new(),
+                code: 1,
+            },
+        }
     }
 }
 
@@ -184,6 +242,17 @@ impl Ran {
 /// What is written, for whoever looks later.
 #[derive(Clone, Default)]
 struct Out(Rc<RefCell<Vec<u8>>>);
+
+impl Out {
+    fn ran(&self, outcome: &Outcome) -> Ran {
+        let text = String::from_utf8(self.0.take()).expect("UTF-8");
+        let read = |line| schema::read(line).unwrap_or_else(|error| panic!("{error}"));
+        Ran {
+            lines: text.lines().map(read).collect(),
+            code: outcome.code,
+        }
+    }
+}
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -2,8 +2,11 @@
 //! write of the scenarios of `tests/scenarios`, and of scripts like them.
 
 mod commands;
+mod damage;
 mod ends;
 mod files;
+mod keyframes;
+mod many;
 #[path = "../scenarios/notation.rs"]
 #[expect(
     dead_code,

@@ -32,7 +32,7 @@ fn replayed(folder: &Path) -> Run<Replay> {
 }
 
 /// Tells all that differ, not the first alone.
-fn each(check: impl Fn(&str) -> Result<(), String>) {
+pub fn each(check: impl Fn(&str) -> Result<(), String>) {
     let mut wrong = String::new();
     for scenario in scenarios() {
         if let Err(error) = check(&scenario.events) {

@@ -18,7 +18,7 @@ pub const BEGAN: i64 = 1_795_343_951_000_000_000;
 pub const LINK: &str = "link";
 
 /// What happens, one after another.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Script {
     steps: VecDeque<Tell>,
     told_until: u64,
@@ -26,7 +26,7 @@ pub struct Script {
 }
 
 /// One thing that happens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Tell {
     Event(Event),
     Lost(u64),
@@ -34,7 +34,8 @@ pub enum Tell {
     Addresses(tcptrace::model::Cookie, tcptrace::model::Tuple),
     Holder(tcptrace::model::HolderAnswer),
     LookBegins,
-    Sockets(Vec<Existing>),
+    /// Of these network namespaces.
+    Sockets(Vec<Existing>, Vec<u32>),
     Passed(u64),
 }
 
@@ -64,7 +65,7 @@ pub fn read(lines: &str) -> Result<(Script, Beginning), String> {
             Step::Found(answer) => Tell::Holder(answer),
             Step::Lost => Tell::Lost(1),
             Step::LookBegins => Tell::LookBegins,
-            Step::Compared => Tell::Sockets(std::mem::take(&mut there)),
+            Step::Compared => Tell::Sockets(std::mem::take(&mut there), vec![NETNS]),
             Step::End => break,
             // What the state machine would ask for, and how much it remembers: see
             // tests/scenarios.rs.
@@ -88,6 +89,8 @@ fn beginning() -> Beginning {
         degraded: Vec::new(),
         sockets: Vec::new(),
         remembered: Vec::new(),
+        closed: Vec::new(),
+        forks: Vec::new(),
         unsure: false,
         cgroups: vec![(5, "/a".to_owned())],
         links: vec![(
@@ -98,6 +101,24 @@ fn beginning() -> Beginning {
 }
 
 impl Script {
+    /// One step after another.
+    pub fn of(steps: impl Iterator<Item = Tell>) -> Self {
+        Self {
+            steps: steps.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// How many steps it has.
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Its steps.
+    pub fn into_steps(self) -> impl Iterator<Item = Tell> {
+        self.steps.into_iter()
+    }
+
     /// Puts something in front of all else.
     pub fn put_first(&mut self, tell: Tell) {
         self.steps.push_front(tell);
@@ -113,6 +134,15 @@ impl Script {
 }
 
 impl Tell {
+    /// When it happens; `None`: when what is before it does.
+    pub fn time_ns(&self) -> Option<u64> {
+        match self {
+            Self::Event(event) => Some(event.time_ns()),
+            Self::Passed(now) => Some(*now),
+            _ => None,
+        }
+    }
+
     /// Until when all must have been told before this is; `None`: it belongs to what is before it.
     fn until_ns(&self) -> Option<u64> {
         match self {
@@ -138,9 +168,9 @@ impl Tell {
             }
             Self::Holder(answer) => each(Told::Found(Finding::Holder(*answer))),
             Self::LookBegins => each(Told::Found(Finding::LookBegins)),
-            Self::Sockets(sockets) => each(Told::Found(Finding::Sockets {
+            Self::Sockets(sockets, namespaces) => each(Told::Found(Finding::Sockets {
                 sockets,
-                namespaces: &[NETNS],
+                namespaces,
             })),
             Self::Passed(_) => {}
         }

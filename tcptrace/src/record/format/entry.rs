@@ -5,7 +5,7 @@ use super::{
     event, remembered,
 };
 use crate::model::{
-    Cgroup, CgroupMade, Comm, Cookie, Endpoint, Event, Existing, HolderAnswer, Link,
+    Cgroup, CgroupMade, Closed, Comm, Cookie, Endpoint, Event, Existing, HolderAnswer, Link,
     NamespaceSettings, Owner, Process, Remembered, Tuple,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -34,6 +34,7 @@ pub(super) mod kind {
     pub const STUCK: u8 = 27;
     pub const NAMESPACE: u8 = 28;
     pub const REMEMBERED: u8 = 32;
+    pub const CLOSED: u8 = 33;
 }
 
 /// Something that a recording tells.
@@ -91,6 +92,8 @@ pub enum Entry<'a> {
     Stuck(&'a str),
     /// A connection that was remembered when a keyframe was made.
     Remembered(Remembered),
+    /// A socket that had closed a moment before a keyframe was made: that it did may be told again.
+    Closed(Closed),
 }
 
 /// So many tuples and owners of a block can be referred to. The highest bit of a reference says
@@ -415,6 +418,11 @@ impl EntryWriter {
                 to.byte(kind::REMEMBERED);
                 remembered::write(it, to, shared);
             }
+            Entry::Closed(it) => {
+                to.byte(kind::CLOSED);
+                shared.time(it.time_ns, to);
+                shared.cookie(Some(it.cookie), to);
+            }
         }
         self.count += 1;
     }
@@ -551,6 +559,14 @@ impl EntryReader {
             },
             kind::STUCK => Entry::Stuck(text(from)?),
             kind::REMEMBERED => Entry::Remembered(remembered::read(from, shared)?),
+            kind::CLOSED => {
+                let time_ns = shared.read_time(from)?;
+                let cookie = shared.read_cookie(from)?;
+                Entry::Closed(Closed {
+                    time_ns,
+                    cookie: cookie.ok_or(FormatError::value("a cookie", 0_u64))?,
+                })
+            }
             tag => return Err(FormatError::value("the kind of an entry", tag)),
         })
     }

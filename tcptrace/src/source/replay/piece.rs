@@ -1,6 +1,10 @@
 //! Segments without anything missing between them, as a source.
 
-use std::{collections::HashMap, fs::File, io};
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, ErrorKind},
+};
 
 use super::{
     blocks::{Blocks, Damage, Next},
@@ -49,7 +53,9 @@ impl Piece {
     /// When the last thing in it happened: ns since 1970.
     #[must_use]
     pub fn ended_wall_ns(&self) -> i64 {
-        self.segments.last().map_or(0, Segment::ended_wall_ns)
+        // What is told before a keyframe may have happened a little after it.
+        let ends = self.segments.iter().map(Segment::ended_wall_ns);
+        ends.max().unwrap_or(0)
     }
 
     /// What its last segment begins with.
@@ -88,6 +94,49 @@ impl Piece {
             u64::try_from(mono_ns).unwrap_or(0)
         };
         let from_ns = range.from_ns.map_or(0, mono);
+        let to_ns = range.to_ns.map_or(u64::MAX, mono);
+        let mut keyframes = self.keyframes_before(from_ns, first);
+        loop {
+            let (first, offset) = keyframes.pop().unwrap_or((0, 0));
+            let begun = self.replay_from(first, offset, from_ns, to_ns);
+            match begun {
+                // What can be read of what follows the one before it is told nonetheless.
+                Err(error) if error.kind() == ErrorKind::InvalidData && !keyframes.is_empty() => {
+                    log::warn!("{error}; it is read from the one before it on");
+                }
+                begun => return begun.map(Some),
+            }
+        }
+    }
+
+    /// Where the keyframes are that all was told before which happened before `from_ns`, up to those
+    /// of a segment: each its segment, and where it begins there.
+    fn keyframes_before(&self, from_ns: u64, last: usize) -> Vec<(usize, u64)> {
+        let mut keyframes = Vec::new();
+        // What is told before a keyframe may have happened a little after it.
+        let mut told_ns = 0;
+        for (at, segment) in self.segments.iter().enumerate().take(last + 1) {
+            for block in &segment.blocks {
+                match block.kind {
+                    BlockKind::Events => told_ns = told_ns.max(block.last_ns),
+                    BlockKind::Beginning if told_ns < from_ns && block.last_ns <= from_ns => {
+                        keyframes.push((at, block.offset));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        keyframes
+    }
+
+    fn replay_from(
+        &self,
+        first: usize,
+        offset: u64,
+        from_ns: u64,
+        to_ns: u64,
+    ) -> io::Result<(Replay, Beginning)> {
+        let segment = &self.segments[first];
         let mut replay = Replay {
             segments: self.segments[first..].to_vec(),
             at: 0,
@@ -95,17 +144,18 @@ impl Piece {
             entries: None,
             until_ns: 0,
             from_ns,
-            to_ns: range.to_ns.map_or(u64::MAX, mono),
+            to_ns,
             wall_ahead_ns: segment.beginning.wall_ahead_ns,
             lost: 0,
             first: None,
             before: from_ns > 0,
+            beyond: false,
             seen: Vec::new(),
             damage: None,
             over: false,
         };
-        let beginning = replay.keyframe(segment.keyframe_before(from_ns))?;
-        Ok(Some((replay, beginning)))
+        let beginning = replay.keyframe(offset)?;
+        Ok((replay, beginning))
     }
 }
 
@@ -127,6 +177,8 @@ pub struct Replay {
     first: Option<Event>,
     /// What is read is of before what is asked for.
     before: bool,
+    /// Something that happened later than what is asked for was read.
+    beyond: bool,
     /// What a look found so far.
     seen: Vec<Existing>,
     damage: Option<Damage>,
@@ -174,9 +226,19 @@ impl Replay {
         (before + self.blocks.offset, bytes(&self.segments))
     }
 
+    /// The segments behind one that is damaged, as far as it was read; `None`: none is.
+    #[must_use]
+    pub fn behind_damage(&self) -> Option<Piece> {
+        self.damage.as_ref()?;
+        let segments = self.segments.get(self.at + 1..)?;
+        (!segments.is_empty()).then(|| Piece {
+            segments: segments.to_vec(),
+        })
+    }
+
     /// Reads the keyframe that begins there.
     fn keyframe(&mut self, offset: u64) -> io::Result<Beginning> {
-        let broken = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
+        let broken = |why: &str| io::Error::new(ErrorKind::InvalidData, why.to_owned());
         self.blocks.go_to(offset);
         let Next::Block(head) = self.blocks.next()? else {
             return Err(broken("its keyframe can't be read"));
@@ -186,6 +248,7 @@ impl Replay {
             _ => return Err(broken("its keyframe is not where the index says")),
         };
         let mut remembered = Vec::new();
+        let (mut closed, mut forks) = (Vec::new(), Vec::new());
         loop {
             let offset = self.blocks.offset;
             let Next::Block(head) = self.blocks.next()? else {
@@ -200,6 +263,8 @@ impl Replay {
             loop {
                 match entries.next(self.blocks.raw()) {
                     Ok(Some(Entry::Remembered(it))) => remembered.push(it),
+                    Ok(Some(Entry::Closed(it))) => closed.push(it),
+                    Ok(Some(Entry::Event(Event::Forked(it)))) => forks.push(it),
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(error) => return Err(broken(&error.to_string())),
@@ -225,23 +290,32 @@ impl Replay {
             degraded: told.degraded,
             sockets: Vec::new(),
             remembered,
+            closed,
+            forks,
             unsure: told.unsure,
             cgroups: told.cgroups,
             links: links.into_iter().collect(),
         })
     }
 
-    /// Goes to the next block of events, in this segment or a following one; false: there is none.
+    /// Goes to the next block of events, in this segment or a following one, or to the next
+    /// keyframe; false: there is none.
     fn next_block(&mut self) -> bool {
         loop {
             let next = self.blocks.next();
             match next {
-                Ok(Next::Block(head)) if head.kind == BlockKind::Events => {
-                    self.entries = Some(EntryReader::new(head.first_ns));
-                    return true;
-                }
-                // A keyframe: what it tells is known.
-                Ok(Next::Block(_)) => {}
+                Ok(Next::Block(head)) => match head.kind {
+                    BlockKind::Events => {
+                        self.entries = Some(EntryReader::new(head.first_ns));
+                        return true;
+                    }
+                    // All that happened before it was told. The rest of it is known.
+                    BlockKind::Beginning => {
+                        self.pass(head.first_ns);
+                        return true;
+                    }
+                    BlockKind::Remembered | BlockKind::Index => {}
+                },
                 Ok(Next::Over { .. }) => {
                     let Some(next) = self.segments.get(self.at + 1) else {
                         return false;
@@ -257,6 +331,13 @@ impl Replay {
                 Err(error) => return self.end_at(&error.to_string()),
             }
         }
+    }
+
+    /// All that happened until then was told.
+    fn pass(&mut self, until_ns: u64) {
+        self.before &= until_ns < self.from_ns;
+        self.until_ns = self.until_ns.max(until_ns.min(self.to_ns));
+        self.over |= until_ns > self.to_ns;
     }
 
     /// Nothing more can be read.
@@ -292,7 +373,10 @@ impl Source for Replay {
         }
         while told < most && !self.over {
             let Some(entries) = &mut self.entries else {
-                self.over = !self.next_block();
+                self.over |= !self.next_block();
+                if self.entries.is_none() {
+                    break;
+                }
                 continue;
             };
             let entry = match entries.next(self.blocks.raw()) {
@@ -310,10 +394,10 @@ impl Source for Replay {
             told += 1;
             match entry {
                 Entry::Event(event) => {
+                    // What another CPU did before may be told behind it.
                     if event.time_ns() > self.to_ns {
-                        self.over = true;
-                        self.until_ns = self.until_ns.max(self.to_ns);
-                        break;
+                        self.beyond = true;
+                        continue;
                     }
                     if self.before && event.time_ns() >= self.from_ns {
                         self.before = false;
@@ -323,13 +407,10 @@ impl Source for Replay {
                     each(Told::Event(&event));
                 }
                 Entry::Passed(until_ns) => {
-                    self.before &= until_ns < self.from_ns;
-                    self.until_ns = self.until_ns.max(until_ns.min(self.to_ns));
-                    if until_ns > self.to_ns {
-                        self.over = true;
-                    }
+                    self.pass(until_ns);
                     return batch(told, !self.over, self.until_ns);
                 }
+                _ if self.beyond => {}
                 Entry::Lost(events) => {
                     self.lost += events;
                     each(Told::Lost(events));
@@ -365,11 +446,12 @@ impl Source for Replay {
                 }
                 Entry::Stuck(json) => each(Told::Stuck(json)),
                 // Only of keyframes.
-                Entry::Remembered(_) => {}
+                Entry::Remembered(_) | Entry::Closed(_) => {}
             }
         }
         if self.over && self.to_ns != u64::MAX {
-            let end = self.segments.last().map_or(0, |it| it.last_ns);
+            let ends = self.segments.iter().map(|it| it.last_ns);
+            let end = ends.max().unwrap_or(0);
             self.until_ns = self.until_ns.max(end.min(self.to_ns));
         }
         batch(told, !self.over, self.until_ns)

@@ -175,17 +175,6 @@ impl Segment {
         Ok(marks)
     }
 
-    /// Where the last keyframe begins that is of then or before: CLOCK_MONOTONIC, ns.
-    #[must_use]
-    pub fn keyframe_before(&self, mono_ns: u64) -> u64 {
-        let keyframes = self.blocks.iter();
-        keyframes
-            .filter(|it| it.kind == BlockKind::Beginning && it.last_ns <= mono_ns)
-            .map(|it| it.offset)
-            .max()
-            .unwrap_or(0)
-    }
-
     /// When it began: ns since 1970.
     #[must_use]
     pub fn began_wall_ns(&self) -> i64 {
