@@ -2,6 +2,7 @@
 //! write of the scenarios of `tests/scenarios`, and of scripts like them.
 
 mod commands;
+mod damage;
 mod ends;
 mod files;
 mod keyframes;

@@ -70,7 +70,8 @@ impl Blocks {
         });
     }
 
-    /// The index that begins there; `None`: there is none, or it is damaged.
+    /// The index that begins there; `None`: there is none of the segment that was begun to be read,
+    /// or it is damaged.
     pub fn index_at(&mut self, offset: u64) -> io::Result<Option<Index>> {
         self.offset = offset;
         let Some(head) = self
@@ -80,7 +81,9 @@ impl Blocks {
         else {
             return Ok(None);
         };
-        if self.read_frame(&head)?.is_err() {
+        // On a disk that was used before, another segment's may stand there.
+        let begun = self.place.map(|it| it.segment);
+        if begun != Some(head.place.segment) || self.read_frame(&head)?.is_err() {
             return Ok(None);
         }
         Ok(Index::from_bytes(&self.raw).ok())

@@ -59,8 +59,7 @@ impl Segment {
     pub fn open(path: &Path) -> io::Result<Result<Self, Damage>> {
         let file = File::open(path)?;
         let bytes = file.metadata()?.len();
-        let from_index = read_index(&file, bytes)?;
-        let mut blocks = Blocks::new(file)?;
+        let mut blocks = Blocks::new(file.try_clone()?)?;
         let beginning = match blocks.next()? {
             Next::Block(head) if head.kind == BlockKind::Beginning => {
                 match Beginning::from_json(blocks.raw()) {
@@ -86,7 +85,7 @@ impl Segment {
             damage: None,
             bytes,
         };
-        match from_index {
+        match read_index(&file, bytes, &mut blocks)? {
             Some(index) => {
                 segment.blocks = index.0;
                 segment.ended = true;
@@ -192,8 +191,8 @@ impl Segment {
     }
 }
 
-/// The index at the end of a segment, if there is one and it is whole.
-fn read_index(mut file: &File, bytes: u64) -> io::Result<Option<Index>> {
+/// The index at the end of a segment that was begun to be read, if there is one and it is whole.
+fn read_index(mut file: &File, bytes: u64, blocks: &mut Blocks) -> io::Result<Option<Index>> {
     let Some(at) = bytes.checked_sub(TAIL_BYTES as u64) else {
         return Ok(None);
     };
@@ -203,7 +202,6 @@ fn read_index(mut file: &File, bytes: u64) -> io::Result<Option<Index>> {
     let Some(begins) = read_tail(&tail).and_then(|length| at.checked_sub(length.into())) else {
         return Ok(None);
     };
-    let mut blocks = Blocks::new(file.try_clone()?)?;
     let index = blocks.index_at(begins)?;
     let last = index.as_ref().and_then(|it| it.0.last());
     // It is of this file: the last block is before it.
