@@ -13,6 +13,7 @@ mod many;
     reason = "it also writes what the state machine makes of them"
 )]
 mod notation;
+mod pieces;
 mod recordings;
 mod scenarios;
 #[path = "../view/schema.rs"]

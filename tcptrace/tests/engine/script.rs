@@ -23,6 +23,8 @@ pub struct Script {
     steps: VecDeque<Tell>,
     told_until: u64,
     lost: u64,
+    /// How much later than [`BEGAN`] it begins, ns.
+    later_ns: i64,
 }
 
 /// One thing that happens.
@@ -119,6 +121,12 @@ impl Script {
         self.steps.into_iter()
     }
 
+    /// The same, so much later, ns.
+    pub fn later(mut self, later_ns: i64) -> Self {
+        self.later_ns = later_ns;
+        self
+    }
+
     /// Puts something in front of all else.
     pub fn put_first(&mut self, tell: Tell) {
         self.steps.push_front(tell);
@@ -210,6 +218,6 @@ impl Source for Script {
     }
 
     fn wall_ahead_ns(&self) -> Option<i64> {
-        Some(BEGAN)
+        Some(BEGAN + self.later_ns)
     }
 }

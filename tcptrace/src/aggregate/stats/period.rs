@@ -38,11 +38,23 @@ pub struct Lately {
     pub taken: TakenPorts,
 }
 
+/// What was summed up of a recording before something was missing in it, or before the machine was
+/// started anew: its CLOCK_MONOTONIC may be another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// When it began: ns since 1970.
+    pub began_wall_ns: i64,
+    /// For how long it was traced, ns.
+    pub ns: u64,
+}
+
 /// A span of time with all that is known of it.
 pub struct Period<'a> {
     /// Which one.
     pub span: Span,
-    /// When it began: CLOCK_MONOTONIC, ns.
+    /// What belongs to it and was before that; `None`: nothing.
+    pub earlier: Option<Earlier>,
+    /// When it began, or the last part of it: CLOCK_MONOTONIC, ns.
     pub from_ns: u64,
     /// When it ended.
     pub to_ns: u64,
@@ -78,10 +90,17 @@ pub struct RoutePorts<'a> {
 }
 
 impl Period<'_> {
-    /// Its length, s.
+    /// Its length, ns: what was traced of it.
+    #[must_use]
+    pub fn ns(&self) -> u64 {
+        let earlier = self.earlier.map_or(0, |it| it.ns);
+        self.to_ns.saturating_sub(self.from_ns) + earlier
+    }
+
+    /// The same in s.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        self.to_ns.saturating_sub(self.from_ns) as f64 / 1e9
+        self.ns() as f64 / 1e9
     }
 
     /// A count as a rate; 0 for a period of no length.

@@ -13,8 +13,8 @@ use self::looks::Looks;
 use super::lines::Lines;
 use crate::{
     aggregate::stats::{
-        At, By, Census, DropCounts, Drops, Figures, HalfOpen, Lately, ListenAddress, Period, Span,
-        TakenPorts,
+        At, By, Census, DropCounts, Drops, Earlier, Figures, HalfOpen, Lately, ListenAddress,
+        Period, Span, TakenPorts,
     },
     engine::Consumer,
     filter::Filter,
@@ -33,6 +33,8 @@ pub struct Stats {
     interval: Option<Interval>,
     /// When the first review was: CLOCK_MONOTONIC, ns.
     began_ns: Option<u64>,
+    began_wall_ns: i64,
+    earlier: Option<Earlier>,
     before: Option<Census>,
     recent: Recent,
     looks: Looks,
@@ -115,6 +117,8 @@ impl Stats {
                 asked: false,
             }),
             began_ns: None,
+            began_wall_ns: 0,
+            earlier: None,
             before: None,
             recent: Recent::default(),
             looks: Looks::default(),
@@ -220,6 +224,7 @@ impl Stats {
         self.view.show(
             &Period {
                 span: Span::Interval,
+                earlier: None,
                 from_ns: interval.began_ns,
                 to_ns: now,
                 figures: &figures,
@@ -297,6 +302,7 @@ impl Consumer for Stats {
     ) -> io::Result<ControlFlow<()>> {
         if self.began_ns.is_none() {
             self.began_ns = Some(now);
+            self.began_wall_ns = around.clock.wall(now);
             self.before = self.census(known, now, now, around);
             self.recent.due = Some(now + LOOK_NS);
             if let Some(interval) = &mut self.interval {
@@ -343,6 +349,7 @@ impl Consumer for Stats {
         self.view.show(
             &Period {
                 span: Span::Run,
+                earlier: self.earlier,
                 from_ns: self.began_ns.unwrap_or(now),
                 to_ns: now,
                 figures: &self.run,
@@ -355,6 +362,21 @@ impl Consumer for Stats {
             },
             around,
         )
+    }
+
+    /// What is there is counted anew, and time with it.
+    fn interrupt(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) -> io::Result<()> {
+        self.end_interval(known, now, around)?;
+        if let Some(began_ns) = self.began_ns.take() {
+            let earlier = self.earlier.get_or_insert(Earlier {
+                began_wall_ns: self.began_wall_ns,
+                ns: 0,
+            });
+            earlier.ns += now.saturating_sub(began_ns);
+        }
+        self.before = None;
+        self.recent = Recent::default();
+        Ok(())
     }
 
     fn learn(&mut self, netns: u32, settings: &NamespaceSettings) {

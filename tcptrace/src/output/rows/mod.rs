@@ -22,7 +22,8 @@ pub(super) use self::{
     run::{EndRow, LostRow, StartRow},
     socket::SocketRow,
     stats::{
-        GroupValue, StateLine, StatsRow, listeners, makers, overflowed, ports, retried, services,
+        GroupValue, StateLine, StatsRow, began, listeners, makers, overflowed, ports, retried,
+        services,
     },
     stuck::StuckRow,
     transition::TransitionRow,

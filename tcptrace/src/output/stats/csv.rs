@@ -40,7 +40,7 @@ impl<W: Write> StatsCsv<W> {
         self.lines.row(&StateLine {
             time: self.scratch.time.stamp(around.clock.wall(period.to_ns)),
             span: period.span,
-            period_ns: period.to_ns.saturating_sub(period.from_ns),
+            period_ns: period.ns(),
             by: group.map(|(by, _)| by),
             value: group.map(|(_, value)| value),
             state,

@@ -14,7 +14,7 @@ use crate::{
         duration::Human,
         line::Line,
         process::Program,
-        rows::{GroupValue, overflowed},
+        rows::{GroupValue, began, overflowed},
     },
 };
 
@@ -57,9 +57,9 @@ impl<W: Write> StatsTable<W> {
         if !std::mem::take(&mut self.first) {
             self.out.write_all(b"\n")?;
         }
-        let from = self.time.write(clock.wall(period.from_ns)).to_owned();
+        let from = self.time.write(began(period, clock)).to_owned();
         let to = self.time.write(clock.wall(period.to_ns)).to_owned();
-        let ns = period.to_ns.saturating_sub(period.from_ns);
+        let ns = period.ns();
         let length = Human {
             ns,
             ascii: self.ascii,

@@ -27,6 +27,7 @@ impl Told {
     pub fn period(&self, span: Span) -> Period<'_> {
         Period {
             span,
+            earlier: None,
             from_ns: SECOND,
             to_ns: 11 * SECOND,
             figures: &self.figures,

@@ -11,6 +11,6 @@ mod tables;
 pub use self::{
     group_value::GroupValue,
     lists::{listeners, makers, overflowed, ports, retried, services},
-    report::StatsRow,
+    report::{StatsRow, began},
     state_line::StateLine,
 };

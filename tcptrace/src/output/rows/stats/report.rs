@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     aggregate::stats::{By, Period, Span},
+    host::Clock,
     model::{Comm, Detail, FlowEnd, Reason, Side, State},
     output::{
         Context, Scratch, Shown,
@@ -338,6 +339,12 @@ impl OneOf for ListNames {
     ];
 }
 
+/// When a period began: ns since 1970.
+pub fn began(period: &Period<'_>, clock: &Clock) -> i64 {
+    let earlier = period.earlier.map(|it| it.began_wall_ns);
+    earlier.unwrap_or_else(|| clock.wall(period.from_ns))
+}
+
 impl Shown for Period<'_> {
     type Row<'a>
         = StatsRow<'a>
@@ -346,6 +353,7 @@ impl Shown for Period<'_> {
 
     fn row<'a>(&'a self, around: &'a mut Context<'_>, scratch: &'a mut Scratch) -> StatsRow<'a> {
         let figures = self.figures;
+        let from = scratch.time.stamp(began(self, around.clock));
         let mut time = |ns| scratch.time.stamp(around.clock.wall(ns));
         let now = self.now.map_or(Now::Unknown, Now::All);
         let listeners = listeners(self, around.links);
@@ -353,9 +361,9 @@ impl Shown for Period<'_> {
             time: time(self.to_ns),
             span: self.span,
             period: PeriodRow {
-                from: time(self.from_ns),
+                from,
                 to: time(self.to_ns),
-                ns: self.to_ns.saturating_sub(self.from_ns),
+                ns: self.ns(),
             },
             transitions: figures.transitions,
             lost: figures.lost,
