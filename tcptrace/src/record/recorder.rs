@@ -105,6 +105,7 @@ impl Recorder {
             last: None,
             spare: 0,
             synced: Instant::now(),
+            made_room: Instant::now(),
         };
         let recorder = Self {
             entries: EntryWriter::new(Vec::new(), 0),

@@ -16,6 +16,9 @@ use super::{
     segment::{Block, Press, Segment},
 };
 
+/// How often it is looked for what is too old.
+const MAKE_ROOM: Duration = Duration::from_secs(60);
+
 /// How much of a folder is kept; `None`: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
@@ -167,6 +170,7 @@ pub struct Worker {
     /// How many segments are to be spared, this one first.
     pub(super) spare: u32,
     pub(super) synced: Instant,
+    pub(super) made_room: Instant,
 }
 
 impl Worker {
@@ -203,6 +207,9 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => return self.end(),
             }
             self.sync_in_time();
+            if self.made_room.elapsed() >= MAKE_ROOM {
+                self.make_room();
+            }
         }
     }
 
@@ -365,8 +372,10 @@ impl Worker {
         }
     }
 
-    /// Removes what is more than is to be kept: the oldest first.
+    /// Removes what is more than is to be kept: the oldest first. The segment that is written stays,
+    /// and so does the last one that was ended, as it may be spared yet.
     fn make_room(&mut self) {
+        self.made_room = Instant::now();
         let Ok(names) = self.folder.segments() else {
             return;
         };
@@ -378,14 +387,20 @@ impl Worker {
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default();
             let mut bytes = 0;
-            // The last one may be spared yet.
-            let newest_first = names.iter().rev().skip(usize::from(!spared));
-            for name in newest_first.filter(|name| name.spared == spared) {
-                let Ok((size, written)) = self.folder.about(name) else {
+            let written = self.segment.as_ref().map(|it| it.name.number);
+            let last = self.last.as_ref().map(|it| it.number);
+            for name in names.iter().rev().filter(|name| name.spared == spared) {
+                if written == Some(name.number) {
+                    continue;
+                }
+                let Ok((size, touched)) = self.folder.about(name) else {
                     continue;
                 };
                 bytes += size;
-                let age = now.saturating_sub(Duration::from_secs(written.max(0).unsigned_abs()));
+                if !spared && last == Some(name.number) {
+                    continue;
+                }
+                let age = now.saturating_sub(Duration::from_secs(touched.max(0).unsigned_abs()));
                 if keep.bytes.is_some_and(|most| bytes > most)
                     || keep.age.is_some_and(|most| age > most)
                 {
@@ -406,4 +421,111 @@ fn compact_time(wall_ns: i64) -> String {
     jiff::Timestamp::from_nanosecond(wall_ns.into())
         .map(|it| it.strftime("%Y%m%dT%H%M%SZ").to_string())
         .unwrap_or_else(|_| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::record::Recorder;
+
+    /// A worker in a folder with segments of a kilobyte, spared ones among them.
+    fn worker(folder: &Path, limits: Limits, spared: &[u64]) -> Worker {
+        for number in 1..=6 {
+            let name = SegmentName {
+                number,
+                began: "20261126T031502Z".to_owned(),
+                spared: spared.contains(&number),
+            };
+            fs::write(folder.join(name.to_string()), [0; 1024]).unwrap();
+        }
+        Recorder::open(folder, limits).unwrap().1
+    }
+
+    fn left(worker: &Worker) -> Vec<u64> {
+        let names = worker.folder.segments().unwrap();
+        names.iter().map(|name| name.number).collect()
+    }
+
+    fn keep(bytes: Option<u64>, age: Option<Duration>) -> Keep {
+        Keep { bytes, age }
+    }
+
+    #[test]
+    fn the_oldest_segments_go_until_the_rest_is_small_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            keep: keep(Some(3 * 1024), None),
+            ..Limits::default()
+        };
+        let mut worker = worker(folder.path(), limits, &[]);
+        worker.make_room();
+        assert_eq!(left(&worker), [4, 5, 6]);
+        assert_eq!(worker.status.removed.load(Relaxed), 3);
+    }
+
+    #[test]
+    fn spared_segments_have_a_limit_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            keep: keep(Some(2 * 1024), None),
+            keep_spared: keep(Some(1024), None),
+            ..Limits::default()
+        };
+        let mut worker = worker(folder.path(), limits, &[1, 2]);
+        worker.make_room();
+        assert_eq!(left(&worker), [2, 5, 6]);
+    }
+
+    #[test]
+    fn what_is_too_old_goes_but_not_what_was_ended_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            keep: keep(None, Some(Duration::from_secs(3600))),
+            ..Limits::default()
+        };
+        let mut worker = worker(folder.path(), limits, &[]);
+        let long_ago = SystemTime::now() - Duration::from_secs(7200);
+        let names = worker.folder.segments().unwrap();
+        for name in names.iter().filter(|name| name.number != 3) {
+            let file = fs::File::options();
+            let path = folder.path().join(name.to_string());
+            let file = file.clone().write(true).open(path).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        worker.last = names.last().cloned();
+        worker.make_room();
+        assert_eq!(left(&worker), [3, 6]);
+    }
+
+    #[test]
+    fn the_segment_before_and_the_one_after_are_spared_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut worker = worker(folder.path(), Limits::default(), &[]);
+        let begin = |worker: &mut Worker, number| {
+            worker.begin(
+                number,
+                Block {
+                    kind: BlockKind::Beginning,
+                    bytes: b"{}".to_vec(),
+                    count: 0,
+                    notable: false,
+                    first_ns: 0,
+                    last_ns: 0,
+                    wall_ahead_ns: 0,
+                },
+            );
+        };
+        for number in 7..=11 {
+            begin(&mut worker, number);
+            if number == 9 {
+                worker.spare();
+            }
+        }
+        worker.end();
+        let names = worker.folder.segments().unwrap();
+        let spared = names.iter().filter(|name| name.spared);
+        assert_eq!(spared.map(|it| it.number).collect::<Vec<_>>(), [8, 9, 10]);
+    }
 }
