@@ -338,9 +338,7 @@ impl Engine<Replay> {
 
     /// Something is missing behind this, or tracing ended: what waits is told with what is known.
     pub(super) fn end_piece(&mut self, consumer: &mut impl Consumer) -> Result<()> {
-        self.emit(consumer, |tracker, sink| {
-            tracker.finish(&mut |it| sink.take(it));
-        })?;
+        self.tell_what_waits(consumer)?;
         let now = self.now();
         let around = &mut Context {
             clock: &self.clock,

@@ -239,11 +239,16 @@ impl<S: Source> Engine<S> {
         Ok(())
     }
 
+    /// What the state machine still waits for is told with what is known.
+    pub(super) fn tell_what_waits(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+        self.emit(consumer, |tracker, sink| {
+            tracker.finish(&mut |it| sink.take(it));
+        })
+    }
+
     /// Nothing more happens: what was waited for is told with what is known.
     pub(super) fn finish(&mut self, consumer: &mut impl Consumer) -> Result<()> {
-        self.emit(consumer, |tracker, sink| {
-            tracker.finish(&mut |it| sink.take(it))
-        })?;
+        self.tell_what_waits(consumer)?;
         let now = self.now();
         let around = &mut Context {
             clock: &self.clock,

@@ -3,7 +3,8 @@
 
 use super::{
     bytes::{Bytes, FormatError, Put},
-    entry::{Shared, kind},
+    entry::kind,
+    shared::Shared,
 };
 use crate::model::{
     AcceptedEvent, Cookie, EarlyCause, Event, Evidence, FinDroppedEvent, ForkedEvent, Measured,

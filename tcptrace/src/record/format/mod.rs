@@ -12,6 +12,7 @@ mod entry;
 mod event;
 mod index;
 mod remembered;
+mod shared;
 
 pub use self::{
     beginning::{Beginning, Namespace},

@@ -2,8 +2,8 @@
 
 use super::{
     bytes::{Bytes, FormatError, Put},
-    entry::Shared,
     event::{cause, flags, read_cause, read_measured, state, write_measured},
+    shared::Shared,
 };
 use crate::model::{
     Closer, Cookie, Existing, Holding, Length, Minisock, MinisockState, Reach, Remembered, Side,
