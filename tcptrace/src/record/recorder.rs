@@ -73,7 +73,10 @@ pub struct Recorder {
     unbroken: bool,
     tried_ns: u64,
     told: u64,
+    /// Events that were not handed over.
     lost: u64,
+    /// Lost events of which it was not handed over that they are lost.
+    untold: u64,
     lost_written: u64,
     spared: bool,
     cgroups: FxHashSet<u64>,
@@ -131,6 +134,7 @@ impl Recorder {
             tried_ns: 0,
             told: 0,
             lost: 0,
+            untold: 0,
             lost_written: 0,
             spared: false,
             cgroups: FxHashSet::default(),
@@ -161,6 +165,9 @@ impl Recorder {
     /// Takes anything else.
     pub fn note(&mut self, entry: &Entry<'_>) {
         if !self.going {
+            if let Entry::Lost(events) = entry {
+                self.untold += events;
+            }
             return;
         }
         self.begin_entry();
@@ -337,6 +344,7 @@ impl Recorder {
             kind: BlockKind::Beginning,
             bytes: beginning.to_json().unwrap_or_default(),
             count: 0,
+            lost: 0,
             notable: false,
             first_ns,
             last_ns: first_ns,
@@ -367,7 +375,10 @@ impl Recorder {
         self.flushed_ns = self.now_ns;
         self.going = true;
         self.unbroken = true;
-        let lost = self.lost + self.status.lost.load(Relaxed);
+        let lost = self.lost
+            + self.untold
+            + self.status.lost.load(Relaxed)
+            + self.status.untold.load(Relaxed);
         if lost > self.lost_written {
             self.note(&Entry::Lost(lost - self.lost_written));
             self.lost_written = lost;
@@ -416,6 +427,7 @@ impl Recorder {
         }
         if self.status.queued.load(Relaxed) > MOST_QUEUED {
             self.lost += u64::from(events);
+            self.untold += entries.lost();
             self.going = false;
             return;
         }
@@ -426,11 +438,12 @@ impl Recorder {
     fn send(&self, entries: EntryWriter, kind: BlockKind, events: Option<u32>) {
         let (first_ns, last_ns) = entries.times();
         let count = events.unwrap_or(entries.count());
-        let notable = entries.is_notable();
+        let (lost, notable) = (entries.lost(), entries.is_notable());
         let block = Block {
             kind,
             bytes: entries.into_bytes(),
             count,
+            lost,
             notable,
             first_ns,
             last_ns,
@@ -445,6 +458,7 @@ impl Recorder {
     /// Nothing more is written before the next keyframe.
     fn stop(&mut self) {
         self.lost += u64::from(std::mem::take(&mut self.events));
+        self.untold += self.entries.lost();
         self.going = false;
         self.tried_ns = self.now_ns;
     }

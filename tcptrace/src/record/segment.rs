@@ -24,6 +24,8 @@ pub(super) struct Block {
     pub bytes: Vec<u8>,
     /// How many events or connections it has.
     pub count: u32,
+    /// How many lost events it tells of.
+    pub lost: u64,
     pub notable: bool,
     pub first_ns: u64,
     pub last_ns: u64,
@@ -153,6 +155,7 @@ impl Segment {
             kind: BlockKind::Index,
             bytes,
             count: u32::try_from(self.index.0.len()).unwrap_or(u32::MAX),
+            lost: 0,
             notable: false,
             first_ns: self.last_ns,
             last_ns: self.last_ns,

@@ -91,6 +91,8 @@ pub(super) struct Status {
     pub removed: AtomicU64,
     /// Events that could not be written.
     pub lost: AtomicU64,
+    /// Lost events of which it could not be written that they are lost.
+    pub untold: AtomicU64,
     /// The number of the last segment that could not be written on.
     pub failed: AtomicU64,
     pub failing: AtomicBool,
@@ -291,6 +293,7 @@ impl Worker {
     fn lose(&self, block: &Block) {
         if block.kind == BlockKind::Events {
             self.status.lost.fetch_add(block.count.into(), Relaxed);
+            self.status.untold.fetch_add(block.lost, Relaxed);
         }
     }
 
@@ -510,6 +513,7 @@ mod tests {
                     kind: BlockKind::Beginning,
                     bytes: b"{}".to_vec(),
                     count: 0,
+                    lost: 0,
                     notable: false,
                     first_ns: 0,
                     last_ns: 0,

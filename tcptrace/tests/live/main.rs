@@ -25,6 +25,7 @@ mod owner;
 mod paths;
 mod patience;
 mod preempted;
+mod recording;
 mod refusals;
 mod resets;
 #[path = "../view/schema.rs"]

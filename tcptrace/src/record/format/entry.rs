@@ -101,6 +101,7 @@ pub struct EntryWriter {
     bytes: Vec<u8>,
     shared: Shared,
     count: u32,
+    lost: u64,
     notable: bool,
     first_ns: u64,
     last_ns: u64,
@@ -115,6 +116,7 @@ impl EntryWriter {
             bytes,
             shared: Shared::new(first_ns),
             count: 0,
+            lost: 0,
             notable: false,
             first_ns,
             last_ns: first_ns,
@@ -154,6 +156,7 @@ impl EntryWriter {
             }
             Entry::Lost(events) => {
                 self.notable = true;
+                self.lost += events;
                 to.byte(kind::LOST);
                 to.number(*events);
             }
@@ -247,6 +250,12 @@ impl EntryWriter {
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count
+    }
+
+    /// How many events it says were lost.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Whether it says that events were lost, or that the clock was set.
