@@ -34,7 +34,17 @@ fn tcptrace() -> Command {
 
 /// A `tcptrace record` at work.
 struct Recording {
-    child: Child,
+    /// Until its end is waited for.
+    child: Option<Child>,
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 impl Recording {
@@ -46,25 +56,40 @@ impl Recording {
         Self::run(command, folder)
     }
 
-    fn run(mut command: Command, folder: &Path) -> Self {
+    fn run(command: Command, folder: &Path) -> Self {
         let before = files(folder).len();
-        let child = command.stderr(Stdio::piped()).spawn().expect("tcptrace");
-        let mut it = Self { child };
+        let mut it = Self::begin(command);
         until("it records", || {
-            assert_eq!(it.child.try_wait().expect("a status"), None, "it ended");
+            assert!(!it.is_over(), "it ended");
             files(folder).len() > before
         });
         it
     }
 
+    fn begin(mut command: Command) -> Self {
+        let child = command.stderr(Stdio::piped()).spawn().expect("tcptrace");
+        Self { child: Some(child) }
+    }
+
+    fn is_over(&mut self) -> bool {
+        let child = self.child.as_mut().expect("it was started");
+        child.try_wait().expect("a status").is_some()
+    }
+
     fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id() as i32), signal).expect("it is there");
+        let child = self.child.as_ref().expect("it was started");
+        kill(Pid::from_raw(child.id() as i32), signal).expect("it is there");
     }
 
     /// Ends it as Ctrl-C does.
     fn stop(self) -> Output {
         self.signal(Signal::SIGINT);
-        self.child.wait_with_output().expect("its end")
+        self.end()
+    }
+
+    fn end(mut self) -> Output {
+        let child = self.child.take().expect("it was started");
+        child.wait_with_output().expect("its end")
     }
 }
 
@@ -183,8 +208,7 @@ fn what_was_written_before_a_kill_is_there() {
         connections(&net, 50);
         sleep(Duration::from_millis(pause));
         recording.signal(Signal::SIGKILL);
-        let status = recording.child.wait_with_output().expect("its end").status;
-        assert!(!status.success());
+        assert!(!recording.end().status.success());
         let opened = opened(folder.path());
         assert!((50..=100).contains(&opened), "{opened} after {pause} ms");
         let info = info(folder.path());
@@ -203,8 +227,10 @@ fn two_do_not_record_in_one_folder() {
     let folder = TempDir::new().expect("a folder");
     let first = Recording::start(&net, folder.path(), &[]);
     let mut second = tcptrace();
-    let output = second.args(["record", "-o"]).arg(folder.path()).output();
-    let output = output.expect("tcptrace");
+    second.args(["record", "-o"]).arg(folder.path());
+    let mut second = Recording::begin(second);
+    until("it ends by itself", || second.is_over());
+    let output = second.end();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(said.lines().count(), 1, "{said}");
@@ -216,18 +242,27 @@ fn two_do_not_record_in_one_folder() {
 fn a_recording_is_of_who_called_sudo_alone() {
     let net = Namespace::new();
     let above = TempDir::new().expect("a folder");
-    let folder = above.path().join("made");
-    let mut command = tcptrace();
-    command.args(["record", "--netns", &net.inode().to_string(), "-o"]);
-    command.arg(&folder);
-    command.env("SUDO_UID", "12345").env("SUDO_GID", "23456");
-    Recording::run(command, &folder).stop();
-    let names = files(&folder);
-    for (path, mode) in [(folder.clone(), 0o700), (folder.join(&names[0]), 0o600)] {
-        let about = fs::metadata(&path).expect("it is there");
+    let record = |folder: &Path| {
+        let mut command = tcptrace();
+        command.args(["record", "--netns", &net.inode().to_string(), "-o"]);
+        command.arg(folder);
+        command.env("SUDO_UID", "12345").env("SUDO_GID", "23456");
+        Recording::run(command, folder).stop();
+        folder.join(&files(folder)[0])
+    };
+    let is_theirs = |path: &Path, mode| {
+        let about = fs::metadata(path).expect("it is there");
         assert_eq!((about.uid(), about.gid()), (12345, 23456), "{path:?}");
         assert_eq!(about.mode() & 0o777, mode, "{path:?}");
-    }
+    };
+    let made = above.path().join("made");
+    is_theirs(&record(&made), 0o600);
+    is_theirs(&made, 0o700);
+    // A folder that is there stays whose it is.
+    let roots = above.path().join("roots");
+    fs::create_dir(&roots).expect("a folder");
+    is_theirs(&record(&roots), 0o600);
+    assert_eq!(fs::metadata(&roots).expect("it is there").uid(), 0);
 }
 
 #[test]
