@@ -5,6 +5,7 @@
 mod flows;
 mod lines;
 mod list;
+mod looks;
 mod record;
 mod stats;
 mod stuck;

@@ -103,7 +103,7 @@ impl Record {
     pub fn new(path: &Path, spare: &[Spare], filter: Filter, thresholds: Thresholds) -> Self {
         let found = Collected::default();
         Self {
-            stuck: Stuck::new(Box::new(found.clone()), filter, thresholds, None),
+            stuck: Stuck::new(Box::new(found.clone()), filter, thresholds, None).unhurried(),
             found,
             path: path.to_owned(),
             spare: spare.iter().copied().collect(),

@@ -84,7 +84,7 @@ impl Engine<Live> {
             let most = MOST_EARLY - early.len() - made.len();
             source.next(monotonic_now(), most, |told| match told {
                 Told::Event(event) => early.push(*event),
-                Told::Lost(events) => lost_early += events,
+                Told::Lost(events) | Told::Unrecorded(events) => lost_early += events,
                 Told::CgroupMade(it) => made.push((it.id, it.parent, it.name.into())),
                 Told::CgroupNamed { .. }
                 | Told::LinkNamed { .. }

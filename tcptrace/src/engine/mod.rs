@@ -7,6 +7,7 @@ mod export;
 mod holders;
 mod host;
 mod notices;
+mod progress;
 mod recording;
 mod replay;
 mod resync;
@@ -235,6 +236,10 @@ pub trait Consumer {
     ) -> io::Result<()> {
         Ok(())
     }
+    /// Whether it writes nothing before the end.
+    fn is_silent(&self) -> bool {
+        false
+    }
     /// How many lines were shown.
     fn shown(&self) -> u64;
     /// Writes the last line.
@@ -304,6 +309,8 @@ pub struct Engine<S> {
     lost_early: u64,
     /// What ends it beside the source.
     signals: Option<Signals>,
+    /// Says how far a recording is read.
+    progress: Option<progress::Progress>,
     /// Starts the command that is traced.
     launcher: Option<Launcher>,
     /// What happens is recorded.
@@ -351,6 +358,7 @@ impl<S: Source> Engine<S> {
             interrupted: false,
             lost_early: 0,
             signals: None,
+            progress: None,
             launcher: None,
             recording: None,
             told_until_ns: beginning.mono_ns,

@@ -104,6 +104,7 @@ impl Recording {
                 self.note_namespace(event);
             }
             Told::Lost(events) => self.lost(*events),
+            Told::Unrecorded(events) => self.recorder.unrecorded(*events),
             Told::CgroupMade(made) => match &self.other {
                 None => self.recorder.cgroup_made(made),
                 Some(other) => {
@@ -428,6 +429,7 @@ impl<S: Source> Engine<S> {
             run: String::new(),
             number: 0,
             follows: None,
+            lost_before: 0,
             mono_ns: self.told_until_ns,
             wall_ahead_ns: self.clock.ahead_ns(),
             began_ns: 0,

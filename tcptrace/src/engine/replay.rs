@@ -4,7 +4,7 @@ use std::{collections::VecDeque, io, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Consumer, Engine, Outcome, RunOptions, notices, round::find};
+use super::{Consumer, Engine, Outcome, RunOptions, notices, progress::Progress, round::find};
 use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Links},
@@ -105,6 +105,7 @@ async fn tell(
     };
     let mut engine = prepare(Engine::new(source, beginning, &narrowed(options, &piece)?))?;
     engine.skip();
+    engine.progress = Progress::new(consumer.is_silent());
     let mut whole = Whole::default();
     notices::degraded(&engine.degraded);
     consumer.begin(&engine.tracker, &engine.machine);
@@ -115,6 +116,9 @@ async fn tell(
     loop {
         let (began, lost) = (engine.now(), engine.source.lost());
         engine.review(&mut consumer)?;
+        if let Some(progress) = &mut engine.progress {
+            progress.leave(pieces.bytes());
+        }
         let left = options
             .duration
             .map(|it| ns(it).saturating_sub(whole.duration_ns));
@@ -135,6 +139,7 @@ async fn tell(
         engine.skip();
         consumer.begin(&engine.tracker, &engine.machine);
     }
+    engine.progress = None;
     engine.finish(&mut consumer)?;
     let end = whole.end(consumer.shown());
     let written = consumer.close(&end);
@@ -170,6 +175,11 @@ impl Pieces {
             }
         }
         Ok(None)
+    }
+
+    /// Bytes of that.
+    fn bytes(&self) -> u64 {
+        self.left.iter().map(Piece::bytes).sum()
     }
 
     /// Where a segment is damaged, those behind it can be read nonetheless.
@@ -321,7 +331,7 @@ impl Engine<Replay> {
                     }
                 }
                 Told::Found(finding) => find(tracker, &finding, &mut |_| {}),
-                Told::Namespace { .. } | Told::Stuck(_) => {}
+                Told::Unrecorded(_) | Told::Namespace { .. } | Told::Stuck(_) => {}
             });
             tracker.advance(batch.until_ns, &mut |_| {});
             if !batch.more {
@@ -351,8 +361,8 @@ impl Engine<Replay> {
 
     /// Goes on with another source, of which nothing is known yet.
     fn go_on_with(&mut self, source: Replay, beginning: Beginning, options: &RunOptions) {
-        let signals = self.signals.take();
+        let (signals, progress) = (self.signals.take(), self.progress.take());
         *self = Self::new(source, beginning, options);
-        self.signals = signals;
+        (self.signals, self.progress) = (signals, progress);
     }
 }

@@ -64,6 +64,7 @@ impl<S: Source> Engine<S> {
                     tracker.note_loss();
                     sink.lost(events);
                 }
+                Told::Unrecorded(events) => sink.lost(events),
                 Told::CgroupMade(made) => sink.cgroup_made(&made),
                 Told::Found(finding) => find(tracker, &finding, &mut |it| sink.take(it)),
                 Told::CgroupNamed { id, path } => sink.cgroup_named(id, path),

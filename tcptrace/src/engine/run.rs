@@ -161,6 +161,11 @@ impl<S: Source> Engine<S> {
                 self.resync(consumer)?;
                 self.review_in_time(&round, consumer)?;
             } else {
+                if let Some(progress) = &mut self.progress
+                    && let Some(bytes) = self.source.unread_bytes()
+                {
+                    progress.left(bytes);
+                }
                 self.let_pass(round.until_ns, deadline, consumer)?;
                 self.turn_recording(round.until_ns, consumer)?;
             }

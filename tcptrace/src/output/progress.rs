@@ -23,6 +23,13 @@ impl StatusLine {
         io::stderr().is_terminal()
     }
 
+    /// Whether somebody sees it, and no line comes in between that is told on the same terminal.
+    /// `is_silent`: there is none.
+    #[must_use]
+    pub fn is_seen_alone(&self, is_silent: bool) -> bool {
+        self.is_seen() && (is_silent || !io::stdout().is_terminal())
+    }
+
     /// Writes it anew.
     pub fn show(&mut self, text: &impl fmt::Display) {
         let Some(columns) = terminal::message_columns() else {
@@ -55,6 +62,23 @@ impl StatusLine {
         let mut stderr = io::stderr();
         let _ = stderr.write_all(text.as_bytes());
         let _ = stderr.flush();
+    }
+}
+
+/// How far a recording is read.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadingProgress {
+    /// Bytes that were read,
+    pub read: u64,
+    /// of so many.
+    pub all: u64,
+}
+
+impl fmt::Display for ReadingProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { read, all } = *self;
+        let percent = u128::from(read) * 100 / u128::from(all.max(1));
+        write!(f, "reading: {percent} % of {}", Size(all))
     }
 }
 
@@ -157,6 +181,14 @@ mod tests {
         );
         progress.failing = true;
         assert!(progress.to_string().contains("CANNOT WRITE"));
+    }
+
+    #[test]
+    fn what_is_read_is_told_as_a_part_of_all() {
+        let text = |read, all| ReadingProgress { read, all }.to_string();
+        assert_eq!(text(5 << 20, 12 << 20), "reading: 41 % of 12.0 M");
+        assert_eq!(text(0, 0), "reading: 0 % of 0 B");
+        assert_eq!(text(u64::MAX, u64::MAX), "reading: 100 % of 16777216.0 T");
     }
 
     #[test]

@@ -246,7 +246,8 @@ fn hidden(name: &SegmentName) -> String {
 }
 
 /// Who called sudo; `None`: nobody did.
-fn caller() -> Option<(u32, u32)> {
+#[must_use]
+pub fn caller() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }

@@ -333,6 +333,12 @@ impl Recorder {
             self.spared = false;
         }
         beginning.number = self.number;
+        let lost = self.lost
+            + self.untold
+            + self.status.lost.load(Relaxed)
+            + self.status.untold.load(Relaxed);
+        beginning.lost_before = lost - self.lost_written;
+        self.lost_written = lost;
         self.cgroups = beginning.cgroups.iter().map(|it| it.0).collect();
         self.links = beginning
             .links
@@ -344,8 +350,8 @@ impl Recorder {
             kind: BlockKind::Beginning,
             bytes: beginning.to_json().unwrap_or_default(),
             count: 0,
-            lost: 0,
-            notable: false,
+            lost: beginning.lost_before,
+            notable: beginning.lost_before > 0,
             first_ns,
             last_ns: first_ns,
             wall_ahead_ns: self.wall_ahead_ns,
@@ -375,14 +381,11 @@ impl Recorder {
         self.flushed_ns = self.now_ns;
         self.going = true;
         self.unbroken = true;
-        let lost = self.lost
-            + self.untold
-            + self.status.lost.load(Relaxed)
-            + self.status.untold.load(Relaxed);
-        if lost > self.lost_written {
-            self.note(&Entry::Lost(lost - self.lost_written));
-            self.lost_written = lost;
-        }
+    }
+
+    /// So many events were lost before what is told next, of which the next keyframe knows.
+    pub fn unrecorded(&mut self, events: u64) {
+        self.untold += events;
     }
 
     /// Has this segment, the one before and the one after kept longer than others.

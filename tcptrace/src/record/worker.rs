@@ -238,7 +238,10 @@ impl Worker {
                 self.segment = Some(segment);
                 self.spare_this();
             }
-            Err(error) => self.fail(number, &error),
+            Err(error) => {
+                self.lose(&block);
+                self.fail(number, &error);
+            }
         }
         self.done(block);
     }
@@ -293,8 +296,8 @@ impl Worker {
     fn lose(&self, block: &Block) {
         if block.kind == BlockKind::Events {
             self.status.lost.fetch_add(block.count.into(), Relaxed);
-            self.status.untold.fetch_add(block.lost, Relaxed);
         }
+        self.status.untold.fetch_add(block.lost, Relaxed);
     }
 
     /// Gives the memory of a block back.

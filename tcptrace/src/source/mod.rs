@@ -24,6 +24,9 @@ pub enum Told<'a> {
     Event(&'a Event),
     /// So many events were lost before what is told next.
     Lost(u64),
+    /// So many events were lost before what is told next, as they could not be recorded: what is
+    /// remembered is right nonetheless. Of a source that is not live.
+    Unrecorded(u64),
     /// A control group was made.
     CgroupMade(CgroupMade<'a>),
     /// The path of a control group became known. Of a source that is not live.
@@ -127,6 +130,11 @@ pub trait Source {
     /// How much of what was told so far could not be read.
     fn unreadable(&self) -> u64 {
         0
+    }
+
+    /// How many bytes are still to be read; `None`: that is not known.
+    fn unread_bytes(&self) -> Option<u64> {
+        None
     }
 
     /// How far the wall clock is ahead of CLOCK_MONOTONIC, ns, at the end of the last batch: where

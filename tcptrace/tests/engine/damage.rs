@@ -1,18 +1,22 @@
 //! What a damaged file tells is what the whole one tells, as far as it goes: nothing else, and no less
 //! than what stands before the damage.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
+use serde_json::Value;
 use tcptrace::{
-    record::{Limits, format::BlockKind},
+    record::{
+        Limits,
+        format::{BlockKind, HEAD_BYTES, IndexEntry},
+    },
     source::{
-        Source as _,
+        Beginning, Source as _,
         replay::{Piece, Range, Segment},
     },
 };
 
 use crate::{
-    commands::Run,
+    commands::{Again, Ran, Run},
     files::scenarios,
     many,
     script::{Script, Tell},
@@ -36,8 +40,8 @@ const NAMES: [&str; 4] = [
 /// What was told is written after a second.
 const WRITTEN_NS: u64 = 1_100_000_000;
 
-/// Records so many of these.
-fn recorded(most: usize) -> Recorded {
+/// So many of these, with what is known in the beginning.
+fn connections(most: usize) -> (Script, Beginning) {
     let all = scenarios();
     let chosen = all.iter().filter(|it| NAMES.contains(&&*it.name));
     let (script, beginning) = many::together(chosen.map(|it| &*it.events).take(most));
@@ -52,7 +56,11 @@ fn recorded(most: usize) -> Recorded {
         last_ns = now;
         steps.push(step);
     }
-    let script = Script::of(steps.into_iter());
+    (Script::of(steps.into_iter()), beginning)
+}
+
+fn recorded(most: usize) -> Recorded {
+    let (script, beginning) = connections(most);
     let folder = tempfile::tempdir().expect("a folder");
     Run::new(script, beginning).recorded(folder.path(), &Limits::default());
     let file = fs::read_dir(folder.path()).expect("a folder").next();
@@ -182,6 +190,110 @@ fn a_recording_of_a_newer_version_is_refused_by_its_version() {
         .expect("a file")
         .expect_err("it is newer");
     assert!(damage.why.contains("take a newer one"), "{}", damage.why);
+}
+
+/// Changes a byte in the middle of what stands behind a head.
+fn damage(path: &Path, block: &IndexEntry) {
+    let mut bytes = fs::read(path).expect("a file");
+    bytes[block.offset as usize + HEAD_BYTES + 20] ^= 0xff;
+    fs::write(path, bytes).expect("room");
+}
+
+#[test]
+fn where_a_file_is_damaged_what_follows_in_others_is_told_nonetheless() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (script, beginning) = connections(4);
+    let limits = Limits {
+        rotate_bytes: None,
+        rotate_age: Some(Duration::from_secs(1)),
+        ..Limits::default()
+    };
+    Run::new(script, beginning).recorded(folder.path(), &limits);
+    let whole = Again::of(folder.path()).watch();
+    let whole = whole.of_type("transition");
+    let recording = Again::of(folder.path()).recording;
+    let [piece] = &recording.pieces[..] else {
+        panic!("{} pieces", recording.pieces.len());
+    };
+    let of_events = |it: &&IndexEntry| it.kind == BlockKind::Events && it.count > 0;
+    let middle = piece.segments.len() / 2;
+    let mut files = piece.segments[middle..].iter();
+    let file = files.find(|it| it.blocks.iter().any(|it| of_events(&it)));
+    let file = file.expect("one with events");
+    damage(
+        &file.path,
+        file.blocks.iter().find(of_events).expect("a block"),
+    );
+
+    let mut again = Again::of(folder.path());
+    again.options.strict = true;
+    let told = again.watch();
+    assert_eq!(told.code, 1, "--strict: not all could be read");
+    let told = told.of_type("transition");
+    assert!(told.len() < whole.len());
+    let goes_on_ns = piece.segments.iter().map(|it| it.beginning.mono_ns);
+    let goes_on_ns = goes_on_ns.filter(|it| *it > file.beginning.mono_ns).min();
+    let goes_on_ns = goes_on_ns.expect("it is not the last one");
+    let time_ns = |line: &Value| line["mono_ns"].as_u64().expect("a time");
+    let of_rest = |line: &&&Value| {
+        time_ns(line) < file.beginning.mono_ns || time_ns(line) > goes_on_ns + WRITTEN_NS
+    };
+    let (told, whole): (Vec<_>, Vec<_>) = (
+        told.iter().filter(of_rest).collect(),
+        whole.iter().filter(of_rest).collect(),
+    );
+    assert!(whole.len() > 4);
+    assert_eq!(told, whole);
+}
+
+#[test]
+fn where_a_keyframe_is_damaged_it_is_read_from_the_one_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut all = many::by_coverage(4, false);
+    all.sort_by_key(|(script, _)| script.len());
+    let (script, beginning) = all.pop().expect("scenarios");
+    let limits = Limits {
+        keyframe_bytes: 1,
+        ..Limits::default()
+    };
+    Run::new(script, beginning).recorded(folder.path(), &limits);
+    let recording = Again::of(folder.path()).recording;
+    let [segment] = &recording.pieces[0].segments[..] else {
+        panic!("more than one file");
+    };
+    let keyframes: Vec<_> = segment
+        .blocks
+        .iter()
+        .filter(|it| it.kind == BlockKind::Beginning)
+        .collect();
+    let [.., before, last] = &keyframes[..] else {
+        panic!("{} keyframes", keyframes.len());
+    };
+    let told_from = |from_ns: u64| {
+        let mut again = Again::of(folder.path());
+        again.range.from_ns = Some(segment.beginning.wall_ahead_ns + from_ns as i64);
+        again.watch()
+    };
+    let (from_ns, later_ns) = (before.last_ns + 1, last.last_ns + 1);
+    let whole = told_from(from_ns);
+    damage(&segment.path, last);
+    let told = told_from(from_ns);
+    let time_ns = |line: &Value| line["mono_ns"].as_u64().expect("a time");
+    let until_damage = |ran: &Ran| -> Vec<Value> {
+        let lines = ran.of_type("transition").into_iter();
+        // What waits for what comes later is told with what is known.
+        let before = lines.filter(|it| time_ns(it) + 100_000_000 < last.last_ns);
+        before.cloned().collect()
+    };
+    assert!(!until_damage(&whole).is_empty());
+    assert_eq!(until_damage(&told), until_damage(&whole));
+    // What is asked for stands behind the damage, mostly: nothing else is told in its place.
+    let told = told_from(later_ns);
+    let (told, whole) = (told.of_type("transition"), whole.of_type("transition"));
+    assert!(told.len() < whole.iter().filter(|it| time_ns(it) >= later_ns).count());
+    for line in told {
+        assert!(time_ns(line) >= later_ns && whole.contains(&line), "{line}");
+    }
 }
 
 /// CRC-32 as zlib has it, bit by bit.

@@ -19,7 +19,7 @@ use crate::{
     engine::{Consumer, Outcome},
     filter::Filter,
     host::Clock,
-    model::{Cookie, Known, Machine, State, Transition, ns},
+    model::{Cookie, Known, Machine, SocketKind, State, Transition, ns},
     output::{Context, End, ShownStuck, Start, View},
     track::Tracker,
 };
@@ -29,6 +29,7 @@ use crate::{
 const PERIOD: Duration = Duration::from_millis(200);
 const LONGEST_PERIOD: Duration = Duration::from_secs(1);
 const SHARE: u32 = 20;
+const UNHURRIED_SHARE: u32 = 100;
 /// How soon it is asked whether a look is done.
 const SOON_NS: u64 = 20_000_000;
 /// How long the last look is waited for when the run ends.
@@ -51,6 +52,8 @@ pub struct Stuck {
     /// Connections of a recording that could not be read.
     unread: u64,
     period_ns: u64,
+    /// What part of the time it may take.
+    share: u32,
     /// When the next review is due: CLOCK_MONOTONIC, ns.
     next: u64,
     /// When connections may be looked at again that are due, that are established, and that are
@@ -84,9 +87,18 @@ impl Stuck {
             told: HashSet::new(),
             unread: 0,
             period_ns: ns(period),
+            share: SHARE,
             next: 0,
             look_again: [0; 3],
         }
+    }
+
+    /// Takes less of the time, and tells of each a little later: for who leaves it on.
+    #[must_use]
+    pub fn unhurried(mut self) -> Self {
+        self.period_ns = ns(LONGEST_PERIOD);
+        self.share = UNHURRIED_SHARE;
+        self
     }
 
     /// Looks once, and loads nothing into the kernel. `cgroup`: the path of the control group that is
@@ -108,6 +120,12 @@ impl Stuck {
             cgroup,
             for_people,
         )
+    }
+
+    /// Whether an established connection that was told waits still.
+    #[must_use]
+    pub fn still_waits(&self, cookie: Cookie) -> bool {
+        !self.here || self.told.contains(&cookie)
     }
 
     /// What is to be looked at now.
@@ -136,7 +154,11 @@ impl Stuck {
         if let Some(threshold) = self.thresholds.of(State::Closed)
             && may[2]
         {
-            order.ended = self.over.due(now, threshold);
+            // A socket whose connection is over may connect once more.
+            order.ended = self.over.due(now, threshold, |it| {
+                let now = known.connection(it);
+                now.is_some_and(|it| it.kind == SocketKind::Full)
+            });
         }
         order
     }
@@ -208,7 +230,7 @@ impl Stuck {
         // On a machine with a million connections that takes its time.
         for (again, took) in self.look_again.iter_mut().zip(report.took) {
             if !took.is_zero() {
-                *again = now + ns(took * SHARE).max(self.period_ns);
+                *again = now + ns(took * self.share).max(self.period_ns);
             }
         }
         let found = self.judge(report, known, now);
@@ -297,7 +319,7 @@ impl Consumer for Stuck {
             return Ok(ControlFlow::Continue(()));
         }
         let order = self.order(known, now);
-        self.next = now + ns(began.elapsed() * SHARE).max(self.period_ns);
+        self.next = now + ns(began.elapsed() * self.share).max(self.period_ns);
         if let Some(worker) = &mut self.worker
             && !order.is_empty()
         {

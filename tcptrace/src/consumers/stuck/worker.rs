@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustc_hash::FxHashSet;
+
 use super::look::{Candidate, Looks, Seen, find_owners, over};
 use crate::{
     diagnose::{Age, Thresholds},
@@ -138,7 +140,8 @@ fn look(looks: &mut Looks, thresholds: &Thresholds, order: Order) -> Report {
     }
     if !order.ended.is_empty() {
         let began = Instant::now();
-        let asked = |it: &Option<Cookie>| it.is_some_and(|it| order.ended.contains(&it));
+        let wanted: FxHashSet<Cookie> = order.ended.iter().copied().collect();
+        let asked = |it: &Option<Cookie>| it.is_some_and(|it| wanted.contains(&it));
         report.ended = looks
             .ended()
             .iter()

@@ -28,6 +28,10 @@ pub struct Beginning {
     /// The segment that it goes on from, of the same run, with nothing missing in between; null:
     /// none.
     pub follows: Option<u64>,
+    /// So many events were lost before it, as they could not be written, and no other segment says
+    /// so. What is remembered is right nonetheless.
+    #[serde(default)]
+    pub lost_before: u64,
     /// CLOCK_MONOTONIC then, ns.
     pub mono_ns: u64,
     /// How far the wall clock was ahead of it, ns.

@@ -44,6 +44,12 @@ impl Piece {
         })
     }
 
+    /// Bytes of its files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|it| it.bytes).sum()
+    }
+
     /// When it began: ns since 1970.
     #[must_use]
     pub fn began_wall_ns(&self) -> i64 {
@@ -147,6 +153,7 @@ impl Piece {
             to_ns,
             wall_ahead_ns: segment.beginning.wall_ahead_ns,
             lost: 0,
+            unrecorded: 0,
             first: None,
             before: from_ns > 0,
             beyond: false,
@@ -173,6 +180,8 @@ pub struct Replay {
     to_ns: u64,
     wall_ahead_ns: i64,
     lost: u64,
+    /// These are lost before the keyframe that it began with, and that is not told yet.
+    unrecorded: u64,
     /// The first event that is asked for, as it was read already.
     first: Option<Event>,
     /// What is read is of before what is asked for.
@@ -216,14 +225,6 @@ impl Replay {
         self.entries = None;
         self.over = false;
         Ok(())
-    }
-
-    /// How much of it is read: bytes, of so many.
-    #[must_use]
-    pub fn progress(&self) -> (u64, u64) {
-        let bytes = |segments: &[Segment]| segments.iter().map(|it| it.bytes).sum::<u64>();
-        let before = bytes(&self.segments[..self.at.min(self.segments.len())]);
-        (before + self.blocks.offset, bytes(&self.segments))
     }
 
     /// The segments behind one that is damaged, as far as it was read; `None`: none is.
@@ -272,6 +273,7 @@ impl Replay {
             }
         }
         self.until_ns = told.mono_ns;
+        self.unrecorded = told.lost_before;
         self.wall_ahead_ns = told.wall_ahead_ns;
         let mut links: HashMap<u32, Vec<(u32, String)>> = HashMap::new();
         for (netns, index, name) in told.links {
@@ -367,6 +369,11 @@ impl Source for Replay {
             more,
             until_ns,
         };
+        let unrecorded = std::mem::take(&mut self.unrecorded);
+        if unrecorded > 0 {
+            self.lost += unrecorded;
+            each(Told::Unrecorded(unrecorded));
+        }
         if let Some(event) = self.first.take() {
             told += 1;
             each(Told::Event(&event));
@@ -463,6 +470,12 @@ impl Source for Replay {
 
     fn unreadable(&self) -> u64 {
         u64::from(self.damage.is_some())
+    }
+
+    fn unread_bytes(&self) -> Option<u64> {
+        let left = self.segments.get(self.at..).unwrap_or_default();
+        let left: u64 = left.iter().map(|it| it.bytes).sum();
+        Some(left.saturating_sub(self.blocks.offset))
     }
 
     fn wall_ahead_ns(&self) -> Option<i64> {

@@ -147,6 +147,15 @@ impl Segment {
             };
             let mut ahead_ns = head.wall_ahead_ns;
             let mut at_ns = head.first_ns;
+            if head.kind == BlockKind::Beginning {
+                if let Ok(beginning) = Beginning::from_json(blocks.raw()) {
+                    marks.push(Mark::Lost {
+                        wall_ns: ahead_ns.saturating_add_unsigned(at_ns),
+                        events: beginning.lost_before,
+                    });
+                }
+                continue;
+            }
             let mut entries = EntryReader::new(head.first_ns);
             while let Ok(Some(entry)) = entries.next(blocks.raw()) {
                 match entry {

@@ -1,7 +1,5 @@
 //! Sums up what happens.
 
-mod looks;
-
 use std::{
     io,
     ops::ControlFlow,
@@ -9,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::looks::Looks;
 use super::lines::Lines;
+use super::looks::Looks;
 use crate::{
     aggregate::stats::{
         At, By, Census, DropCounts, Drops, Earlier, Figures, HalfOpen, Lately, ListenAddress,
@@ -276,6 +274,10 @@ impl Consumer for Stats {
             None => self.run.take(it),
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn is_silent(&self) -> bool {
+        self.interval.is_none()
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
