@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What is fuzzed: `tcptrace/fuzz/fuzz_targets`.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "decode",
     "events",
     "lives",
@@ -30,6 +30,7 @@ const TARGETS: [&str; 7] = [
     "proc",
     "btf",
     "sock_diag",
+    "recording",
 ];
 /// What counts which way was taken: cargo-fuzz passes the same.
 const FLAGS: [&str; 6] = [
