@@ -72,6 +72,9 @@ enum Task {
     /// or those whose version begins so (6.1,7). Those of this machine's kernel: see
     /// tcptrace/examples/capture.
     Capture {
+        /// Make the recordings of tcptrace/tests/recordings anew instead.
+        #[arg(long)]
+        recordings: bool,
         /// The kernels.
         #[arg(value_name = "VERSION,…", value_delimiter = ',')]
         kernels: Vec<String>,
@@ -155,7 +158,14 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
             ..
         } => test::load(&repository, load, &args),
         Task::Test { args, .. } => test::all(&repository, &args),
-        Task::Capture { kernels } => kernels::scenarios(&repository, &kernels),
+        Task::Capture {
+            recordings: false,
+            kernels,
+        } => kernels::scenarios(&repository, &kernels),
+        Task::Capture {
+            recordings: true,
+            kernels,
+        } => kernels::recordings(&repository, &kernels),
         Task::Lint => lint::all(&repository),
         Task::Fuzz(plan) => fuzz::all(&repository, &plan),
         Task::Bench(_)

@@ -66,7 +66,7 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
         say_and_succeed(command.args(arguments))
     });
     steps.step(
-        "scenarios, engine, properties, output, command line and documents",
+        "scenarios, engine, kept recordings, properties, output, command line and documents",
         || {
             let mut command = cargo(repository);
             command.args(["test", "--package", "tcptrace", "--no-fail-fast"]);
@@ -75,6 +75,8 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
                 "scenarios",
                 "--test",
                 "engine",
+                "--test",
+                "recorded",
                 "--test",
                 "verdicts",
                 "--test",

@@ -1,5 +1,7 @@
 //! Writes what the kernel half of this machine sends: the records of a command, for
-//! `benches/per_event.rs`, or standard situations as scenarios, for `tests/scenarios`.
+//! `benches/per_event.rs`, or standard situations as scenarios, for `tests/scenarios`. And what the
+//! whole program makes of such situations: a recording, and what `watch` told meanwhile, for
+//! `tests/recordings`.
 //!
 //! ```text
 //! cargo build --release --package tcptrace --example capture && cargo build --release --package xtask
@@ -7,6 +9,7 @@
 //!     sh -c 'target/release/xtask load --connections 100 --close fin &
 //!            target/release/xtask load --connections 100 --close rst; wait'
 //! sudo target/release/examples/capture situations tcptrace/tests/scenarios
+//! sudo target/release/examples/capture recording target/release/tcptrace tcptrace/tests/recordings
 //! ```
 
 #[path = "../../tests/live/namespace.rs"]
@@ -14,6 +17,7 @@
 mod namespace;
 #[path = "../../tests/live/patience.rs"]
 mod patience;
+mod recording;
 mod records;
 mod scenario;
 mod situations;
@@ -60,8 +64,12 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         [what, rest @ ..] if what == "records" => records::capture(rest),
         [what, folder] if what == "situations" => situations::capture(Path::new(folder)),
+        [what, tcptrace, folder] if what == "recording" => {
+            recording::capture(Path::new(tcptrace), Path::new(folder))
+        }
         _ => Err(anyhow::anyhow!(
-            "it takes `records FILE NETWORK COMMAND [ARGUMENT…]` or `situations FOLDER`"
+            "it takes `records FILE NETWORK COMMAND [ARGUMENT…]`, `situations FOLDER` or \
+             `recording TCPTRACE FOLDER`"
         )),
     };
     match done {

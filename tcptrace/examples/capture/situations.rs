@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -74,12 +74,32 @@ const SITUATIONS: &[Situation] = &[
 /// It takes a minute, and once is enough.
 const TAKES_LONG: &str = "time_wait_expires";
 
-/// Writes them all, to a folder of the kernel's series, as in `6.1`.
-pub fn capture(folder: &Path) -> Result<()> {
+/// Makes one of them in a namespace.
+pub fn make(name: &str, net: &Namespace, family: Family) -> Result<()> {
+    let found = SITUATIONS.iter().find(|(it, _)| *it == name);
+    let (_, situation) = found.with_context(|| format!("there is no situation {name}"))?;
+    situation(net, family);
+    Ok(())
+}
+
+/// Waits until all TIME_WAITs of the namespace are over.
+pub fn until_time_waits_are_over() {
+    until_gone(TIME_WAIT);
+}
+
+/// The folder of this kernel's series in that one, as in `6.1`; it is made if it is not there.
+pub fn folder_of_kernel(within: &Path) -> Result<PathBuf> {
     let release = kernel_release();
     let series: Vec<&str> = release.split('.').take(2).collect();
-    let folder = folder.join(series.join("."));
+    let folder = within.join(series.join("."));
     fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
+    Ok(folder)
+}
+
+/// Writes them all, to the folder of this kernel.
+pub fn capture(folder: &Path) -> Result<()> {
+    let release = kernel_release();
+    let folder = folder_of_kernel(folder)?;
     let filter = Filter::default();
     let (kernel, mut reader) = Kernel::load(&Options {
         filter: &filter,

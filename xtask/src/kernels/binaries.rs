@@ -56,23 +56,7 @@ pub fn build(
     arguments: &[OsString],
     directory: &Path,
 ) -> Result<Binaries> {
-    setup::prepare_target(repository, TARGET)?;
-    fs::create_dir_all(directory)
-        .with_context(|| format!("{} can't be made", directory.display()))?;
-    let mut command = cargo(repository);
-    command.args([
-        "build",
-        "--release",
-        "--package",
-        "tcptrace",
-        "--target",
-        TARGET,
-        // No guest exports anything.
-        "--no-default-features",
-    ]);
-    command.env(C_COMPILER.0, C_COMPILER.1);
-    let built = executable(&mut command, "bin", "tcptrace")?;
-    let tcptrace = stripped(&built, &directory.join("tcptrace"))?;
+    let tcptrace = tcptrace(repository, directory)?;
     let mut suites = Vec::new();
     for name in SUITES {
         let mut command = cargo(repository);
@@ -99,7 +83,31 @@ pub fn build(
     Ok(Binaries { tcptrace, suites })
 }
 
-/// Builds what captures scenarios, as [`build`] does.
+/// Builds tcptrace itself, as [`build`] does.
+///
+/// # Errors
+/// When it can't be built.
+pub fn tcptrace(repository: &Repository, directory: &Path) -> Result<PathBuf> {
+    setup::prepare_target(repository, TARGET)?;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("{} can't be made", directory.display()))?;
+    let mut command = cargo(repository);
+    command.args([
+        "build",
+        "--release",
+        "--package",
+        "tcptrace",
+        "--target",
+        TARGET,
+        // No guest exports anything.
+        "--no-default-features",
+    ]);
+    command.env(C_COMPILER.0, C_COMPILER.1);
+    let built = executable(&mut command, "bin", "tcptrace")?;
+    stripped(&built, &directory.join("tcptrace"))
+}
+
+/// Builds what captures scenarios and recordings, as [`build`] does.
 ///
 /// # Errors
 /// When it can't be built.

@@ -30,7 +30,6 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-pub use self::capture::scenarios;
 use self::{
     binaries::Binaries,
     choice::{Expected, Kernel},
@@ -41,6 +40,7 @@ use self::{
     table::Row,
     verdict::Verdict,
 };
+pub use self::capture::{recordings, scenarios};
 use crate::{packages, repository::Repository};
 
 /// How long a guest may take. On a machine that does nothing else it takes a third of that.
