@@ -60,7 +60,11 @@ impl Kept {
         }
         let output = it.arg(&self.folder).output().expect("tcptrace");
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{it:?}: {stderr}");
+        assert!(
+            output.status.success(),
+            "{it:?}: {}: {stderr}",
+            output.status
+        );
         assert_eq!(stderr, "", "{it:?}");
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         let read = |line| schema::read(line).unwrap_or_else(|error| panic!("{it:?}: {error}"));
