@@ -79,6 +79,13 @@ enum Task {
         #[arg(value_name = "VERSION,…", value_delimiter = ',')]
         kernels: Vec<String>,
     },
+    /// Records on the disk of one of Debian's kernels in QEMU, the newest or the one that is named
+    /// (6.1), cuts its power, and compares what is on the disk with what had been told.
+    PowerCut {
+        /// The kernel.
+        #[arg(value_name = "VERSION")]
+        kernel: Option<String>,
+    },
     /// Checks the format, lints both halves, and checks which way imports run, and licences, sources
     /// and known holes of the crates that others wrote.
     Lint,
@@ -166,6 +173,7 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
             recordings: true,
             kernels,
         } => kernels::recordings(&repository, &kernels),
+        Task::PowerCut { kernel } => kernels::power_cut(&repository, &Vec::from_iter(kernel)),
         Task::Lint => lint::all(&repository),
         Task::Fuzz(plan) => fuzz::all(&repository, &plan),
         Task::Bench(_)

@@ -43,6 +43,8 @@ pub const OF_KERNELS: &[Program] = &[
     ),
     program("xz", "xz-utils", ["xz", "xz"]),
 ];
+/// What makes and reads a guest's disk.
+pub const OF_DISKS: &[Program] = &[program("debugfs", "e2fsprogs", ["e2fsprogs", "e2fsprogs"])];
 /// Python, and what makes environments of it.
 pub const OF_PYTHON: &[Program] = &[program("python3", "python3-venv", ["python3", "python"])];
 /// What compiles libFuzzer.

@@ -1,7 +1,7 @@
 //! Writes what the kernel half of this machine sends: the records of a command, for
 //! `benches/per_event.rs`, or standard situations as scenarios, for `tests/scenarios`. And what the
 //! whole program makes of such situations: a recording, and what `watch` told meanwhile, for
-//! `tests/recordings`.
+//! `tests/recordings`. For `cargo xtask power-cut`, it makes connections without end.
 //!
 //! ```text
 //! cargo build --release --package tcptrace --example capture && cargo build --release --package xtask
@@ -12,6 +12,7 @@
 //! sudo target/release/examples/capture recording target/release/tcptrace tcptrace/tests/recordings
 //! ```
 
+mod connections;
 #[path = "../../tests/live/namespace.rs"]
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod namespace;
@@ -67,9 +68,10 @@ fn main() -> ExitCode {
         [what, tcptrace, folder] if what == "recording" => {
             recording::capture(Path::new(tcptrace), Path::new(folder))
         }
+        [what] if what == "connections" => connections::make(),
         _ => Err(anyhow::anyhow!(
-            "it takes `records FILE NETWORK COMMAND [ARGUMENT…]`, `situations FOLDER` or \
-             `recording TCPTRACE FOLDER`"
+            "it takes `records FILE NETWORK COMMAND [ARGUMENT…]`, `situations FOLDER`, \
+             `recording TCPTRACE FOLDER` or `connections`"
         )),
     };
     match done {

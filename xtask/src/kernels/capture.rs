@@ -105,7 +105,7 @@ impl Kept {
             for (name, program) in programs {
                 initramfs.copy(program, name)?;
             }
-            initramfs.modules(modules::to_load(&image.modules)?);
+            initramfs.modules(modules::to_load(&image.modules, &[])?);
             initramfs.run(&format!("{}{SHOW}", self.script));
             let run = boot(kernel, &image, &initramfs, 1, &folders.logs, self.log)?;
             self.write(&run, &to)

@@ -26,57 +26,105 @@ pub fn run(
     console: &Path,
     limit: Duration,
 ) -> Result<Run> {
-    let complaints = console.with_extension("qemu");
-    let mut command = Command::new(QEMU);
-    command
-        .args(["-machine", "q35", "-m", MEGABYTES])
-        // Emulated, even where KVM seems to be there: a /dev/kvm may open and the guest hang.
-        // No cx16, and all CPUs by one thread: QEMU 7.2 corrupts guests that have more.
-        .args(["-accel", "tcg,thread=single", "-cpu", "max,-cx16"])
-        .args(["-smp", &cpus.to_string()])
-        .args(["-nodefaults", "-no-user-config", "-display", "none"])
-        .args(["-monitor", "none", "-no-reboot", "-serial"])
-        .arg(format!("file:{}", console.display()))
-        .arg("-kernel")
-        .arg(vmlinuz)
-        .arg("-initrd")
-        .arg(initramfs)
-        .args([
-            "-append",
-            "console=ttyS0 quiet panic=-1 oops=panic random.trust_cpu=on",
-        ])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(File::create(&complaints)?);
-    let began = Instant::now();
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("{QEMU} can't be started"))?;
-    let mut timed_out = false;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if began.elapsed() > limit {
-            timed_out = true;
-            child.kill()?;
-            break child.wait()?;
-        }
-        sleep(Duration::from_millis(200));
+    let machine = Machine {
+        vmlinuz,
+        initramfs,
+        cpus,
+        console,
+        disk: None,
     };
-    let complained = fs::read_to_string(&complaints).unwrap_or_default();
-    let _ = fs::remove_file(&complaints);
-    ensure!(
-        timed_out || status.success(),
-        "{QEMU} failed: {status}: {}",
-        complained.trim_end()
-    );
+    machine.run(limit, || false)
+}
+
+/// What is booted.
+#[derive(Debug)]
+pub struct Machine<'a> {
+    /// The kernel.
+    pub vmlinuz: &'a Path,
+    /// Its file system.
+    pub initramfs: &'a Path,
+    /// How many CPUs it has.
+    pub cpus: u32,
+    /// The file that its console goes to.
+    pub console: &'a Path,
+    /// The image of a disk.
+    pub disk: Option<&'a Path>,
+}
+
+impl Machine<'_> {
+    /// Boots it, and waits until it is turned off. When it is enough, and after the limit, it is
+    /// turned off, whatever it does.
+    ///
+    /// # Errors
+    /// When QEMU can't be started, or fails.
+    pub fn run(&self, limit: Duration, mut is_enough: impl FnMut() -> bool) -> Result<Run> {
+        let complaints = self.console.with_extension("qemu");
+        let began = Instant::now();
+        let mut child = self
+            .command()
+            .stderr(File::create(&complaints)?)
+            .spawn()
+            .with_context(|| format!("{QEMU} can't be started"))?;
+        let (mut timed_out, mut cut) = (false, false);
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            timed_out = began.elapsed() > limit;
+            cut = is_enough();
+            if timed_out || cut {
+                child.kill()?;
+                break child.wait()?;
+            }
+            sleep(Duration::from_millis(200));
+        };
+        let complained = fs::read_to_string(&complaints).unwrap_or_default();
+        let _ = fs::remove_file(&complaints);
+        ensure!(
+            timed_out || cut || status.success(),
+            "{QEMU} failed: {status}: {}",
+            complained.trim_end()
+        );
+        Ok(Run {
+            console: said(self.console),
+            timed_out,
+        })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(QEMU);
+        command
+            .args(["-machine", "q35", "-m", MEGABYTES])
+            // Emulated, even where KVM seems to be there: a /dev/kvm may open and the guest hang.
+            // No cx16, and all CPUs by one thread: QEMU 7.2 corrupts guests that have more.
+            .args(["-accel", "tcg,thread=single", "-cpu", "max,-cx16"])
+            .args(["-smp", &self.cpus.to_string()])
+            .args(["-nodefaults", "-no-user-config", "-display", "none"])
+            .args(["-monitor", "none", "-no-reboot", "-serial"])
+            .arg(format!("file:{}", self.console.display()))
+            .arg("-kernel")
+            .arg(self.vmlinuz)
+            .arg("-initrd")
+            .arg(self.initramfs)
+            .args([
+                "-append",
+                "console=ttyS0 quiet panic=-1 oops=panic random.trust_cpu=on",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        if let Some(disk) = self.disk {
+            let disk = disk.display();
+            command.args(["-drive", &format!("file={disk},format=raw,if=virtio")]);
+        }
+        command
+    }
+}
+
+/// What is on a console so far.
+pub fn said(console: &Path) -> String {
     // Terminals end their lines by CR LF, and a program may write what is no text.
     let console = fs::read(console).unwrap_or_default();
-    Ok(Run {
-        console: String::from_utf8_lossy(&console).replace('\r', ""),
-        timed_out,
-    })
+    String::from_utf8_lossy(&console).replace('\r', "")
 }
 
 /// How a guest ran.

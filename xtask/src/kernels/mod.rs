@@ -10,6 +10,7 @@ mod initramfs;
 mod mirror;
 mod modules;
 mod not_run;
+mod power_cut;
 mod table;
 mod verdict;
 
@@ -40,7 +41,10 @@ use self::{
     table::Row,
     verdict::Verdict,
 };
-pub use self::capture::{recordings, scenarios};
+pub use self::{
+    capture::{recordings, scenarios},
+    power_cut::power_cut,
+};
 use crate::{packages, repository::Repository};
 
 /// How long a guest may take. On a machine that does nothing else it takes a third of that.
@@ -197,7 +201,7 @@ impl Job<'_> {
         row.hz = image.hz;
         let mut initramfs = Initramfs::new(&busybox)?;
         initramfs.programs(self.binaries)?;
-        initramfs.modules(modules::to_load(&image.modules)?);
+        initramfs.modules(modules::to_load(&image.modules, &[])?);
         match self.kernel.expected {
             Expected::TooOld => {
                 let run = self.boot(&image, &mut initramfs, "", 1, &refusals())?;

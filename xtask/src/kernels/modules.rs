@@ -23,16 +23,16 @@ pub struct Module {
     pub object: Vec<u8>,
 }
 
-/// The modules that tests need and those that these depend on, in the order in which they are
-/// loaded. What is built into the kernel is not among them.
+/// The modules that tests need, these others, and those that they depend on, in the order in which
+/// they are loaded. What is built into the kernel is not among them.
 ///
 /// # Errors
 /// When one can't be read.
-pub fn to_load(directory: &Path) -> Result<Vec<Module>> {
+pub fn to_load(directory: &Path, others: &[&str]) -> Result<Vec<Module>> {
     let mut all = Vec::new();
     collect(directory, &mut all)?;
     let mut order = Vec::new();
-    for name in NEEDED {
+    for name in NEEDED.iter().chain(others) {
         add(name, &all, &mut order)?;
     }
     Ok(order)
