@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::disk::Disk;
+
 const QEMU: &str = "qemu-system-x86_64";
 /// Most of it is the file system, which is there twice while it is unpacked.
 const MEGABYTES: &str = "1024";
@@ -47,8 +49,8 @@ pub struct Machine<'a> {
     pub cpus: u32,
     /// The file that its console goes to.
     pub console: &'a Path,
-    /// The image of a disk.
-    pub disk: Option<&'a Path>,
+    /// Its disk, if it has one.
+    pub disk: Option<&'a Disk>,
 }
 
 impl Machine<'_> {
@@ -113,8 +115,7 @@ impl Machine<'_> {
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         if let Some(disk) = self.disk {
-            let disk = disk.display();
-            command.args(["-drive", &format!("file={disk},format=raw,if=virtio")]);
+            command.args(disk.arguments());
         }
         command
     }

@@ -4,6 +4,7 @@
 mod binaries;
 mod capture;
 mod choice;
+mod disk;
 mod guest;
 mod image;
 mod initramfs;

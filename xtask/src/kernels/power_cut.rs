@@ -1,9 +1,8 @@
 //! A power cut: a guest records on a disk of its own and is ended as if somebody pulled the plug. What
-//! is on the disk then is compared with what `watch` told on the console until that moment.
+//! was flushed to the disk until then is compared with what `watch` told on the console.
 
 use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
@@ -14,11 +13,12 @@ use serde_json::Value;
 use super::{
     LIMIT, binaries,
     choice::{self, Expected},
+    disk::Disk,
     folders, guest,
     initramfs::Initramfs,
     modules, unpacked, verdict,
 };
-use crate::{cargo::shown, packages, repository::Repository, search_path};
+use crate::{cargo::shown, packages, repository::Repository};
 
 /// What the guest runs: one trace to the disk, one to the console, and connections until the end.
 /// What tcptrace says beside that goes through pipes: to a terminal it would say how far it is.
@@ -37,8 +37,6 @@ say status $?
 "#;
 /// What has a disk as QEMU shows it to a guest, and the driver that it takes.
 const DRIVERS: [&str; 2] = ["virtio_pci", "virtio_blk"];
-/// The size of the disk.
-const DISK: u64 = 64 << 20;
 /// For how long connections are made before the cut.
 const TRACED: Duration = Duration::from_secs(30);
 /// What was told so long before the cut must be on the disk: it is written after a second, and
@@ -82,7 +80,7 @@ pub fn power_cut(repository: &Repository, asked: &[String]) -> Result<ExitCode> 
     let place = tempfile::tempdir().context("a folder for the disk can't be made")?;
     let archive = place.path().join("initramfs");
     initramfs.write(&archive)?;
-    let disk = disk(place.path())?;
+    let disk = Disk::new(place.path())?;
     let console = folders
         .logs
         .join(format!("{}-power-cut.log", kernel.series));
@@ -110,7 +108,9 @@ pub fn power_cut(repository: &Repository, asked: &[String]) -> Result<ExitCode> 
             said.unwrap_or_default()
         );
     }
-    let recording = recording(&disk, place.path())?;
+    disk.after_power_cut("/rec", place.path())?;
+    let recording = place.path().join("rec");
+    ensure!(recording.exists(), "there is no recording on the disk");
     let json = |arguments: &[&str]| said_by(&tcptrace, arguments, &recording);
     let info = json(&["info", "-o", "json"])?;
     let read = json(&["watch", "-o", "json", "-r"])?;
@@ -190,60 +190,6 @@ fn told(console: &str) -> Vec<Value> {
 fn transitions(lines: &[Value]) -> Vec<Value> {
     let is_one = |line: &&Value| line["type"] == "transition";
     lines.iter().filter(is_one).cloned().collect()
-}
-
-/// A disk with an empty ext4.
-fn disk(place: &Path) -> Result<PathBuf> {
-    let disk = place.join("disk");
-    File::create(&disk)
-        .and_then(|file| file.set_len(DISK))
-        .with_context(|| format!("{} can't be made", disk.display()))?;
-    run(
-        program("mke2fs")?
-            .args(["-q", "-F", "-t", "ext4"])
-            .arg(&disk),
-        &[0],
-    )?;
-    Ok(disk)
-}
-
-/// The recording on a disk, copied from it once its journal is replayed.
-fn recording(disk: &Path, place: &Path) -> Result<PathBuf> {
-    // 1: something was mended. The journal always is.
-    run(program("e2fsck")?.args(["-f", "-y"]).arg(disk), &[0, 1])?;
-    let asked = format!("rdump /rec {}", place.display());
-    run(program("debugfs")?.args(["-R", &asked]).arg(disk), &[0])?;
-    let recording = place.join("rec");
-    ensure!(
-        fs::read_dir(&recording).is_ok_and(|mut it| it.next().is_some()),
-        "there is no recording on the disk"
-    );
-    Ok(recording)
-}
-
-fn program(name: &str) -> Result<Command> {
-    let found = search_path::find_with_sbin(name);
-    Ok(Command::new(found.with_context(|| {
-        format!("{name} is missing: install e2fsprogs")
-    })?))
-}
-
-/// Runs a program that ends with one of these statuses.
-fn run(command: &mut Command, statuses: &[i32]) -> Result<()> {
-    let shown = shown(command);
-    let output = command
-        .output()
-        .with_context(|| format!("`{shown}` can't be started"))?;
-    ensure!(
-        output
-            .status
-            .code()
-            .is_some_and(|it| statuses.contains(&it)),
-        "`{shown}` failed: {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr).trim_end()
-    );
-    Ok(())
 }
 
 /// The lines of JSON that tcptrace writes of a recording.
