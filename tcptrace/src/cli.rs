@@ -10,6 +10,7 @@ mod schema;
 mod sockets;
 mod stats;
 mod stuck;
+mod top;
 mod words;
 
 use std::{ffi::OsString, io, path::PathBuf, process::ExitCode, time::Duration};
@@ -21,13 +22,13 @@ use clap::{
 use tcptrace::{
     commands::{
         DoctorOptions, ExplainOptions, ExportOptions, FlowsOptions, InfoOptions, ListOptions,
-        Output, RecordOptions, StatsOptions, StuckOptions, WatchOptions, duration,
+        Output, RecordOptions, StatsOptions, StuckOptions, TopOptions, WatchOptions, duration,
     },
     engine::{LiveOptions, ReplayOptions, RunOptions},
     filter::Filter,
     host::Scope,
     model::State,
-    output::{Colour, say, schema::LineType},
+    output::{Colour, Log, say, schema::LineType},
     source::live::buffer_size,
 };
 
@@ -42,6 +43,7 @@ use self::{
     sockets::SocketArgs,
     stats::StatsArgs,
     stuck::StuckArgs,
+    top::TopArgs,
 };
 
 /// Shows every TCP connection of this machine going through its states, live, and tells why.
@@ -70,6 +72,8 @@ enum Command {
     Stats(StatsArgs),
     /// Connections that stay too long in a state: why, whose they are, what to do.
     Stuck(StuckArgs),
+    /// All of it on one live screen: the state machine with its rates, connections, processes, remotes.
+    Top(TopArgs),
     /// The sockets that there are now, with their timers, queues and owners. Loads no eBPF.
     List(ListArgs),
     /// Keep what happens in a folder, to look at it later: a flight recorder that can be left on.
@@ -96,6 +100,8 @@ pub enum Invocation {
     Stats(StatsOptions),
     /// `tcptrace stuck`.
     Stuck(StuckOptions),
+    /// `tcptrace top`.
+    Top(TopOptions),
     /// `tcptrace list`.
     List(ListOptions),
     /// `tcptrace record`.
@@ -203,6 +209,7 @@ impl Cli {
             Some(Command::Flows(flows)) => flows.watch.live.trace.verbose,
             Some(Command::Stats(stats)) => stats.watch.live.trace.verbose,
             Some(Command::Stuck(stuck)) => stuck.live.trace.verbose,
+            Some(Command::Top(top)) => top.trace.verbose,
             Some(Command::Record(record)) => record.trace.verbose,
             Some(Command::Export(export)) => export.verbose,
             // They have nothing to log.
@@ -227,6 +234,7 @@ impl Cli {
             Some(Command::Flows(flows)) => Invocation::Flows(flows.into_options()?),
             Some(Command::Stats(stats)) => Invocation::Stats(stats.into_options()?),
             Some(Command::Stuck(stuck)) => Invocation::Stuck(stuck.into_options()?),
+            Some(Command::Top(top)) => Invocation::Top(top.into_options()?),
             Some(Command::List(list)) => Invocation::List(list.into_options()?),
             Some(Command::Record(record)) => Invocation::Record(record.into_options()?),
             Some(Command::Info(info)) => Invocation::Info(info.into_options()),
@@ -366,6 +374,7 @@ pub fn start_logging(verbosity: u8) {
     env_logger::Builder::new()
         .filter_level(log::LevelFilter::Warn)
         .filter_module("tcptrace", level)
+        .target(env_logger::Target::Pipe(Box::new(Log)))
         .format(|to, record| {
             use std::io::Write as _;
             writeln!(to, "tcptrace: {}", record.args())

@@ -16,6 +16,7 @@
 //! * [`explain`] has words for what is seen,
 //! * [`doctor`] tells whether it can be, and how TCP is set up,
 //! * [`output`] writes all that,
+//! * [`screen`] draws it, live,
 //! * [`engine`] puts them together, and runs the loop,
 //! * [`consumers`] take what it tells: what each command does with it,
 //! * [`commands`] choose source, consumer and output.
@@ -33,5 +34,6 @@ pub mod model;
 pub mod output;
 pub mod privileges;
 pub mod record;
+pub mod screen;
 pub mod source;
 pub mod track;

@@ -13,6 +13,7 @@ use tcptrace::{
     explain::UnknownWord,
     host::{NoLink, Unable},
     output::say,
+    screen::{FileError, NoTerminal},
     source::live::KernelError,
 };
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             Invocation::Flows(options) => commands::flows(&options).await.map(|it| it.code),
             Invocation::Stats(options) => commands::stats(&options).await.map(|it| it.code),
             Invocation::Stuck(options) => commands::stuck(&options).await.map(|it| it.code),
+            Invocation::Top(options) => commands::top(&options).await.map(|it| it.code),
             Invocation::List(options) => commands::list(&options).map(|()| 0),
             Invocation::Record(options) => commands::record(&options).await.map(|it| it.code),
             Invocation::Info(options) => commands::info(&options).map(|()| 0),
@@ -75,6 +77,8 @@ fn report(error: &anyhow::Error) -> ExitCode {
         || error.is::<NotWatched>()
         || error.is::<IdleTableError>()
         || error.is::<NoLink>()
+        || error.is::<NoTerminal>()
+        || error.is::<FileError>()
         || error.is::<cli::Usage>()
     {
         USAGE

@@ -5,6 +5,7 @@ use tcptrace::{
     aggregate::stats::By,
     commands::{ExportedRows, Output, ReportFormat},
     output::{Colour, FileForm, schema::LineType},
+    screen::ThemeName,
 };
 
 /// A word, what it means, and what is said of it.
@@ -41,6 +42,16 @@ const COLOURS: &[Word<Colour>] = &[
     ),
     ("always", Colour::Always, "Always"),
     ("never", Colour::Never, "Never"),
+];
+const THEMES: &[Word<ThemeName>] = &[
+    ("default", ThemeName::Default, "The terminal's own colours"),
+    ("light", ThemeName::Light, "For a light background"),
+    (
+        "colour-blind",
+        ThemeName::ColourBlind,
+        "Blue and orange instead of green and red",
+    ),
+    ("plain", ThemeName::Plain, "None"),
 ];
 const GROUPS: &[Word<By>] = &[
     ("comm", By::Comm, "The name of the process"),
@@ -91,6 +102,11 @@ pub fn exported_rows() -> impl TypedValueParser<Value = ExportedRows> {
 /// When to colour.
 pub fn colour() -> impl TypedValueParser<Value = Colour> {
     one_of(COLOURS)
+}
+
+/// Colours of the screen.
+pub fn theme() -> impl TypedValueParser<Value = ThemeName> {
+    one_of(THEMES)
 }
 
 /// What figures are broken down by.

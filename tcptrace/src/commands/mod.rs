@@ -12,6 +12,7 @@ mod record;
 mod schema;
 mod stats;
 mod stuck;
+mod top;
 mod watch;
 
 pub use self::{
@@ -27,5 +28,6 @@ pub use self::{
     schema::schema,
     stats::{StatsOptions, stats},
     stuck::{StuckOptions, stuck},
+    top::{TopOptions, top},
     watch::{WatchOptions, watch},
 };

@@ -1,4 +1,4 @@
-//! What each command does with what happens: `watch`, `flows`, `stats` and `stuck` are fed by the loop
+//! What each command does with what happens: `watch`, `flows`, `stats`, `stuck` and `top` are fed by the loop
 //! of [`engine`](crate::engine). `list`, and `stuck` where it looks only once, need no loop: they ask
 //! the kernel for what is there.
 
@@ -9,6 +9,7 @@ mod looks;
 mod record;
 mod stats;
 mod stuck;
+mod top;
 mod watch;
 
 pub use self::{
@@ -17,5 +18,6 @@ pub use self::{
     record::{Record, Spare},
     stats::Stats,
     stuck::Stuck,
+    top::Top,
     watch::Watch,
 };

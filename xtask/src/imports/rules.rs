@@ -48,6 +48,7 @@ const ROOMS: &[Room] = &[
     ),
     // These put the others together.
     room("output", AllBelow),
+    room("screen", AllBelow),
     room("engine", AllBelow),
     // The loop calls them by a trait of its own, and knows none.
     room("consumers", AllBelow),
@@ -63,6 +64,7 @@ const ROOMS: &[Room] = &[
             "record",
             "source",
             "output",
+            "screen",
             "engine",
             "consumers",
             "commands",
@@ -85,7 +87,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("serde_json", &["output", "record"]),
-    ("io::stdout", &["output"]),
+    ("io::stdout", &["output", "screen"]),
     ("eprint!", &["output"]),
     ("eprintln!", &["output"]),
     ("print!", &["output"]),

@@ -1,0 +1,600 @@
+//! Keeps what `top` shows, and hands it to the screen.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use rustc_hash::FxHashMap;
+
+use super::{Stuck, looks::Looks};
+use crate::{
+    aggregate::{
+        Pulse,
+        stats::{At, By, Group, Lately, Outlook, TakenPorts},
+    },
+    diagnose::Thresholds,
+    engine::Consumer,
+    filter::Filter,
+    host::{Cgroups, Clock, Socket},
+    model::{
+        Connection, Cookie, Known as _, Machine, NamespaceSettings, Reason, Side, State,
+        Transition, ns,
+    },
+    output::{Collected, Context, End, Json, ShownSockets, ShownStuck, Start, View, held_messages},
+    screen::{
+        Alarms, Around, EndRow, First, GroupRow, Life, Lines, ListenerRow, MOST_ROWS, Ports,
+        ReplayState, Rows, Search, Show, Snapshot, Tab, Wish,
+    },
+    track::Tracker,
+};
+
+/// How often the screen is told, at the most.
+const OFTEN: Duration = Duration::from_millis(100);
+/// How often what is in each state is counted anew, ns: what was lost is not in the sums.
+const COUNT_NS: u64 = 10_000_000_000;
+/// How often the ports that are taken are counted, ns.
+const PORTS_NS: u64 = 5_000_000_000;
+/// To go through all connections takes no more than one part in so many of the time.
+const SHARE: u32 = 50;
+/// So many transitions are remembered, for the lives of connections.
+const MOST_STEPS: usize = 1 << 15;
+/// So many ends are remembered.
+const MOST_ENDS: usize = 2_000;
+/// So many connections that are stuck are shown.
+const MOST_STUCK: usize = 10_000;
+
+/// When something that takes time may be done next: CLOCK_MONOTONIC, ns.
+#[derive(Clone, Copy, Debug, Default)]
+struct Due(u64);
+
+impl Due {
+    fn is_over(self, now: u64) -> bool {
+        now >= self.0
+    }
+
+    /// It was done, and took so long: not before that time is over, and the share kept to.
+    fn done(&mut self, now: u64, not_before_ns: u64, took: Duration) {
+        self.0 = now.saturating_add(not_before_ns.max(ns(took * SHARE)));
+    }
+}
+
+/// What is shown to who looks at the machine live.
+pub struct Top {
+    show: Show,
+    filter: Filter,
+    pulse: Pulse,
+    stuck: Stuck,
+    /// What that found, until it is taken.
+    found: Collected,
+    /// Those that were stuck when they were looked at last.
+    held: BTreeMap<Cookie, ShownStuck>,
+    steps: VecDeque<Transition>,
+    /// Some were remembered, and are not any more.
+    forgot_steps: bool,
+    ends: VecDeque<EndRow>,
+    ended: u64,
+    looks: Looks,
+    ports: Option<Ports>,
+    ports_before: Option<Lately>,
+    lost: u64,
+    /// What is in each state was counted, and nothing was lost since.
+    counted: bool,
+    began_ns: Option<u64>,
+    next: u64,
+    count: Due,
+    port_count: Due,
+    rows: Due,
+    /// What the rows that were handed over last were chosen by.
+    wish: Wish,
+    replay: Option<ReplayState>,
+}
+
+impl Top {
+    /// Shows those that `filter` lets through.
+    #[must_use]
+    pub fn new(show: Show, filter: Filter, thresholds: Thresholds) -> Self {
+        let found = Collected::default();
+        Self {
+            show,
+            stuck: Stuck::new(Box::new(found.clone()), filter.clone(), thresholds, None)
+                .unhurried(),
+            found,
+            filter,
+            pulse: Pulse::default(),
+            held: BTreeMap::new(),
+            steps: VecDeque::new(),
+            forgot_steps: false,
+            ends: VecDeque::new(),
+            ended: 0,
+            looks: Looks::default(),
+            ports: None,
+            ports_before: None,
+            lost: 0,
+            counted: false,
+            began_ns: None,
+            next: 0,
+            count: Due::default(),
+            port_count: Due::default(),
+            rows: Due::default(),
+            wish: Wish::default(),
+            replay: None,
+        }
+    }
+
+    fn is_asked_for(&self, it: &Connection, cgroups: &mut Cgroups) -> bool {
+        let in_cgroup = self.filter.in_cgroup && cgroups.is_asked_for(it.owner.cgroup);
+        self.filter.matches_connection(it, in_cgroup)
+    }
+
+    /// Counts what is in each state, now and then.
+    fn count(&mut self, known: &Tracker, now: u64, cgroups: &mut Cgroups) {
+        if known.is_unsure() {
+            // Nobody knows before the sockets were looked at.
+            self.pulse.set_now(None);
+            self.counted = false;
+            return;
+        }
+        if self.counted && !self.count.is_over(now) {
+            return;
+        }
+        let began = Instant::now();
+        let mut states = [0_u64; State::ALL.len()];
+        for it in known.connections() {
+            if self.is_asked_for(&it, cgroups) {
+                states[it.state as usize] += 1;
+            }
+        }
+        self.pulse.set_now(Some(states));
+        self.counted = true;
+        self.count.done(now, COUNT_NS, began.elapsed());
+    }
+
+    /// Counts the ports that are taken, now and then.
+    fn count_ports(&mut self, known: &Tracker, now: u64, cgroups: &mut Cgroups) {
+        self.looks.take();
+        if !self.port_count.is_over(now) {
+            return;
+        }
+        let began = Instant::now();
+        self.looks.ask(known, false);
+        let lately = self.ports_before.as_ref().map_or(now, |it| it.at_ns);
+        let taken = TakenPorts::of(
+            known,
+            At { now, lately },
+            |it| self.is_asked_for(it, cgroups),
+            |netns| self.looks.ranges.get(&netns).and_then(Option::as_ref),
+        );
+        let fullest = taken.top(1, |it| it.held());
+        self.ports = fullest.first().and_then(|(route, taken)| {
+            let range = self.looks.ranges.get(&route.netns)?.as_ref()?;
+            let outlook = self.ports_before.as_ref().and_then(|before| {
+                Outlook::of(
+                    before.taken.get(route).copied().unwrap_or_default(),
+                    **taken,
+                    taken.lately,
+                    now.saturating_sub(before.at_ns) as f64 / 1e9,
+                    range.available,
+                    range.reuse.after(route.local, route.remote).is_some(),
+                )
+            });
+            Some(Ports {
+                remote: route.remote,
+                port: route.port,
+                taken: taken.held(),
+                available: range.available,
+                exhausted_in_s: outlook.and_then(|it| it.exhausted_in_s),
+            })
+        });
+        self.ports_before = Some(Lately { at_ns: now, taken });
+        self.port_count.done(now, PORTS_NS, began.elapsed());
+    }
+
+    fn take_stuck(&mut self) {
+        for it in self.found.take() {
+            if let Some(cookie) = it.connection.cookie
+                && (self.held.len() < MOST_STUCK || self.held.contains_key(&cookie))
+            {
+                self.held.insert(cookie, it);
+            }
+        }
+        // Data that was acknowledged at last changes no state.
+        let stuck = &self.stuck;
+        self.held.retain(|cookie, it| {
+            it.connection.state != State::Established || stuck.still_waits(*cookie)
+        });
+    }
+
+    fn alarms(&self, known: &Tracker, now: u64) -> Alarms {
+        use Reason::{
+            KeepaliveTimeout, Overflow, Refused, ResetByPeer, ResetByUs, TimedOut, Unreachable,
+        };
+        Alarms {
+            stuck: self.held.len() as u64,
+            resets: self.pulse.rate_of(&[ResetByPeer, ResetByUs], now),
+            failures: self
+                .pulse
+                .rate_of(&[Refused, TimedOut, Unreachable, KeepaliveTimeout], now),
+            overflows: self.pulse.rate_of(&[Overflow], now),
+            ports: self.ports,
+            lost: self.lost,
+            forgotten: known.forgotten(),
+        }
+    }
+
+    /// What is handed over, as the screen wants it.
+    fn snapshot(
+        &mut self,
+        wish: &Wish,
+        known: &Tracker,
+        now: u64,
+        around: &mut Context<'_>,
+    ) -> io::Result<Snapshot> {
+        let mut shown = Snapshot {
+            now_ns: now,
+            wall_ns: around.clock.wall(now),
+            began_ns: self.began_ns.unwrap_or(now),
+            states: State::ALL.map(|state| self.pulse.beat(state, now)),
+            traffic: self.pulse.traffic(now),
+            alarms: self.alarms(known, now),
+            transitions: self.pulse.transitions(),
+            life: wish.opened.map(|cookie| self.life(cookie, known)),
+            replay: self.replay,
+            messages: held_messages(),
+            ..Snapshot::default()
+        };
+        let same = self.wish.tab == wish.tab
+            && self.wish.sort == wish.sort
+            && self.wish.descending == wish.descending
+            && self.wish.search.text() == wish.search.text();
+        if (!same || self.rows.is_over(now)) && !wish.frozen {
+            let began = Instant::now();
+            let table = Gathered::of(self, wish, known, now, around);
+            shown.of = Some(wish.tab);
+            shown.matching = table.matching;
+            shown.rows = table.rows;
+            self.rows.done(now, ns(OFTEN), began.elapsed());
+            self.wish = wish.clone();
+        }
+        if wish.lines {
+            shown.lines = Some(self.lines(wish, known, now, around)?);
+        }
+        Ok(shown)
+    }
+
+    /// What was seen of a connection.
+    fn life(&self, cookie: Cookie, known: &Tracker) -> Life {
+        let mut steps: Vec<Transition> = self
+            .steps
+            .iter()
+            .filter(|it| it.cookie == Some(cookie))
+            .copied()
+            .collect();
+        // Before it had a socket, it was known by its addresses.
+        if let Some(first) = steps.first().copied()
+            && first.from == State::SynRecv
+        {
+            let request = self.steps.iter().rev().find(|it| {
+                it.cookie.is_none() && it.tuple == first.tuple && it.time_ns <= first.time_ns
+            });
+            steps.splice(0..0, request.copied());
+        }
+        let now = known.connection(cookie);
+        let begins = steps
+            .first()
+            .is_some_and(|it| matches!(it.from, State::Closed | State::Listen));
+        Life {
+            cookie,
+            cut: self.forgot_steps && !steps.is_empty() && !begins,
+            steps,
+            now: now.map(|it| (it.state, it.since)),
+            stuck: self.held.get(&cookie).cloned().map(Box::new),
+        }
+    }
+
+    /// What is shown, as lines of JSON.
+    fn lines(
+        &self,
+        wish: &Wish,
+        known: &Tracker,
+        now: u64,
+        around: &mut Context<'_>,
+    ) -> io::Result<Lines> {
+        let mut json = Vec::new();
+        let mut count = 0;
+        if let Some(cookie) = wish.opened {
+            let mut view = Json::new(&mut json);
+            for it in self.life(cookie, known).steps {
+                View::<Transition>::show(&mut view, &it, around)?;
+                count += 1;
+            }
+            View::<Transition>::flush(&mut view)?;
+        } else if wish.tab == Tab::Stuck {
+            let mut view = Json::new(&mut json);
+            for it in self.stuck_rows(&wish.search, now) {
+                view.show(&it, around)?;
+                count += 1;
+            }
+            View::<ShownStuck>::flush(&mut view)?;
+        } else if wish.tab == Tab::Ends {
+            let mut view = Json::new(&mut json);
+            for it in &self.ends {
+                if wish.search.matches_transition(&it.last) {
+                    View::<Transition>::show(&mut view, &it.last, around)?;
+                    count += 1;
+                }
+            }
+            View::<Transition>::flush(&mut view)?;
+        } else {
+            let listeners = wish.tab == Tab::Listeners;
+            let mut sockets = Vec::new();
+            for it in known.connections() {
+                if (!listeners || it.state == State::Listen)
+                    && self.is_asked_for(&it, around.cgroups)
+                    && wish.search.matches(&it)
+                {
+                    sockets.push(Socket::of(&it, now));
+                }
+                if sockets.len() == MOST_ROWS {
+                    break;
+                }
+            }
+            count = sockets.len() as u64;
+            ShownSockets {
+                wall_ns: around.clock.wall(now),
+                sockets: &sockets,
+                cgroups: around.cgroups,
+                links: around.links,
+            }
+            .json(&mut json)?;
+        }
+        Ok(Lines { json, count })
+    }
+
+    /// Connections that are stuck, held until now.
+    fn stuck_rows(&self, search: &Search, now: u64) -> Vec<ShownStuck> {
+        let asked_for = self
+            .held
+            .values()
+            .filter(|it| search.matches(&it.connection));
+        asked_for
+            .map(|it| {
+                let mut it = it.clone();
+                let since = now.saturating_sub(it.mono_ns);
+                it.held.ns = it.held.ns.map(|ns| ns.saturating_add(since));
+                it
+            })
+            .collect()
+    }
+}
+
+/// Rows of a table.
+struct Gathered {
+    rows: Rows,
+    matching: u64,
+}
+
+impl Gathered {
+    fn of(top: &Top, wish: &Wish, known: &Tracker, now: u64, around: &mut Context<'_>) -> Self {
+        let cgroups = &mut *around.cgroups;
+        let asked_for = |it: &Connection| top.is_asked_for(it, cgroups) && wish.search.matches(it);
+        let names = Around {
+            now_ns: now,
+            ascii: true,
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        match wish.tab {
+            Tab::Machine => Self::all(Rows::None, 0),
+            Tab::Connections => {
+                let mut first = First::new(wish.sort, wish.descending, MOST_ROWS, &names);
+                let connections = known.connections();
+                let connections = connections.filter(|it| it.state != State::Listen);
+                connections.filter(asked_for).for_each(|it| first.take(it));
+                let (rows, matching) = first.finish();
+                Self::all(Rows::Connections(rows), matching)
+            }
+            Tab::Processes | Tab::Remotes => {
+                let by = match wish.tab {
+                    Tab::Processes => By::Pid,
+                    _ => By::Remote,
+                };
+                let mut groups: FxHashMap<Group, GroupRow> = FxHashMap::default();
+                for it in known.connections().filter(asked_for) {
+                    if it.state == State::Listen {
+                        continue;
+                    }
+                    let group = by.group(&it.tuple, &it.owner, it.opener);
+                    let row = groups.entry(group).or_insert(GroupRow {
+                        group,
+                        states: [0; State::ALL.len()],
+                        connections: 0,
+                    });
+                    row.states[it.state as usize] += 1;
+                    row.connections += 1;
+                }
+                let mut first = First::new(wish.sort, wish.descending, MOST_ROWS, &names);
+                groups.into_values().for_each(|it| first.take(it));
+                let (rows, matching) = first.finish();
+                Self::all(Rows::Groups(rows), matching)
+            }
+            Tab::Listeners => {
+                let (rows, matching) = listeners(wish, known, &names, asked_for);
+                Self::all(Rows::Listeners(rows), matching)
+            }
+            Tab::Stuck => {
+                let rows = top.stuck_rows(&wish.search, now);
+                let matching = rows.len() as u64;
+                Self::all(Rows::Stuck(rows), matching)
+            }
+            Tab::Ends => {
+                let ends = top.ends.iter();
+                let ends = ends.filter(|it| wish.search.matches_transition(&it.last));
+                let rows: Vec<EndRow> = ends.copied().collect();
+                let matching = rows.len() as u64;
+                Self::all(Rows::Ends(rows), matching)
+            }
+        }
+    }
+
+    fn all(rows: Rows, matching: u64) -> Self {
+        Self { rows, matching }
+    }
+}
+
+/// Listeners, with what came to their ports.
+fn listeners(
+    wish: &Wish,
+    known: &Tracker,
+    names: &Around,
+    mut asked_for: impl FnMut(&Connection) -> bool,
+) -> (Vec<ListenerRow>, u64) {
+    let mut came: FxHashMap<(u32, u16), [u32; 3]> = FxHashMap::default();
+    let mut all = Vec::new();
+    for it in known.connections() {
+        let port = (it.tuple.netns, it.tuple.local.port_or_zero());
+        if it.state == State::Listen {
+            if asked_for(&it) {
+                all.push(it);
+            }
+        } else if it.opener != Some(Side::Local) {
+            let counts = came.entry(port).or_default();
+            let kind = match it.state {
+                State::SynRecv => 0,
+                State::Established => 1,
+                _ => 2,
+            };
+            counts[kind] += 1;
+        }
+    }
+    let mut first = First::new(wish.sort, wish.descending, MOST_ROWS, names);
+    for listener in all {
+        let port = (listener.tuple.netns, listener.tuple.local.port_or_zero());
+        let [half_open, established, closing] = came.get(&port).copied().unwrap_or_default();
+        first.take(ListenerRow {
+            listener,
+            half_open,
+            established,
+            closing,
+        });
+    }
+    first.finish()
+}
+
+impl Consumer for Top {
+    fn begin(&mut self, known: &Tracker, machine: &Machine) {
+        if let Some(namespaces) = &machine.namespaces {
+            self.looks = Looks::known(namespaces);
+        }
+        self.stuck.begin(known, machine);
+    }
+
+    fn start(&mut self, _: &Start, _: &Clock) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn transition(
+        &mut self,
+        it: &Transition,
+        around: &mut Context<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        self.pulse.take(it);
+        if self.steps.len() == MOST_STEPS {
+            self.steps.pop_front();
+            self.forgot_steps = true;
+        }
+        self.steps.push_back(*it);
+        if it.to == State::Closed && it.from != State::Listen {
+            if self.ends.len() == MOST_ENDS {
+                self.ends.pop_front();
+            }
+            self.ends.push_back(EndRow {
+                number: self.ended,
+                wall_ns: around.clock.wall(it.time_ns),
+                last: *it,
+            });
+            self.ended += 1;
+        }
+        if !self.held.is_empty()
+            && let Some(cookie) = it.cookie
+        {
+            self.held.remove(&cookie);
+        }
+        self.stuck.transition(it, around)
+    }
+
+    fn stuck(&mut self, found: &str, around: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
+        self.stuck.stuck(found, around)
+    }
+
+    fn lost(&mut self, events: u64) -> io::Result<()> {
+        self.lost += events;
+        self.counted = false;
+        Ok(())
+    }
+
+    fn asks_for_owners(&self) -> bool {
+        self.stuck.asks_for_owners()
+    }
+
+    fn review_due(&self) -> Option<u64> {
+        let stuck = self.stuck.review_due();
+        Some(stuck.map_or(self.next, |due| due.min(self.next)))
+    }
+
+    fn review(
+        &mut self,
+        known: &Tracker,
+        now: u64,
+        around: &mut Context<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        self.began_ns.get_or_insert(now);
+        if self.stuck.review_due().is_some_and(|due| now >= due) {
+            let _ = self.stuck.review(known, now, around)?;
+        }
+        if now < self.next {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.next = now + ns(OFTEN);
+        self.pulse.look(now);
+        if self.show.is_left() {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.take_stuck();
+        self.count(known, now, around.cgroups);
+        self.count_ports(known, now, around.cgroups);
+        // A screen that is not drawn, as nobody reads what it writes, is told nothing.
+        if let Some(wish) = self.show.wish() {
+            let snapshot = self.snapshot(&wish, known, now, around)?;
+            self.show.show(snapshot);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn interrupt(&mut self, _: &Tracker, _: u64, _: &mut Context<'_>) -> io::Result<()> {
+        self.counted = false;
+        self.began_ns = None;
+        self.ports_before = None;
+        Ok(())
+    }
+
+    fn learn(&mut self, netns: u32, settings: &NamespaceSettings) {
+        self.looks.ranges.insert(netns, settings.ports.clone());
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shown(&self) -> u64 {
+        self.pulse.transitions()
+    }
+
+    fn close(&mut self, _: &End) -> io::Result<()> {
+        match self.show.close() {
+            Some(failure) => Err(io::Error::other(format!("the screen ended: {failure}"))),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! One connection's life, from line to line.
+
+use super::{
+    canvas::Tone,
+    snapshot::Life,
+    words::{Around, address, age, bytes, pid},
+};
+use crate::model::{Closer, Owner, Side, Transition};
+
+/// A line of text: its parts, each with its look.
+pub type TextLine = Vec<(String, Tone)>;
+
+/// Writes it out. `wall_ahead_ns`: how far the wall clock is ahead of CLOCK_MONOTONIC.
+#[must_use]
+pub fn lines(life: &Life, wall_ahead_ns: i64, columns: usize, around: &Around) -> Vec<TextLine> {
+    let mut lines = Vec::new();
+    let Some(last) = life.steps.last() else {
+        lines.push(plain("Nothing that happened to it was seen yet."));
+        now(life, &mut lines, around);
+        stuck(life, columns, &mut lines);
+        return lines;
+    };
+    lines.push(vec![(
+        format!(
+            "{} {} {}",
+            address(last.tuple.local, around),
+            match last.opener {
+                Some(Side::Local) => "→",
+                Some(Side::Remote) => "◀",
+                None => "–",
+            },
+            address(last.tuple.remote, around),
+        ),
+        Tone::Heading,
+    )]);
+    lines.push(plain(&format!(
+        "opened by {}, closed first by {}; cookie {:x}, network namespace {}",
+        match last.opener {
+            Some(Side::Local) => "this side",
+            Some(Side::Remote) => "the peer",
+            None => "- (unknown)",
+        },
+        match last.closer {
+            Some(Closer::Local) => "this side",
+            Some(Closer::Remote) => "the peer",
+            Some(Closer::Both) => "both",
+            None => "nobody, as far as is known",
+        },
+        life.cookie.0,
+        last.tuple.netns,
+    )));
+    lines.push(plain(&owner(&last.owner)));
+    lines.push(Vec::new());
+    if life.cut {
+        lines.push(vec![(
+            "  … earlier ones are not remembered".to_owned(),
+            Tone::Faint,
+        )]);
+    }
+    for step in &life.steps {
+        lines.push(of_step(step, wall_ahead_ns, around));
+    }
+    now(life, &mut lines, around);
+    measured(last, &mut lines, around);
+    stuck(life, columns, &mut lines);
+    lines
+}
+
+fn plain(text: &str) -> TextLine {
+    vec![(text.to_owned(), Tone::Plain)]
+}
+
+fn owner(owner: &Owner) -> String {
+    let Some(process) = owner.process else {
+        return "process: - (unknown)".to_owned();
+    };
+    let mut text = format!("process: {} ({})", process.comm.as_str(), pid(process.pid));
+    if let Some(thread) = owner.thread {
+        text += &format!(", thread {}", thread.as_str());
+    }
+    if let Some(uid) = owner.uid {
+        text += &format!(", user {uid}");
+    }
+    text
+}
+
+fn of_step(it: &Transition, wall_ahead_ns: i64, around: &Around) -> TextLine {
+    let wall_ns = wall_ahead_ns.saturating_add_unsigned(it.time_ns);
+    let held = match it.held_ns {
+        Some(_) => format!(" after {:>6} ", age(it.held_ns, around)),
+        None => " ".repeat(14),
+    };
+    let mut line = vec![
+        (around.time_of_day(wall_ns), Tone::Faint),
+        (held, Tone::Plain),
+        (format!("{:>11}", it.from.name()), Tone::State(it.from)),
+        (" → ".to_owned(), Tone::Faint),
+        (format!("{:<11}", it.to.name()), Tone::State(it.to)),
+        (format!("  {}", it.reason), Tone::Reason(it.reason)),
+    ];
+    if let Some(detail) = it.detail {
+        line.push((format!(" ({})", detail.name()), Tone::Plain));
+    }
+    if let Some(thread) = it.thread {
+        line.push((format!(" by thread {}", thread.as_str()), Tone::Faint));
+    }
+    line
+}
+
+fn now(life: &Life, lines: &mut Vec<TextLine>, around: &Around) {
+    lines.push(match life.now {
+        Some((state, since)) => {
+            let held = since.map(|since| around.now_ns.saturating_sub(since));
+            vec![
+                (format!("{:<12}", "now"), Tone::Faint),
+                (format!("   for {:>6}   ", age(held, around)), Tone::Plain),
+                (state.name().to_owned(), Tone::State(state)),
+            ]
+        }
+        None => vec![("It is over.".to_owned(), Tone::Faint)],
+    });
+}
+
+fn measured(last: &Transition, lines: &mut Vec<TextLine>, around: &Around) {
+    let Some(it) = last.measured else {
+        return;
+    };
+    lines.push(Vec::new());
+    let rtt = match it.srtt_us_8 {
+        0 => "-".to_owned(),
+        us_8 => age(Some(u64::from(us_8) * 1000 / 8), around),
+    };
+    lines.push(plain(&format!(
+        "at its last transition: {} sent and acknowledged, {} received, {} segments sent again, \
+         round trip {rtt}",
+        bytes(it.bytes_acked),
+        bytes(it.bytes_received),
+        it.retransmits,
+    )));
+}
+
+fn stuck(life: &Life, columns: usize, lines: &mut Vec<TextLine>) {
+    let Some(it) = &life.stuck else {
+        return;
+    };
+    lines.push(Vec::new());
+    lines.push(vec![(
+        format!("It does not go on: {}", it.diagnosis.verdict.name()),
+        Tone::Trouble,
+    )]);
+    for text in [&*it.diagnosis.text, it.diagnosis.advice] {
+        for line in wrap(text, columns) {
+            lines.push(plain(&format!("  {line}")));
+        }
+    }
+    if !it.holders.is_empty() {
+        let holders: Vec<String> = it
+            .holders
+            .iter()
+            .map(|it| format!("{} ({})", it.process.comm.as_str(), pid(it.process.pid)))
+            .collect();
+        lines.push(plain(&format!("  held by {}", holders.join(", "))));
+    }
+}
+
+/// Text in lines of so many columns.
+#[must_use]
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let width = columns.saturating_sub(4).clamp(10, 100);
+    let wrapped = textwrap::wrap(text, width);
+    wrapped.into_iter().map(|it| it.into_owned()).collect()
+}

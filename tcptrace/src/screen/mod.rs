@@ -1,0 +1,33 @@
+//! The screen of `tcptrace top`: keys and snapshots in, what to draw out; and the terminal, with a
+//! thread of its own, for which nobody waits.
+//!
+//! The loop hands a [`Snapshot`] over at most ten times a second, of what the screen
+//! [wants](Wish) to have. [`Screen`] neither reads nor writes; [`terminal`] does.
+
+mod canvas;
+mod draw;
+mod file;
+pub mod keys;
+mod life;
+mod machine;
+mod page;
+mod rows;
+mod screen;
+mod search;
+mod snapshot;
+mod tab;
+mod terminal;
+mod theme;
+mod words;
+
+pub use self::{
+    file::{FileError, FileSettings},
+    rows::{EndRow, First, GroupRow, ListenerRow, Row, Rows},
+    screen::{Action, Screen, Settings},
+    search::{Search, SearchError},
+    snapshot::{Alarms, Life, Lines, MOST_ROWS, Ports, ReplayState, Snapshot, Travel, Wish},
+    tab::Tab,
+    terminal::{NoTerminal, Show},
+    theme::{Role, Theme, ThemeName},
+    words::Around,
+};

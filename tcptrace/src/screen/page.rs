@@ -1,0 +1,16 @@
+//! A page of `explain`, in lines.
+
+use crate::{
+    explain::Book,
+    output::{Look, Palette, page},
+};
+
+/// What is written about a word, in lines of so many columns; `None`: nothing is.
+#[must_use]
+pub fn of(word: &str, columns: usize, ascii: bool) -> Option<Vec<String>> {
+    let book = Book::read().ok()?;
+    let look = Look::new(Some(columns), ascii, Palette::plain());
+    let entries = book.find(word).ok()?;
+    let pages: Vec<String> = entries.into_iter().map(|it| page(it, look)).collect();
+    Some(pages.join("\n").lines().map(str::to_owned).collect())
+}

@@ -1,0 +1,223 @@
+//! Which rows are shown: the words of the options, as in `state:time-wait not port:443`.
+
+use crate::{
+    filter::Filter,
+    model::{Connection, Transition},
+};
+
+/// Words, and what they ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// As it was typed.
+    text: String,
+    wanted: Filter,
+    /// Each lets nothing through that it matches.
+    unwanted: Vec<Filter>,
+}
+
+/// Words that ask for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{word}: {why}")]
+pub struct SearchError {
+    word: String,
+    why: &'static str,
+}
+
+/// What the words begin with.
+pub const WORDS: [&str; 11] = [
+    "state",
+    "port",
+    "local-port",
+    "remote-port",
+    "addr",
+    "local-addr",
+    "remote-addr",
+    "comm",
+    "pid",
+    "uid",
+    "netns",
+];
+
+impl Search {
+    /// Reads words, with blanks between them; `not` is for the word behind it. A word without a
+    /// colon is the name of a process. Of words alike one must match, of others all.
+    ///
+    /// # Errors
+    /// [`SearchError`] for the first word that is none.
+    pub fn parse(text: &str) -> Result<Self, SearchError> {
+        let mut wanted: Vec<(&str, String)> = Vec::new();
+        let mut unwanted = Vec::new();
+        let mut not = false;
+        for word in text.split_whitespace() {
+            if word == "not" {
+                not = !not;
+                continue;
+            }
+            let (option, value) = option(word)?;
+            match std::mem::take(&mut not) {
+                // Ports are a set, written in one word.
+                false => match wanted.iter_mut().find(|it| it.0 == option) {
+                    Some((_, set)) if option.ends_with("port") => {
+                        *set = format!("{set},{value}");
+                    }
+                    _ => wanted.push((option, value.to_owned())),
+                },
+                true => unwanted.push(read(word, [(option, value)])?),
+            }
+        }
+        if not {
+            return Err(SearchError {
+                word: "not".to_owned(),
+                why: "it stands before a word",
+            });
+        }
+        // Each by itself, to name the one that is wrong.
+        for (option, value) in &wanted {
+            read(&format!("{option}:{value}"), [(*option, &**value)])?;
+        }
+        let wanted = wanted.iter().map(|(option, value)| (*option, &**value));
+        Ok(Self {
+            text: text.trim().to_owned(),
+            wanted: read(text, wanted)?,
+            unwanted,
+        })
+    }
+
+    /// As it was typed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether everything is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Whether a connection is asked for.
+    #[must_use]
+    pub fn matches(&self, it: &Connection) -> bool {
+        self.wanted.matches_connection(it, true)
+            && !self
+                .unwanted
+                .iter()
+                .any(|not| not.matches_connection(it, true))
+    }
+
+    /// Whether a transition is asked for, from or to a state.
+    #[must_use]
+    pub fn matches_transition(&self, it: &Transition) -> bool {
+        self.wanted.matches(it, true) && !self.unwanted.iter().any(|not| not.matches(it, true))
+    }
+}
+
+fn option(word: &str) -> Result<(&str, &str), SearchError> {
+    let Some((option, value)) = word.split_once(':') else {
+        return Ok(("comm", word));
+    };
+    match WORDS.contains(&option) {
+        true if !value.is_empty() => Ok((option, value)),
+        true => Err(SearchError {
+            word: word.to_owned(),
+            why: "it lacks what stands behind the colon",
+        }),
+        false => Err(SearchError {
+            word: word.to_owned(),
+            why: "words are state: port: addr: local-port: remote-port: local-addr: remote-addr: \
+                  comm: pid: uid: netns:",
+        }),
+    }
+}
+
+fn read<'a>(
+    word: &str,
+    options: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Filter, SearchError> {
+    Filter::from_options(options).map_err(|_| SearchError {
+        word: word.to_owned(),
+        why: "there is no such thing",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::model::{Comm, Endpoint, Owner, Process, SocketKind, State, Tuple};
+
+    fn connection(state: State, port: u16, comm: &str) -> Connection {
+        let end = |last, port| Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), port);
+        Connection {
+            cookie: None,
+            tuple: Tuple {
+                netns: 1,
+                link: None,
+                local: end(1, 40_000),
+                remote: end(2, port),
+            },
+            state,
+            since: None,
+            kind: SocketKind::Full,
+            owner: Owner {
+                process: Some(Process {
+                    pid: Some(7),
+                    comm: Comm::new(comm.as_bytes()),
+                }),
+                ..Owner::default()
+            },
+            opener: None,
+            followed: false,
+            bound: false,
+        }
+    }
+
+    fn finds(text: &str, it: &Connection) -> bool {
+        Search::parse(text).expect(text).matches(it)
+    }
+
+    #[test]
+    fn words_of_the_options_find_what_the_options_let_through() {
+        let it = connection(State::TimeWait, 443, "nginx");
+        for text in [
+            "",
+            "state:time-wait",
+            "state:TIME_WAIT port:443",
+            "port:80 port:400-500",
+            "comm:nginx",
+            "nginx",
+            "addr:10.0.0.0/8",
+            "remote-addr:10.0.0.2",
+            "not port:80",
+            "not state:established not comm:curl",
+            "not not port:443",
+            "pid:7 netns:1",
+        ] {
+            assert!(finds(text, &it), "{text}");
+        }
+        for text in [
+            "state:established",
+            "port:80",
+            "not port:443",
+            "curl",
+            "not addr:10.0.0.0/8",
+            "state:time-wait not nginx",
+        ] {
+            assert!(!finds(text, &it), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_none_is_named() {
+        let error = |text| Search::parse(text).expect_err(text).to_string();
+        assert!(error("colour:red").starts_with("colour:red: words are state:"));
+        assert_eq!(
+            error("port:443 state:gone"),
+            "state:gone: there is no such thing"
+        );
+        assert_eq!(error("port:http"), "port:http: there is no such thing");
+        assert!(error("port:").contains("behind the colon"));
+        assert!(error("port:1 not").contains("before a word"));
+    }
+}
