@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     consumers::Top,
     diagnose::Thresholds,
-    engine::{LiveOptions, Outcome, trace},
+    engine::{LiveOptions, Outcome, play, trace},
     screen::{Settings, Show},
     source::live::Metrics,
 };
@@ -28,5 +28,8 @@ pub async fn top(options: &TopOptions) -> Result<Outcome> {
     let show = Show::start(options.settings.clone())?;
     let filter = options.live.run.filter.clone();
     let top = Top::new(show, filter, Thresholds::new(None, &[])?);
-    trace(&options.live, Metrics::Always, top).await
+    match &options.live.recording {
+        Some(recording) => play(&options.live.run, recording, top).await,
+        None => trace(&options.live, Metrics::Always, top).await,
+    }
 }

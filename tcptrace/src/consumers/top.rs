@@ -16,7 +16,7 @@ use crate::{
         stats::{At, By, Group, Lately, Outlook, TakenPorts},
     },
     diagnose::Thresholds,
-    engine::Consumer,
+    engine::{Consumer, Player},
     filter::Filter,
     host::{Cgroups, Clock, Socket},
     model::{
@@ -26,7 +26,7 @@ use crate::{
     output::{Collected, Context, End, Json, ShownSockets, ShownStuck, Start, View, held_messages},
     screen::{
         Alarms, Around, EndRow, First, GroupRow, Life, Lines, ListenerRow, MOST_ROWS, Ports,
-        ReplayState, Rows, Search, Show, Snapshot, Tab, Wish,
+        ReplayState, Rows, Search, Show, Snapshot, Tab, Travel, Wish,
     },
     track::Tracker,
 };
@@ -90,6 +90,10 @@ pub struct Top {
     /// What the rows that were handed over last were chosen by.
     wish: Wish,
     replay: Option<ReplayState>,
+    /// Where to go in a recording.
+    travel: Option<Travel>,
+    /// The first event at that time or later ends the way there, if it is asked for.
+    stops_at: Option<u64>,
 }
 
 impl Top {
@@ -121,6 +125,8 @@ impl Top {
             rows: Due::default(),
             wish: Wish::default(),
             replay: None,
+            travel: None,
+            stops_at: None,
         }
     }
 
@@ -242,6 +248,7 @@ impl Top {
             transitions: self.pulse.transitions(),
             life: wish.opened.map(|cookie| self.life(cookie, known)),
             replay: self.replay,
+            event: self.replay.and(self.steps.back().copied()),
             messages: held_messages(),
             ..Snapshot::default()
         };
@@ -516,6 +523,11 @@ impl Consumer for Top {
             });
             self.ended += 1;
         }
+        if self.stops_at.is_some_and(|at| it.time_ns >= at)
+            && self.wish.search.matches_transition(it)
+        {
+            return Ok(ControlFlow::Break(()));
+        }
         if !self.held.is_empty()
             && let Some(cookie) = it.cookie
         {
@@ -566,6 +578,7 @@ impl Consumer for Top {
         self.count_ports(known, now, around.cgroups);
         // A screen that is not drawn, as nobody reads what it writes, is told nothing.
         if let Some(wish) = self.show.wish() {
+            self.travel = wish.travel.or(self.travel);
             let snapshot = self.snapshot(&wish, known, now, around)?;
             self.show.show(snapshot);
         }
@@ -596,5 +609,47 @@ impl Consumer for Top {
             Some(failure) => Err(io::Error::other(format!("the screen ended: {failure}"))),
             None => Ok(()),
         }
+    }
+}
+
+impl Player for Top {
+    fn travel(&mut self) -> Option<Travel> {
+        self.travel.take()
+    }
+
+    fn is_at(&mut self, state: ReplayState) {
+        self.replay = Some(state);
+        // The time of the recording may stand, and the screen wants to be told nonetheless.
+        self.next = 0;
+        self.rows = Due::default();
+    }
+
+    fn forget(&mut self) {
+        self.pulse = Pulse::default();
+        self.held.clear();
+        self.steps.clear();
+        self.forgot_steps = true;
+        self.ends.clear();
+        self.counted = false;
+        self.began_ns = None;
+        self.ports = None;
+        self.ports_before = None;
+        self.lost = 0;
+        self.count = Due::default();
+        self.port_count = Due::default();
+    }
+
+    fn stop_at(&mut self, time_ns: Option<u64>) {
+        self.stops_at = time_ns;
+    }
+
+    fn last_event(&self, before_ns: u64) -> Option<u64> {
+        let search = &self.wish.search;
+        let asked_for = |it: &&Transition| it.time_ns < before_ns && search.matches_transition(it);
+        self.steps.iter().rev().find(asked_for).map(|it| it.time_ns)
+    }
+
+    fn is_over(&self) -> bool {
+        self.show.is_left()
     }
 }

@@ -57,8 +57,9 @@ impl Engine<Live> {
         let netns = filter.netns;
         let host = Host::new(netns, coverage.accepts);
         let degraded = source.degraded().iter().cloned().chain(blind(netns));
+        let attached_ns = monotonic_now();
         let beginning = Beginning {
-            mono_ns: monotonic_now(),
+            mono_ns: attached_ns,
             machine: Machine {
                 kernel: kernel_release(),
                 netns: own_netns(),
@@ -138,7 +139,9 @@ impl Engine<Live> {
             engine.tracker.note_loss();
         }
         // What happened between attaching and the end of the snapshot, nobody was promised to see.
-        for event in &early {
+        // While some programs were attached and others not, the rest of it may have been missed:
+        // the snapshot, made later, knows what became of it.
+        for event in early.iter().filter(|it| it.time_ns() >= attached_ns) {
             engine.tracker.apply(event, &mut |_| {});
         }
         Ok(engine)

@@ -7,6 +7,7 @@ mod export;
 mod holders;
 mod host;
 mod notices;
+mod play;
 mod progress;
 mod recording;
 mod replay;
@@ -26,6 +27,7 @@ use self::{
 };
 pub use self::{
     export::export,
+    play::{Player, play},
     recording::RecordingOptions,
     replay::{Moment, ReplayOptions, Then, tell_again},
 };

@@ -250,7 +250,7 @@ impl Then {
 }
 
 /// Opens a recording, and says what of it is left out.
-fn open(replay: &ReplayOptions) -> Result<Recording> {
+pub(super) fn open(replay: &ReplayOptions) -> Result<Recording> {
     let recording = Recording::open(&replay.path)?;
     for (path, damage) in &recording.unreadable {
         let path = path.display();
@@ -310,7 +310,7 @@ pub(super) fn narrowed(options: &RunOptions, piece: &Piece) -> Result<RunOptions
 
 impl Engine<Replay> {
     /// Remembers what happened before what is asked for, and tells nothing of it.
-    fn skip(&mut self) {
+    pub(super) fn skip(&mut self) {
         let Self {
             source,
             tracker,

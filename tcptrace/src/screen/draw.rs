@@ -11,7 +11,7 @@ use super::{
     screen::{Above, Screen},
     snapshot::{Ports, Snapshot},
     tab::Tab,
-    words::{Around, age, count, rate},
+    words::{Around, address, age, count, rate},
 };
 use crate::{model::Connection, output::ShownStuck};
 
@@ -94,13 +94,7 @@ impl Screen {
             }
             Above::Life { first } => {
                 let lines = match &self.shown.life {
-                    Some(life) => {
-                        let ahead = self
-                            .shown
-                            .wall_ns
-                            .saturating_sub(i64::try_from(self.shown.now_ns).unwrap_or(i64::MAX));
-                        life::lines(life, ahead, usize::from(width), &around)
-                    }
+                    Some(life) => life::lines(life, self.wall_ns(0), usize::from(width), &around),
                     None => vec![vec![("…".to_owned(), Tone::Faint)]],
                 };
                 self.above = Above::Life {
@@ -111,6 +105,13 @@ impl Screen {
         if height > 2 {
             self.foot(&mut canvas.part(0, height - 1, width, 1));
         }
+    }
+
+    /// When something of CLOCK_MONOTONIC was: ns since 1970.
+    fn wall_ns(&self, mono_ns: u64) -> i64 {
+        let now = i64::try_from(self.shown.now_ns).unwrap_or(i64::MAX);
+        let ahead = self.shown.wall_ns.saturating_sub(now);
+        ahead.saturating_add_unsigned(mono_ns)
     }
 
     /// What it is, and what is out of the ordinary.
@@ -189,6 +190,23 @@ impl Screen {
             canvas.put(0, 0, notice, Tone::Chosen);
             return;
         }
+        if let (Some(replay), Some(event)) = (self.shown.replay, &self.shown.event)
+            && replay.speed == 0
+            && self.above == Above::Nothing
+        {
+            let around = self.around();
+            let text = format!(
+                "{} {} → {} {}  {} {}",
+                around.time_of_day(self.wall_ns(event.time_ns)),
+                event.from,
+                event.to,
+                event.reason,
+                address(event.tuple.local, &around),
+                address(event.tuple.remote, &around),
+            );
+            canvas.put(0, 0, &text, Tone::Plain);
+            return;
+        }
         let keys = match (&self.above, self.shown.replay.is_some()) {
             (Above::Nothing, false) => {
                 "? keys  q leave  / search  enter open  x explain  space hold  < > sort  w write"
@@ -243,7 +261,7 @@ impl Screen {
                 (true, false) => "↑",
             };
             let name = format!("{}{sign}", column.name);
-            put_cell(canvas, *x, 0, *width, column.right, &name, tone);
+            put_cell(canvas, (*x, 0, *width), column.right, &name, tone);
         }
         let lines = usize::from(canvas.height().saturating_sub(1));
         let shown = rows.iter().enumerate().skip(table.first).take(lines);
@@ -259,8 +277,11 @@ impl Screen {
                 } else {
                     (column.tone)(row)
                 };
-                let text = (column.text)(row, around);
-                put_cell(canvas, *x, y, *width, column.right, &text, tone);
+                let mut text = (column.text)(row, around);
+                if column.cut_within {
+                    text = cut_within(text, usize::from(*width));
+                }
+                put_cell(canvas, (*x, y, *width), column.right, &text, tone);
             }
         }
     }
@@ -297,9 +318,7 @@ impl Screen {
 /// Puts a cell of a table; what is too long is cut, and a number stands on the right.
 fn put_cell(
     canvas: &mut Canvas<'_>,
-    x: u16,
-    y: u16,
-    width: u16,
+    (x, y, width): (u16, u16, u16),
     right: bool,
     text: &str,
     tone: Tone,
@@ -310,6 +329,19 @@ fn put_cell(
         false => x,
     };
     canvas.put_within(x, y, width, text, tone);
+}
+
+/// An address in so many columns: its middle is left out where it is too long, and not its port.
+fn cut_within(text: String, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width || width < 12 {
+        return text;
+    }
+    let head = (width - 1) / 2;
+    let tail = width - 1 - head;
+    let begin = text.chars().take(head);
+    let end = text.chars().skip(length - tail);
+    begin.chain(['…']).chain(end).collect()
 }
 
 /// Which columns of a table have room in a line: the number of each, where it begins, and how wide

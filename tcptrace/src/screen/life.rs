@@ -15,9 +15,9 @@ pub type TextLine = Vec<(String, Tone)>;
 pub fn lines(life: &Life, wall_ahead_ns: i64, columns: usize, around: &Around) -> Vec<TextLine> {
     let mut lines = Vec::new();
     let Some(last) = life.steps.last() else {
-        lines.push(plain("Nothing that happened to it was seen yet."));
         now(life, &mut lines, around);
         stuck(life, columns, &mut lines);
+        lines.push(plain("Nothing that happened to it was seen yet."));
         return lines;
     };
     lines.push(vec![(
@@ -34,7 +34,7 @@ pub fn lines(life: &Life, wall_ahead_ns: i64, columns: usize, around: &Around) -
         Tone::Heading,
     )]);
     lines.push(plain(&format!(
-        "opened by {}, closed first by {}; cookie {:x}, network namespace {}",
+        "opened by {}, closed first by {}",
         match last.opener {
             Some(Side::Local) => "this side",
             Some(Side::Remote) => "the peer",
@@ -46,10 +46,15 @@ pub fn lines(life: &Life, wall_ahead_ns: i64, columns: usize, around: &Around) -
             Some(Closer::Both) => "both",
             None => "nobody, as far as is known",
         },
-        life.cookie.0,
-        last.tuple.netns,
+    )));
+    lines.push(plain(&format!(
+        "cookie {:x}, network namespace {}",
+        life.cookie.0, last.tuple.netns
     )));
     lines.push(plain(&owner(&last.owner)));
+    now(life, &mut lines, around);
+    measured(last, &mut lines, around);
+    stuck(life, columns, &mut lines);
     lines.push(Vec::new());
     if life.cut {
         lines.push(vec![(
@@ -60,9 +65,6 @@ pub fn lines(life: &Life, wall_ahead_ns: i64, columns: usize, around: &Around) -
     for step in &life.steps {
         lines.push(of_step(step, wall_ahead_ns, around));
     }
-    now(life, &mut lines, around);
-    measured(last, &mut lines, around);
-    stuck(life, columns, &mut lines);
     lines
 }
 
@@ -112,9 +114,9 @@ fn now(life: &Life, lines: &mut Vec<TextLine>, around: &Around) {
         Some((state, since)) => {
             let held = since.map(|since| around.now_ns.saturating_sub(since));
             vec![
-                (format!("{:<12}", "now"), Tone::Faint),
-                (format!("   for {:>6}   ", age(held, around)), Tone::Plain),
+                ("now in ".to_owned(), Tone::Plain),
                 (state.name().to_owned(), Tone::State(state)),
+                (format!(", for {}", age(held, around)), Tone::Plain),
             ]
         }
         None => vec![("It is over.".to_owned(), Tone::Faint)],
@@ -125,7 +127,6 @@ fn measured(last: &Transition, lines: &mut Vec<TextLine>, around: &Around) {
     let Some(it) = last.measured else {
         return;
     };
-    lines.push(Vec::new());
     let rtt = match it.srtt_us_8 {
         0 => "-".to_owned(),
         us_8 => age(Some(u64::from(us_8) * 1000 / 8), around),
@@ -143,7 +144,6 @@ fn stuck(life: &Life, columns: usize, lines: &mut Vec<TextLine>) {
     let Some(it) = &life.stuck else {
         return;
     };
-    lines.push(Vec::new());
     lines.push(vec![(
         format!("It does not go on: {}", it.diagnosis.verdict.name()),
         Tone::Trouble,

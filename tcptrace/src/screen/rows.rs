@@ -112,6 +112,8 @@ pub struct Column<R> {
     pub rank: u8,
     /// Numbers stand on the right.
     pub right: bool,
+    /// Of what is too long, the middle is left out: an address has its port at the end.
+    pub cut_within: bool,
     /// The largest ones are looked for, mostly.
     pub descending: bool,
     /// What it is sorted by.
@@ -151,10 +153,23 @@ const fn text<R>(
         grows: 0,
         rank: 0,
         right: false,
+        cut_within: false,
         descending: false,
         key,
         text,
         tone: |_| Tone::Plain,
+    }
+}
+
+/// A column of addresses and ports.
+const fn end<R>(
+    name: &'static str,
+    key: fn(&R, &Around) -> Key,
+    shown: fn(&R, &Around) -> String,
+) -> Column<R> {
+    Column {
+        cut_within: true,
+        ..text(name, ADDRESS, key, shown)
     }
 }
 
@@ -246,9 +261,8 @@ impl Row for Connection {
             |it, around| time_key(state_age(it, around.now_ns)),
             |it, around| age(state_age(it, around.now_ns), around),
         ),
-        text::<Self>(
+        end::<Self>(
             "LOCAL",
-            ADDRESS,
             |it, _| end_key(it.tuple.local),
             |it, around| address(it.tuple.local, around),
         )
@@ -260,9 +274,8 @@ impl Row for Connection {
             |it, _| opener(it.opener).to_owned(),
         )
         .rank(3),
-        text::<Self>(
+        end::<Self>(
             "REMOTE",
-            ADDRESS,
             |it, _| end_key(it.tuple.remote),
             |it, around| address(it.tuple.remote, around),
         )
@@ -383,9 +396,8 @@ impl Row for GroupRow {
 
 impl Row for ListenerRow {
     const COLUMNS: &'static [Column<Self>] = &[
-        text::<Self>(
+        end::<Self>(
             "LISTENS AT",
-            ADDRESS,
             |it, _| end_key(it.listener.tuple.local),
             |it, around| address(it.listener.tuple.local, around),
         )
@@ -484,17 +496,15 @@ impl Row for ShownStuck {
             |it, _| it.diagnosis.verdict.name().to_owned(),
         )
         .tone(|_| Tone::Trouble),
-        text::<Self>(
+        end::<Self>(
             "LOCAL",
-            ADDRESS,
             |it, _| end_key(it.connection.tuple.local),
             |it, around| address(it.connection.tuple.local, around),
         )
         .grows(1)
         .rank(2),
-        text::<Self>(
+        end::<Self>(
             "REMOTE",
-            ADDRESS,
             |it, _| end_key(it.connection.tuple.remote),
             |it, around| address(it.connection.tuple.remote, around),
         )
@@ -571,17 +581,15 @@ impl Row for EndRow {
             |it, _| closer(it.last.closer).to_owned(),
         )
         .rank(3),
-        text::<Self>(
+        end::<Self>(
             "LOCAL",
-            ADDRESS,
             |it, _| end_key(it.last.tuple.local),
             |it, around| address(it.last.tuple.local, around),
         )
         .grows(1)
         .rank(1),
-        text::<Self>(
+        end::<Self>(
             "REMOTE",
-            ADDRESS,
             |it, _| end_key(it.last.tuple.remote),
             |it, around| address(it.last.tuple.remote, around),
         )

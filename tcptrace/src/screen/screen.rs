@@ -180,6 +180,13 @@ impl Screen {
         if snapshot.life.is_none() && self.opened.is_some() {
             snapshot.life = self.shown.life.take();
         }
+        // As long as no others are handed over, the rows are those of before.
+        if snapshot.of.is_none() {
+            let before = self.held.as_deref_mut().unwrap_or(&mut self.shown);
+            snapshot.of = before.of;
+            snapshot.rows = std::mem::take(&mut before.rows);
+            snapshot.matching = before.matching;
+        }
         match &mut self.held {
             Some(held) => **held = snapshot,
             None => {

@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub lines: Option<Lines>,
     /// What became of a recording; `None`: it is this machine, now.
     pub replay: Option<ReplayState>,
+    /// The transition of a recording that was told last.
+    pub event: Option<Transition>,
     /// What was said meanwhile that would have gone to stderr.
     pub messages: Vec<String>,
 }

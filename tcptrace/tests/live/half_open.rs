@@ -229,3 +229,31 @@ fn a_half_open_connection_ends_by_icmp(family: Family) {
     );
     trace.stop();
 }
+
+#[test]
+fn what_was_half_open_while_tracing_began_is_not_taken_for_half_open_for_ever() {
+    let net = Namespace::new();
+    let listener = net.listen(Family::V4);
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let (client, server) = net.connect_to(&listener);
+                drop((client, server));
+            }
+        });
+        let traces: Vec<_> = (0..5)
+            .map(|_| Trace::of(&net).subcommand("stats").start_raw())
+            .collect();
+        sleep(Duration::from_millis(300));
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        sleep(Duration::from_millis(300));
+        for trace in traces {
+            let text = trace.stop();
+            let line = text.lines().find(|it| it.contains("\"type\":\"stats\""));
+            let stats: serde_json::Value =
+                serde_json::from_str(line.expect("a report")).expect("JSON");
+            assert_eq!(stats["states"]["SYN_RECV"]["now"], 0, "{stats}");
+        }
+    });
+}

@@ -20,10 +20,11 @@ use crate::data;
 const WIDTHS: [Option<usize>; 3] = [Some(80), Some(120), None];
 
 /// Compares with a file.
-fn golden(name: &str, text: &str) {
+pub fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let path = path.join(name).with_extension("txt");
     if env::var_os("BLESS").is_some() {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("room");
         fs::write(path, text).expect("a file that can be written");
         return;
     }

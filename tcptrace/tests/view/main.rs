@@ -10,4 +10,5 @@ mod parquet;
 mod reference;
 mod reports;
 mod schema;
+mod screen;
 mod tables;

@@ -24,8 +24,8 @@ pub use self::{
     transitions::{known_transition, transitions, unknown_transition},
 };
 
-const MS: u64 = 1_000_000;
-const SECOND: u64 = 1_000 * MS;
+pub const MS: u64 = 1_000_000;
+pub const SECOND: u64 = 1_000 * MS;
 /// 2026-11-22T10:39:11Z.
 const BEGAN: i64 = 1_795_343_951 * SECOND as i64;
 pub const NETNS: u32 = 4_026_531_840;
@@ -52,7 +52,7 @@ fn on(index: u32, (tuple, owner): (Tuple, Owner)) -> (Tuple, Owner) {
     (Tuple { link, ..tuple }, owner)
 }
 
-fn ends(local: (&str, u16), remote: (&str, u16)) -> Tuple {
+pub fn ends(local: (&str, u16), remote: (&str, u16)) -> Tuple {
     let end = |(addr, port): (&str, u16)| Endpoint::new(addr.parse::<IpAddr>().unwrap(), port);
     Tuple {
         netns: NETNS,
@@ -62,7 +62,7 @@ fn ends(local: (&str, u16), remote: (&str, u16)) -> Tuple {
     }
 }
 
-fn by(comm: &str, pid: u32) -> Owner {
+pub fn by(comm: &str, pid: u32) -> Owner {
     Owner {
         process: Some(Process {
             pid: Some(pid),
