@@ -44,7 +44,8 @@ pub trait Player: Consumer {
     fn is_over(&self) -> bool;
 }
 
-/// Goes through a recording until it is left, from its end on, or from where that is asked for.
+/// Goes through a recording until it is left. It stands at its end in the beginning, or where what
+/// is asked for begins, if that is said.
 ///
 /// # Errors
 /// When it can't be read, or the consumer fails.
@@ -67,16 +68,23 @@ pub async fn play(
         options,
         from_ns,
         to_ns,
-        speed: 1,
+        speed: 0,
         piece: 0,
     };
-    let begun = playing.at(from_ns, &mut player)?;
+    let first = match range.from_ns {
+        Some(from_ns) => from_ns,
+        None => to_ns.saturating_sub(BEFORE_NS).max(from_ns),
+    };
+    let begun = playing.at(first, &mut player)?;
     let mut engine = begun.with_context(|| {
         format!("{path} has nothing of that time: tcptrace info {path} tells what it has")
     })?;
     engine = engine.ended_by_signals()?;
     notices::degraded(&engine.degraded);
     player.start(&engine.start(), &engine.clock)?;
+    if range.from_ns.is_none() {
+        playing.pass(u64::MAX, &mut engine, &mut player).await?;
+    }
     let mut told = Instant::now();
     while !player.is_over() && !engine.interrupted {
         match player.travel() {

@@ -17,7 +17,10 @@ use crossterm::{
     cursor,
     event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
     execute,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    terminal::{
+        Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+        enable_raw_mode,
+    },
 };
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use ratatui::{Terminal, backend::CrosstermBackend};
@@ -257,7 +260,7 @@ fn run(shared: &Shared, settings: Settings) -> io::Result<()> {
     let _ = unsafe { sigaction(Signal::SIGTSTP, &action) };
     let mut entered = Some(Entered::enter()?);
 
-    let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+    let mut terminal = anew()?;
     let mut changed = true;
     if let Some(first) = first {
         screen.take(first);
@@ -309,11 +312,11 @@ fn run(shared: &Shared, settings: Settings) -> io::Result<()> {
                 let _ = raise(Signal::SIGSTOP);
                 // It was told to go on.
                 entered = Some(Entered::enter()?);
-                terminal.clear()?;
+                terminal = anew()?;
                 changed = true;
             }
             Action::Redraw => {
-                terminal.clear()?;
+                terminal = anew()?;
                 changed = true;
             }
             Action::None | Action::Quit => {}
@@ -326,6 +329,13 @@ fn run(shared: &Shared, settings: Settings) -> io::Result<()> {
             changed = true;
         }
     }
+}
+
+/// An empty terminal, on which all is to be drawn. Nothing is asked of it: a terminal that nobody
+/// reads would not answer.
+fn anew() -> io::Result<Terminal<CrosstermBackend<io::Stdout>>> {
+    execute!(io::stdout(), Clear(ClearType::All))?;
+    Terminal::new(CrosstermBackend::new(io::stdout()))
 }
 
 /// A key that something could be done for.

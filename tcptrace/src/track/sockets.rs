@@ -66,7 +66,11 @@ impl Tracker {
             return;
         }
         if flow.state != event.from {
-            // Something was lost, or the snapshot was ahead of the events.
+            // Something was lost, or the snapshot was ahead of the events: it knew the socket, and
+            // not the request that it was made of.
+            if event.from == State::SynRecv {
+                self.requests.remove(&event.tuple);
+            }
             flow.state = event.from;
             flow.since = None;
         }

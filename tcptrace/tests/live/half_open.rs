@@ -1,16 +1,21 @@
 //! Connections that are half-open: a SYN came, and its SYN+ACK waits for an answer.
 
-use std::{thread::sleep, time::Duration};
+use std::{
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use nix::{
     sched::{CpuSet, sched_getcpu, sched_setaffinity},
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
 
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    trace::{End, Trace},
+    trace::{End, Trace, binary},
     wire::{ACK, RST, SYN, Wire},
 };
 
@@ -234,26 +239,35 @@ fn a_half_open_connection_ends_by_icmp(family: Family) {
 fn what_was_half_open_while_tracing_began_is_not_taken_for_half_open_for_ever() {
     let net = Namespace::new();
     let listener = net.listen(Family::V4);
-    let over = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                let (client, server) = net.connect_to(&listener);
-                drop((client, server));
-            }
-        });
-        let traces: Vec<_> = (0..5)
-            .map(|_| Trace::of(&net).subcommand("stats").start_raw())
-            .collect();
-        sleep(Duration::from_millis(300));
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
-        sleep(Duration::from_millis(300));
-        for trace in traces {
-            let text = trace.stop();
-            let line = text.lines().find(|it| it.contains("\"type\":\"stats\""));
-            let stats: serde_json::Value =
-                serde_json::from_str(line.expect("a report")).expect("JSON");
-            assert_eq!(stats["states"]["SYN_RECV"]["now"], 0, "{stats}");
+    let connect = |time: Duration| {
+        let began = Instant::now();
+        while began.elapsed() < time {
+            drop(net.connect_to(&listener));
         }
-    });
+    };
+    // Each begins while connections are made.
+    let traces: Vec<Child> = (0..4)
+        .map(|_| {
+            let mut command = Command::new(binary());
+            command.args(["stats", "-o", "json", "--netns", &net.inode().to_string()]);
+            let trace = command.stdout(Stdio::piped()).spawn().expect("tcptrace");
+            connect(Duration::from_millis(700));
+            trace
+        })
+        .collect();
+    connect(Duration::from_secs(3));
+    sleep(Duration::from_millis(300));
+    let outputs: Vec<Output> = traces
+        .into_iter()
+        .map(|trace| {
+            kill(Pid::from_raw(trace.id() as i32), Signal::SIGINT).expect("it is there");
+            trace.wait_with_output().expect("its end")
+        })
+        .collect();
+    for output in outputs {
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().find(|it| it.contains("\"type\":\"stats\""));
+        let stats: serde_json::Value = serde_json::from_str(line.expect("a report")).expect("JSON");
+        assert_eq!(stats["states"]["SYN_RECV"]["now"], 0, "{stats}");
+    }
 }

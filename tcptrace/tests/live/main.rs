@@ -39,6 +39,7 @@ mod time_namespace;
 mod time_wait;
 mod timeouts;
 mod told;
+mod top;
 #[expect(dead_code, reason = "the tests with faults need more of it")]
 mod trace;
 mod vocabulary;
