@@ -117,7 +117,7 @@ impl Screen {
     /// What it is, and what is out of the ordinary.
     fn head(&self, canvas: &mut Canvas<'_>, around: &Around) {
         let shown = &self.shown;
-        let mut x = canvas.put(0, 0, "tcptrace", Tone::Heading) + 1;
+        let mut x = canvas.put(0, 0, "TCP", Tone::Heading) + 1;
         if shown.now_ns == 0 {
             canvas.put(x, 0, "…", Tone::Faint);
             return;

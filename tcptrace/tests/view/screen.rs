@@ -222,6 +222,16 @@ fn frames_are_as_they_were() {
 }
 
 #[test]
+fn the_readme_shows_what_the_screen_shows() {
+    let mut screen = screen(settings(ThemeName::Plain, false), Tab::Machine, Rows::None);
+    let frame = text(&frame(&mut screen, 80, 18));
+    golden("top/readme", &frame);
+    let readme = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).expect("it is there");
+    assert!(readme.contains(&frame), "README.md is to show\n{frame}");
+}
+
+#[test]
 fn without_colour_nothing_is_coloured() {
     for (tab, rows) in all_rows() {
         let coloured = |theme| {

@@ -280,9 +280,9 @@ mod tests {
                 "use std::io::{self, stdout};\nfn f() { println!(); io::stdout(); }"
             ),
             [
-                "doctor/report.rs:1: io::stdout is for output alone",
+                "doctor/report.rs:1: io::stdout is for output, screen alone",
                 "doctor/report.rs:2: println! is for output alone",
-                "doctor/report.rs:2: io::stdout is for output alone",
+                "doctor/report.rs:2: io::stdout is for output, screen alone",
             ]
         );
         assert_eq!(
