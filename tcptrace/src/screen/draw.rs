@@ -8,9 +8,9 @@ use super::{
     life::{self, TextLine},
     machine,
     rows::{Column, EndRow, GroupRow, ListenerRow, Row, Rows},
-    screen::{Above, Screen},
     snapshot::{Ports, Snapshot},
     tab::Tab,
+    view::{Above, Screen},
     words::{Around, address, age, count, rate},
 };
 use crate::{model::Connection, output::ShownStuck};

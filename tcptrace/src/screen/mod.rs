@@ -12,22 +12,22 @@ mod life;
 mod machine;
 mod page;
 mod rows;
-mod screen;
 mod search;
 mod snapshot;
 mod tab;
 mod terminal;
 mod theme;
+mod view;
 mod words;
 
 pub use self::{
     file::{FileError, FileSettings},
     rows::{EndRow, First, GroupRow, ListenerRow, Row, Rows},
-    screen::{Action, Screen, Settings},
     search::{Search, SearchError},
     snapshot::{Alarms, Life, Lines, MOST_ROWS, Ports, ReplayState, Snapshot, Travel, Wish},
     tab::Tab,
     terminal::{NoTerminal, Show},
     theme::{Role, Theme, ThemeName},
+    view::{Action, Screen, Settings},
     words::Around,
 };

@@ -28,8 +28,8 @@ use rustix::termios::{QueueSelector, tcflush};
 
 use super::{
     keys::Key,
-    screen::{Action, Screen, Settings},
     snapshot::{Lines, Snapshot, Wish},
+    view::{Action, Screen, Settings},
 };
 use crate::{
     output::{hold_messages, release_messages, say},

@@ -372,7 +372,7 @@ fn a_terminal_that_nobody_reads_costs_no_event() {
     while began.elapsed() < Duration::from_secs(5) {
         let (client, server) = net.connect_to(&listener);
         drop((client, server));
-        if began.elapsed().as_millis() % 50 == 0 {
+        if began.elapsed().as_millis().is_multiple_of(50) {
             terminal.type_in("\x0c");
         }
     }
