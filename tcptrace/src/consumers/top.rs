@@ -18,10 +18,10 @@ use crate::{
     diagnose::Thresholds,
     engine::{Consumer, Player},
     filter::Filter,
-    host::{Cgroups, Clock, Socket},
+    host::{Cgroups, Clock, Holder, Looker, Socket, snapshot::all_who_have},
     model::{
-        Connection, Cookie, Known as _, Machine, NamespaceSettings, Reason, Side, State,
-        Transition, ns,
+        Connection, Cookie, HolderQuestion, Known as _, Machine, NamespaceSettings, Reason, Side,
+        State, Transition, ns,
     },
     output::{Collected, Context, End, Json, ShownSockets, ShownStuck, Start, View, held_messages},
     screen::{
@@ -39,6 +39,10 @@ const COUNT_NS: u64 = 10_000_000_000;
 const PORTS_NS: u64 = 5_000_000_000;
 /// To go through all connections takes no more than one part in so many of the time.
 const SHARE: u32 = 50;
+/// How often it is looked again who holds the connection that is looked at, ns; and what part of
+/// the time that may take.
+const HOLDERS_NS: u64 = 2_000_000_000;
+const HOLDERS_SHARE: u32 = 20;
 /// So many transitions are remembered, for the lives of connections.
 const MOST_STEPS: usize = 1 << 15;
 /// So many ends are remembered.
@@ -92,6 +96,13 @@ pub struct Top {
     replay: Option<ReplayState>,
     /// Where to go in a recording.
     travel: Option<Travel>,
+    /// Looks for all processes that hold the connection whose life is looked at.
+    holders: Option<Looker<HolderQuestion, (Cookie, Option<Vec<Holder>>)>>,
+    /// Those of that one, when they were asked for last (CLOCK_MONOTONIC, ns).
+    held_by: Option<(Cookie, u64, Option<Vec<Holder>>)>,
+    /// The sockets are this machine's.
+    here: bool,
+    jiffy_ns: u64,
     /// The first event at that time or later ends the way there, if it is asked for.
     stops_at: Option<u64>,
 }
@@ -127,6 +138,10 @@ impl Top {
             replay: None,
             travel: None,
             stops_at: None,
+            holders: None,
+            held_by: None,
+            here: true,
+            jiffy_ns: 0,
         }
     }
 
@@ -238,6 +253,9 @@ impl Top {
         now: u64,
         around: &mut Context<'_>,
     ) -> io::Result<Snapshot> {
+        if let Some(cookie) = wish.opened {
+            self.ask_for_holders(cookie, known, now);
+        }
         let mut shown = Snapshot {
             now_ns: now,
             wall_ns: around.clock.wall(now),
@@ -271,6 +289,36 @@ impl Top {
         Ok(shown)
     }
 
+    /// Asks who holds a connection, now and then.
+    fn ask_for_holders(&mut self, cookie: Cookie, known: &Tracker, now: u64) {
+        let Some(looker) = &self.holders else {
+            if self.here {
+                let look = |it: HolderQuestion| (it.cookie, all_who_have(&it));
+                self.holders = Looker::start("holders", 1, HOLDERS_SHARE, look).ok();
+            }
+            return;
+        };
+        if let Some((cookie, found)) = looker.answer() {
+            self.held_by = Some((cookie, now, found));
+        }
+        let fresh = self
+            .held_by
+            .as_ref()
+            .is_some_and(|(of, at, _)| *of == cookie && now.saturating_sub(*at) < HOLDERS_NS);
+        if fresh {
+            return;
+        }
+        if let Some(it) = known.connection(cookie) {
+            // Where the last one is looked for still, this one is asked for later.
+            let _ = looker.ask(HolderQuestion {
+                cookie,
+                tuple: it.tuple,
+                listener: it.state == State::Listen,
+                near: it.owner.process.and_then(|it| it.pid),
+            });
+        }
+    }
+
     /// What was seen of a connection.
     fn life(&self, cookie: Cookie, known: &Tracker) -> Life {
         let mut steps: Vec<Transition> = self
@@ -292,8 +340,18 @@ impl Top {
         let begins = steps
             .first()
             .is_some_and(|it| matches!(it.from, State::Closed | State::Listen));
+        let held_by = self.held_by.as_ref().filter(|it| it.0 == cookie);
+        // Jiffies are told by their lower 32 bits.
+        let idle = steps.last().and_then(|it| it.measured).map(|it| {
+            let since = |at: u32| it.now.wrapping_sub(at);
+            u64::from(since(it.last_sent).min(since(it.last_received)))
+        });
         Life {
             cookie,
+            holders: held_by.and_then(|it| it.2.clone()),
+            idle_ns: idle
+                .filter(|_| self.jiffy_ns > 0)
+                .map(|jiffies| jiffies * self.jiffy_ns),
             cut: self.forgot_steps && !steps.is_empty() && !begins,
             steps,
             now: now.map(|it| (it.state, it.since)),
@@ -494,6 +552,8 @@ impl Consumer for Top {
         if let Some(namespaces) = &machine.namespaces {
             self.looks = Looks::known(namespaces);
         }
+        self.here = machine.namespaces.is_none();
+        self.jiffy_ns = 1_000_000_000 / u64::from(machine.jiffies_per_second.max(1));
         self.stuck.begin(known, machine);
     }
 

@@ -52,8 +52,9 @@ pub fn lines(life: &Life, wall_ahead_ns: i64, columns: usize, around: &Around) -
         life.cookie.0, last.tuple.netns
     )));
     lines.push(plain(&owner(&last.owner)));
+    holders(life, &mut lines);
     now(life, &mut lines, around);
-    measured(last, &mut lines, around);
+    measured(life, last, &mut lines, around);
     stuck(life, columns, &mut lines);
     lines.push(Vec::new());
     if life.cut {
@@ -123,7 +124,25 @@ fn now(life: &Life, lines: &mut Vec<TextLine>, around: &Around) {
     });
 }
 
-fn measured(last: &Transition, lines: &mut Vec<TextLine>, around: &Around) {
+fn holders(life: &Life, lines: &mut Vec<TextLine>) {
+    let stuck = life.stuck.as_ref().map(|it| &it.holders);
+    let Some(holders) = life.holders.as_ref().or(stuck) else {
+        return;
+    };
+    let names: Vec<String> = holders
+        .iter()
+        .map(|it| {
+            let process = &it.process;
+            format!("{} ({})", process.comm.as_str(), pid(process.pid))
+        })
+        .collect();
+    lines.push(plain(&match names.is_empty() {
+        true => "held by no process".to_owned(),
+        false => format!("held by {}", names.join(", ")),
+    }));
+}
+
+fn measured(life: &Life, last: &Transition, lines: &mut Vec<TextLine>, around: &Around) {
     let Some(it) = last.measured else {
         return;
     };
@@ -133,10 +152,11 @@ fn measured(last: &Transition, lines: &mut Vec<TextLine>, around: &Around) {
     };
     lines.push(plain(&format!(
         "at its last transition: {} sent and acknowledged, {} received, {} segments sent again, \
-         round trip {rtt}",
+         round trip {rtt}, idle for {}",
         bytes(it.bytes_acked),
         bytes(it.bytes_received),
         it.retransmits,
+        age(life.idle_ns, around),
     )));
 }
 
@@ -152,14 +172,6 @@ fn stuck(life: &Life, columns: usize, lines: &mut Vec<TextLine>) {
         for line in wrap(text, columns) {
             lines.push(plain(&format!("  {line}")));
         }
-    }
-    if !it.holders.is_empty() {
-        let holders: Vec<String> = it
-            .holders
-            .iter()
-            .map(|it| format!("{} ({})", it.process.comm.as_str(), pid(it.process.pid)))
-            .collect();
-        lines.push(plain(&format!("  held by {}", holders.join(", "))));
     }
 }
 

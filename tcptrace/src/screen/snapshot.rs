@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{rows::Rows, search::Search, tab::Tab};
 use crate::{
     aggregate::{Beat, Traffic},
+    host::Holder,
     model::{Cookie, State, Transition},
     output::ShownStuck,
 };
@@ -110,6 +111,10 @@ pub struct Life {
     pub now: Option<(State, Option<u64>)>,
     /// Earlier transitions were seen, and are not remembered any more.
     pub cut: bool,
+    /// All processes that hold it, as far as that was looked at; `None`: not yet, or it can't be.
+    pub holders: Option<Vec<Holder>>,
+    /// How long nothing had been sent or received at its last transition, ns; `None`: unknown.
+    pub idle_ns: Option<u64>,
     /// Why it does not go on, where it is stuck.
     pub stuck: Option<Box<ShownStuck>>,
 }

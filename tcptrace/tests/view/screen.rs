@@ -383,6 +383,8 @@ fn life() -> Life {
         steps,
         now: Some((State::CloseWait, Some(NOW - 9 * SECOND))),
         cut: true,
+        holders: None,
+        idle_ns: Some(5 * SECOND),
         stuck: Some(Box::new(stuck.remove(0))),
     }
 }

@@ -4,7 +4,7 @@ use netlink_packet_sock_diag::inet::StateFlags;
 
 use super::{
     Namespaces,
-    owners::{has, pids, read_owner},
+    owners::{Holder, Owners, has, pids, read_owner},
     pids::Numbering,
 };
 use crate::{
@@ -44,6 +44,14 @@ pub fn who_has(question: &HolderQuestion) -> Look {
         since,
         owner,
     })
+}
+
+/// All processes that have a socket, each with its lowest descriptor; `None`: it is gone, or can't
+/// be looked at.
+#[must_use]
+pub fn all_who_have(question: &HolderQuestion) -> Option<Vec<Holder>> {
+    let inode = inode(question)?;
+    Some(Owners::read([inode].into_iter()).holders(inode))
 }
 
 /// The inode of a socket; 0: no process has it.

@@ -27,7 +27,7 @@ pub use self::{
     descriptor::user_timeout,
     ended::{Ended, EndedSockets},
     found::{Found, Timer, TimerKind},
-    holders::{Look, who_has},
+    holders::{Look, all_who_have, who_has},
     inspection::{Inspected, Inspection, Listening},
     keepalive::Keepalive,
     limits::{DescriptorLimit, exhausted},
