@@ -38,7 +38,16 @@ impl Duplicates {
     }
 
     fn has_closed(&self, cookie: Cookie) -> bool {
-        self.closed.iter().flatten().any(|it| it.cookie == cookie)
+        self.closed_at(cookie).is_some()
+    }
+
+    /// When a socket closed (CLOCK_MONOTONIC, ns), if that was lately.
+    pub fn closed_at(&self, cookie: Cookie) -> Option<u64> {
+        let closed = self.closed.iter().flatten();
+        closed
+            .filter(|it| it.cookie == cookie)
+            .map(|it| it.time_ns)
+            .max()
     }
 }
 

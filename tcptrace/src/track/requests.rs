@@ -181,7 +181,12 @@ impl Tracker {
             .listener
             .and_then(|cookie| self.flows.peek(&cookie))
             .is_some_and(|flow| flow.state == State::Listen);
-        let listener_gone = request.listener.is_some() && !listening;
+        // One that closed later, while this waited, listened then.
+        let listened_then = |cookie| {
+            let closed = self.duplicates.closed_at(cookie);
+            closed.is_some_and(|at| at > stopped.time_ns)
+        };
+        let listener_gone = !listening && request.listener.is_some_and(|it| !listened_then(it));
         let (reason, detail) = match stopped.cause {
             // It became a full socket whose events were lost, or are not asked for.
             Some(EarlyCause::Completed) => return,
