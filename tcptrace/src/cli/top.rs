@@ -1,9 +1,6 @@
 //! The command line of `tcptrace top`.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -53,12 +50,12 @@ impl TopArgs {
     /// When there is no such network interface, or the file of settings is wrong.
     pub fn into_options(self) -> anyhow::Result<TopOptions> {
         let file = match &self.config {
-            Some(path) => read(path)?.ok_or_else(|| FileError {
+            Some(path) => FileSettings::load(path)?.ok_or_else(|| FileError {
                 file: path.display().to_string(),
                 why: "there is no such file".to_owned(),
             })?,
             None => match usual_file() {
-                Some(path) => read(&path)?.unwrap_or_default(),
+                Some(path) => FileSettings::load(&path)?.unwrap_or_default(),
                 None => FileSettings::default(),
             },
         };
@@ -98,17 +95,4 @@ fn usual_file() -> Option<PathBuf> {
         None => PathBuf::from(set("HOME")?).join(".config"),
     };
     Some(folder.join("tcptrace").join("top.toml"))
-}
-
-/// `None`: there is none.
-fn read(path: &Path) -> Result<Option<FileSettings>, FileError> {
-    let file = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => FileSettings::parse(&file, &text).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(FileError {
-            file,
-            why: format!("it can't be read: {error}"),
-        }),
-    }
 }

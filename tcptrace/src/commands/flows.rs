@@ -10,6 +10,7 @@ use crate::{
     consumers::Flows,
     engine::{LiveOptions, Outcome, trace},
     output::{Colour, Csv, Json, ShownFlow, Table, View, terminal},
+    privileges,
     source::live::Metrics,
 };
 
@@ -36,7 +37,7 @@ pub struct FlowsOptions {
 /// When this machine can't be traced, the table of idle timeouts not be read, or the output not
 /// be written.
 pub async fn flows(options: &FlowsOptions) -> Result<Outcome> {
-    let idle_table = IdleTable::load(options.idle_table.as_deref())?;
+    let idle_table = privileges::as_caller(|| IdleTable::load(options.idle_table.as_deref()))?;
     let patience = match options.time_wait {
         true => Patience::UntilTimeWaitEnds,
         false => Patience::UntilClosed,

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::ReportFormat;
 use crate::{
     output::{RecordingReport, Stdout, terminal},
+    privileges,
     source::replay::Recording,
 };
 
@@ -26,6 +27,7 @@ pub struct InfoOptions {
 /// # Errors
 /// When it can't be read, or the output not be written.
 pub fn info(options: &InfoOptions) -> Result<()> {
+    privileges::keep_callers();
     let recording = Recording::open(&options.path)?;
     let report = RecordingReport::of(&options.path, &recording)?;
     let mut out = Stdout::lock();

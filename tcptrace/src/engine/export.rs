@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     output::{Origin, Part, StatusLine, say},
+    privileges,
     record::{self, SegmentName},
     source::replay::{Damage, Piece, Range, Recording, Replay, Segment},
 };
@@ -38,6 +39,7 @@ pub async fn export(
     following: bool,
     mut consumer: impl Consumer,
 ) -> Result<Outcome> {
+    privileges::keep_callers();
     let mut segments = match (following, recordings) {
         (true, [folder]) => Segments::follow(folder)?,
         _ => Segments::of(recordings)?,

@@ -10,6 +10,7 @@ use crate::{
     host::{Cgroups, Clock, Links},
     model::{Connection, Known as _, Link, ns},
     output::{Context, End, say},
+    privileges,
     source::{
         Beginning, Source as _, Told,
         replay::{Piece, Range, Recording, Replay},
@@ -251,6 +252,7 @@ impl Then {
 
 /// Opens a recording, and says what of it is left out.
 pub(super) fn open(replay: &ReplayOptions) -> Result<Recording> {
+    privileges::keep_callers();
     let recording = Recording::open(&replay.path)?;
     for (path, damage) in &recording.unreadable {
         let path = path.display();

@@ -10,6 +10,6 @@ mod reduce;
 
 pub use self::{
     capability::{CAPABILITIES, Capability, ELSEWHERE, OWNERS, SIGNAL, load},
-    reduce::{effective, keep, keep_or_spare, missing},
+    reduce::{as_caller, effective, keep, keep_callers, keep_or_spare, missing},
 };
 pub use rustix::thread::CapabilitySet;

@@ -33,6 +33,32 @@ pub fn keep(wanted: CapabilitySet) {
     }
 }
 
+/// Does something with the privileges of whoever called: capabilities that the file of the program
+/// has, or that a service was given, must not open what its caller may not. root may.
+pub fn as_caller<T>(work: impl FnOnce() -> T) -> T {
+    if rustix::process::geteuid().is_root() {
+        return work();
+    }
+    let Ok(before) = capabilities(None) else {
+        return work();
+    };
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        ..before
+    };
+    let _ = set_capabilities(None, none);
+    let done = work();
+    let _ = set_capabilities(None, before);
+    done
+}
+
+/// The same from now on, for good: for what only reads files.
+pub fn keep_callers() {
+    if !rustix::process::geteuid().is_root() {
+        keep(CapabilitySet::empty());
+    }
+}
+
 /// Keeps these capabilities, and the spare ones only if it does not work without them.
 pub fn keep_or_spare(wanted: CapabilitySet, spare: CapabilitySet, works: impl FnOnce() -> bool) {
     let result = capabilities(None).and_then(|sets| {

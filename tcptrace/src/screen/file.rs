@@ -1,6 +1,6 @@
 //! Keys and colours of a user's own, in a file.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
 
 use ratatui::style::Color;
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use super::{
     keys::{COMMANDS, Key, Keymap},
     theme::{Role, Theme, ThemeName},
 };
+use crate::privileges;
 
 /// What is wrong in a file of settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,22 @@ pub struct FileSettings {
 }
 
 impl FileSettings {
+    /// Reads a file, as whoever called may; `None`: there is none.
+    ///
+    /// # Errors
+    /// [`FileError`] when it can't be read, or for what is wrong in it.
+    pub fn load(path: &Path) -> Result<Option<Self>, FileError> {
+        let file = path.display().to_string();
+        match privileges::as_caller(|| fs::read_to_string(path)) {
+            Ok(text) => Self::parse(&file, &text).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(FileError {
+                file,
+                why: format!("it can't be read: {error}"),
+            }),
+        }
+    }
+
     /// Reads the text of a file.
     ///
     /// # Errors

@@ -154,21 +154,28 @@ impl Show {
         self.shared.news.notify_one();
     }
 
+    fn ends_within(&self, at_most: Duration) -> bool {
+        let end = Instant::now() + at_most;
+        while !self.ended.load(SeqCst) && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.ended.load(SeqCst)
+    }
+
     /// Leaves the screen, and has the terminal as it was; gives why it was left before that, if
     /// something went wrong.
     pub fn close(&mut self) -> Option<String> {
         let thread = self.thread.take()?;
         self.shared.lock().stop = true;
         self.shared.news.notify_one();
-        let end = Instant::now() + LEAVE;
-        while !self.ended.load(SeqCst) && Instant::now() < end {
-            thread::sleep(Duration::from_millis(5));
+        if !self.ends_within(LEAVE) {
+            // Nobody reads what it writes. What stands in the way is thrown away, so that there is
+            // room for what leaves the screen.
+            let _ = tcflush(io::stdout(), QueueSelector::OFlush);
         }
-        if self.ended.load(SeqCst) {
+        if self.ends_within(LEAVE / 4) {
             let _ = thread.join();
         } else {
-            // Nobody reads what it writes. What stands in the way is thrown away.
-            let _ = tcflush(io::stdout(), QueueSelector::OFlush);
             let _ = disable_raw_mode();
         }
         for message in release_messages() {

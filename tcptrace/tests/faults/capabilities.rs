@@ -341,3 +341,33 @@ fn what_needs_no_privileges_has_none() {
         run_under(NOBODY, arguments).succeeded();
     }
 }
+
+#[test]
+fn capabilities_of_the_file_open_nothing_that_its_caller_may_not_read() {
+    let copy = capable(all());
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "the key is 4711\n").expect("room");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("ours");
+    let path = secret.to_str().expect("text");
+    for arguments in [
+        &["top", "--config", path][..],
+        &["flows", "--idle-table", path],
+        &["watch", "-r", path],
+        &["list", "-r", path],
+        &["info", path],
+        &["export", "-r", path, "--to", "json", "-o", "/nonexistent"],
+    ] {
+        let output = Command::new(NOBODY[0])
+            .args(&NOBODY[1..])
+            .arg(copy.path())
+            .args(arguments)
+            .output()
+            .expect("setpriv");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(!said.contains("4711"), "{arguments:?}: {said}");
+        assert!(said.contains("Permission denied"), "{arguments:?}: {said}");
+    }
+}
