@@ -15,7 +15,7 @@ use tcptrace::{
 use crate::{
     commands::{Again, Ran, Run},
     many,
-    recordings::each,
+    recordings::each_of_few,
     script::{self, BEGAN, Script},
 };
 
@@ -155,7 +155,7 @@ fn tell_from(folder: &Path, firsts: impl Iterator<Item = usize>) -> Result<(), S
 
 #[test]
 fn a_recording_whose_first_files_are_gone_tells_all_that_happened_since() {
-    each(|scenario| {
+    each_of_few(|scenario| {
         let (script, beginning) = script::read(scenario).expect("steps");
         let folder = recorded(&script, &beginning, &in_pieces());
         let files = piece(folder.path()).segments.len();
@@ -211,7 +211,7 @@ fn tell_since(folder: &Path, step: usize) -> Result<(), String> {
 
 #[test]
 fn what_is_told_from_a_moment_on_is_what_all_of_the_recording_tells_of_that_time() {
-    each(|scenario| {
+    each_of_few(|scenario| {
         let (script, beginning) = script::read(scenario).expect("steps");
         for limits in [in_pieces(), Limits::default()] {
             let folder = recorded(&script, &beginning, &limits);
@@ -243,7 +243,7 @@ fn a_long_file_is_not_read_from_its_beginning() {
 
 #[test]
 fn what_is_told_up_to_a_moment_is_what_all_of_the_recording_tells_of_that_time() {
-    each(|scenario| {
+    each_of_few(|scenario| {
         let (script, beginning) = script::read(scenario).expect("steps");
         let folder = recorded(&script, &beginning, &Limits::default());
         let all = Again::of(folder.path());
