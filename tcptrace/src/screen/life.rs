@@ -126,6 +126,8 @@ fn now(life: &Life, lines: &mut Vec<TextLine>, around: &Around) {
 
 fn holders(life: &Life, lines: &mut Vec<TextLine>) {
     let stuck = life.stuck.as_ref().map(|it| &it.holders);
+    // Those of a stuck one may be none because none could be told.
+    let stuck = stuck.filter(|it| !it.is_empty());
     let Some(holders) = life.holders.as_ref().or(stuck) else {
         return;
     };

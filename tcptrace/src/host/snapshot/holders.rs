@@ -47,11 +47,13 @@ pub fn who_has(question: &HolderQuestion) -> Look {
 }
 
 /// All processes that have a socket, each with its lowest descriptor; `None`: it is gone, or can't
-/// be looked at.
+/// be told.
 #[must_use]
 pub fn all_who_have(question: &HolderQuestion) -> Option<Vec<Holder>> {
     let inode = inode(question)?;
-    Some(Owners::read([inode].into_iter()).holders(inode))
+    let holders = Owners::read([inode].into_iter()).holders(inode);
+    // One that has an inode is somebody's, whom this process may not see.
+    (inode == 0 || !holders.is_empty()).then_some(holders)
 }
 
 /// The inode of a socket; 0: no process has it.
