@@ -415,6 +415,36 @@ fn enter_shows_a_life_and_x_explains_what_is_under_the_cursor() {
 }
 
 #[test]
+fn who_holds_a_connection_is_said_where_it_is_known() {
+    let rows = Rows::Connections(connections(5));
+    let mut screen = screen(
+        settings(ThemeName::Plain, false),
+        Tab::Connections,
+        rows.clone(),
+    );
+    screen.key(Key::Enter);
+    let holders = data::stuck().into_iter().flat_map(|it| it.holders).take(1);
+    for (holders, expected) in [
+        (Some(holders.collect()), Some("held by ")),
+        (Some(Vec::new()), Some("held by no process")),
+        (None, None),
+    ] {
+        let mut later = snapshot(Tab::Connections, rows.clone());
+        later.life = Some(Life {
+            holders,
+            stuck: None,
+            ..life()
+        });
+        screen.take(later);
+        let frame = shown(&mut screen);
+        match expected {
+            Some(words) => assert!(frame.contains(words), "{words}: {frame}"),
+            None => assert!(!frame.contains("held by"), "{frame}"),
+        }
+    }
+}
+
+#[test]
 fn every_word_that_can_be_under_the_cursor_is_explained() {
     for (tab, rows) in all_rows() {
         let count = rows.len().max(1);
