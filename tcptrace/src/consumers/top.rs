@@ -65,6 +65,9 @@ impl Due {
     }
 }
 
+/// A connection, and all processes that hold it; `None`: it can't be told.
+type HeldBy = (Cookie, Option<Vec<Holder>>);
+
 /// What is shown to who looks at the machine live.
 pub struct Top {
     show: Show,
@@ -97,7 +100,7 @@ pub struct Top {
     /// Where to go in a recording.
     travel: Option<Travel>,
     /// Looks for all processes that hold the connection whose life is looked at.
-    holders: Option<Looker<HolderQuestion, (Cookie, Option<Vec<Holder>>)>>,
+    holders: Option<Looker<HolderQuestion, HeldBy>>,
     /// Those of that one, when they were asked for last (CLOCK_MONOTONIC, ns).
     held_by: Option<(Cookie, u64, Option<Vec<Holder>>)>,
     /// The sockets are this machine's.
