@@ -4,10 +4,11 @@ use ratatui::buffer::Buffer;
 
 use super::{
     canvas::{Canvas, Tone, columns},
+    columns::{Column, Row},
     keys::COMMANDS,
     life::{self, TextLine},
     machine,
-    rows::{Column, EndRow, GroupRow, ListenerRow, Row, Rows},
+    rows::{EndRow, GroupRow, ListenerRow, Rows},
     snapshot::{Ports, Snapshot},
     tab::Tab,
     view::{Above, Screen},

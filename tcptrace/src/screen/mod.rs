@@ -5,6 +5,7 @@
 //! [wants](Wish) to have. [`Screen`] neither reads nor writes; [`terminal`] does.
 
 mod canvas;
+mod columns;
 mod draw;
 mod file;
 pub mod keys;
@@ -15,14 +16,16 @@ mod rows;
 mod search;
 mod snapshot;
 mod tab;
+mod tables;
 mod terminal;
 mod theme;
 mod view;
 mod words;
 
 pub use self::{
+    columns::{First, Row},
     file::{FileError, FileSettings},
-    rows::{EndRow, First, GroupRow, ListenerRow, Row, Rows},
+    rows::{EndRow, GroupRow, ListenerRow, Rows},
     search::{Search, SearchError},
     snapshot::{Alarms, Life, Lines, MOST_ROWS, Ports, ReplayState, Snapshot, Travel, Wish},
     tab::Tab,
