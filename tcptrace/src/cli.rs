@@ -7,6 +7,8 @@ mod list;
 mod record;
 mod replay;
 mod schema;
+#[cfg(feature = "serve")]
+mod serve;
 mod sockets;
 mod stats;
 mod stuck;
@@ -19,6 +21,8 @@ use clap::{
     ArgAction, Args, CommandFactory as _, Parser, Subcommand,
     error::{ContextKind, ContextValue},
 };
+#[cfg(feature = "serve")]
+use tcptrace::commands::ServeOptions;
 use tcptrace::{
     commands::{
         DoctorOptions, ExplainOptions, ExportOptions, FlowsOptions, InfoOptions, ListOptions,
@@ -32,6 +36,8 @@ use tcptrace::{
     source::live::buffer_size,
 };
 
+#[cfg(feature = "serve")]
+use self::serve::ServeArgs;
 use self::{
     doctor::DoctorArgs,
     explain::ExplainArgs,
@@ -78,6 +84,9 @@ enum Command {
     List(ListArgs),
     /// Keep what happens in a folder, to look at it later: a flight recorder that can be left on.
     Record(RecordArgs),
+    /// Metrics for Prometheus and OpenTelemetry: left on, as a service.
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     /// What is in a recording: where, when, how much, what was lost, where it is cut.
     Info(InfoArgs),
     /// A recording as Parquet, JSON or CSV: files that DuckDB, polars and others read.
@@ -106,6 +115,9 @@ pub enum Invocation {
     List(ListOptions),
     /// `tcptrace record`.
     Record(RecordOptions),
+    /// `tcptrace serve`.
+    #[cfg(feature = "serve")]
+    Serve(ServeOptions),
     /// `tcptrace info`.
     Info(InfoOptions),
     /// `tcptrace export`.
@@ -211,6 +223,8 @@ impl Cli {
             Some(Command::Stuck(stuck)) => stuck.live.trace.verbose,
             Some(Command::Top(top)) => top.trace.verbose,
             Some(Command::Record(record)) => record.trace.verbose,
+            #[cfg(feature = "serve")]
+            Some(Command::Serve(serve)) => serve.trace.verbose,
             Some(Command::Export(export)) => export.verbose,
             // They have nothing to log.
             Some(
@@ -237,6 +251,8 @@ impl Cli {
             Some(Command::Top(top)) => Invocation::Top(top.into_options()?),
             Some(Command::List(list)) => Invocation::List(list.into_options()?),
             Some(Command::Record(record)) => Invocation::Record(record.into_options()?),
+            #[cfg(feature = "serve")]
+            Some(Command::Serve(serve)) => Invocation::Serve(serve.into_options()?),
             Some(Command::Info(info)) => Invocation::Info(info.into_options()),
             Some(Command::Export(export)) => Invocation::Export(export.into_options()?),
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),

@@ -17,6 +17,7 @@
 //! * [`doctor`] tells whether it can be, and how TCP is set up,
 //! * [`output`] writes all that,
 //! * [`screen`] draws it, live,
+//! * `metrics` tells it to monitoring systems,
 //! * [`engine`] puts them together, and runs the loop,
 //! * [`consumers`] take what it tells: what each command does with it,
 //! * [`commands`] choose source, consumer and output.
@@ -30,6 +31,8 @@ pub mod engine;
 pub mod explain;
 pub mod filter;
 pub mod host;
+#[cfg(feature = "serve")]
+pub mod metrics;
 pub mod model;
 pub mod output;
 pub mod privileges;

@@ -49,6 +49,8 @@ fn main() -> ExitCode {
             Invocation::Top(options) => commands::top(&options).await.map(|it| it.code),
             Invocation::List(options) => commands::list(&options).map(|()| 0),
             Invocation::Record(options) => commands::record(&options).await.map(|it| it.code),
+            #[cfg(feature = "serve")]
+            Invocation::Serve(options) => commands::serve(&options).await.map(|it| it.code),
             Invocation::Info(options) => commands::info(&options).map(|()| 0),
             Invocation::Export(options) => commands::export(&options).await.map(|it| it.code),
             Invocation::Explain(options) => commands::explain(&options).map(|()| 0),

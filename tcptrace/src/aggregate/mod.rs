@@ -1,7 +1,13 @@
-//! Sums up: records of connections, figures, and what goes on from second to second. Pure.
+//! Sums up: records of connections, figures, what goes on from second to second, and counters that
+//! only grow. Pure.
 
 pub mod flows;
+pub mod meters;
 mod pulse;
 pub mod stats;
+mod ways;
 
-pub use self::pulse::{Beat, Pulse, Traffic, Way};
+pub use self::{
+    pulse::{Beat, Pulse, Traffic},
+    ways::{InStates, Way, Ways},
+};

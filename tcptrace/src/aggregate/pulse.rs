@@ -2,24 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::stats::Durations;
+use super::{
+    stats::Durations,
+    ways::{InStates, REASONS, STATES, Way, Ways},
+};
 use crate::model::{Reason, State, Transition};
 
-const STATES: usize = State::ALL.len();
-const REASONS: usize = Reason::ALL.len();
 /// Rates are of the last so many looks.
 const LOOKS: usize = 6;
 /// Between two looks, ns.
 const LOOK_NS: u64 = 1_000_000_000;
-
-/// A way from one state to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Way {
-    /// The state left.
-    pub from: State,
-    /// The state entered.
-    pub to: State,
-}
 
 /// How much goes along a way.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,27 +39,24 @@ pub struct Beat {
     pub median_ns: Option<u64>,
 }
 
-/// Counts by state left, state entered, and reason.
-type Counts = [[[u64; REASONS]; STATES]; STATES];
-
 /// Counts what goes on.
 #[derive(Clone, Debug)]
 pub struct Pulse {
-    counts: Box<Counts>,
+    ways: Ways,
     entered: [u64; STATES],
-    now: Option<[i64; STATES]>,
+    now: InStates,
     held: [Durations; STATES],
     transitions: u64,
     /// Counts at the last looks, and when those were: CLOCK_MONOTONIC, ns.
-    looks: VecDeque<(u64, Box<Counts>)>,
+    looks: VecDeque<(u64, Ways)>,
 }
 
 impl Default for Pulse {
     fn default() -> Self {
         Self {
-            counts: empty(),
+            ways: Ways::default(),
             entered: [0; STATES],
-            now: None,
+            now: InStates::default(),
             held: std::array::from_fn(|_| Durations::default()),
             transitions: 0,
             looks: VecDeque::new(),
@@ -75,31 +64,24 @@ impl Default for Pulse {
     }
 }
 
-fn empty() -> Box<Counts> {
-    Box::new([[[0; REASONS]; STATES]; STATES])
-}
-
 impl Pulse {
-    /// Counts a transition. LISTEN -> SYN_RECV leaves no LISTEN: the listener goes on listening.
+    /// Counts a transition.
     pub fn take(&mut self, it: &Transition) {
-        let (from, to) = (it.from as usize, it.to as usize);
-        self.counts[from][to][it.reason as usize] += 1;
-        self.entered[to] += 1;
+        self.ways.take(it);
+        self.entered[it.to as usize] += 1;
         self.transitions += 1;
-        let goes_on = it.from == State::Listen && it.to == State::SynRecv;
-        if !goes_on && let Some(ns) = it.held_ns {
-            self.held[from].record(ns);
+        if InStates::is_left(it)
+            && let Some(ns) = it.held_ns
+        {
+            self.held[it.from as usize].record(ns);
         }
-        if let Some(now) = &mut self.now {
-            now[to] += 1;
-            now[from] -= i64::from(!goes_on);
-        }
+        self.now.take(it);
     }
 
     /// Says how many are in each state, as they were counted when all so far was taken; `None`:
     /// nobody knows.
     pub fn set_now(&mut self, now: Option<[u64; STATES]>) {
-        self.now = now.map(|now| now.map(|it| i64::try_from(it).unwrap_or(i64::MAX)));
+        self.now.set(now);
     }
 
     /// Says what time it is: CLOCK_MONOTONIC, ns.
@@ -111,12 +93,12 @@ impl Pulse {
         if !due {
             return;
         }
-        let mut counts = match self.looks.len() >= LOOKS {
-            true => self.looks.pop_front().map_or_else(empty, |(_, it)| it),
-            false => empty(),
+        let mut ways = match self.looks.len() >= LOOKS {
+            true => self.looks.pop_front().unwrap_or_default().1,
+            false => Ways::default(),
         };
-        counts.clone_from(&self.counts);
-        self.looks.push_back((now_ns, counts));
+        ways.clone_from(&self.ways);
+        self.looks.push_back((now_ns, ways));
     }
 
     /// Transitions in all.
@@ -131,17 +113,12 @@ impl Pulse {
         let to = state as usize;
         let lately = self.lately(now_ns);
         Beat {
-            // What was lost can't be counted.
-            now: self
-                .now
-                .map(|now| u64::try_from(now[to]).unwrap_or(0))
-                .filter(|_| state != State::Closed),
+            now: self.now.of(state),
             entered: self.entered[to],
             per_second: lately.map(|(before, seconds)| {
-                let came = State::ALL.iter().map(|from| {
-                    let (now, before) = (&self.counts[*from as usize][to], before);
-                    sum_since(now, &before[*from as usize][to])
-                });
+                let came = State::ALL
+                    .iter()
+                    .map(|from| sum_since(self.ways.of(*from, state), before.of(*from, state)));
                 came.sum::<u64>() as f64 / seconds
             }),
             median_ns: self.held[to].quantile(0.5),
@@ -155,13 +132,13 @@ impl Pulse {
         let mut all = Vec::new();
         for from in State::ALL {
             for to in State::ALL {
-                let now = &self.counts[from as usize][to as usize];
+                let now = self.ways.of(from, to);
                 let total = now.iter().sum();
                 if total == 0 {
                     continue;
                 }
                 let since = lately.map(|(before, seconds)| {
-                    let before = &before[from as usize][to as usize];
+                    let before = before.of(from, to);
                     (sum_since(now, before), before, seconds)
                 });
                 let reason = match since {
@@ -190,9 +167,10 @@ impl Pulse {
     #[must_use]
     pub fn rate_of(&self, reasons: &[Reason], now_ns: u64) -> Option<f64> {
         let (before, seconds) = self.lately(now_ns)?;
-        let pairs = self.counts.iter().flatten();
-        let count: u64 = pairs
-            .zip(before.iter().flatten())
+        let count: u64 = self
+            .ways
+            .each()
+            .zip(before.each())
             .map(|(now, before)| {
                 let of = |reason: &Reason| {
                     let at = *reason as usize;
@@ -205,11 +183,11 @@ impl Pulse {
     }
 
     /// The oldest look, and how long ago it was, in s.
-    fn lately(&self, now_ns: u64) -> Option<(&Counts, f64)> {
-        let (at, counts) = self.looks.front()?;
+    fn lately(&self, now_ns: u64) -> Option<(&Ways, f64)> {
+        let (at, ways) = self.looks.front()?;
         let ns = now_ns.saturating_sub(*at);
         // Of less, a rate is chance.
-        (ns >= LOOK_NS / 2).then_some((&**counts, ns as f64 / 1e9))
+        (ns >= LOOK_NS / 2).then_some((ways, ns as f64 / 1e9))
     }
 }
 

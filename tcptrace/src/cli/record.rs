@@ -31,6 +31,16 @@ pub struct RecordArgs {
         help_heading = "Recordings"
     )]
     folder: PathBuf,
+    #[command(flatten)]
+    keeping: KeepingArgs,
+    /// Trace this command and its children alone, and end when it does.
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// What of a recording is kept, and how.
+#[derive(Args, Debug)]
+pub struct KeepingArgs {
     /// Begin another file when one has that size, or is that old: 64M, 1h.
     #[arg(long, value_name = "SIZE|TIME", value_parser = limit, default_value = "64M", help_heading = "Recordings")]
     rotate: Limit,
@@ -56,9 +66,6 @@ pub struct RecordArgs {
     /// How often what was written is brought to the disk; never: when the kernel does it.
     #[arg(long, value_name = "TIME|never", value_parser = sync, default_value = "5s", help_heading = "Recordings")]
     sync: Sync,
-    /// Trace this command and its children alone, and end when it does.
-    #[arg(last = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
 }
 
 /// A size or a time.
@@ -78,26 +85,35 @@ impl RecordArgs {
     /// # Errors
     /// When there is no such network interface.
     pub fn into_options(self) -> anyhow::Result<RecordOptions> {
+        let (recording, spare) = self.keeping.into_options(self.folder);
+        Ok(RecordOptions {
+            recording,
+            spare,
+            live: self.trace.into_options(self.command, None)?,
+        })
+    }
+}
+
+impl KeepingArgs {
+    /// Where and how it is recorded, and what is spared.
+    pub fn into_options(self, folder: PathBuf) -> (RecordingOptions, Vec<Spare>) {
         let (rotate_bytes, rotate_age) = match self.rotate {
             Limit::Bytes(bytes) => (Some(bytes), None),
             Limit::Age(age) => (None, Some(age)),
         };
-        Ok(RecordOptions {
-            recording: RecordingOptions {
-                folder: self.folder,
-                anonymize: self.anonymize,
-                limits: Limits {
-                    rotate_bytes,
-                    rotate_age,
-                    keep: keep(&self.keep),
-                    keep_spared: keep(&self.keep_spared),
-                    sync: self.sync.0,
-                    ..Limits::default()
-                },
+        let recording = RecordingOptions {
+            folder,
+            anonymize: self.anonymize,
+            limits: Limits {
+                rotate_bytes,
+                rotate_age,
+                keep: keep(&self.keep),
+                keep_spared: keep(&self.keep_spared),
+                sync: self.sync.0,
+                ..Limits::default()
             },
-            spare: self.spare,
-            live: self.trace.into_options(self.command, None)?,
-        })
+        };
+        (recording, self.spare)
     }
 }
 

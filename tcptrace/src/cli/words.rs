@@ -65,6 +65,17 @@ const GROUPS: &[Word<By>] = &[
     ("cgroup", By::Cgroup, "The control group"),
     ("netns", By::Netns, "The network namespace"),
 ];
+#[cfg(feature = "serve")]
+const METRICS_GROUPS: &[Word<By>] = &[
+    (
+        "port",
+        By::Port,
+        "The port of the service: of the side that did not open the connection",
+    ),
+    ("comm", By::Comm, "The name of the process"),
+    ("netns", By::Netns, "The network namespace"),
+    ("remote", By::Remote, "The peer's address"),
+];
 const LINE_TYPES: &[Word<LineType>] = &[
     ("start", LineType::Start, "Tracing has begun"),
     ("transition", LineType::Transition, "A line of `watch`"),
@@ -112,6 +123,12 @@ pub fn theme() -> impl TypedValueParser<Value = ThemeName> {
 /// What figures are broken down by.
 pub fn by() -> impl TypedValueParser<Value = By> {
     one_of(GROUPS)
+}
+
+/// What counters of metrics are told by: what has few values that stay.
+#[cfg(feature = "serve")]
+pub fn metrics_by() -> impl TypedValueParser<Value = By> {
+    one_of(METRICS_GROUPS)
 }
 
 /// Types of lines.

@@ -10,11 +10,15 @@ mod list;
 mod output;
 mod record;
 mod schema;
+#[cfg(feature = "serve")]
+mod serve;
 mod stats;
 mod stuck;
 mod top;
 mod watch;
 
+#[cfg(feature = "serve")]
+pub use self::serve::{ServeOptions, serve};
 pub use self::{
     doctor::{DoctorOptions, ReportFormat, doctor},
     duration::{DurationError, duration},

@@ -1,99 +1,40 @@
 //! Watches over a recording: says how it goes, and has spared what is worth it.
 
 use std::{
-    collections::HashSet,
-    fmt, io,
+    io,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    str::FromStr,
     time::{Duration, Instant},
 };
 
-use super::Stuck;
+use super::{
+    keeping::{Keeping, Spare},
+    stuck::StuckNow,
+};
 use crate::{
-    diagnose::{Thresholds, Verdict},
+    diagnose::Thresholds,
     engine::Consumer,
     filter::Filter,
     host::Clock,
-    model::{Machine, Reason, Transition},
-    output::{Collected, Context, End, RecordingProgress, ShownStuck, Start, StatusLine},
-    record::{Anonymizer, Progress, Recorder, format::Entry},
+    model::{Machine, Transition},
+    output::{Context, End, RecordingProgress, Start, StatusLine},
+    record::{Anonymizer, Progress, Recorder},
     track::Tracker,
 };
 
 /// How often it is said how it goes.
 const OFTEN: Duration = Duration::from_secs(1);
 
-/// What a part of a recording is spared for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Spare {
-    /// A transition for that reason.
-    Reason(Reason),
-    /// A connection that is stuck for that.
-    Verdict(Verdict),
-    /// A connection that is stuck, whatever for.
-    Stuck,
-    /// Lost events.
-    Lost,
-}
-
-/// A word that nothing is spared for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "it takes reasons of transitions, verdicts of stuck connections, stuck, or lost: {}",
-    words()
-)]
-pub struct SpareError;
-
-fn words() -> String {
-    let names: Vec<String> = Spare::all().map(|it| it.to_string()).collect();
-    names.join(", ")
-}
-
-impl Spare {
-    fn all() -> impl Iterator<Item = Self> {
-        let reasons = Reason::ALL.into_iter().map(Self::Reason);
-        let verdicts = Verdict::ALL.into_iter().map(Self::Verdict);
-        reasons.chain(verdicts).chain([Self::Stuck, Self::Lost])
-    }
-}
-
-impl fmt::Display for Spare {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Reason(reason) => reason.name(),
-            Self::Verdict(verdict) => verdict.name(),
-            Self::Stuck => "stuck",
-            Self::Lost => "lost",
-        })
-    }
-}
-
-impl FromStr for Spare {
-    type Err = SpareError;
-
-    fn from_str(word: &str) -> Result<Self, SpareError> {
-        let mut all = Self::all();
-        all.find(|it| it.to_string() == word).ok_or(SpareError)
-    }
-}
-
 /// Watches over a recording.
 pub struct Record {
     path: PathBuf,
-    spare: HashSet<Spare>,
-    /// Some reason is among them.
-    by_reason: bool,
-    /// This is to be spared.
-    spare_now: bool,
+    keeping: Keeping,
     status: StatusLine,
     began: Instant,
     said: Option<Instant>,
     progress: Progress,
     transitions: u64,
-    stuck: Stuck,
-    /// What that found, until it is recorded.
-    found: Collected,
+    stuck: StuckNow,
 }
 
 impl Record {
@@ -101,14 +42,10 @@ impl Record {
     /// those that `filter` lets through.
     #[must_use]
     pub fn new(path: &Path, spare: &[Spare], filter: Filter, thresholds: Thresholds) -> Self {
-        let found = Collected::default();
         Self {
-            stuck: Stuck::new(Box::new(found.clone()), filter, thresholds, None).unhurried(),
-            found,
+            stuck: StuckNow::new(filter, thresholds),
             path: path.to_owned(),
-            spare: spare.iter().copied().collect(),
-            by_reason: spare.iter().any(|it| matches!(it, Spare::Reason(_))),
-            spare_now: false,
+            keeping: Keeping::new(spare),
             status: StatusLine::default(),
             began: Instant::now(),
             said: None,
@@ -155,9 +92,7 @@ impl Consumer for Record {
         around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         self.transitions += 1;
-        if self.by_reason && self.spare.contains(&Spare::Reason(it.reason)) {
-            self.spare_now = true;
-        }
+        self.keeping.transition(it);
         self.stuck.transition(it, around)
     }
 
@@ -171,31 +106,21 @@ impl Consumer for Record {
         now: u64,
         around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
-        self.stuck.review(known, now, around)
+        self.stuck.review(known, now, around)?;
+        Ok(ControlFlow::Continue(()))
     }
 
     fn lost(&mut self, _: u64) -> io::Result<()> {
-        self.spare_now |= self.spare.contains(&Spare::Lost);
+        self.keeping.lost();
         Ok(())
     }
 
     fn record(
         &mut self,
         recorder: &mut Recorder,
-        mut other: Option<&mut Anonymizer>,
+        other: Option<&mut Anonymizer>,
     ) -> io::Result<()> {
-        for mut it in self.found.take() {
-            if let Some(other) = &mut other {
-                anonymize(&mut it, other);
-            }
-            let kept = it.to_kept()?;
-            recorder.note(&Entry::Stuck(&kept));
-            let verdict = Spare::Verdict(it.diagnosis.verdict);
-            self.spare_now |= self.spare.contains(&Spare::Stuck) || self.spare.contains(&verdict);
-        }
-        if std::mem::take(&mut self.spare_now) {
-            recorder.spare();
-        }
+        self.keeping.record(self.stuck.take(), recorder, other)?;
         if self.status.is_seen() && self.said.is_none_or(|said| said.elapsed() >= OFTEN) {
             self.say(recorder.progress(), false);
         }
@@ -210,7 +135,7 @@ impl Consumer for Record {
     }
 
     fn asks_for_owners(&self) -> bool {
-        self.stuck.asks_for_owners()
+        true
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -223,31 +148,5 @@ impl Consumer for Record {
 
     fn close(&mut self, _: &End) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Puts other addresses and names in the place of the real ones.
-fn anonymize(it: &mut ShownStuck, other: &mut Anonymizer) {
-    it.connection.tuple = other.tuple(it.connection.tuple);
-    it.connection.owner = other.owner(it.connection.owner);
-    for holder in &mut it.holders {
-        holder.process = other.process(holder.process);
-    }
-    if let Some((_, Some(process))) = &mut it.suspect.context.server {
-        *process = other.process(*process);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_spared_is_named_as_everywhere() {
-        for word in ["reset_by_peer", "overflow", "half_open", "stuck", "lost"] {
-            assert_eq!(word.parse::<Spare>().unwrap().to_string(), word);
-        }
-        let error = "resets".parse::<Spare>().unwrap_err().to_string();
-        assert!(error.contains("reset_by_us"), "{error}");
     }
 }

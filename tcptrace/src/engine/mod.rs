@@ -19,6 +19,8 @@ mod sink;
 
 use std::{ffi::OsString, io, ops::ControlFlow, time::Duration};
 
+use tokio::sync::Notify;
+
 use self::{
     child::Launcher,
     host::Host,
@@ -163,6 +165,10 @@ pub trait Consumer {
     fn lost(&mut self, events: u64) -> io::Result<()>;
     /// When it wants to [`review`](Self::review) next; `None`: never.
     fn review_due(&self) -> Option<u64> {
+        None
+    }
+    /// Wakes the loop when something makes it want to review sooner than it knew.
+    fn wake(&self) -> Option<&Notify> {
         None
     }
     /// A look at all connections that are known, at `now`: once before the first transition, then

@@ -4,7 +4,10 @@ use std::{io, os::fd::OwnedFd, time::Duration};
 
 use anyhow::{Context as _, Result};
 use nix::sys::signal::Signal;
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::Notify,
+};
 
 use super::{
     Consumer, Engine, Outcome, RunOptions,
@@ -219,6 +222,7 @@ impl<S: Source> Engine<S> {
                 }
                 () = nap(pause) => Woken::Poll,
                 Ok(()) = woken_by(wakeups), if !round.more => Woken::Poll,
+                () = asked(consumer.wake()), if !round.more => Woken::Poll,
             };
             match (woken, &*traced) {
                 (Woken::Poll, _) => {}
@@ -403,6 +407,14 @@ pub(super) async fn next_signal(signals: &mut Option<Signals>) -> Caught {
 async fn ended(traced: &mut Option<Traced>) -> io::Result<std::process::ExitStatus> {
     match traced {
         Some(traced) => traced.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the consumer wants to review.
+async fn asked(wake: Option<&Notify>) {
+    match wake {
+        Some(wake) => wake.notified().await,
         None => std::future::pending().await,
     }
 }

@@ -49,6 +49,7 @@ const ROOMS: &[Room] = &[
     // These put the others together.
     room("output", AllBelow),
     room("screen", AllBelow),
+    room("metrics", AllBelow),
     room("engine", AllBelow),
     // The loop calls them by a trait of its own, and knows none.
     room("consumers", AllBelow),
@@ -65,6 +66,7 @@ const ROOMS: &[Room] = &[
             "source",
             "output",
             "screen",
+            "metrics",
             "engine",
             "consumers",
             "commands",

@@ -118,6 +118,12 @@ impl Drops {
             .try_fold(0, |sum: u64, dropped| Some(sum + dropped?))
     }
 
+    /// What each listener dropped, by where it listens; `None`: unknown.
+    pub fn each(&self) -> impl Iterator<Item = (ListenAddress, Option<u64>)> + '_ {
+        let sockets = self.by_socket.values();
+        sockets.map(|(tuple, dropped)| (ListenAddress::of(tuple), *dropped))
+    }
+
     /// The listeners that dropped something and are behind none of these addresses, by where they
     /// listen.
     pub fn beside<'a>(

@@ -31,7 +31,7 @@ pub use self::{
     handshakes::Retried,
     listeners::{HalfOpen, ListenAddress},
     makers::{TimeWaitMaker, TimeWaitsMade},
-    period::{Earlier, Lately, Period, RoutePorts, Span},
+    period::{Earlier, Lately, Period, RoutePorts, Span, fullest},
     ports::{Outlook, Route, Taken},
     services::{Lengths, Service},
     states::{StateFigures, States},

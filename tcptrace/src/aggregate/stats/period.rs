@@ -89,6 +89,41 @@ pub struct RoutePorts<'a> {
     pub outlook: Option<Outlook>,
 }
 
+/// The routes on which connect() finds the fewest ports, those that are taken at `now_ns`
+/// (CLOCK_MONOTONIC), and where they have led since `before`.
+#[must_use]
+pub fn fullest<'a>(
+    taken: &'a TakenPorts,
+    before: Option<&Lately>,
+    now_ns: u64,
+    ranges: &FxHashMap<u32, Option<PortRange>>,
+    most: usize,
+) -> Vec<RoutePorts<'a>> {
+    let routes = taken.top(most, |it| it.held()).into_iter();
+    routes
+        .filter_map(|(route, taken)| {
+            let range = ranges.get(&route.netns)?.as_ref()?;
+            let outlook = before.and_then(|before| {
+                Outlook::of(
+                    before.taken.get(route).copied().unwrap_or_default(),
+                    *taken,
+                    taken.lately,
+                    now_ns.saturating_sub(before.at_ns) as f64 / 1e9,
+                    range.available,
+                    range.reuse.after(route.local, route.remote).is_some(),
+                )
+            });
+            Some(RoutePorts {
+                route,
+                taken: *taken,
+                available: range.available,
+                time_waits_per_s: None,
+                outlook,
+            })
+        })
+        .collect()
+}
+
 impl Period<'_> {
     /// Its length, ns: what was traced of it.
     #[must_use]

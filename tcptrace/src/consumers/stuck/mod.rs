@@ -2,8 +2,9 @@
 
 mod follow;
 mod look;
+mod now;
 mod once;
 mod over;
 mod worker;
 
-pub use self::follow::Stuck;
+pub use self::{follow::Stuck, now::StuckNow};

@@ -3,18 +3,18 @@
 mod gathered;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     io,
     ops::ControlFlow,
     time::{Duration, Instant},
 };
 
 use self::gathered::Gathered;
-use super::{Stuck, looks::Looks};
+use super::{due::Due, looks::Looks, stuck::StuckNow};
 use crate::{
     aggregate::{
         Pulse,
-        stats::{At, Lately, Outlook, TakenPorts},
+        stats::{At, Lately, TakenPorts, fullest},
     },
     diagnose::Thresholds,
     engine::{Consumer, Player},
@@ -24,7 +24,7 @@ use crate::{
         Connection, Cookie, HolderQuestion, Known as _, Machine, NamespaceSettings, Reason, State,
         Transition, ns,
     },
-    output::{Collected, Context, End, Json, ShownSockets, ShownStuck, Start, View, held_messages},
+    output::{Context, End, Json, ShownSockets, ShownStuck, Start, View, held_messages},
     screen::{
         Alarms, EndRow, Life, Lines, MOST_ROWS, Ports, ReplayState, Search, Show, Snapshot, Tab,
         Travel, Wish,
@@ -38,8 +38,6 @@ const OFTEN: Duration = Duration::from_millis(100);
 const COUNT_NS: u64 = 10_000_000_000;
 /// How often the ports that are taken are counted, ns.
 const PORTS_NS: u64 = 5_000_000_000;
-/// To go through all connections takes no more than one part in so many of the time.
-const SHARE: u32 = 50;
 /// How often it is looked again who holds the connection that is looked at, ns; and what part of
 /// the time that may take.
 const HOLDERS_NS: u64 = 2_000_000_000;
@@ -48,23 +46,6 @@ const HOLDERS_SHARE: u32 = 20;
 const MOST_STEPS: usize = 1 << 15;
 /// So many ends are remembered.
 const MOST_ENDS: usize = 2_000;
-/// So many connections that are stuck are shown.
-const MOST_STUCK: usize = 10_000;
-
-/// When something that takes time may be done next: CLOCK_MONOTONIC, ns.
-#[derive(Clone, Copy, Debug, Default)]
-struct Due(u64);
-
-impl Due {
-    fn is_over(self, now: u64) -> bool {
-        now >= self.0
-    }
-
-    /// It was done, and took so long: not before that time is over, and the share kept to.
-    fn done(&mut self, now: u64, not_before_ns: u64, took: Duration) {
-        self.0 = now.saturating_add(not_before_ns.max(ns(took * SHARE)));
-    }
-}
 
 /// A connection, and all processes that hold it; `None`: it can't be told.
 type HeldBy = (Cookie, Option<Vec<Holder>>);
@@ -74,11 +55,7 @@ pub struct Top {
     show: Show,
     filter: Filter,
     pulse: Pulse,
-    stuck: Stuck,
-    /// What that found, until it is taken.
-    found: Collected,
-    /// Those that were stuck when they were looked at last.
-    held: BTreeMap<Cookie, ShownStuck>,
+    stuck: StuckNow,
     steps: VecDeque<Transition>,
     /// Some were remembered, and are not any more.
     forgot_steps: bool,
@@ -115,15 +92,11 @@ impl Top {
     /// Shows those that `filter` lets through.
     #[must_use]
     pub fn new(show: Show, filter: Filter, thresholds: Thresholds) -> Self {
-        let found = Collected::default();
         Self {
             show,
-            stuck: Stuck::new(Box::new(found.clone()), filter.clone(), thresholds, None)
-                .unhurried(),
-            found,
+            stuck: StuckNow::new(filter.clone(), thresholds),
             filter,
             pulse: Pulse::default(),
-            held: BTreeMap::new(),
             steps: VecDeque::new(),
             forgot_steps: false,
             ends: VecDeque::new(),
@@ -192,44 +165,17 @@ impl Top {
             |it| self.is_asked_for(it, cgroups),
             |netns| self.looks.ranges.get(&netns).and_then(Option::as_ref),
         );
-        let fullest = taken.top(1, |it| it.held());
-        self.ports = fullest.first().and_then(|(route, taken)| {
-            let range = self.looks.ranges.get(&route.netns)?.as_ref()?;
-            let outlook = self.ports_before.as_ref().and_then(|before| {
-                Outlook::of(
-                    before.taken.get(route).copied().unwrap_or_default(),
-                    **taken,
-                    taken.lately,
-                    now.saturating_sub(before.at_ns) as f64 / 1e9,
-                    range.available,
-                    range.reuse.after(route.local, route.remote).is_some(),
-                )
-            });
-            Some(Ports {
-                remote: route.remote,
-                port: route.port,
-                taken: taken.held(),
-                available: range.available,
-                exhausted_in_s: outlook.and_then(|it| it.exhausted_in_s),
-            })
+        let before = self.ports_before.as_ref();
+        let routes = fullest(&taken, before, now, &self.looks.ranges, 1);
+        self.ports = routes.first().map(|it| Ports {
+            remote: it.route.remote,
+            port: it.route.port,
+            taken: it.taken.held(),
+            available: it.available,
+            exhausted_in_s: it.outlook.and_then(|it| it.exhausted_in_s),
         });
         self.ports_before = Some(Lately { at_ns: now, taken });
         self.port_count.done(now, PORTS_NS, began.elapsed());
-    }
-
-    fn take_stuck(&mut self) {
-        for it in self.found.take() {
-            if let Some(cookie) = it.connection.cookie
-                && (self.held.len() < MOST_STUCK || self.held.contains_key(&cookie))
-            {
-                self.held.insert(cookie, it);
-            }
-        }
-        // Data that was acknowledged at last changes no state.
-        let stuck = &self.stuck;
-        self.held.retain(|cookie, it| {
-            it.connection.state != State::Established || stuck.still_waits(*cookie)
-        });
     }
 
     fn alarms(&self, known: &Tracker, now: u64) -> Alarms {
@@ -237,7 +183,7 @@ impl Top {
             KeepaliveTimeout, Overflow, Refused, ResetByPeer, ResetByUs, TimedOut, Unreachable,
         };
         Alarms {
-            stuck: self.held.len() as u64,
+            stuck: self.stuck.count(),
             resets: self.pulse.rate_of(&[ResetByPeer, ResetByUs], now),
             failures: self
                 .pulse
@@ -359,7 +305,7 @@ impl Top {
             cut: self.forgot_steps && !steps.is_empty() && !begins,
             steps,
             now: now.map(|it| (it.state, it.since)),
-            stuck: self.held.get(&cookie).cloned().map(Box::new),
+            stuck: self.stuck.get(cookie).cloned().map(Box::new),
         }
     }
 
@@ -425,8 +371,8 @@ impl Top {
     /// Connections that are stuck, held until now.
     fn stuck_rows(&self, search: &Search, now: u64) -> Vec<ShownStuck> {
         let asked_for = self
-            .held
-            .values()
+            .stuck
+            .iter()
             .filter(|it| search.matches(&it.connection));
         asked_for
             .map(|it| {
@@ -480,16 +426,11 @@ impl Consumer for Top {
         {
             return Ok(ControlFlow::Break(()));
         }
-        if !self.held.is_empty()
-            && let Some(cookie) = it.cookie
-        {
-            self.held.remove(&cookie);
-        }
         self.stuck.transition(it, around)
     }
 
     fn stuck(&mut self, found: &str, around: &mut Context<'_>) -> io::Result<ControlFlow<()>> {
-        self.stuck.stuck(found, around)
+        self.stuck.found_elsewhere(found, around)
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
@@ -499,7 +440,7 @@ impl Consumer for Top {
     }
 
     fn asks_for_owners(&self) -> bool {
-        self.stuck.asks_for_owners()
+        true
     }
 
     fn review_due(&self) -> Option<u64> {
@@ -514,9 +455,7 @@ impl Consumer for Top {
         around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
         self.began_ns.get_or_insert(now);
-        if self.stuck.review_due().is_some_and(|due| now >= due) {
-            let _ = self.stuck.review(known, now, around)?;
-        }
+        self.stuck.review(known, now, around)?;
         if now < self.next {
             return Ok(ControlFlow::Continue(()));
         }
@@ -525,7 +464,7 @@ impl Consumer for Top {
         if self.show.is_left() {
             return Ok(ControlFlow::Break(()));
         }
-        self.take_stuck();
+        self.stuck.take();
         self.count(known, now, around.cgroups);
         self.count_ports(known, now, around.cgroups);
         // A screen that is not drawn, as nobody reads what it writes, is told nothing.
@@ -578,7 +517,7 @@ impl Player for Top {
 
     fn forget(&mut self) {
         self.pulse = Pulse::default();
-        self.held.clear();
+        self.stuck.forget();
         self.steps.clear();
         self.forgot_steps = true;
         self.ends.clear();

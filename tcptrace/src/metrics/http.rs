@@ -1,0 +1,137 @@
+//! What is answered to whom asks.
+
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    service::Service,
+};
+
+use super::{
+    Exchange, Snapshot,
+    families::families,
+    process::OwnProcess,
+    prometheus::{Format, Moment, encode},
+};
+
+/// How long the loop may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const ABOUT: &str = include_str!("about.html");
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub exchange: Arc<Exchange>,
+    pub process: Option<OwnProcess>,
+    pub kernel: String,
+}
+
+/// Answers the requests of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Answers(pub Arc<Shared>);
+
+impl Service<Request<Incoming>> for Answers {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>>>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let (head, _) = request.into_parts();
+            if head.method != Method::GET && head.method != Method::HEAD {
+                let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD alone\n");
+                let allowed = HeaderValue::from_static("GET, HEAD");
+                refused.headers_mut().insert(ALLOW, allowed);
+                return Ok(refused);
+            }
+            Ok(match head.uri.path() {
+                "/metrics" => {
+                    let accepted = head.headers.get_all(ACCEPT).iter();
+                    let accepted: Vec<&str> = accepted.filter_map(|it| it.to_str().ok()).collect();
+                    shared.metrics(Format::accepted(&accepted.join(","))).await
+                }
+                "/-/healthy" => match shared.exchange.ask(PATIENCE).await {
+                    Some(_) => plain(StatusCode::OK, "tcptrace is healthy\n"),
+                    None => busy("tcptrace does not answer\n"),
+                },
+                "/-/ready" => match shared.exchange.ask(PATIENCE).await {
+                    Some(_) => plain(StatusCode::OK, "tcptrace traces\n"),
+                    None => busy("tcptrace does not trace yet\n"),
+                },
+                "/" => response(StatusCode::OK, "text/html; charset=utf-8", ABOUT),
+                _ => plain(
+                    StatusCode::NOT_FOUND,
+                    "there is /metrics, and / that explains\n",
+                ),
+            })
+        })
+    }
+}
+
+impl Shared {
+    async fn metrics(&self, format: Format) -> Response<Full<Bytes>> {
+        let Some(snapshot) = self.exchange.ask(PATIENCE).await else {
+            return busy("tcptrace does not answer: it begins to trace, or has too much to do\n");
+        };
+        match self.encoded(&snapshot, format) {
+            Some(body) => response(StatusCode::OK, format.content_type(), body),
+            None => plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the figures can't be written\n",
+            ),
+        }
+    }
+
+    fn encoded(&self, snapshot: &Snapshot, format: Format) -> Option<Vec<u8>> {
+        let process = self.process.as_ref().and_then(OwnProcess::look);
+        let all = families(snapshot, process.as_ref(), &self.kernel);
+        let now = Moment {
+            mono_ns: snapshot.mono_ns,
+            wall_ns: snapshot.wall_ns,
+            began_wall_ns: snapshot.began_wall_ns,
+        };
+        encode(&all, format, now).ok()
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    response(status, "text/plain; charset=utf-8", text)
+}
+
+/// It may be otherwise soon.
+fn busy(text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    let soon = HeaderValue::from_static("1");
+    response.headers_mut().insert(RETRY_AFTER, soon);
+    response
+}
+
+fn response(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    let headers = [
+        ("x-content-type-options", "nosniff"),
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'",
+        ),
+        ("cache-control", "no-store"),
+    ];
+    for (name, value) in headers {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
