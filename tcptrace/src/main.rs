@@ -82,9 +82,22 @@ fn report(error: &anyhow::Error) -> ExitCode {
         || error.is::<NoTerminal>()
         || error.is::<FileError>()
         || error.is::<cli::Usage>()
+        || is_wrong_usage(error)
     {
         USAGE
     } else {
         FAILED
     })
+}
+
+/// What is wrong with what `serve` is told.
+#[cfg(feature = "serve")]
+fn is_wrong_usage(error: &anyhow::Error) -> bool {
+    error.is::<tcptrace::metrics::OtlpError>()
+}
+
+/// Nothing more is told.
+#[cfg(not(feature = "serve"))]
+fn is_wrong_usage(_: &anyhow::Error) -> bool {
+    false
 }

@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tcptrace::{aggregate::stats::By, commands::ServeOptions, consumers::Served, metrics::Address};
+use tcptrace::{
+    aggregate::stats::By,
+    commands::ServeOptions,
+    consumers::Served,
+    metrics::{Address, OtlpSettings},
+};
 
 use super::{TraceArgs, record::KeepingArgs, words};
 
@@ -39,6 +44,13 @@ pub struct ServeArgs {
         help_heading = "Metrics"
     )]
     max_series: u32,
+    /// Send metrics to a collector of OpenTelemetry, by OTLP over HTTP: http://HOST:4318. The
+    /// variables OTEL_EXPORTER_OTLP_* and OTEL_RESOURCE_ATTRIBUTES count, too.
+    #[arg(long, value_name = "URL", help_heading = "Metrics")]
+    otlp: Option<String>,
+    /// Send a record of each connection that ends there, too.
+    #[arg(long, help_heading = "Metrics")]
+    otlp_flows: bool,
     /// Record what happens in that folder, too.
     #[arg(long, value_name = "DIR", help_heading = "Recordings")]
     record: Option<PathBuf>,
@@ -62,6 +74,9 @@ impl ServeArgs {
                 max_series: self.max_series as usize,
                 spare,
             },
+            otlp: OtlpSettings::of(self.otlp.as_deref(), self.otlp_flows, |name| {
+                std::env::var(name).ok()
+            })?,
             recording,
         })
     }

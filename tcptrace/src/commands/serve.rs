@@ -9,7 +9,7 @@ use crate::{
     diagnose::Thresholds,
     engine::{LiveOptions, Outcome, RecordingOptions, trace, trace_and_record},
     host::kernel_release,
-    metrics::{Address, Exchange, Listeners, Server},
+    metrics::{Address, Exchange, Listeners, OtlpSettings, Senders, Server},
     source::live::Metrics,
 };
 
@@ -25,6 +25,8 @@ pub struct ServeOptions {
     pub listen: Vec<Address>,
     /// What is served.
     pub served: Served,
+    /// Send to a collector besides.
+    pub otlp: Option<OtlpSettings>,
     /// Record besides.
     pub recording: Option<RecordingOptions>,
 }
@@ -38,10 +40,23 @@ pub async fn serve(options: &ServeOptions) -> Result<Outcome> {
     // Before privileges are given up: a port below 1024 takes one.
     let listeners = Listeners::open(&options.listen, &usual)?;
     let exchange = Arc::new(Exchange::default());
-    let server = Server::start(listeners, Arc::clone(&exchange), kernel_release())?;
+    let kernel = kernel_release();
+    let senders = options.otlp.as_ref();
+    let senders = senders
+        .map(|it| Senders::start(it, &exchange, &kernel))
+        .transpose()?;
+    let deliveries = senders.as_ref().map(|it| Arc::clone(&it.deliveries));
+    let server = Server::start(listeners, Arc::clone(&exchange), kernel, deliveries)?;
     let filter = options.live.run.filter.clone();
     let thresholds = Thresholds::new(None, &[])?;
-    let serve = Serve::new(exchange, server, filter, thresholds, &options.served);
+    let serve = Serve::new(
+        exchange,
+        server,
+        senders,
+        filter,
+        thresholds,
+        &options.served,
+    )?;
     match &options.recording {
         Some(recording) => trace_and_record(&options.live, recording, serve).await,
         None => trace(&options.live, Metrics::Always, serve).await,

@@ -1,8 +1,17 @@
 //! All metrics, each described once: every form that they are read in comes from here.
 
-use std::{borrow::Cow, collections::BTreeMap, net::SocketAddr};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
-use super::{Snapshot, process::ProcessFigures};
+use super::{
+    Snapshot,
+    otlp::{Deliveries, Delivery},
+    process::ProcessFigures,
+};
 use crate::{
     aggregate::{
         meters::{Reset, Series, Timings},
@@ -125,21 +134,31 @@ fn point<'a, const N: usize>(labels: [(&'static str, &'a str); N], value: Value<
     }
 }
 
-/// All metrics of a snapshot, and of this process.
+/// Who tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Teller<'a> {
+    /// The kernel's release.
+    pub kernel: &'a str,
+    /// What this process takes; `None`: it can't be told.
+    pub process: Option<ProcessFigures>,
+    /// What became of what was sent to a collector; `None`: nothing is.
+    pub deliveries: Option<&'a Deliveries>,
+}
+
+/// All metrics of a snapshot, and of who tells them.
 #[must_use]
-pub fn families<'a>(
-    snapshot: &'a Snapshot,
-    process: Option<&ProcessFigures>,
-    kernel: &'a str,
-) -> Vec<Family<'a>> {
+pub fn families<'a>(snapshot: &'a Snapshot, teller: &Teller<'a>) -> Vec<Family<'a>> {
     let mut all = Families(Vec::new());
     now(&mut all, snapshot);
     counters(&mut all, snapshot);
     durations(&mut all, snapshot);
     listeners(&mut all, snapshot);
     ports(&mut all, snapshot);
-    tracer(&mut all, snapshot, kernel);
-    if let Some(process) = process {
+    tracer(&mut all, snapshot, teller.kernel);
+    if let Some(deliveries) = teller.deliveries {
+        sent(&mut all, deliveries);
+    }
+    if let Some(process) = &teller.process {
         this_process(&mut all, process);
     }
     all.0
@@ -467,6 +486,28 @@ fn tracer<'a>(all: &mut Families<'a>, snapshot: &'a Snapshot, kernel: &'a str) {
             [("version", version), ("kernel", kernel)],
             Value::Count(1),
         )],
+    );
+}
+
+/// What became of what was sent.
+fn sent(all: &mut Families<'_>, deliveries: &Deliveries) {
+    let each = |value: fn(&Delivery) -> &AtomicU64| {
+        [("metrics", &deliveries.metrics), ("logs", &deliveries.logs)]
+            .map(|(signal, it)| point([("signal", signal)], Value::Count(value(it).load(Relaxed))))
+    };
+    all.add(
+        ("tcptrace_otlp_sent", "tcptrace.otlp.sent"),
+        Kind::Counter,
+        Unit::Count,
+        "Points of metrics and records of connections that the collector took",
+        each(|it| &it.sent),
+    );
+    all.add(
+        ("tcptrace_otlp_dropped", "tcptrace.otlp.dropped"),
+        Kind::Counter,
+        Unit::Count,
+        "Those that it did not get: it refused them, or was away for too long",
+        each(|it| &it.dropped),
     );
 }
 

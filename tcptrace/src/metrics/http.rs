@@ -12,7 +12,8 @@ use hyper::{
 
 use super::{
     Exchange, Snapshot,
-    families::families,
+    families::{Teller, families},
+    otlp::Deliveries,
     process::OwnProcess,
     prometheus::{Format, Moment, encode},
 };
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     pub exchange: Arc<Exchange>,
     pub process: Option<OwnProcess>,
     pub kernel: String,
+    /// What became of what is sent to a collector, if something is.
+    pub deliveries: Option<Arc<Deliveries>>,
 }
 
 /// Answers the requests of one connection.
@@ -88,8 +91,14 @@ impl Shared {
     }
 
     fn encoded(&self, snapshot: &Snapshot, format: Format) -> Option<Vec<u8>> {
-        let process = self.process.as_ref().and_then(OwnProcess::look);
-        let all = families(snapshot, process.as_ref(), &self.kernel);
+        let all = families(
+            snapshot,
+            &Teller {
+                kernel: &self.kernel,
+                process: self.process.as_ref().and_then(OwnProcess::look),
+                deliveries: self.deliveries.as_deref(),
+            },
+        );
         let now = Moment {
             mono_ns: snapshot.mono_ns,
             wall_ns: snapshot.wall_ns,

@@ -6,6 +6,7 @@ mod exchange;
 mod families;
 mod http;
 mod listen;
+mod otlp;
 mod process;
 mod prometheus;
 mod server;
@@ -15,6 +16,7 @@ pub use self::{
     exchange::Exchange,
     families::{Family, Kind, Point, Unit, Value, families},
     listen::{Address, AddressError, ListenError, Listeners},
+    otlp::{Deliveries, FlowLog, OtlpError, OtlpSettings, Senders},
     server::{Server, ready, stopping},
     snapshot::{Grouped, ListenerFigures, RecorderFigures, RouteFigures, Snapshot},
 };

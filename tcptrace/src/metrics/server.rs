@@ -23,6 +23,7 @@ use super::{
     Exchange, Listeners, confine,
     http::{Answers, Shared},
     listen::Listener,
+    otlp::Deliveries,
     process::OwnProcess,
 };
 
@@ -48,7 +49,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves what the loop answers to. To be called before privileges are given up.
+    /// Serves what the loop answers to. `deliveries`: what became of what is sent, if something is. To be called before privileges are given up.
     ///
     /// # Errors
     /// When no thread can be made.
@@ -56,6 +57,7 @@ impl Server {
         mut listeners: Listeners,
         exchange: Arc<Exchange>,
         kernel: String,
+        deliveries: Option<Arc<Deliveries>>,
     ) -> io::Result<Self> {
         let paths = listeners.take_paths();
         let at = std::mem::take(&mut listeners.at);
@@ -65,6 +67,7 @@ impl Server {
             exchange,
             process: OwnProcess::open().ok(),
             kernel,
+            deliveries,
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

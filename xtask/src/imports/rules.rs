@@ -88,7 +88,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 /// What only some rooms may name: a crate, a function or a macro.
 const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
-    ("serde_json", &["output", "record"]),
+    ("serde_json", &["output", "metrics", "record"]),
     ("io::stdout", &["output", "screen"]),
     ("eprint!", &["output"]),
     ("eprintln!", &["output"]),

@@ -12,9 +12,10 @@ use std::{
 use tokio::sync::Notify;
 
 use self::listeners::DroppedByListeners;
-use super::{due::Due, keeping::Keeping, keeping::Spare, looks::Looks, stuck::StuckNow};
+use super::{Flows, due::Due, keeping::Keeping, keeping::Spare, looks::Looks, stuck::StuckNow};
 use crate::{
     aggregate::{
+        flows::{IdleTable, IdleTableError, Patience},
         meters::{Groups, Meters},
         stats::{At, By, Census, Group, Lately, fullest},
     },
@@ -23,10 +24,11 @@ use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Namespaces},
     metrics::{
-        Exchange, Grouped, RecorderFigures, RouteFigures, Server, Snapshot, ready, stopping,
+        Exchange, Grouped, RecorderFigures, RouteFigures, Senders, Server, Snapshot, ready,
+        stopping,
     },
     model::{Connection, Machine, State, Transition},
-    output::{Context, End, Start, say},
+    output::{Context, End, Json, Start, say},
     record::{Anonymizer, Progress, Recorder},
     track::Tracker,
 };
@@ -59,6 +61,9 @@ pub struct Served {
 pub struct Serve {
     exchange: Arc<Exchange>,
     server: Server,
+    senders: Option<Senders>,
+    /// Makes records of connections for them.
+    flows: Option<Flows>,
     filter: Filter,
     meters: Meters,
     groups: Option<Groups>,
@@ -85,17 +90,37 @@ pub struct Serve {
 
 impl Serve {
     /// Hands over figures of connections that `filter` lets through.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When the table of idle timeouts can't be read.
     pub fn new(
         exchange: Arc<Exchange>,
         server: Server,
+        mut senders: Option<Senders>,
         filter: Filter,
         thresholds: Thresholds,
         served: &Served,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, IdleTableError> {
+        let log = senders.as_mut().and_then(|it| it.flows.take());
+        let flows = match log {
+            None => None,
+            Some(log) => {
+                let view = Box::new(Json::new(log));
+                let patience = Patience::UntilClosed;
+                Some(Flows::new(
+                    view,
+                    filter.clone(),
+                    patience,
+                    IdleTable::load(None)?,
+                    None,
+                ))
+            }
+        };
+        Ok(Self {
             exchange,
             server,
+            senders,
+            flows,
             stuck: StuckNow::new(filter.clone(), thresholds),
             filter,
             meters: Meters::default(),
@@ -116,7 +141,7 @@ impl Serve {
             count: Due::default(),
             idle_due: 0,
             answer_due: 0,
-        }
+        })
     }
 
     fn is_asked_for(&self, it: &Connection, cgroups: &mut Cgroups) -> bool {
@@ -272,6 +297,9 @@ fn word(group: &Group, around: &mut Context<'_>) -> String {
 
 impl Consumer for Serve {
     fn begin(&mut self, known: &Tracker, machine: &Machine) {
+        if let Some(flows) = &mut self.flows {
+            flows.begin(known, machine);
+        }
         self.netns = machine.netns;
         self.stuck.begin(known, machine);
         // What listeners had dropped before must not count as dropped meanwhile.
@@ -301,6 +329,9 @@ impl Consumer for Serve {
         if let Some(keeping) = &mut self.keeping {
             keeping.transition(it);
         }
+        if let Some(flows) = &mut self.flows {
+            let _ = flows.transition(it, around)?;
+        }
         self.stuck.transition(it, around)
     }
 
@@ -323,7 +354,13 @@ impl Consumer for Serve {
 
     fn review_due(&self) -> Option<u64> {
         let question = self.exchange.question().map(|_| self.answer_due);
-        let due = [self.stuck.review_due(), question, Some(self.count.at())];
+        let flows = self.flows.as_ref().and_then(Flows::review_due);
+        let due = [
+            self.stuck.review_due(),
+            question,
+            Some(self.count.at()),
+            flows,
+        ];
         due.into_iter().flatten().min()
     }
 
@@ -340,6 +377,11 @@ impl Consumer for Serve {
                 say(format_args!("metrics are at {at}"));
             }
             ready();
+        }
+        if let Some(flows) = &mut self.flows
+            && flows.review_due().is_some_and(|due| now >= due)
+        {
+            let _ = flows.review(known, now, around)?;
         }
         self.looked_for_stuck |= self.stuck.review_due().is_some_and(|due| now >= due);
         self.stuck.review(known, now, around)?;
@@ -376,7 +418,10 @@ impl Consumer for Serve {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match &mut self.flows {
+            Some(flows) => flows.flush(),
+            None => Ok(()),
+        }
     }
 
     fn shown(&self) -> u64 {
@@ -389,10 +434,17 @@ impl Consumer for Serve {
         if let Some(question) = self.exchange.question() {
             self.answer(question, known, now, around);
         }
+        // Its channel closes with it. Those that are open have not ended.
+        if let Some(mut flows) = self.flows.take() {
+            flows.flush()?;
+        }
         Ok(())
     }
 
     fn close(&mut self, _: &End) -> io::Result<()> {
+        if let Some(senders) = &mut self.senders {
+            senders.close();
+        }
         self.server.close();
         Ok(())
     }
