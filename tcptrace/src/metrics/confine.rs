@@ -49,3 +49,72 @@ fn enforced(restricted: Result<(), RulesetError>) {
         log::info!("Landlock is not in use: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs, io,
+        net::{TcpListener, TcpStream},
+        thread,
+    };
+
+    use super::*;
+
+    /// What a thread may do that is confined.
+    fn confined<T: Send + 'static>(
+        confine: impl FnOnce() + Send + 'static,
+        attempt: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let thread = thread::spawn(|| {
+            confine();
+            attempt()
+        });
+        thread.join().expect("no panic")
+    }
+
+    fn is_refused<T>(tried: io::Result<T>) -> bool {
+        tried.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    #[test]
+    fn who_serves_opens_nothing_and_connects_nowhere() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let (file, folder, connection, socket) = confined(server, move || {
+            (
+                is_refused(fs::read("/etc/hostname")),
+                is_refused(fs::read_dir("/")),
+                is_refused(TcpStream::connect(at)),
+                is_refused(TcpListener::bind("127.0.0.1:0")),
+            )
+        });
+        assert!(file && folder, "it opened a file");
+        assert!(connection && socket, "it may use the network");
+        // Nobody else is confined.
+        assert!(fs::read_dir("/").is_ok());
+    }
+
+    #[test]
+    fn who_sends_reads_files_writes_none_and_connects_to_one_port() {
+        let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (there, elsewhere) = (collector.local_addr().unwrap(), other.local_addr().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("written");
+        let port = there.port();
+        let (read, written, sent, strayed) = confined(
+            move || sender(port),
+            move || {
+                (
+                    fs::read("/proc/self/comm").is_ok(),
+                    is_refused(fs::write(path, "x")),
+                    TcpStream::connect(there).is_ok(),
+                    is_refused(TcpStream::connect(elsewhere)),
+                )
+            },
+        );
+        assert!(read && sent, "it can't do its work");
+        assert!(written, "it wrote a file");
+        assert!(strayed, "it connected elsewhere");
+    }
+}

@@ -397,3 +397,153 @@ fn with_examples(lines: &str, all: &[Family<'_>], now: Moment) -> Result<String,
     }
     Ok(told)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        aggregate::meters::{Meters, Series},
+        metrics::{
+            Grouped, Snapshot,
+            families::{Teller, families},
+        },
+        model::{Cookie, FlowEnd, Reason, State},
+    };
+
+    const NOW: Moment = Moment {
+        mono_ns: 10_000_000_000,
+        wall_ns: 1_700_000_010_000_000_000,
+        began_wall_ns: 1_700_000_000_000_000_000,
+    };
+
+    /// A form of a snapshot with one histogram.
+    fn written(format: Format) -> Vec<u8> {
+        let mut timings = Timings::default();
+        timings.record(2_000_000, Cookie::new(0x2a), 9_000_000_000);
+        timings.record(3_000_000, Cookie::new(0x2b), 9_500_000_000);
+        timings.record(4_000_000_000, None, 9_600_000_000);
+        let families = [Family {
+            name: "tcptrace_handshake",
+            otel: "tcptrace.handshake.duration",
+            help: "Handshakes",
+            kind: Kind::Histogram,
+            unit: Unit::Seconds,
+            points: vec![Point {
+                labels: vec![("opener", "local".into())],
+                value: Value::Timings(&timings),
+            }],
+        }];
+        encode(&families, format, NOW).unwrap()
+    }
+
+    #[test]
+    fn each_accept_header_gets_what_it_asks_for() {
+        // Prometheus 2.42 without and with native histograms; 3.x; curl; a browser.
+        let cases = [
+            (
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                Format::OpenMetrics,
+            ),
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.8,text/plain;q=0.5",
+                Format::Protobuf,
+            ),
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7",
+                Format::Protobuf,
+            ),
+            ("*/*", Format::Text),
+            ("", Format::Text),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", Format::Text),
+            ("application/openmetrics-text;q=0,text/plain", Format::Text),
+            (
+                "application/vnd.google.protobuf;encoding=text",
+                Format::Text,
+            ),
+        ];
+        for (accept, format) in cases {
+            assert_eq!(Format::accepted(accept), format, "{accept}");
+        }
+    }
+
+    #[test]
+    fn in_openmetrics_each_bucket_has_the_last_one_of_it_as_an_exemplar() {
+        let text = String::from_utf8(written(Format::OpenMetrics)).unwrap();
+        let line = |le: &str| {
+            let mut lines = text.lines();
+            let begin = format!("tcptrace_handshake_seconds_bucket{{le=\"{le}\"");
+            lines.find(|it| it.starts_with(&begin)).unwrap().to_owned()
+        };
+        assert!(
+            line("0.0025").ends_with("} 1 # {cookie=\"2a\"} 0.002 1700000009.000"),
+            "{}",
+            line("0.0025")
+        );
+        assert!(line("0.005").ends_with("} 2 # {cookie=\"2b\"} 0.003 1700000009.500"));
+        assert!(line("5.0").ends_with("} 3"), "its cookie is unknown");
+        assert!(text.ends_with("# EOF\n"));
+        let plain = String::from_utf8(written(Format::Text)).unwrap();
+        assert!(!plain.contains(" # "), "{plain}");
+    }
+
+    #[test]
+    fn in_protobuf_a_histogram_has_native_buckets_and_exemplars_too() {
+        let bytes = written(Format::Protobuf);
+        let family = data::MetricFamily::decode_length_delimited(&*bytes).unwrap();
+        assert_eq!(family.name, "tcptrace_handshake_seconds");
+        let histogram = family.metric[0].histogram.as_ref().unwrap();
+        assert_eq!((histogram.schema, histogram.sample_count), (3, 3));
+        // 2 ms is in bucket -71 (up to 2.13 ms), 3 ms in -67, 4 s in 16.
+        let spans: Vec<_> = histogram
+            .positive_span
+            .iter()
+            .map(|it| (it.offset, it.length))
+            .collect();
+        assert_eq!(spans, [(-71, 1), (3, 1), (82, 1)]);
+        assert_eq!(histogram.positive_delta, [1, 0, 0]);
+        let exemplars: Vec<_> = histogram
+            .bucket
+            .iter()
+            .filter_map(|it| Some(it.exemplar.as_ref()?.label[0].value.clone()))
+            .collect();
+        assert_eq!(exemplars, ["2a", "2b"]);
+    }
+
+    #[test]
+    fn one_that_is_called_other_and_what_found_no_room_are_one_series() {
+        let way = Series::Way(State::Closed, State::SynSent, Reason::Connect);
+        let closed = Series::Closed(FlowEnd::Graceful, None);
+        let snapshot = Snapshot {
+            meters: Meters::default(),
+            grouped: Some(Grouped {
+                label: "comm",
+                rows: vec![
+                    ("other".to_owned(), way, 1),
+                    ("other".to_owned(), way, 2),
+                    ("a\"b\\c\n".to_owned(), closed, 4),
+                ],
+                folded: [2, 0, 0],
+            }),
+            ..Snapshot::default()
+        };
+        let teller = Teller {
+            kernel: "6.1",
+            process: None,
+            deliveries: None,
+        };
+        let all = families(&snapshot, &teller);
+        let text = String::from_utf8(encode(&all, Format::Text, NOW).unwrap()).unwrap();
+        let lines: Vec<_> = text
+            .lines()
+            .filter(|it| it.starts_with("tcptrace_transitions_total{"))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "tcptrace_transitions_total{from=\"CLOSED\",to=\"SYN_SENT\",reason=\"connect\",comm=\"other\"} 3"
+            ]
+        );
+        assert!(text.contains("comm=\"a\\\"b\\\\c\\n\""), "{text}");
+        assert!(!text.contains("tcptrace_connections{"), "it is not known");
+    }
+}

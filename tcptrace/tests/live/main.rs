@@ -30,6 +30,7 @@ mod refusals;
 mod resets;
 #[path = "../view/schema.rs"]
 mod schema;
+mod serve;
 mod sockets;
 mod stats;
 mod stuck;
