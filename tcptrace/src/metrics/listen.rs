@@ -52,10 +52,20 @@ impl FromStr for Address {
 /// `sun_path`, with the 0 behind it.
 const LONGEST: usize = 107;
 
+impl Address {
+    /// Where metrics are asked for there.
+    fn metrics(&self) -> String {
+        match self {
+            Self::Tcp(at) => format!("http://{at}/metrics"),
+            Self::Unix(_) => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(at) => write!(f, "http://{at}/metrics"),
+            Self::Tcp(at) => write!(f, "{at}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -136,7 +146,7 @@ impl Listeners {
             Ok(AddressFamily::INET | AddressFamily::INET6) if listens => {
                 let it = net::TcpListener::from(socket);
                 if let Ok(at) = it.local_addr() {
-                    self.at.push(Address::Tcp(at).to_string());
+                    self.at.push(Address::Tcp(at).metrics());
                 }
                 Listener::Tcp(it)
             }
@@ -208,7 +218,7 @@ mod tests {
     use super::*;
 
     fn parsed(given: &str) -> Option<String> {
-        given.parse().ok().map(|it: Address| it.to_string())
+        given.parse().ok().map(|it: Address| it.metrics())
     }
 
     #[test]

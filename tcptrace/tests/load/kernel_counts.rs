@@ -5,7 +5,7 @@
 //! What a timer does, no counter's sum depends on: see [`UNSEEN`].
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs,
     io::{self, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr},
@@ -25,7 +25,8 @@ use crate::{
     counters::{Counts, FAILED, NAMES, PASSIVE, counter},
     load,
     namespace::Namespace,
-    traced::Traced,
+    served::Served,
+    traced::{Told, Traced},
     wire::Wire,
 };
 
@@ -342,6 +343,16 @@ fn time_waits(traced: &Traced) -> (i64, i64, i64) {
     told
 }
 
+/// Transitions by reason alone, as metrics have them.
+fn without_details(told: &Told) -> HashMap<String, u64> {
+    let mut counts = HashMap::new();
+    for (label, count) in &told.counts {
+        let label = label.split(':').next().expect("a first part");
+        *counts.entry(label.to_owned()).or_default() += count;
+    }
+    counts
+}
+
 #[test]
 fn what_is_told_of_mixed_connections_is_what_the_kernel_counted() {
     let net = Namespace::new();
@@ -366,6 +377,8 @@ fn what_is_told_of_mixed_connections_is_what_the_kernel_counted() {
         "--buffer-size",
         "64M",
     ];
+    // What is served is counted from the same.
+    let served = Served::start();
     let mut traced = Traced::start(&net.outside(), &arguments);
     // Not tcptrace, which was started before.
     stay_on_this_cpu();
@@ -404,6 +417,7 @@ fn what_is_told_of_mixed_connections_is_what_the_kernel_counted() {
     let (counted, most, least) = time_waits(&traced);
     let kernel = Counts::of_kernel().since(&before);
     let portless = crowd.portless;
+    let (metrics, lost) = served.transitions();
     let told = traced.stop();
     let mut counts: Vec<_> = told.counts.iter().collect();
     counts.sort();
@@ -413,6 +427,8 @@ fn what_is_told_of_mixed_connections_is_what_the_kernel_counted() {
         told.lost, told.missed
     );
     told.assert_whole();
+    assert_eq!(lost, 0, "serve lost events");
+    assert_eq!(metrics, without_details(&told), "serve and watch");
     let mut counted_from_told = Counts::of_told(&told);
     // Handshakes that were made where nobody could see it, see UNSEEN: no end of them was told.
     let hidden = kernel.0[PASSIVE].saturating_sub(counted_from_told.0[PASSIVE]);

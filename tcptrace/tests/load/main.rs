@@ -15,6 +15,7 @@ mod memory;
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod namespace;
 mod namespaces;
+mod served;
 mod stalled;
 mod time_waits;
 mod traced;
