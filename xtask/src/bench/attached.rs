@@ -19,6 +19,7 @@ use nix::{
     errno::Errno,
     fcntl::{FcntlArg, FdFlag, OFlag, fcntl},
     mount::{MsFlags, mount},
+    pty::{Winsize, openpty},
     sched::{CloneFlags, unshare},
     sys::{
         prctl,
@@ -33,6 +34,7 @@ use nix::{
 use tempfile::TempDir;
 
 use super::{
+    asked::Scraper,
     ready,
     tracers::{Output, Tracer},
 };
@@ -45,6 +47,8 @@ const ROOM: u64 = 4 << 30;
 const TRACEFS: &str = "/sys/kernel/tracing";
 /// No tracer takes longer to end, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Where metrics are asked for, in a folder of its own.
+const SOCKET: &str = "metrics";
 
 /// A tracer that traces.
 pub struct Attached {
@@ -55,8 +59,12 @@ pub struct Attached {
     complaints: File,
     /// perf ends when these are closed.
     control: Option<Control>,
-    /// Where it records.
-    recording: Option<TempDir>,
+    /// Where it records, or serves.
+    folder: Option<TempDir>,
+    /// Who asks it.
+    scraper: Option<Scraper>,
+    /// The other end of its terminal.
+    terminal: Option<OwnedFd>,
 }
 
 /// A tracer that has ended.
@@ -69,6 +77,8 @@ pub struct Ended {
     pub cpu: Duration,
     /// What it recorded.
     pub recording: Option<TempDir>,
+    /// What it served last.
+    pub served: Option<String>,
 }
 
 /// The ends of perf's control pipes that stay here.
@@ -111,11 +121,34 @@ impl Attached {
             inherited = vec![theirs, theirs_too];
             control = Some(Control { commands, answers });
         }
-        let mut recording = None;
-        if tracer.output == Output::Recording {
-            let folder = TempDir::new_in(&scratch)?;
-            command.arg(folder.path());
-            recording = Some(folder);
+        let mut folder = None;
+        let mut terminal = None;
+        match tracer.output {
+            Output::Recording => {
+                let made = TempDir::new_in(&scratch)?;
+                command.arg(made.path());
+                folder = Some(made);
+            }
+            Output::Served => {
+                let made = TempDir::new_in(&scratch)?;
+                command.arg(format!("unix:{}", made.path().join(SOCKET).display()));
+                folder = Some(made);
+            }
+            Output::Screen => {
+                let size = Winsize {
+                    ws_row: 50,
+                    ws_col: 160,
+                    ws_xpixel: 0,
+                    ws_ypixel: 0,
+                };
+                let pair = openpty(&size, None)?;
+                command
+                    .env("TERM", "xterm-256color")
+                    .stdin(pair.slave.try_clone()?)
+                    .stdout(pair.slave);
+                terminal = Some(pair.master);
+            }
+            _ => {}
         }
         prepare(&mut command, tracer.needs_tracefs(), inherited);
 
@@ -131,10 +164,15 @@ impl Attached {
             output,
             complaints,
             control,
-            recording,
+            folder,
+            scraper: None,
+            terminal,
         };
         ready::wait(tracer.output, &mut attached)?;
         attached.ready_after = began.elapsed();
+        if let (Output::Served, Some(socket)) = (tracer.output, attached.socket()) {
+            attached.scraper = Some(Scraper::start(socket));
+        }
         Ok(attached)
     }
 
@@ -154,7 +192,7 @@ impl Attached {
     /// # Errors
     /// When its folder can't be read.
     pub fn records(&self) -> io::Result<bool> {
-        let Some(folder) = &self.recording else {
+        let Some(folder) = &self.folder else {
             return Ok(false);
         };
         for file in fs::read_dir(folder.path())? {
@@ -163,6 +201,19 @@ impl Attached {
             }
         }
         Ok(false)
+    }
+
+    /// Where it serves.
+    #[must_use]
+    pub fn socket(&self) -> Option<PathBuf> {
+        let folder = self.folder.as_ref()?;
+        Some(folder.path().join(SOCKET))
+    }
+
+    /// The other end of its terminal; `None`: it has none.
+    #[must_use]
+    pub fn terminal(&self) -> Option<&OwnedFd> {
+        self.terminal.as_ref()
     }
 
     /// The pipes to perf.
@@ -227,6 +278,10 @@ impl Attached {
     /// When it ended before, or does not end.
     pub fn stop(mut self) -> Result<Ended> {
         self.check().context("it ended by itself")?;
+        let served = match self.scraper.take() {
+            Some(scraper) => Some(scraper.stop()?),
+            None => None,
+        };
         // All children that were waited for; until it has ended, none but it is.
         let before = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         kill(self.pid()?, Signal::SIGINT)?;
@@ -242,7 +297,8 @@ impl Attached {
             cpu: cpu_of(&after).saturating_sub(cpu_of(&before)),
             complaints: read(&self.complaints)?,
             output: self.output.try_clone()?,
-            recording: self.recording.take(),
+            recording: self.folder.take(),
+            served,
         })
     }
 

@@ -4,12 +4,13 @@
 //! hands its results over as JSON:
 //!
 //! * [`peers`] installs what is missing, [`tracers`] knows how each is started,
-//! * [`attached`] is a tracer at work, [`ready`] tells when it is,
+//! * [`attached`] is a tracer at work, [`ready`] tells when it is, [`asked`] asks for metrics,
 //! * [`load`] makes the connections, [`seen`] counts what the tracer told of them,
 //! * [`pairs`] does both in turn, [`idle`] does without a load,
 //! * [`kernel_half`] measures the programs in the kernel, by [`bpf`],
 //! * [`results`] is what is handed over, [`targets`] judges it, [`report`] writes it.
 
+mod asked;
 mod attached;
 mod bpf;
 mod idle;

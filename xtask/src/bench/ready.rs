@@ -14,7 +14,7 @@ use nix::{
     unistd::{read, write},
 };
 
-use super::{attached::Attached, tracers::Output};
+use super::{asked::ask, attached::Attached, tracers::Output};
 use crate::{
     load::{Close, Connection, Targets},
     namespace,
@@ -40,6 +40,18 @@ pub fn wait(output: Output, tracer: &mut Attached) -> Result<()> {
             Ok(beginning.starts_with(b"{\"type\":\"start\"") && beginning.contains(&b'\n'))
         }),
         Output::Recording => until(tracer, |tracer| tracer.records()),
+        Output::Served => until(tracer, |tracer| {
+            // Before it listens, nobody answers.
+            let answer = tracer.socket().map(|it| ask(&it, "/-/ready"));
+            Ok(matches!(answer, Some(Ok((200, _)))))
+        }),
+        Output::Screen => until(tracer, |tracer| {
+            let Some(terminal) = tracer.terminal() else {
+                return Ok(false);
+            };
+            let mut waiting = [PollFd::new(terminal.as_fd(), PollFlags::POLLIN)];
+            Ok(poll(&mut waiting, PollTimeout::ZERO)? > 0)
+        }),
         Output::Perf => enable(tracer),
         Output::Text { .. } => shows_probes(tracer),
     }

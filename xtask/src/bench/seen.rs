@@ -45,6 +45,11 @@ pub fn of(tracer: &Tracer, mut ended: Ended, made: &Made) -> Result<Losses> {
             recorded = Some(info(&program, folder.path())?);
             (counted, Some(said + said_in_words()))
         }
+        Output::Served => {
+            let served = ended.served.as_deref().context("it served nothing")?;
+            (None, Some(counter(served, "tcptrace_events_lost_total")?))
+        }
+        Output::Screen => (None, Some(said_in_words())),
     };
     Ok(Losses {
         recorded,
@@ -77,6 +82,14 @@ fn json(output: &File, lines: Lines) -> Result<(Option<u64>, u64)> {
     let end: Value = serde_json::from_slice(&last).context("its output has no line of `end`")?;
     let lost = end["lost"].as_u64().context("its `end` says no `lost`")?;
     Ok((kind.map(|_| counted), lost))
+}
+
+/// A counter without labels.
+fn counter(served: &str, name: &str) -> Result<u64> {
+    let mut lines = served.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value = value.with_context(|| format!("there is no {name}"))?;
+    value.parse().with_context(|| format!("{name} is {value}"))
 }
 
 /// What `watch` says of a recording.
@@ -144,13 +157,21 @@ fn samples(told: &str) -> Option<u64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// How many events are lost by these words: `lost 12 events on CPU #0!`, `Lost 3 events`.
+/// How many events are lost by these words: `lost 12 events on CPU #0!`, `Lost 3 events`, `4 events were
+/// lost in all`.
 fn said(text: &str) -> u64 {
     let words: Vec<&str> = text.split_whitespace().collect();
-    words
+    let theirs = words
         .windows(3)
         .filter(|three| three[0].eq_ignore_ascii_case("lost") && three[2].starts_with("event"))
-        .filter_map(|three| three[1].parse::<u64>().ok())
+        .map(|three| three[1]);
+    let ours = words
+        .windows(4)
+        .filter(|four| four[1..] == ["events", "were", "lost"])
+        .map(|four| four[0]);
+    theirs
+        .chain(ours)
+        .filter_map(|it| it.parse::<u64>().ok())
         .sum()
 }
 
@@ -201,6 +222,7 @@ mod tests {
             15
         );
         assert_eq!(said("Lost 8 events"), 8);
+        assert_eq!(said("tcptrace: 7 events were lost in all; what"), 7);
         assert_eq!(said("nothing was lost"), 0);
         let output = "a 127.71.0.3 b\nLost 9 events\na 127.0.0.1 b\n";
         assert_eq!(text(&file(output)).unwrap(), (1, 9));

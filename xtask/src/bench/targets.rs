@@ -20,6 +20,8 @@ const PEAK_MIB: f64 = 48.0;
 const RECORDED_BYTES: f64 = 16.0;
 /// Resident memory of who records.
 const RECORD_PEAK_MIB: f64 = 64.0;
+/// CPU of `serve`, asked every second, by that of `stats`.
+const SERVE_CPU: f64 = 1.3;
 /// CPU time without a load, percent.
 const IDLE_PERCENT: f64 = 0.1;
 
@@ -39,6 +41,7 @@ pub struct Target {
 pub fn judge(results: &Results) -> Vec<Target> {
     let watch = results.of("watch");
     let record = results.of("record");
+    let stats = results.of("stats");
     let slowdown =
         |figures: Option<&Figures>, threads| figures?.under(threads).map(LoadFigures::slowdown);
     let one = slowdown(watch, 1);
@@ -116,6 +119,38 @@ pub fn judge(results: &Results) -> Vec<Target> {
             |it| format!("{it:.1}"),
         ),
         nothing_lost("record", record),
+        not_above_stats(
+            "`serve`: slowdown, one load thread",
+            slowdown(stats, 1),
+            slowdown(results.of("serve"), 1),
+            1.0,
+        ),
+        not_above_stats(
+            "`serve`: slowdown, two load threads",
+            slowdown(stats, 2),
+            slowdown(results.of("serve"), 2),
+            1.0,
+        ),
+        not_above_stats(
+            "`serve`: CPU seconds per million transitions",
+            most_cpu(stats),
+            most_cpu(results.of("serve")),
+            SERVE_CPU,
+        ),
+        nothing_lost("serve", results.of("serve")),
+        not_above_stats(
+            "`top` on a terminal that nobody reads: slowdown, one load thread",
+            slowdown(stats, 1),
+            slowdown(results.of("top"), 1),
+            1.0,
+        ),
+        not_above_stats(
+            "`top` on a terminal that nobody reads: slowdown, two load threads",
+            slowdown(stats, 2),
+            slowdown(results.of("top"), 2),
+            1.0,
+        ),
+        nothing_lost("top", results.of("top")),
         at_most(
             "a timer that is no TCP state's: ns over an empty program",
             timer,
@@ -142,6 +177,25 @@ pub fn judge(results: &Results) -> Vec<Target> {
 
 const MIB: f64 = 1024.0 * 1024.0;
 const NOT_MEASURED: &str = "not measured";
+
+/// It costs no more than `stats` does in the same run, or so many times as much.
+fn not_above_stats(what: &str, stats: Option<f64>, found: Option<f64>, times: f64) -> Target {
+    let both = found.zip(stats);
+    let limit = match times {
+        1.0 => "`stats`'s".to_owned(),
+        times => format!("{times} times `stats`'s"),
+    };
+    Target {
+        wanted: format!("{what} not above {limit}"),
+        found: both.map_or_else(
+            || NOT_MEASURED.to_owned(),
+            |(found, stats)| format!("{found:.2} against {stats:.2}"),
+        ),
+        // As it is shown: a difference that isn't seen is none.
+        reached: both
+            .map(|(found, stats)| (found * 100.0).round() <= (stats * times * 100.0).round()),
+    }
+}
 
 /// `record` costs no more than `watch` does in the same run.
 fn not_above_watch(what: &str, watch: Option<f64>, record: Option<f64>) -> Target {
@@ -289,6 +343,13 @@ mod tests {
                 None,
                 Some(true),
                 Some(false),
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
                 None,
                 None,
                 None,

@@ -52,6 +52,10 @@ pub enum Output {
     Perf,
     /// A folder, named by its last argument.
     Recording,
+    /// Metrics, asked for every second at the socket that its last argument names.
+    Served,
+    /// A screen, on a terminal that nobody reads.
+    Screen,
 }
 
 /// Lines of tcptrace's JSON.
@@ -101,6 +105,16 @@ pub fn all(tcptrace: &Path) -> Vec<Tracer> {
             arguments: words(&["record", "-o"]),
             output: Output::Recording,
             ..own("record", Lines::Transitions)
+        },
+        Tracer {
+            arguments: words(&["serve", "--listen"]),
+            output: Output::Served,
+            ..own("serve", Lines::Summary)
+        },
+        Tracer {
+            arguments: words(&["top"]),
+            output: Output::Screen,
+            ..own("top", Lines::Summary)
         },
         peer(
             "perf",
@@ -178,7 +192,7 @@ impl Tracer {
         match self.output {
             Output::Json(Lines::Transitions) | Output::Recording => TRANSITIONS * connections,
             Output::Json(Lines::Flows) => 2 * connections,
-            Output::Json(Lines::Summary) => 0,
+            Output::Json(Lines::Summary) | Output::Served | Output::Screen => 0,
             Output::Text { per_connection } => per_connection * connections,
             // It can't tell listeners from others.
             Output::Perf => {
@@ -219,6 +233,8 @@ mod tests {
                 ("flows", 20),
                 ("stats", 0),
                 ("record", 60),
+                ("serve", 0),
+                ("top", 0),
                 ("perf", 64),
                 ("tcpstates", 60),
                 ("tcplife", 20),
@@ -231,6 +247,6 @@ mod tests {
     fn commands_are_shown_in_short() {
         let tracers = all(Path::new("/x/tcptrace"));
         assert_eq!(tracers[0].shown(), "tcptrace watch -o json");
-        assert_eq!(tracers[7].shown(), "bpftrace -e SCRIPT");
+        assert_eq!(tracers[9].shown(), "bpftrace -e SCRIPT");
     }
 }
