@@ -419,12 +419,12 @@ fn thousands_of_scrapes_at_once_are_answered_and_cost_no_event() {
     let net = Namespace::new();
     let served = Served::of(&net, &["--strict"]);
     let path = served.socket();
-    let scrapers: Vec<_> = (0..8)
+    let scrapers: Vec<_> = (0..50)
         .map(|_| {
             let path = path.clone();
             thread::spawn(move || {
                 let once = || ask(UnixStream::connect(&path).ok()?, "/metrics", "");
-                (0..125)
+                (0..200)
                     .filter(|_| once().is_some_and(|it| it.status == 200))
                     .count()
             })
@@ -435,7 +435,7 @@ fn thousands_of_scrapes_at_once_are_answered_and_cost_no_event() {
         .into_iter()
         .map(|it| it.join().expect("no panic"))
         .sum();
-    assert_eq!(answered, 1000);
+    assert_eq!(answered, 10_000);
     let output = served.stop();
     assert!(output.status.success(), "{output:?}");
 }

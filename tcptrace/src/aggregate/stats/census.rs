@@ -44,6 +44,28 @@ impl Census {
         known: &impl Known,
         at: At,
         by: Option<By>,
+        wanted: impl FnMut(&Connection) -> bool,
+        range_of: impl FnMut(u32) -> Option<&'a PortRange>,
+    ) -> Self {
+        Self::count(known, at, by, true, wanted, range_of)
+    }
+
+    /// The same without who made TIME_WAITs, and without groups: for who counts often.
+    #[must_use]
+    pub fn brief<'a>(
+        known: &impl Known,
+        at: At,
+        wanted: impl FnMut(&Connection) -> bool,
+        range_of: impl FnMut(u32) -> Option<&'a PortRange>,
+    ) -> Self {
+        Self::count(known, at, None, false, wanted, range_of)
+    }
+
+    fn count<'a>(
+        known: &impl Known,
+        at: At,
+        by: Option<By>,
+        makers: bool,
         mut wanted: impl FnMut(&Connection) -> bool,
         mut range_of: impl FnMut(u32) -> Option<&'a PortRange>,
     ) -> Self {
@@ -69,7 +91,7 @@ impl Census {
             }
             match it.state {
                 State::Listen => continue,
-                State::TimeWait => {
+                State::TimeWait if makers => {
                     let maker = TimeWaitMaker::of(&it.tuple, &it.owner, it.opener);
                     let waiting = census.time_waits.row(maker);
                     waiting.now += 1;

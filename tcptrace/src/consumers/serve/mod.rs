@@ -165,10 +165,9 @@ impl Serve {
         let began = Instant::now();
         self.looks.ask(known, true);
         let lately = self.ports_before.as_ref().map_or(now, |it| it.at_ns);
-        let census = Census::of(
+        let census = Census::brief(
             known,
             At { now, lately },
-            None,
             |it| self.is_asked_for(it, cgroups),
             |netns| self.looks.ranges.get(&netns)?.as_ref(),
         );

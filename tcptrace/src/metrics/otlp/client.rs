@@ -4,11 +4,13 @@ use std::{
     collections::hash_map::RandomState,
     fs,
     hash::{BuildHasher as _, Hasher as _},
+    io::Write as _,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
+use flate2::{Compression, write::GzEncoder};
 use prost::Message;
 use rustls::crypto::ring;
 use ureq::{
@@ -55,6 +57,7 @@ pub(super) struct Client {
     agent: Agent,
     url: String,
     headers: Vec<(String, String)>,
+    gzip: bool,
     failures: u32,
     /// When it may be tried again.
     again: Option<Instant>,
@@ -104,6 +107,7 @@ impl Client {
             agent: config.new_agent(),
             url: endpoint.url.clone(),
             headers: endpoint.headers.clone(),
+            gzip: endpoint.gzip,
             failures: 0,
             again: None,
             said: None,
@@ -125,7 +129,14 @@ impl Client {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let mut response = match request.send(&post.body[..]) {
+        let mut body = post.body;
+        if self.gzip
+            && let Some(smaller) = compressed(&body)
+        {
+            body = smaller;
+            request = request.header("content-encoding", "gzip");
+        }
+        let mut response = match request.send(&body[..]) {
             Ok(response) => response,
             Err(error) => return self.failed(&error.to_string(), None),
         };
@@ -182,6 +193,12 @@ impl Client {
             log::warn!("{}: {why}", self.url);
         }
     }
+}
+
+fn compressed(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
 }
 
 /// What the collector asks for, up to five minutes.

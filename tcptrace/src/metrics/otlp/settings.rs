@@ -67,6 +67,8 @@ pub struct Endpoint {
     pub headers: Vec<(String, String)>,
     /// How long a request may take.
     pub timeout: Duration,
+    /// Bodies are compressed.
+    pub gzip: bool,
     /// What the collector's certificate is checked with; `None`: what the system trusts.
     pub certificate: Option<PathBuf>,
     port: u16,
@@ -131,13 +133,19 @@ impl OtlpSettings {
             if let Some((name, given)) = of("PROTOCOL").filter(|it| it.1 != "http/protobuf") {
                 return Err(OtlpError::Protocol { name, given });
             }
-            if let Some((name, given)) = of("COMPRESSION").filter(|it| it.1 != "none") {
-                return Err(OtlpError::Compression { name, given });
-            }
+            let gzip = match of("COMPRESSION") {
+                None => false,
+                Some((name, given)) => match given.as_str() {
+                    "gzip" => true,
+                    "none" => false,
+                    _ => return Err(OtlpError::Compression { name, given }),
+                },
+            };
             Ok(Some(Endpoint {
                 port: port(&whole).ok_or_else(|| OtlpError::Url(whole.clone()))?,
                 headers: of("HEADERS").map_or(Ok(Vec::new()), pairs)?,
                 timeout: of("TIMEOUT").map_or(Ok(TIMEOUT), milliseconds)?,
+                gzip,
                 certificate: of("CERTIFICATE").map(|it| it.1.into()),
                 url: whole,
             }))
@@ -321,8 +329,8 @@ mod tests {
         }
         let grpc = [("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
         assert!(wrong("http://a", &grpc).contains("http/protobuf"));
-        let gzip = [("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip")];
-        assert!(wrong("http://a", &gzip).contains("METRICS_COMPRESSION=gzip"));
+        let zstd = [("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "zstd")];
+        assert!(wrong("http://a", &zstd).contains("METRICS_COMPRESSION=zstd"));
         let soon = [("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")];
         assert!(wrong("http://a", &soon).contains("milliseconds"));
         let broken = [("OTEL_EXPORTER_OTLP_HEADERS", "a=%4")];
