@@ -477,10 +477,12 @@ fn a_socket_that_a_service_manager_hands_over_is_served() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("sh");
-    let stream = UnixStream::connect(&path).expect("it listens from the beginning");
-    let answer = ask(stream, "/metrics", "").expect("an answer");
-    // It waits for the beginning of the trace.
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    // Who asks before tracing begins waits for it, and is told where that takes too long.
+    let asked = || {
+        let stream = UnixStream::connect(&path).expect("it listens from the beginning");
+        ask(stream, "/metrics", "").is_some_and(|it| it.status == 200)
+    };
+    until("it is served", asked);
     kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).expect("it is there");
     assert!(child.wait().expect("its end").success());
     assert!(path.exists(), "it is the service manager's");
