@@ -80,6 +80,8 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
                 "--test",
                 "verdicts",
                 "--test",
+                "workloads",
+                "--test",
                 "properties",
                 "--test",
                 "cli",

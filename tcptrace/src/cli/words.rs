@@ -63,6 +63,9 @@ const GROUPS: &[Word<By>] = &[
         "The port of the service: of the side that did not open the connection",
     ),
     ("cgroup", By::Cgroup, "The control group"),
+    ("container", By::Container, "The container"),
+    ("pod", By::Pod, "The pod"),
+    ("unit", By::Unit, "The unit of systemd"),
     ("netns", By::Netns, "The network namespace"),
 ];
 const LINE_TYPES: &[Word<LineType>] = &[

@@ -248,6 +248,7 @@ impl<S: Source> Engine<S> {
     pub(super) fn tell_what_waits(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         self.emit(consumer, |tracker, sink| {
             tracker.finish(&mut |it| sink.take(it));
+            sink.release(true);
         })
     }
 

@@ -160,8 +160,8 @@ impl<S: Source> Run<S> {
 fn options() -> RunOptions {
     RunOptions {
         filter: Filter::default(),
-        cgroup: None,
-        recorded_cgroup: None,
+        cgroups: Vec::new(),
+        recorded_cgroups: Vec::new(),
         duration: None,
         max_connections: 1 << 20,
         strict: false,

@@ -12,6 +12,7 @@ mod socket;
 mod stats;
 mod stuck;
 mod transition;
+mod workload;
 
 pub(super) use self::{
     count::CountRow,
@@ -22,8 +23,8 @@ pub(super) use self::{
     run::{EndRow, LostRow, StartRow},
     socket::SocketRow,
     stats::{
-        GroupValue, StateLine, StatsRow, began, listeners, makers, overflowed, ports, retried,
-        services,
+        GroupValue, ShownGroup, StateLine, StatsRow, began, listeners, makers, overflowed, ports,
+        retried, services,
     },
     stuck::StuckRow,
     transition::TransitionRow,
