@@ -354,6 +354,7 @@ impl<S: Source> Engine<S> {
             filter: options.filter.clone(),
             cgroups: Cgroups::from_iter(beginning.cgroups)
                 .with_workloads(beginning.workloads)
+                .told_later()
                 .only(&options.cgroups)
                 .only(&options.recorded_cgroups),
             links,

@@ -81,7 +81,7 @@ impl<S: Source> Engine<S> {
         let mut wait = None;
         if self.host.is_some() {
             self.look_up(batch.until_ns, consumer)?;
-            self.read_of_containers(consumer)?;
+            self.learn_names(consumer)?;
             self.advance(batch.until_ns, consumer)?;
             if self.source.should_ask_for_losses() {
                 self.note_losses(consumer)?;
@@ -118,9 +118,9 @@ impl<S: Source> Engine<S> {
             .min()
     }
 
-    /// Takes what files told of containers, and tells what waited for that.
-    fn read_of_containers(&mut self, consumer: &mut impl Consumer) -> Result<()> {
-        self.cgroups.turn();
+    /// Takes what became known of containers, and tells what waited for that.
+    pub(super) fn learn_names(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+        self.cgroups.turn(self.now());
         self.note_workloads();
         if self.held.is_empty() {
             return Ok(());

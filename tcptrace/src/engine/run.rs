@@ -167,6 +167,7 @@ impl<S: Source> Engine<S> {
                     progress.left(bytes);
                 }
                 self.let_pass(round.until_ns, deadline, consumer)?;
+                self.learn_names(consumer)?;
                 self.turn_recording(round.until_ns, consumer)?;
             }
             if self.enough || deadline.is_some_and(|deadline| self.now() >= deadline) {

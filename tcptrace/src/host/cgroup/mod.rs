@@ -42,8 +42,10 @@ const AGAIN: [Duration; 4] = [
 const MOST_ASKED: usize = 256;
 /// How long those that are there in the beginning are looked for before anything is told.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long lines wait for the names in them.
-const NAMES_WAIT: Duration = Duration::from_millis(100);
+/// How long lines wait for the names in them, ns; and at the most, where these decide whether they are
+/// asked for and another source than this machine tells them.
+const NAMES_WAIT_NS: u64 = 100_000_000;
+const LONGEST_WAIT_NS: u64 = 3_000_000_000;
 /// What part of a CPU reading files takes at the most.
 const SHARE: u32 = 5;
 
@@ -73,6 +75,8 @@ pub struct Cgroups {
     news: Vec<u64>,
     /// How often more was told.
     told: u64,
+    /// The time by now, as the source has it: CLOCK_MONOTONIC, ns.
+    now_ns: u64,
 }
 
 /// What is known of a cgroup.
@@ -87,7 +91,8 @@ struct Known {
 /// Files of the runtime of a container's cgroup that are to be read.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
-    since: Instant,
+    /// CLOCK_MONOTONIC, ns.
+    since_ns: u64,
     /// When they are looked for next; `None`: that goes on.
     due: Option<Instant>,
     /// How often they were not there.
@@ -100,6 +105,8 @@ enum Files {
     /// Nowhere: of another machine's cgroups.
     #[default]
     No,
+    /// Elsewhere: what they told is told later.
+    Told,
     /// Where a workload is asked for.
     Here(RuntimeFiles),
     /// On a thread.
@@ -165,7 +172,7 @@ impl Cgroups {
         };
         cgroups.begin();
         let end = Instant::now() + PATIENCE;
-        cgroups.turn();
+        cgroups.turn(0);
         while !cgroups.pending.is_empty() && Instant::now() < end {
             // Nobody else hears the answers.
             let Files::Apart(Reader(looker)) = &cgroups.files else {
@@ -178,11 +185,18 @@ impl Cgroups {
             if let Some((id, found)) = looker.answer_within(left) {
                 cgroups.hear(id, found);
             }
-            cgroups.turn();
+            cgroups.turn(0);
         }
         cgroups.look = Look::Apart(None);
         cgroups.news.clear();
         cgroups
+    }
+
+    /// Of those that become known from now on, more may be [`told`](Self::told) soon.
+    #[must_use]
+    pub fn told_later(mut self) -> Self {
+        self.files = Files::Told;
+        self
     }
 
     /// Asks for those alone that are like all of these. None: for all.
@@ -226,7 +240,8 @@ impl Cgroups {
     pub fn is_awaited(&self, cgroup: Option<Cgroup>) -> bool {
         let pending = cgroup.and_then(|id| self.pending.get(&id.get()));
         pending.is_some_and(|it| {
-            self.only.iter().any(CgroupFilter::takes_names) || it.since.elapsed() < NAMES_WAIT
+            self.only.iter().any(CgroupFilter::takes_names)
+                || self.now_ns.saturating_sub(it.since_ns) < NAMES_WAIT_NS
         })
     }
 
@@ -247,9 +262,16 @@ impl Cgroups {
         due.min()
     }
 
-    /// Takes what files told, and asks for what is to be looked for. To be called now and then.
-    pub fn turn(&mut self) {
+    /// Takes what files told, and asks for what is to be looked for. To be called now and then, when it is
+    /// `now_ns` for the source: CLOCK_MONOTONIC.
+    pub fn turn(&mut self, now_ns: u64) {
+        self.now_ns = self.now_ns.max(now_ns);
         if self.pending.is_empty() {
+            return;
+        }
+        if let Files::Told = self.files {
+            let since = self.now_ns.saturating_sub(LONGEST_WAIT_NS);
+            self.pending.retain(|_, it| it.since_ns >= since);
             return;
         }
         let mut heard = Vec::new();
@@ -349,6 +371,13 @@ impl Cgroups {
     /// What runs in one became known.
     pub fn told(&mut self, id: u64, workload: Workload) {
         self.told += 1;
+        let container = workload.container.as_ref();
+        let nameless = container.is_some_and(|it| it.name.is_none());
+        // Where other names are recorded, paths tell nothing, and that is the first that is told.
+        match matches!(self.files, Files::Told) && nameless && !self.is_told(id) {
+            true => self.await_more(id),
+            false => drop(self.pending.remove(&id)),
+        }
         let known = self.known.entry(id).or_default();
         let path = known.take().map(|it| it.path);
         *known = Some(Known {
@@ -410,18 +439,10 @@ impl Cgroups {
             return;
         }
         let place = place_of(&path);
-        if !matches!(self.files, Files::No) && place.has_files() && self.pending.len() < MANY {
-            let now = Instant::now();
-            self.pending.insert(
-                id,
-                Pending {
-                    since: now,
-                    due: Some(now),
-                    tries: 0,
-                },
-            );
+        if !matches!(self.files, Files::No) && place.has_files() {
+            self.await_more(id);
         }
-        if !matches!(self.files, Files::No) && !place.workload.is_empty() {
+        if matches!(self.files, Files::Apart(_) | Files::Told) && !place.workload.is_empty() {
             self.news.push(id);
         }
         let known = Known {
@@ -430,6 +451,18 @@ impl Cgroups {
             told: false,
         };
         self.known.insert(id, Some(known));
+    }
+
+    /// Files are to tell more of a cgroup.
+    fn await_more(&mut self, id: u64) {
+        if self.pending.len() < MANY {
+            let pending = Pending {
+                since_ns: self.now_ns,
+                due: Some(Instant::now()),
+                tries: 0,
+            };
+            self.pending.entry(id).or_insert(pending);
+        }
     }
 
     /// A cgroup within a container's has what was told of that.
@@ -451,7 +484,7 @@ impl Cgroups {
                 ..(*above.workload).clone()
             });
             known.told = true;
-            if !matches!(self.files, Files::No) {
+            if matches!(self.files, Files::Apart(_) | Files::Told) {
                 self.news.push(id);
             }
         }

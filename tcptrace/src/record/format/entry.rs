@@ -407,3 +407,39 @@ impl EntryReader {
 fn text<'a>(from: &mut Bytes<'a>) -> Result<&'a str, FormatError> {
     std::str::from_utf8(from.text()?).map_err(|_| FormatError::value("a text's length", 0_u64))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Container, Runtime};
+
+    #[test]
+    fn what_runs_in_a_control_group_is_read_as_it_was_written() {
+        for runtime in Runtime::ALL {
+            let workload = Workload {
+                container: Some(Container {
+                    id: "a".to_owned(),
+                    runtime: Some(runtime),
+                    ..Container::default()
+                }),
+                ..Workload::default()
+            };
+            let mut entries = EntryWriter::new(Vec::new(), 0);
+            entries.write(&Entry::Workload {
+                id: 77,
+                workload: workload.clone(),
+            });
+            let bytes = entries.into_bytes();
+            // By the name that is shown everywhere.
+            let name = format!("\"{}\"", runtime.name());
+            assert!(String::from_utf8_lossy(&bytes).contains(&name), "{name}");
+            match EntryReader::new(0).next(&bytes) {
+                Ok(Some(Entry::Workload {
+                    id: 77,
+                    workload: it,
+                })) => assert_eq!(it, workload),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

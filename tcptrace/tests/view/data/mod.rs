@@ -12,9 +12,7 @@ use std::{net::IpAddr, num::NonZeroU64};
 
 use tcptrace::{
     host::{Cgroups, Clock, Links},
-    model::{
-        Comm, Container, Endpoint, Link, Owner, Pod, Process, Runtime, Tuple, Workload,
-    },
+    model::{Comm, Container, Endpoint, Link, Owner, Pod, Process, Runtime, Tuple, Workload},
 };
 
 pub use self::{
