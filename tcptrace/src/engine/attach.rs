@@ -7,7 +7,7 @@ use anyhow::Result;
 use nix::sys::signal::SigSet;
 
 use super::{
-    AT_ONCE, Consumer, Engine, LiveOptions, child::Launcher, host::Host, signals::Blocked,
+    AT_ONCE, Consumer, Engine, LiveOptions, child::Launcher, host::Host, notices, signals::Blocked,
 };
 use crate::{
     filter::Filter,
@@ -39,7 +39,10 @@ impl Engine<Live> {
         let signals = Blocked::new(!options.command.is_empty())?;
         let launcher = match options.command.as_slice() {
             [] => None,
-            command => Some(Launcher::new(command, before)?),
+            command => {
+                notices::containers(command);
+                Some(Launcher::new(command, before)?)
+            }
         };
         privileges::keep(privileges::load() | privileges::ELSEWHERE | privileges::SIGNAL);
         let signals = signals.listen(options.run.duration)?;

@@ -12,7 +12,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, fstat, opena
 use super::{
     json::Told,
     path::Place,
-    table::{FileRow, TABLE},
+    table::{FileRow, Form, TABLE},
 };
 use crate::model::{Pod, Runtime, Workload};
 
@@ -64,6 +64,20 @@ impl RuntimeFiles {
             }
         }
         told.map(|told| with(&place.workload, runtime, told))
+    }
+
+    /// What a file with these bytes would tell of what runs in a place, in each form of file that there is:
+    /// no file is read.
+    #[must_use]
+    pub fn told_by(place: &Place, bytes: &[u8]) -> Vec<Workload> {
+        let Some(container) = &place.workload.container else {
+            return Vec::new();
+        };
+        let told = Form::ALL.into_iter().filter_map(|form| {
+            let told = Told::read(form, bytes, &container.id)?;
+            Some(with(&place.workload, container.runtime, told))
+        });
+        told.collect()
     }
 
     /// Looks for a container in the files of a row.

@@ -60,6 +60,11 @@ pub enum Form {
     Storage,
 }
 
+impl Form {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Bundle, Self::Docker, Self::Storage];
+}
+
 /// An annotation or label.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
