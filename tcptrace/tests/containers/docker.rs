@@ -115,7 +115,7 @@ fn a_container_of_docker_is_named_from_the_first_syn_until_after_it_is_gone() {
     }
     visit::is_not_shown(&mut other, end);
     by_id.only_counted("it begins while the connection is there, or before");
-    let last = by_id.until(|it| it.end() == end && it.reason == "reused_by_connect");
+    let last = by_id.until(|it| it.end() == end && it.reason == visit::LAST);
     assert_eq!(last.container.expect("a container")["id"], id);
     for trace in [all, by_name, other, by_id] {
         trace.stop();
