@@ -1,14 +1,19 @@
 //! A container of Docker.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
 use crate::{
     engine::{Engine, Room},
     image::{self, succeed},
+    patience::patient,
     program::Program,
-    trace::Trace,
+    trace::{self, Trace},
     visit,
 };
 
@@ -71,6 +76,41 @@ impl Docker {
     }
 }
 
+/// What `list` has of another container, which listens: port, name and image. It asks for that one alone.
+fn listed(docker: &Docker) -> Vec<(u64, String, String)> {
+    let run = [
+        "run",
+        "--detach",
+        "--network=host",
+        "--ulimit=nofile=20000:20000",
+        "--name=server",
+        image::NAME,
+        "/bin/busybox",
+        "nc",
+        "-l",
+        "-p",
+        "7777",
+    ];
+    docker.run(run);
+    let deadline = Instant::now() + patient(Duration::from_secs(20));
+    loop {
+        let mut list = Command::new(trace::binary());
+        list.args(["list", "-o", "json", "--container", "server"]);
+        let lines = succeed(&mut list);
+        let sockets = lines.lines().filter_map(|line| {
+            let it: serde_json::Value = serde_json::from_str(line).ok()?;
+            let text = |field: &str| it["container"][field].as_str().map(str::to_owned);
+            Some((it["local_port"].as_u64()?, text("name")?, text("image")?))
+        });
+        let sockets: Vec<_> = sockets.collect();
+        if !sockets.is_empty() || Instant::now() > deadline {
+            docker.run(["rm", "--force", "server"]);
+            return sockets;
+        }
+        sleep(Duration::from_millis(100));
+    }
+}
+
 #[test]
 fn a_container_of_docker_is_named_from_the_first_syn_until_after_it_is_gone() {
     let room = Room::new("docker");
@@ -96,6 +136,10 @@ fn a_container_of_docker_is_named_from_the_first_syn_until_after_it_is_gone() {
     // By the beginning of its id, when it is there already.
     let mut by_id = trace().with(["--container", &id[..12]]).start();
     let end = visit::receive(&listener);
+    assert_eq!(
+        listed(&docker),
+        [(7777, "server".to_owned(), image::NAME.to_owned())]
+    );
     docker.run(["wait", &id]);
     docker.run(["rm", &id]);
     drop(docker);
