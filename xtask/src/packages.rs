@@ -36,6 +36,7 @@ pub const OF_TESTS: &[Program] = &[
     program("runc", "runc", ["runc", "runc"]),
     program("dockerd", "docker.io", ["moby-engine", "docker"]),
     program("docker", "docker.io", ["docker-cli", "docker"]),
+    program("podman", "podman", ["podman", "podman"]),
     program("busybox", "busybox-static", ["busybox", "busybox"]),
 ];
 /// What load tests start.

@@ -1,9 +1,10 @@
-//! tcptrace and containers: containerd by its CRI, as a kubelet speaks to it, and Docker; both with runc.
+//! tcptrace and containers: containerd by its CRI, as a kubelet speaks to it, Docker and Podman; all with
+//! runc.
 //!
-//! Every test has a network namespace, a mount namespace and a namespace of processes of its own, in
-//! which the engine runs: what it sets up of the network is nobody else's, its folders in /run and
+//! Every test has a network namespace and a mount namespace of its own, and an engine with a daemon one
+//! of processes, too: what it sets up of the network is nobody else's, its folders in /run and
 //! /var/lib are in memory, and whatever it started ends with it. They need root, and the packages
-//! containerd, runc, docker.io, busybox-static and curl: without them each test fails and says so.
+//! containerd, runc, docker.io, podman, busybox-static and curl: without them each test fails and says so.
 //! `TCPTRACE_BIN` names another binary to test.
 
 mod cri;
@@ -15,6 +16,7 @@ mod image;
 mod namespace;
 #[path = "../live/patience.rs"]
 mod patience;
+mod podman;
 #[path = "../servers/program.rs"]
 mod program;
 mod protobuf;
