@@ -102,10 +102,15 @@ impl RuntimeFiles {
 
     /// Where the files of a row are; `None`: of that user there are none.
     fn place_of(&self, row: &FileRow, user: Option<u32>) -> Option<PathBuf> {
-        let is_a_user_s = row.under.contains('{');
+        let is_a_user_s = row.under.contains("{user}") || row.under.contains("{home}");
         // Whoever has control groups of his own calls them as he likes.
         let user = match (user.filter(|uid| *uid != 0), is_a_user_s) {
-            (None, false) => return Some(self.inside(&row.under)),
+            (None, false) => {
+                return match &row.settings {
+                    None => Some(self.inside(&row.under)),
+                    Some(settings) => self.as_set(settings, &row.under),
+                };
+            }
             (Some(user), true) => user,
             _ => return None,
         };
@@ -116,19 +121,34 @@ impl RuntimeFiles {
         Some(self.inside(&under))
     }
 
-    fn inside(&self, path: &str) -> PathBuf {
-        self.root.join(path.trim_start_matches('/'))
+    /// Where settings say that a folder is; `None`: they are not there, or say nothing of it.
+    fn as_set(&self, settings: &str, under: &str) -> Option<PathBuf> {
+        let text = self.read(settings)?;
+        let fields: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(&text).ok()?;
+        let field = under.trim_start_matches('{').trim_end_matches('}');
+        let path = fields.get(field)?.as_str()?;
+        path.starts_with('/').then(|| self.inside(path))
     }
 
-    /// The home of a user that /etc/passwd has.
-    fn home_of(&self, user: u32) -> Option<String> {
+    /// Reads a file of the machine's.
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
         let root = openat(
             CWD,
             &self.root,
             OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
             Mode::empty(),
         );
-        let users = read(&root.ok()?, Path::new("etc/passwd")).ok()?;
+        read(&root.ok()?, Path::new(path.trim_start_matches('/'))).ok()
+    }
+
+    fn inside(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// The home of a user that /etc/passwd has.
+    fn home_of(&self, user: u32) -> Option<String> {
+        let users = self.read("/etc/passwd")?;
         let users = String::from_utf8_lossy(&users);
         let home = users.lines().find_map(|line| {
             let mut fields = line.split(':').skip(2);

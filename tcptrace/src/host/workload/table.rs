@@ -40,6 +40,8 @@ pub struct ContainerRow {
 pub struct FileRow {
     pub runtime: Runtime,
     pub form: Form,
+    /// A file of JSON that says where that is; `None`: it is where it is by default.
+    pub settings: Option<String>,
     /// Where it lies: symbolic links are followed that far.
     pub under: String,
     /// And below that.
