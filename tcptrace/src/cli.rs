@@ -310,7 +310,7 @@ impl TraceArgs {
         let scope = self.sockets.netns(here)?.map_or(Scope::All, Scope::One);
         Ok(LiveOptions {
             run: RunOptions {
-                cgroup: self.sockets.cgroup(here)?,
+                cgroups: self.sockets.cgroups(here)?,
                 filter: Filter {
                     states: self.state,
                     followed: !command.is_empty(),
@@ -319,7 +319,7 @@ impl TraceArgs {
                         false => self.sockets.into_filter_elsewhere()?,
                     }
                 },
-                recorded_cgroup: None,
+                recorded_cgroups: Vec::new(),
                 duration: self.duration,
                 max_connections: self.max_connections,
                 strict: self.strict,

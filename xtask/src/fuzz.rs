@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What is fuzzed: `tcptrace/fuzz/fuzz_targets`.
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "decode",
     "events",
     "lives",
@@ -31,6 +31,7 @@ const TARGETS: [&str; 8] = [
     "btf",
     "sock_diag",
     "recording",
+    "containers",
 ];
 /// What counts which way was taken: cargo-fuzz passes the same.
 const FLAGS: [&str; 6] = [

@@ -22,7 +22,8 @@ pub struct Program {
     others: [&'static str; 2],
 }
 
-/// What real-socket tests start beside tcptrace, most of all the servers of tests/servers.
+/// What real-socket tests start beside tcptrace: the servers of tests/servers, the engines of
+/// tests/containers.
 pub const OF_TESTS: &[Program] = &[
     IP,
     program("ss", "iproute2", ["iproute", "iproute2"]),
@@ -31,6 +32,12 @@ pub const OF_TESTS: &[Program] = &[
     program("nginx", "nginx", ["nginx", "nginx"]),
     program("haproxy", "haproxy", ["haproxy", "haproxy"]),
     program("curl", "curl", ["curl", "curl"]),
+    program("containerd", "containerd", ["containerd", "containerd"]),
+    program("runc", "runc", ["runc", "runc"]),
+    program("dockerd", "docker.io", ["moby-engine", "docker"]),
+    program("docker", "docker.io", ["docker-cli", "docker"]),
+    program("podman", "podman", ["podman", "podman"]),
+    program("busybox", "busybox-static", ["busybox", "busybox"]),
 ];
 /// What load tests start.
 pub const OF_LOAD: &[Program] = &[IP];

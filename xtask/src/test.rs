@@ -25,7 +25,7 @@ struct RealSockets {
     environment: &'static [&'static str],
 }
 
-const REAL_SOCKETS: [RealSockets; 4] = [
+const REAL_SOCKETS: [RealSockets; 5] = [
     RealSockets {
         name: "live",
         environment: &[],
@@ -42,6 +42,10 @@ const REAL_SOCKETS: [RealSockets; 4] = [
     RealSockets {
         name: "servers",
         environment: &["RUST_TEST_THREADS=8"],
+    },
+    RealSockets {
+        name: "containers",
+        environment: &[],
     },
 ];
 
@@ -79,6 +83,8 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
                 "recorded",
                 "--test",
                 "verdicts",
+                "--test",
+                "workloads",
                 "--test",
                 "properties",
                 "--test",

@@ -93,12 +93,12 @@ impl ExportArgs {
         }
         Ok(ExportOptions {
             run: RunOptions {
-                cgroup: self.sockets.cgroup(false)?,
+                cgroups: self.sockets.cgroups(false)?,
                 filter: Filter {
                     states: self.state,
                     ..self.sockets.into_filter_elsewhere()?
                 },
-                recorded_cgroup: None,
+                recorded_cgroups: Vec::new(),
                 duration: None,
                 max_connections: self.max_connections,
                 strict: self.strict,

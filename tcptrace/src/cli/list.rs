@@ -68,7 +68,7 @@ impl ListArgs {
             (false, None) => Scope::Own,
         };
         let recording = self.replay.into_options();
-        let cgroup = self.sockets.cgroup(recording.is_none())?;
+        let cgroups = self.sockets.cgroups(recording.is_none())?;
         let filter = Filter {
             states: self.state,
             ..match recording {
@@ -79,7 +79,7 @@ impl ListArgs {
         Ok(ListOptions {
             scope,
             filter,
-            cgroup,
+            cgroups,
             keepalive: self.keepalive,
             recording,
             summary: self.summary,

@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::{Args, builder::NonEmptyStringValueParser};
 use tcptrace::{
     filter::{Filter, Network, PortSet, WrittenNetwork, written_network},
-    host::{Cgroups, Scope, links_called, snapshot},
+    host::{CgroupFilter, Cgroups, Scope, links_called, snapshot},
     model::Family,
 };
 
@@ -62,6 +62,15 @@ pub struct SocketArgs {
     /// One cgroup (v2) and those below it.
     #[arg(long, value_name = "PATH", value_parser = cgroup, help_heading = "Filters")]
     cgroup: Option<WrittenCgroup>,
+    /// One container: its name, or its id, of which the first 4 digits are enough.
+    #[arg(long, value_name = "NAME|ID", value_parser = NonEmptyStringValueParser::new(), help_heading = "Filters")]
+    container: Option<String>,
+    /// One pod, by its name or uid; without a namespace, in any.
+    #[arg(long, value_name = "[NAMESPACE/]POD", value_parser = NonEmptyStringValueParser::new(), help_heading = "Filters")]
+    pod: Option<String>,
+    /// One unit of systemd, or of a user's: nginx.service; without a type, a service.
+    #[arg(long, value_name = "UNIT", value_parser = NonEmptyStringValueParser::new(), help_heading = "Filters")]
+    unit: Option<String>,
 }
 
 impl SocketArgs {
@@ -80,11 +89,25 @@ impl SocketArgs {
         }
     }
 
-    /// The path of the one control group that is asked for. `here`: it must be one of this machine.
+    /// Which control groups are asked for, all of these at once. `here`: one that is asked for by its
+    /// path must be one of this machine.
     ///
     /// # Errors
     /// When there is no such control group.
-    pub fn cgroup(&self, here: bool) -> Result<Option<String>, Usage> {
+    pub fn cgroups(&self, here: bool) -> Result<Vec<CgroupFilter>, Usage> {
+        let named = [
+            ("container", &self.container),
+            ("pod", &self.pod),
+            ("unit", &self.unit),
+        ];
+        let named = named
+            .into_iter()
+            .filter_map(|(option, value)| CgroupFilter::of_option(option, value.as_ref()?));
+        let path = self.cgroup_path(here)?.map(CgroupFilter::Path);
+        Ok(path.into_iter().chain(named).collect())
+    }
+
+    fn cgroup_path(&self, here: bool) -> Result<Option<String>, Usage> {
         let Some(WrittenCgroup(given)) = &self.cgroup else {
             return Ok(None);
         };
@@ -145,7 +168,10 @@ impl SocketArgs {
             comms: self.comm,
             uids: self.uid,
             netns,
-            in_cgroup: self.cgroup.is_some(),
+            in_cgroup: self.cgroup.is_some()
+                || self.container.is_some()
+                || self.pod.is_some()
+                || self.unit.is_some(),
             states: Vec::new(),
             followed: false,
             within: None,

@@ -63,6 +63,9 @@ const GROUPS: &[Word<By>] = &[
         "The port of the service: of the side that did not open the connection",
     ),
     ("cgroup", By::Cgroup, "The control group"),
+    ("container", By::Container, "The container"),
+    ("pod", By::Pod, "The pod"),
+    ("unit", By::Unit, "The unit of systemd"),
     ("netns", By::Netns, "The network namespace"),
 ];
 #[cfg(feature = "serve")]
@@ -75,6 +78,9 @@ const METRICS_GROUPS: &[Word<By>] = &[
     ("comm", By::Comm, "The name of the process"),
     ("netns", By::Netns, "The network namespace"),
     ("remote", By::Remote, "The peer's address"),
+    ("container", By::Container, "The container"),
+    ("pod", By::Pod, "The pod"),
+    ("unit", By::Unit, "The unit of systemd"),
 ];
 const LINE_TYPES: &[Word<LineType>] = &[
     ("start", LineType::Start, "Tracing has begun"),

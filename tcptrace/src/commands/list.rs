@@ -9,7 +9,7 @@ use crate::{
     consumers,
     engine::{ReplayOptions, RunOptions},
     filter::Filter,
-    host::Scope,
+    host::{CgroupFilter, Scope},
     output::{Colour, Counts, Palette, ShownSockets, terminal},
 };
 
@@ -18,8 +18,8 @@ use crate::{
 pub struct ListOptions {
     /// What is asked for.
     pub filter: Filter,
-    /// Which control group is, with those below it: its path below the root. `None`: all are.
-    pub cgroup: Option<String>,
+    /// Which control groups are: those that are like all of these.
+    pub cgroups: Vec<CgroupFilter>,
     /// Which network namespaces are looked into.
     pub scope: Scope,
     /// Ask each for its keepalive.
@@ -41,13 +41,13 @@ pub struct ListOptions {
 pub fn list(options: &ListOptions) -> Result<()> {
     let mut found = match &options.recording {
         Some(recording) => {
-            let run = RunOptions::of(options.filter.clone(), options.cgroup.clone());
+            let run = RunOptions::of(options.filter.clone(), options.cgroups.clone());
             consumers::recorded_sockets(&run, recording)?
         }
         None => consumers::sockets(
             options.scope,
             &options.filter,
-            options.cgroup.as_deref(),
+            &options.cgroups,
             options.keepalive,
         )?,
     };

@@ -45,7 +45,7 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     );
     if options.live.run.duration.is_some_and(|it| it.is_zero()) {
         let for_people = options.output == Output::Table;
-        return stuck.look_once(options.live.run.cgroup.clone(), for_people);
+        return stuck.look_once(&options.live.run.cgroups, for_people);
     }
     // Who has a connection, and in which state it is, changes while it is watched.
     trace(&options.live.of_connections(), Metrics::ForReasons, stuck).await

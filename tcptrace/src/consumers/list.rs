@@ -6,7 +6,7 @@ use super::lines;
 use crate::{
     engine::{ReplayOptions, RunOptions, Then},
     filter::Filter,
-    host::{Cgroups, Clock, Links, Listing, Scope, Socket, monotonic_now, snapshot},
+    host::{CgroupFilter, Cgroups, Clock, Links, Listing, Scope, Socket, monotonic_now, snapshot},
     output::say,
     privileges,
 };
@@ -23,15 +23,15 @@ pub struct Sockets {
     pub links: Links,
 }
 
-/// Looks at the sockets of `scope` that `filter` lets through. `cgroup`: the path of the control group
-/// that is asked for; `keepalive`: each is asked for its own, too. What can't be looked at is said on stderr.
+/// Looks at the sockets of `scope` that `filter` lets through. `cgroups`: the control groups
+/// that are asked for; `keepalive`: each is asked for its own, too. What can't be looked at is said on stderr.
 ///
 /// # Errors
 /// [`Unable`](crate::host::Unable) when this machine can't tell.
 pub fn sockets(
     scope: Scope,
     filter: &Filter,
-    cgroup: Option<&str>,
+    cgroups: &[CgroupFilter],
     keepalive: bool,
 ) -> Result<Sockets> {
     privileges::keep(match scope {
@@ -44,7 +44,7 @@ pub fn sockets(
         say(failure);
     }
     lines::report_unknown_owners(listing.unknown_owners);
-    let mut cgroups = Cgroups::new().only_in(cgroup.map(str::to_owned));
+    let mut cgroups = Cgroups::new().only(cgroups);
     let mut links = Links::default();
     for (netns, names) in listing.links.drain(..) {
         links.learn(netns, names);

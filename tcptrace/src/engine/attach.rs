@@ -7,13 +7,13 @@ use anyhow::Result;
 use nix::sys::signal::SigSet;
 
 use super::{
-    AT_ONCE, Consumer, Engine, LiveOptions, child::Launcher, host::Host, signals::Blocked,
+    AT_ONCE, Consumer, Engine, LiveOptions, child::Launcher, host::Host, notices, signals::Blocked,
 };
 use crate::{
     filter::Filter,
     host::{
-        Cgroups, jiffies_per_second, kernel_release, monotonic_now, own_netns, pid_namespace,
-        silent_cgroup, snapshot,
+        Cgroups, WorkloadReader, jiffies_per_second, kernel_release, monotonic_now, own_netns,
+        pid_namespace, silent_cgroup, snapshot,
     },
     model::{CgroupMade, Degraded, Event, Existing, Machine, State},
     privileges::{self, CapabilitySet},
@@ -39,7 +39,10 @@ impl Engine<Live> {
         let signals = Blocked::new(!options.command.is_empty())?;
         let launcher = match options.command.as_slice() {
             [] => None,
-            command => Some(Launcher::new(command, before)?),
+            command => {
+                notices::containers(command);
+                Some(Launcher::new(command, before)?)
+            }
         };
         privileges::keep(privileges::load() | privileges::ELSEWHERE | privileges::SIGNAL);
         let signals = signals.listen(options.run.duration)?;
@@ -74,10 +77,12 @@ impl Engine<Live> {
             forks: Vec::new(),
             unsure: false,
             cgroups: Vec::new(),
+            workloads: Vec::new(),
             links: Vec::new(),
         };
 
-        let looking = std::thread::spawn(move || (Cgroups::read(), snapshot::take(netns)));
+        let reader = containers_reader();
+        let looking = std::thread::spawn(move || (Cgroups::read(reader), snapshot::take(netns)));
         let mut early: Vec<Event> = Vec::new();
         let mut made: Vec<(u64, u64, Box<[u8]>)> = Vec::new();
         let mut lost_early = 0;
@@ -88,6 +93,7 @@ impl Engine<Live> {
                 Told::Lost(events) | Told::Unrecorded(events) => lost_early += events,
                 Told::CgroupMade(it) => made.push((it.id, it.parent, it.name.into())),
                 Told::CgroupNamed { .. }
+                | Told::Workload { .. }
                 | Told::LinkNamed { .. }
                 | Told::Namespace { .. }
                 | Told::Stuck(_)
@@ -97,7 +103,7 @@ impl Engine<Live> {
         }
         let (cgroups, mut snapshot) = looking.join().unwrap_or_default();
         let mut engine = Self {
-            cgroups: cgroups.only_in(options.run.cgroup.clone()),
+            cgroups: cgroups.only(&options.run.cgroups),
             // Fewer records between two looks at the count of losses than fit into the ring buffer,
             // so that a loss is known before anything behind it is read.
             most: (options.buffer_bytes / LARGEST_RECORD / 2).clamp(1, AT_ONCE as u32) as usize,
@@ -164,6 +170,17 @@ impl Engine<Live> {
         }
         privileges::keep_or_spare(wanted, CapabilitySet::BPF, || self.source.counts_losses());
     }
+}
+
+/// Starts the thread that reads files of container runtimes, with what that takes. `None`: no thread
+/// could be made.
+fn containers_reader() -> Option<WorkloadReader> {
+    // It has what the one has that starts it.
+    let starter = std::thread::spawn(|| {
+        privileges::keep(privileges::CONTAINERS);
+        WorkloadReader::start()
+    });
+    starter.join().ok()?.ok()
 }
 
 /// Whether the kernel half tells of a socket: of listeners always.

@@ -4,6 +4,7 @@ mod addresses;
 mod attach;
 mod child;
 mod export;
+mod held;
 mod holders;
 mod host;
 mod notices;
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 
 use self::{
     child::Launcher,
+    held::Held,
     host::Host,
     recording::Recording,
     signals::{Blocked, Signals},
@@ -35,7 +37,7 @@ pub use self::{
 };
 use crate::{
     filter::Filter,
-    host::{Cgroups, Clock, Links, monotonic_now},
+    host::{CgroupFilter, Cgroups, Clock, Links, monotonic_now},
     model::{Coverage, Degraded, Machine, NamespaceSettings, Transition},
     output::{Context, End, Part, Start, say},
     record::{Anonymizer, Progress, Recorder},
@@ -51,10 +53,10 @@ const AT_ONCE: usize = 4096;
 pub struct RunOptions {
     /// What is asked for.
     pub filter: Filter,
-    /// Which control group is, with those below it: its path below the root. `None`: all are.
-    pub cgroup: Option<String>,
+    /// Which control groups are: those that are like all of these.
+    pub cgroups: Vec<CgroupFilter>,
     /// The same, as it was asked for when a recording was made.
-    pub recorded_cgroup: Option<String>,
+    pub recorded_cgroups: Vec<CgroupFilter>,
     /// When to stop by itself: after that long; `None`: not for that.
     pub duration: Option<Duration>,
     /// So many connections are remembered at the most.
@@ -66,11 +68,11 @@ pub struct RunOptions {
 impl RunOptions {
     /// What that lets through, without a limit.
     #[must_use]
-    pub fn of(filter: Filter, cgroup: Option<String>) -> Self {
+    pub fn of(filter: Filter, cgroups: Vec<CgroupFilter>) -> Self {
         Self {
             filter,
-            cgroup,
-            recorded_cgroup: None,
+            cgroups,
+            recorded_cgroups: Vec::new(),
             duration: None,
             max_connections: u32::MAX,
             strict: false,
@@ -301,6 +303,8 @@ pub struct Engine<S> {
     clock: Clock,
     cgroups: Cgroups,
     links: Links,
+    /// Lines that wait for the names in them.
+    held: Held,
     /// So much is taken from the source at once.
     most: usize,
     /// Only of a live source, whose machine this is.
@@ -355,9 +359,12 @@ impl<S: Source> Engine<S> {
             tracker,
             filter: options.filter.clone(),
             cgroups: Cgroups::from_iter(beginning.cgroups)
-                .only_in(options.cgroup.clone())
-                .only_in(options.recorded_cgroup.clone()),
+                .with_workloads(beginning.workloads)
+                .told_later()
+                .only(&options.cgroups)
+                .only(&options.recorded_cgroups),
             links,
+            held: Held::default(),
             most: AT_ONCE,
             host: None,
             passed_ns: beginning.mono_ns,

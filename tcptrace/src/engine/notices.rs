@@ -1,5 +1,7 @@
 //! What is said on stderr, whatever the command: what can't be seen, and what is incomplete.
 
+use std::{ffi::OsString, path::Path};
+
 use crate::{
     model::Degraded,
     output::{End, say},
@@ -10,6 +12,38 @@ pub(super) fn degraded(degraded: &[Degraded]) {
     for Degraded { what, why } in degraded {
         say(format_args!("{what}: {why}"));
     }
+}
+
+/// Programs that have a daemon start containers: these are no children of theirs. Podman starts its own.
+const CLIENTS: [&str; 4] = ["docker", "nerdctl", "ctr", "crictl"];
+
+/// Says on stderr where what a command starts in a container is not followed, and what to type instead.
+pub(super) fn containers(command: &[OsString]) {
+    let program = command.first().and_then(|it| Path::new(it).file_name());
+    let Some(program) = program.and_then(|it| it.to_str()) else {
+        return;
+    };
+    if CLIENTS.contains(&program) {
+        let name = container_name(command).unwrap_or("NAME");
+        say(format_args!(
+            "{program} has another process start containers: their connections are not shown here; \
+             to see them, start tcptrace --container {name} before"
+        ));
+    }
+}
+
+/// The name that a new container is given: `--name web`, `--name=web`.
+fn container_name(command: &[OsString]) -> Option<&str> {
+    let mut words = command.iter().map_while(|it| it.to_str());
+    while let Some(word) = words.next() {
+        if word == "--name" {
+            return words.next();
+        }
+        if let Some(name) = word.strip_prefix("--name=") {
+            return Some(name);
+        }
+    }
+    None
 }
 
 /// Says on stderr what a reader of the output must know at the end.
@@ -27,5 +61,25 @@ pub(super) fn incomplete(end: &End) {
              shown of them is incomplete",
             end.forgotten
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_new_container_is_found_among_the_words() {
+        let name = |words: &str| {
+            let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+            container_name(&words).map(str::to_owned)
+        };
+        assert_eq!(
+            name("docker run --rm --name web nginx").as_deref(),
+            Some("web")
+        );
+        assert_eq!(name("docker run --name=web nginx").as_deref(), Some("web"));
+        assert_eq!(name("docker run nginx"), None);
+        assert_eq!(name("docker run --name"), None);
     }
 }

@@ -9,6 +9,7 @@ use super::{
     replay::{narrowed, open},
 };
 use crate::{
+    host::Cgroups,
     model::ns,
     output::End,
     screen::{ReplayState, Travel},
@@ -39,7 +40,7 @@ pub trait Player: Consumer {
     /// asked for; `None`: none does.
     fn stop_at(&mut self, time_ns: Option<u64>);
     /// When the last event was before that time that was told and is asked for; `None`: none was.
-    fn last_event(&self, before_ns: u64) -> Option<u64>;
+    fn last_event(&self, before_ns: u64, cgroups: &mut Cgroups) -> Option<u64>;
     /// It was left.
     fn is_over(&self) -> bool;
 }
@@ -274,7 +275,8 @@ impl Playing<'_> {
         player: &mut impl Player,
     ) -> Result<()> {
         let now = engine.now();
-        let here = player.last_event(u64::MAX).unwrap_or(now);
+        let here = player.last_event(u64::MAX, &mut engine.cgroups);
+        let here = here.unwrap_or(now);
         let wall_ns = engine.clock.wall(here);
         let mut back_ns = BACK_NS;
         loop {
@@ -284,7 +286,7 @@ impl Playing<'_> {
             if let Ok(ahead @ 1..) = u64::try_from(ahead) {
                 self.pass(ahead, engine, player).await?;
             }
-            if let Some(before) = player.last_event(here) {
+            if let Some(before) = player.last_event(here, &mut engine.cgroups) {
                 // What was told behind it is not to be seen.
                 self.go_to(from, engine, player)?;
                 return self.up_to_event(before, engine, player).await;

@@ -3,17 +3,22 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::SigSet;
 
 use super::{Consumer, Engine, RunOptions};
 use crate::{
-    host::{Looker, Namespaces, boot_id, host_name, monotonic_now, suspended},
-    model::{CgroupMade, Cookie, Event, Existing, HolderAnswer, Link, NamespaceSettings, Tuple},
+    host::{
+        CgroupFilter, Cgroups, Looker, Namespaces, boot_id, host_name, monotonic_now, suspended,
+    },
+    model::{
+        CgroupMade, Cookie, Event, Existing, HolderAnswer, Link, NamespaceSettings, Tuple, Workload,
+    },
     output::say,
     privileges::{self, CapabilitySet},
     record::{
@@ -73,8 +78,12 @@ impl Recording {
         let opened = Recorder::open(&options.folder, options.limits.clone());
         let (recorder, worker) = opened?;
         let mut filter = run.filter.to_options();
-        if let Some(cgroup) = &run.cgroup {
-            filter.push(("cgroup".to_owned(), cgroup.clone()));
+        for cgroups in &run.cgroups {
+            let (option, value) = cgroups.to_option();
+            filter.push((option.to_owned(), value));
+        }
+        if options.anonymize {
+            run.cgroups.iter().try_for_each(whole_names)?;
         }
         Ok(Self {
             recorder,
@@ -114,6 +123,7 @@ impl Recording {
                 }
             },
             Told::CgroupNamed { id, path } => self.cgroup_named(*id, Some(path)),
+            Told::Workload { id, workload } => self.workload(*id, workload),
             Told::LinkNamed { netns, index, name } => {
                 if let Some(link) = Link::new(*index) {
                     self.link_named(*netns, link, name);
@@ -141,11 +151,27 @@ impl Recording {
         self.recorder.cgroup_named(id, other.as_deref().or(path));
     }
 
+    /// What runs in a control group.
+    fn workload(&mut self, id: u64, workload: &Workload) {
+        let workload = match &self.other {
+            None => workload.clone(),
+            Some(other) => other.workload(workload),
+        };
+        self.recorder.note(&Entry::Workload { id, workload });
+    }
+
     fn link_named(&mut self, netns: u32, link: Link, name: &str) {
         match &self.other {
             None => self.recorder.link_named(netns, link, name),
             Some(other) => self.recorder.link_named(netns, link, &other.name(name)),
         }
+    }
+
+    /// What is to be recorded of what runs in a control group: what a path tells need not be, but where
+    /// other names are recorded.
+    fn told_of(&self, id: u64, cgroups: &mut Cgroups) -> Option<Arc<Workload>> {
+        (cgroups.is_told(id) || self.other.is_some()).then_some(())?;
+        cgroups.workload(id).filter(|it| !it.is_empty()).cloned()
     }
 
     /// How a namespace is set up.
@@ -270,6 +296,25 @@ impl Recording {
     }
 }
 
+/// Whether a filter means the same of other names: the beginning of an id does not.
+///
+/// # Errors
+/// When it does not.
+fn whole_names(filter: &CgroupFilter) -> Result<()> {
+    match filter {
+        CgroupFilter::Container(name)
+            if name.len() < 64 && name.bytes().all(|it| it.is_ascii_hexdigit()) =>
+        {
+            bail!("with --anonymize, --container takes a name, or all of an id, not {name}")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn owned<'a>(all: impl Iterator<Item = (u64, &'a Workload)>) -> Vec<(u64, Workload)> {
+    all.map(|(id, it)| (id, it.clone())).collect()
+}
+
 /// A beginning that tells of no machine.
 fn anonymous(mut it: Beginning, other: &mut Anonymizer) -> Beginning {
     it.anonymized = true;
@@ -277,6 +322,9 @@ fn anonymous(mut it: Beginning, other: &mut Anonymizer) -> Beginning {
     it.boot = other.name(&it.boot);
     for (_, path) in &mut it.cgroups {
         *path = other.path(path);
+    }
+    for (_, workload) in &mut it.workloads {
+        *workload = other.workload(workload);
     }
     for (_, _, name) in &mut it.links {
         *name = other.name(name);
@@ -286,7 +334,9 @@ fn anonymous(mut it: Beginning, other: &mut Anonymizer) -> Beginning {
         *value = match &**option {
             "addr" | "local-addr" | "remote-addr" => network(value, other),
             "comm" => other.name(value),
-            "cgroup" => other.path(value),
+            "cgroup" | "pod" => other.path(value),
+            "container" => other.name(value),
+            "unit" => other.unit(value),
             "uid" => match value.parse() {
                 Ok(uid) => other.uid(uid).to_string(),
                 Err(_) => continue,
@@ -384,6 +434,9 @@ impl<S: Source> Engine<S> {
         recorder.passed(until_ns);
         for id in recorder.wanted_cgroups() {
             recording.cgroup_named(id, self.cgroups.path(id));
+            if let Some(workload) = recording.told_of(id, &mut self.cgroups) {
+                recording.workload(id, &workload);
+            }
         }
         for (netns, link) in recording.recorder.wanted_links() {
             let interface = self.links.at(netns, Some(link));
@@ -412,6 +465,18 @@ impl<S: Source> Engine<S> {
             self.keyframe(wanted);
         }
         Ok(())
+    }
+
+    /// Records what became known of containers.
+    pub(super) fn note_workloads(&mut self) {
+        let news = self.cgroups.news();
+        if let Some(recording) = &mut self.recording {
+            for id in news {
+                if let Some(workload) = recording.told_of(id, &mut self.cgroups) {
+                    recording.workload(id, &workload);
+                }
+            }
+        }
     }
 
     fn keyframe(&mut self, wanted: Wanted) {
@@ -453,6 +518,11 @@ impl<S: Source> Engine<S> {
                 .all()
                 .map(|(id, path)| (id, path.to_owned()))
                 .collect(),
+            workloads: match &recording.other {
+                None => owned(self.cgroups.all_told()),
+                // Their paths tell nothing then.
+                Some(_) => owned(self.cgroups.all_workloads()),
+            },
             links: self
                 .links
                 .all()

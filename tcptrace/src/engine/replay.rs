@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{Consumer, Engine, Outcome, RunOptions, notices, progress::Progress, round::find};
 use crate::{
     filter::Filter,
-    host::{Cgroups, Clock, Links},
+    host::{CgroupFilter, Cgroups, Clock, Links},
     model::{Connection, Known as _, Link, ns},
     output::{Context, End, say},
     privileges,
@@ -298,15 +298,16 @@ pub(super) fn narrowed(options: &RunOptions, piece: &Piece) -> Result<RunOptions
     let Some(beginning) = piece.beginning() else {
         return Ok(options);
     };
-    let (cgroups, others): (Vec<_>, Vec<_>) = beginning
-        .filter
-        .iter()
-        .map(|(option, value)| (&**option, &**value))
-        .partition(|(option, _)| *option == "cgroup");
+    let mut others = Vec::new();
+    for (option, value) in &beginning.filter {
+        match CgroupFilter::of_option(option, value) {
+            Some(filter) => options.recorded_cgroups.push(filter),
+            None => others.push((&**option, &**value)),
+        }
+    }
     let mut recorded = Filter::from_options(others)?;
-    recorded.in_cgroup = !cgroups.is_empty();
+    recorded.in_cgroup = !options.recorded_cgroups.is_empty();
     options.filter.within = Some(Box::new(recorded));
-    options.recorded_cgroup = cgroups.first().map(|(_, path)| (*path).to_owned());
     Ok(options)
 }
 
@@ -327,6 +328,7 @@ impl Engine<Replay> {
                 Told::Lost(_) => tracker.note_loss(),
                 Told::CgroupMade(made) => cgroups.made(&made),
                 Told::CgroupNamed { id, path } => cgroups.named(id, path),
+                Told::Workload { id, workload } => cgroups.told(id, workload.clone()),
                 Told::LinkNamed { netns, index, name } => {
                     if let Some(link) = Link::new(index) {
                         links.named(netns, link, name);

@@ -8,7 +8,7 @@ use super::{Consumer, Engine, sink::Sink};
 use crate::{
     host,
     host::Clock,
-    model::Transition,
+    model::{Transition, ns},
     source::{Finding, Source, Told},
     track::Tracker,
 };
@@ -44,13 +44,16 @@ impl<S: Source> Engine<S> {
             clock,
             cgroups,
             links,
+            held,
             most,
             enough,
             recording,
             from_ns,
             ..
         } = self;
-        let mut sink = Sink::new(filter, *from_ns, clock, cgroups, links, enough, consumer);
+        let mut sink = Sink::new(
+            filter, *from_ns, clock, cgroups, links, held, enough, consumer,
+        );
         let batch = source.next(now, *most, |told| {
             if let Some(recording) = recording {
                 recording.take(&told);
@@ -68,6 +71,7 @@ impl<S: Source> Engine<S> {
                 Told::CgroupMade(made) => sink.cgroup_made(&made),
                 Told::Found(finding) => find(tracker, &finding, &mut |it| sink.take(it)),
                 Told::CgroupNamed { id, path } => sink.cgroup_named(id, path),
+                Told::Workload { id, workload } => sink.workload_told(id, workload),
                 Told::LinkNamed { netns, index, name } => sink.link_named(netns, index, name),
                 Told::Namespace { netns, settings } => sink.learn(netns, settings),
                 Told::Stuck(found) => sink.stuck(found),
@@ -77,6 +81,7 @@ impl<S: Source> Engine<S> {
         let mut wait = None;
         if self.host.is_some() {
             self.look_up(batch.until_ns, consumer)?;
+            self.learn_names(consumer)?;
             self.advance(batch.until_ns, consumer)?;
             if self.source.should_ask_for_losses() {
                 self.note_losses(consumer)?;
@@ -106,10 +111,21 @@ impl<S: Source> Engine<S> {
     /// When something is to be done next, if no event comes before.
     fn next(&self) -> Option<u64> {
         let host = self.host.as_ref().and_then(|it| it.next(&self.tracker));
-        [self.tracker.next_deadline(), host]
+        let names = self.cgroups.due().map(|wait| self.now() + ns(wait));
+        [self.tracker.next_deadline(), host, names]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// Takes what became known of containers, and tells what waited for that.
+    pub(super) fn learn_names(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+        self.cgroups.turn(self.now());
+        self.note_workloads();
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        self.emit(consumer, |_, sink| sink.release(false))
     }
 
     /// Has threads look up what no event has told, when all events up to `now` were applied, and
@@ -164,6 +180,7 @@ impl<S: Source> Engine<S> {
             &self.clock,
             &mut self.cgroups,
             &mut self.links,
+            &mut self.held,
             &mut self.enough,
             consumer,
         );

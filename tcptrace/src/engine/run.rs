@@ -170,6 +170,7 @@ impl<S: Source> Engine<S> {
                     progress.left(bytes);
                 }
                 self.let_pass(round.until_ns, deadline, consumer)?;
+                self.learn_names(consumer)?;
                 self.turn_recording(round.until_ns, consumer)?;
             }
             if self.enough || deadline.is_some_and(|deadline| self.now() >= deadline) {
@@ -252,6 +253,7 @@ impl<S: Source> Engine<S> {
     pub(super) fn tell_what_waits(&mut self, consumer: &mut impl Consumer) -> Result<()> {
         self.emit(consumer, |tracker, sink| {
             tracker.finish(&mut |it| sink.take(it));
+            sink.release(true);
         })
     }
 

@@ -4,11 +4,11 @@ use std::{io, ops::ControlFlow};
 
 use anyhow::Result;
 
-use super::Consumer;
+use super::{Consumer, held::Held};
 use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Links},
-    model::{CgroupMade, Link, NamespaceSettings, Transition},
+    model::{CgroupMade, Link, NamespaceSettings, Transition, Workload},
     output::Context,
 };
 
@@ -17,6 +17,7 @@ pub(super) struct Sink<'a, C> {
     filter: &'a Filter,
     from_ns: u64,
     around: Context<'a>,
+    held: &'a mut Held,
     consumer: &'a mut C,
     enough: &'a mut bool,
     failed: Option<io::Error>,
@@ -24,12 +25,14 @@ pub(super) struct Sink<'a, C> {
 
 impl<'a, C: Consumer> Sink<'a, C> {
     /// `from_ns`: what happened before is not asked for (CLOCK_MONOTONIC).
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the engine")]
     pub fn new(
         filter: &'a Filter,
         from_ns: u64,
         clock: &'a Clock,
         cgroups: &'a mut Cgroups,
         links: &'a mut Links,
+        held: &'a mut Held,
         enough: &'a mut bool,
         consumer: &'a mut C,
     ) -> Self {
@@ -42,6 +45,7 @@ impl<'a, C: Consumer> Sink<'a, C> {
             filter,
             from_ns,
             around,
+            held,
             consumer,
             enough,
             failed: None,
@@ -50,6 +54,42 @@ impl<'a, C: Consumer> Sink<'a, C> {
 
     pub fn take(&mut self, transition: &Transition) {
         if *self.enough || transition.time_ns < self.from_ns {
+            return;
+        }
+        if (!self.around.cgroups.are_settled() || !self.held.is_empty()) && self.waits(transition) {
+            return;
+        }
+        self.tell(transition);
+    }
+
+    /// Lets a line wait for the names in it, or behind one that does.
+    fn waits(&mut self, it: &Transition) -> bool {
+        let waits = self.around.cgroups.is_awaited(it.owner.cgroup) || self.held.has_of(it);
+        if !waits || !self.filter.matches(it, true) {
+            return false;
+        }
+        if self.held.is_full() {
+            self.release(true);
+            return false;
+        }
+        self.held.add(*it);
+        true
+    }
+
+    /// Tells what waited and does not any more, or all of it.
+    pub fn release(&mut self, all: bool) {
+        for it in self.held.take() {
+            let waits =
+                !all && (self.around.cgroups.is_awaited(it.owner.cgroup) || self.held.has_of(&it));
+            match waits {
+                true => self.held.add(it),
+                false => self.tell(&it),
+            }
+        }
+    }
+
+    fn tell(&mut self, transition: &Transition) {
+        if *self.enough {
             return;
         }
         let in_cgroup = self.around.cgroups.is_asked_for(transition.owner.cgroup);
@@ -79,6 +119,11 @@ impl<'a, C: Consumer> Sink<'a, C> {
     /// The path of a control group became known.
     pub fn cgroup_named(&mut self, id: u64, path: &str) {
         self.around.cgroups.named(id, path);
+    }
+
+    /// What runs in a control group became known.
+    pub fn workload_told(&mut self, id: u64, workload: &Workload) {
+        self.around.cgroups.told(id, workload.clone());
     }
 
     /// The name of an interface became known.

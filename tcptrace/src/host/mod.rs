@@ -9,13 +9,15 @@ mod keepalives;
 mod links;
 mod looker;
 pub mod snapshot;
+mod workload;
 
 pub use self::{
     boot::{boot_id, host_name, kernel_release},
-    cgroup::{Cgroups, is_split, silent as silent_cgroup},
+    cgroup::{CgroupFilter, Cgroups, Reader as WorkloadReader, is_split, silent as silent_cgroup},
     clock::{Clock, jiffies_per_second, monotonic_now, suspended},
     keepalives::Keepalives,
     links::{Interface, Links},
     looker::Looker,
     snapshot::*,
+    workload::{Place, RuntimeFiles, full_unit_name, place_of},
 };

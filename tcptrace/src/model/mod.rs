@@ -16,6 +16,7 @@ mod state;
 mod text;
 mod time;
 mod transition;
+mod workload;
 
 pub(crate) use self::{address::ip, listeners::Listeners};
 pub use self::{
@@ -39,4 +40,5 @@ pub use self::{
     text::printable,
     time::ns,
     transition::Transition,
+    workload::{Container, LONGEST_NAME, Pod, Runtime, Workload},
 };

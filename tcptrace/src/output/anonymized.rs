@@ -1,11 +1,13 @@
 //! Rows with other addresses and names than the real ones, in any form.
 
-use std::io;
+use std::{io, sync::Arc};
+
+use rustc_hash::FxHashMap;
 
 use super::{Context, End, Part, ShownFlow, Start, View};
 use crate::{
     host::{Cgroups, Clock, Links},
-    model::{FlowRecord, Owner, Transition, Tuple},
+    model::{Cgroup, FlowRecord, Owner, Transition, Tuple, Workload},
     record::Anonymizer,
 };
 
@@ -16,6 +18,8 @@ pub struct Anonymized<V> {
     /// The other names.
     cgroups: Cgroups,
     links: Links,
+    /// What these were made of.
+    workloads: FxHashMap<Cgroup, Arc<Workload>>,
 }
 
 impl<V> Anonymized<V> {
@@ -29,6 +33,7 @@ impl<V> Anonymized<V> {
             other: Anonymizer::new()?,
             cgroups: Cgroups::from_iter([]),
             links: Links::default(),
+            workloads: FxHashMap::default(),
         })
     }
 
@@ -38,6 +43,14 @@ impl<V> Anonymized<V> {
             && let Some(path) = around.cgroups.path(id.get())
         {
             self.cgroups.named(id.get(), &self.other.path(path));
+        }
+        if let Some(id) = owner.cgroup
+            && let Some(workload) = around.cgroups.workload(id.get())
+            && !workload.is_empty()
+            && !matches!(self.workloads.get(&id), Some(it) if Arc::ptr_eq(it, workload))
+        {
+            self.cgroups.told(id.get(), self.other.workload(workload));
+            self.workloads.insert(id, Arc::clone(workload));
         }
         if let Some(link) = tuple.link
             && let Some(name) = around.links.name(tuple)

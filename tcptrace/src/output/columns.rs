@@ -1,5 +1,9 @@
 //! The columns of a table: how wide each is, and which are there.
 
+/// A container or unit in a column: at the least `namespace/pod/name` in short, and at the most.
+pub const WORKLOAD: usize = 20;
+pub const LONGEST_WORKLOAD: usize = 60;
+
 /// A column. `C` names it to its type.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<C: 'static> {
@@ -83,7 +87,8 @@ impl<C> Column<C> {
         self
     }
 
-    /// Left out at that step.
+    /// Left out at that step. At step 0 also in a file: it is only there where there is room for
+    /// everything else.
     pub const fn goes(mut self, step: u8) -> Self {
         self.tight = Tight::Goes(step);
         self
@@ -150,10 +155,11 @@ pub fn lay_out<C>(
         })
         .collect();
     let Some(terminal) = terminal else {
+        laid.retain(|it| columns[it.index].tight != Tight::Goes(0));
         return laid;
     };
     let needs = |laid: &[Laid]| laid.iter().map(|it| it.width + 1).sum::<usize>().max(1) - 1;
-    for step in 1..=u8::MAX {
+    for step in 0..=u8::MAX {
         let further = columns.iter().any(|it| match it.tight {
             Tight::Stays => false,
             Tight::Goes(at) | Tight::Narrows(at, ..) => at >= step,

@@ -18,7 +18,7 @@ use crate::{
     diagnose::Verdict,
     doctor::Status,
     host::TimerKind,
-    model::{Closer, Comm, Cookie, Detail, Family, FlowEnd, Length, Reason, Side, State},
+    model::{Closer, Comm, Cookie, Detail, Family, FlowEnd, Length, Reason, Runtime, Side, State},
 };
 
 /// Few bytes, and room behind them: copying a number of bytes that is known beforehand takes two
@@ -495,7 +495,8 @@ macro_rules! words {
     };
 }
 words!(
-    By, Closer, Detail, Family, Length, Reason, Side, Span, State, Status, TimerKind, Verdict
+    By, Closer, Detail, Family, Length, Reason, Runtime, Side, Span, State, Status, TimerKind,
+    Verdict
 );
 
 /// How a connection ended: `graceful`, or a reason.

@@ -50,6 +50,7 @@ pub use self::{
     message::{Log, Waiting, held_messages, hold_messages, release_messages, say},
     progress::{ReadingProgress, RecordingProgress, Size, StatusLine},
     recording::RecordingReport,
+    rows::GroupValue,
     sockets::{Counts, ShownSockets},
     stats::{StatsCsv, StatsTable},
     stdout::{Stdout, writes},

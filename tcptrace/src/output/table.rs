@@ -13,7 +13,8 @@ use super::{
     columns::{Column, Laid, lay_out},
     duration::Human,
     line::{Line, columns as columns_of},
-    process::Process,
+    or_dash::OrDash,
+    process::{Process, Program},
 };
 use crate::{
     host::{Clock, Interface},
@@ -284,6 +285,16 @@ impl Cell<'_, '_> {
             ascii,
         };
         self.put(Style::new(), process);
+    }
+
+    /// Writes what runs in an owner's control group: a container, or else a unit.
+    pub fn workload(&mut self, owner: &Owner) {
+        let cgroups = &mut *self.around.cgroups;
+        let workload = owner.cgroup.and_then(|id| cgroups.workload(id.get()));
+        let label = workload.and_then(|it| it.label());
+        let ascii = self.look.ascii;
+        let shown = label.as_deref().map(|comm| Program { comm, ascii });
+        self.put(Style::new(), OrDash(shown));
     }
 
     /// Writes this machine's end.

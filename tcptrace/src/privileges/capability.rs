@@ -26,6 +26,8 @@ pub fn load() -> CapabilitySet {
 
 /// Sees which process has a socket.
 pub const OWNERS: CapabilitySet = CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH);
+/// Reads what container runtimes keep of their containers, in folders that are root's alone.
+pub const CONTAINERS: CapabilitySet = CapabilitySet::DAC_READ_SEARCH;
 /// Looks into other network namespaces: the way into one is a file of a process that lives there,
 /// or one in a folder that others may not read.
 pub const ELSEWHERE: CapabilitySet = CapabilitySet::SYS_ADMIN.union(OWNERS);
@@ -81,8 +83,9 @@ pub const CAPABILITIES: [Capability; 6] = [
     Capability {
         name: "CAP_DAC_READ_SEARCH",
         flag: CapabilitySet::DAC_READ_SEARCH,
-        used_for: "reading /proc/PID/fd of other users' processes",
-        without: "whose sockets there are already can't be seen of other users' processes",
+        used_for: "reading /proc/PID/fd of other users' processes, and names of containers",
+        without: "whose sockets there are already can't be seen of other users' processes, nor \
+                  the names of containers",
     },
 ];
 

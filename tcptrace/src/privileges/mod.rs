@@ -9,7 +9,7 @@ mod capability;
 mod reduce;
 
 pub use self::{
-    capability::{CAPABILITIES, Capability, ELSEWHERE, OWNERS, SIGNAL, load},
+    capability::{CAPABILITIES, CONTAINERS, Capability, ELSEWHERE, OWNERS, SIGNAL, load},
     reduce::{as_caller, effective, keep, keep_callers, keep_or_spare, missing},
 };
 pub use rustix::thread::CapabilitySet;

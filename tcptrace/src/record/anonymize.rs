@@ -12,8 +12,9 @@ use ipcrypt_rs::IpcryptPfx;
 use rustc_hash::FxHashMap;
 
 use crate::model::{
-    AcceptedEvent, Comm, Endpoint, Event, Existing, FinDroppedEvent, HolderAnswer, MinisockEvent,
-    Owner, Process, Remembered, RequestEvent, SocketEvent, SynEvent, Tuple,
+    AcceptedEvent, Comm, Container, Endpoint, Event, Existing, FinDroppedEvent, HolderAnswer,
+    MinisockEvent, Owner, Pod, Process, Remembered, RequestEvent, SocketEvent, SynEvent, Tuple,
+    Workload,
 };
 
 /// So many addresses are kept with what becomes of them: to find that out takes a microsecond.
@@ -23,7 +24,7 @@ const MOST: usize = 1 << 16;
 ///
 /// Addresses keep what they have in common: two of one network are in one network afterwards.
 /// Loopback and unspecified ones stay as they are. Names of processes, threads, control groups,
-/// interfaces and machines become `n` with a number, and so do users but root. Ports, process ids
+/// containers, pods, units, interfaces and machines become `n` with a number, and so do users but root. Ports, process ids
 /// and what connections did stay as they are.
 pub struct Anonymizer {
     cipher: IpcryptPfx,
@@ -102,6 +103,35 @@ impl Anonymizer {
     pub fn path(&self, path: &str) -> String {
         let parts: Vec<String> = path.split('/').map(|part| self.name(part)).collect();
         parts.join("/")
+    }
+
+    /// Another name of a unit, of the same type.
+    #[must_use]
+    pub fn unit(&self, unit: &str) -> String {
+        match unit.rsplit_once('.') {
+            Some((name, kind)) => format!("{}.{kind}", self.name(name)),
+            None => self.name(unit),
+        }
+    }
+
+    /// Other names of a container, a pod and a unit; which runtime it is stays.
+    #[must_use]
+    pub fn workload(&self, it: &Workload) -> Workload {
+        let name = |name: &Option<String>| name.as_ref().map(|it| self.name(it));
+        Workload {
+            container: it.container.as_ref().map(|it| Container {
+                id: self.name(&it.id),
+                name: name(&it.name),
+                image: name(&it.image),
+                runtime: it.runtime,
+            }),
+            pod: it.pod.as_ref().map(|it| Pod {
+                namespace: name(&it.namespace),
+                name: name(&it.name),
+                uid: name(&it.uid),
+            }),
+            unit: it.unit.as_ref().map(|it| self.unit(it)),
+        }
     }
 
     /// Another user; root stays.

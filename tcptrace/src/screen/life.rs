@@ -5,7 +5,7 @@ use super::{
     snapshot::Life,
     words::{Around, address, age, bytes, pid},
 };
-use crate::model::{Closer, Owner, Side, Transition};
+use crate::model::{Closer, Owner, Side, Transition, Workload};
 
 /// A line of text: its parts, each with its look.
 pub type TextLine = Vec<(String, Tone)>;
@@ -52,6 +52,7 @@ pub fn lines(life: &Life, wall_ahead_ns: i64, columns: usize, around: &Around) -
         life.cookie.0, last.tuple.netns
     )));
     lines.push(plain(&owner(&last.owner)));
+    runs_in(life, columns, &mut lines);
     holders(life, &mut lines);
     now(life, &mut lines, around);
     measured(life, last, &mut lines, around);
@@ -85,6 +86,37 @@ fn owner(owner: &Owner) -> String {
         text += &format!(", user {uid}");
     }
     text
+}
+
+/// Its container, pod, unit and control group, as far as they are known.
+fn runs_in(life: &Life, columns: usize, lines: &mut Vec<TextLine>) {
+    let Workload {
+        container,
+        pod,
+        unit,
+    } = &life.workload;
+    let mut parts = Vec::new();
+    if let Some(it) = container {
+        let mut part = format!("container {}", it.label());
+        if it.name.is_some() {
+            part += &format!(" ({})", it.short_id());
+        }
+        if let Some(image) = &it.image {
+            part += &format!(" of {image}");
+        }
+        if let Some(runtime) = it.runtime {
+            part += &format!(" by {}", runtime.name());
+        }
+        parts.push(part);
+    }
+    parts.extend(pod.as_ref().map(|it| format!("pod {it}")));
+    parts.extend(unit.as_ref().map(|it| format!("unit {it}")));
+    parts.extend(life.cgroup.as_ref().map(|it| format!("control group {it}")));
+    for line in wrap(&parts.join(", "), columns) {
+        if !line.is_empty() {
+            lines.push(plain(&line));
+        }
+    }
 }
 
 fn of_step(it: &Transition, wall_ahead_ns: i64, around: &Around) -> TextLine {

@@ -2,7 +2,8 @@
 
 use crate::{
     filter::Filter,
-    model::{Connection, Transition},
+    host::{CgroupFilter, Cgroups},
+    model::{Connection, Owner, Transition},
 };
 
 /// Words, and what they ask for.
@@ -11,8 +12,11 @@ pub struct Search {
     /// As it was typed.
     text: String,
     wanted: Filter,
+    /// What is wanted of where it runs.
+    places: Vec<CgroupFilter>,
     /// Each lets nothing through that it matches.
     unwanted: Vec<Filter>,
+    unwanted_places: Vec<CgroupFilter>,
 }
 
 /// Words that ask for nothing.
@@ -24,7 +28,7 @@ pub struct SearchError {
 }
 
 /// What the words begin with.
-pub const WORDS: [&str; 11] = [
+pub const WORDS: [&str; 14] = [
     "state",
     "port",
     "local-port",
@@ -36,6 +40,9 @@ pub const WORDS: [&str; 11] = [
     "pid",
     "uid",
     "netns",
+    "container",
+    "pod",
+    "unit",
 ];
 
 impl Search {
@@ -47,6 +54,7 @@ impl Search {
     pub fn parse(text: &str) -> Result<Self, SearchError> {
         let mut wanted: Vec<(&str, String)> = Vec::new();
         let mut unwanted = Vec::new();
+        let (mut places, mut unwanted_places) = (Vec::new(), Vec::new());
         let mut not = false;
         for word in text.split_whitespace() {
             if word == "not" {
@@ -54,6 +62,13 @@ impl Search {
                 continue;
             }
             let (option, value) = option(word)?;
+            if let Some(place) = CgroupFilter::of_option(option, value) {
+                match std::mem::take(&mut not) {
+                    false => places.push(place),
+                    true => unwanted_places.push(place),
+                }
+                continue;
+            }
             match std::mem::take(&mut not) {
                 // Ports are a set, written in one word.
                 false => match wanted.iter_mut().find(|it| it.0 == option) {
@@ -79,7 +94,9 @@ impl Search {
         Ok(Self {
             text: text.trim().to_owned(),
             wanted: read(text, wanted)?,
+            places,
             unwanted,
+            unwanted_places,
         })
     }
 
@@ -97,18 +114,44 @@ impl Search {
 
     /// Whether a connection is asked for.
     #[must_use]
-    pub fn matches(&self, it: &Connection) -> bool {
+    pub fn matches(&self, it: &Connection, cgroups: &mut Cgroups) -> bool {
         self.wanted.matches_connection(it, true)
             && !self
                 .unwanted
                 .iter()
                 .any(|not| not.matches_connection(it, true))
+            && self.matches_place(&it.owner, cgroups)
     }
 
     /// Whether a transition is asked for, from or to a state.
     #[must_use]
-    pub fn matches_transition(&self, it: &Transition) -> bool {
-        self.wanted.matches(it, true) && !self.unwanted.iter().any(|not| not.matches(it, true))
+    pub fn matches_transition(&self, it: &Transition, cgroups: &mut Cgroups) -> bool {
+        self.wanted.matches(it, true)
+            && !self.unwanted.iter().any(|not| not.matches(it, true))
+            && self.matches_place(&it.owner, cgroups)
+    }
+
+    /// Whether what runs where it was made is asked for. What is unknown is not, and is not ruled out.
+    fn matches_place(&self, owner: &Owner, cgroups: &mut Cgroups) -> bool {
+        if self.places.is_empty() && self.unwanted_places.is_empty() {
+            return true;
+        }
+        let place = owner.cgroup.and_then(|id| {
+            let (path, workload) = cgroups.path_and_workload(id.get());
+            Some((path.unwrap_or_default(), workload?))
+        });
+        let Some((path, workload)) = place else {
+            return self.places.is_empty();
+        };
+        let option = |it: &CgroupFilter| it.to_option().0;
+        self.places.iter().all(|wanted| {
+            // Of words alike, one is enough.
+            let alike = self.places.iter().filter(|it| option(it) == option(wanted));
+            alike.into_iter().any(|it| it.matches(path, workload))
+        }) && !self
+            .unwanted_places
+            .iter()
+            .any(|it| it.matches(path, workload))
     }
 }
 
@@ -125,7 +168,7 @@ fn option(word: &str) -> Result<(&str, &str), SearchError> {
         false => Err(SearchError {
             word: word.to_owned(),
             why: "words are state: port: addr: local-port: remote-port: local-addr: remote-addr: \
-                  comm: pid: uid: netns:",
+                  comm: pid: uid: netns: container: pod: unit:",
         }),
     }
 }
@@ -145,7 +188,9 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::model::{Comm, Endpoint, Owner, Process, SocketKind, State, Tuple};
+    use crate::model::{
+        Cgroup, Comm, Container, Endpoint, Owner, Process, SocketKind, State, Tuple,
+    };
 
     fn connection(state: State, port: u16, comm: &str) -> Connection {
         let end = |last, port| Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), port);
@@ -173,8 +218,39 @@ mod tests {
         }
     }
 
+    fn finds_in(text: &str, it: &Connection, cgroups: &mut Cgroups) -> bool {
+        Search::parse(text).expect(text).matches(it, cgroups)
+    }
+
+    #[test]
+    fn what_runs_in_a_container_a_pod_or_a_unit_is_found() {
+        let mut it = connection(State::TimeWait, 443, "nginx");
+        it.owner.cgroup = Cgroup::new(9);
+        let path = "/system.slice/nginx.service".to_owned();
+        let cgroups = &mut Cgroups::from_iter([(9, path)]);
+        assert!(finds_in("unit:nginx", &it, cgroups));
+        assert!(finds_in("unit:nginx unit:sshd port:443", &it, cgroups));
+        assert!(finds_in("not unit:sshd", &it, cgroups));
+        assert!(!finds_in("not unit:nginx", &it, cgroups));
+        assert!(!finds_in("container:web", &it, cgroups));
+        let mut workload = (**cgroups.workload(9).expect("known")).clone();
+        workload.container = Some(Container {
+            id: "0123".repeat(16),
+            name: Some("web".to_owned()),
+            ..Container::default()
+        });
+        cgroups.told(9, workload);
+        assert!(finds_in("container:web", &it, cgroups));
+        assert!(finds_in("container:0123 unit:nginx", &it, cgroups));
+        assert!(!finds_in("container:web unit:sshd", &it, cgroups));
+        assert!(!finds_in("pod:shop/cart", &it, cgroups));
+        it.owner.cgroup = None;
+        assert!(!finds_in("container:web", &it, cgroups));
+        assert!(finds_in("not container:web", &it, cgroups));
+    }
+
     fn finds(text: &str, it: &Connection) -> bool {
-        Search::parse(text).expect(text).matches(it)
+        finds_in(text, it, &mut Cgroups::default())
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{rows::Rows, search::Search, tab::Tab};
 use crate::{
     aggregate::{Beat, Traffic},
     host::Holder,
-    model::{Cookie, State, Transition},
+    model::{Cookie, State, Transition, Workload},
     output::ShownStuck,
 };
 
@@ -115,6 +115,10 @@ pub struct Life {
     pub holders: Option<Vec<Holder>>,
     /// How long nothing had been sent or received at its last transition, ns; `None`: unknown.
     pub idle_ns: Option<u64>,
+    /// The path of its owner's control group; `None`: unknown.
+    pub cgroup: Option<String>,
+    /// What runs there.
+    pub workload: Workload,
     /// Why it does not go on, where it is stuck.
     pub stuck: Option<Box<ShownStuck>>,
 }

@@ -14,7 +14,7 @@ use std::{io, os::fd::OwnedFd};
 pub use self::decode::{DecodeError, decode};
 use crate::model::{
     CgroupMade, Closed, Cookie, Coverage, Degraded, Event, Existing, ForkedEvent, HolderAnswer,
-    Machine, NamespaceSettings, Remembered, Tuple,
+    Machine, NamespaceSettings, Remembered, Tuple, Workload,
 };
 
 /// Something that a source tells.
@@ -35,6 +35,14 @@ pub enum Told<'a> {
         id: u64,
         /// Its path below the root of all.
         path: &'a str,
+    },
+    /// What runs in a control group became known, beyond what its path tells. Of a source that is not
+    /// live.
+    Workload {
+        /// The control group's id.
+        id: u64,
+        /// What runs in it.
+        workload: &'a Workload,
     },
     /// The name of a network interface became known, or changed. Of a source that is not live.
     LinkNamed {
@@ -111,6 +119,8 @@ pub struct Beginning {
     pub unsure: bool,
     /// Control groups, each with its path.
     pub cgroups: Vec<(u64, String)>,
+    /// What runs in those of which more is known than their paths tell.
+    pub workloads: Vec<(u64, Workload)>,
     /// Names of network interfaces by their index, in each network namespace.
     pub links: Vec<(u32, Vec<(u32, String)>)>,
 }

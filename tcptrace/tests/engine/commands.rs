@@ -10,11 +10,15 @@ use std::{
 
 use serde_json::Value;
 use tcptrace::{
-    aggregate::flows::{IdleTable, Patience},
+    aggregate::{
+        flows::{IdleTable, Patience},
+        stats::By,
+    },
     consumers::{Flows, Record, Stats, Stuck, Watch},
     diagnose::Thresholds,
     engine::{Consumer, Engine, Outcome, RecordingOptions, RunOptions, tell_again},
     filter::Filter,
+    host::CgroupFilter,
     output::Json,
     record::Limits,
     source::{
@@ -91,9 +95,15 @@ impl<S: Source> Run<S> {
     }
 
     /// `--cgroup`.
-    pub fn cgroup(mut self, path: &str) -> Self {
+    pub fn cgroup(self, path: &str) -> Self {
+        self.within("cgroup", path)
+    }
+
+    /// `--cgroup`, `--container`, `--pod` or `--unit`.
+    pub fn within(mut self, option: &str, value: &str) -> Self {
+        let filter = CgroupFilter::of_option(option, value).expect("an option of those");
         self.options.filter.in_cgroup = true;
-        self.options.cgroup = Some(path.to_owned());
+        self.options.cgroups.push(filter);
         self
     }
 
@@ -129,6 +139,14 @@ impl<S: Source> Run<S> {
         self.ran(flows, &out)
     }
 
+    /// `stats --by`.
+    pub fn stats_by(self, by: By) -> Ran {
+        let (out, count) = (Out::default(), self.count);
+        let view = Box::new(Json::new(out.clone()));
+        let filter = self.options.filter.clone();
+        self.ran(Stats::new(view, filter, Some(by), None, count), &out)
+    }
+
     pub fn stats(self, every: Option<Duration>) -> Ran {
         let (out, count) = (Out::default(), self.count);
         let view = Box::new(Json::new(out.clone()));
@@ -160,8 +178,8 @@ impl<S: Source> Run<S> {
 fn options() -> RunOptions {
     RunOptions {
         filter: Filter::default(),
-        cgroup: None,
-        recorded_cgroup: None,
+        cgroups: Vec::new(),
+        recorded_cgroups: Vec::new(),
         duration: None,
         max_connections: 1 << 20,
         strict: false,

@@ -20,3 +20,4 @@ mod scenarios;
 mod schema;
 mod script;
 mod time;
+mod workloads;

@@ -120,7 +120,7 @@ impl Apart {
                 namespaces.into_iter().map(|it| it + self.0).collect(),
             ),
             Tell::Passed(now) => Tell::Passed(now + self.after_ns()),
-            Tell::Lost(_) | Tell::CgroupMade(..) | Tell::LookBegins => step,
+            Tell::Lost(_) | Tell::CgroupMade(..) | Tell::Workload(..) | Tell::LookBegins => step,
         }
     }
 

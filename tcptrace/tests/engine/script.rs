@@ -33,6 +33,7 @@ pub enum Tell {
     Event(Event),
     Lost(u64),
     CgroupMade(u64, u64, &'static str),
+    Workload(u64, tcptrace::model::Workload),
     Addresses(tcptrace::model::Cookie, tcptrace::model::Tuple),
     Holder(tcptrace::model::HolderAnswer),
     LookBegins,
@@ -95,6 +96,7 @@ fn beginning() -> Beginning {
         forks: Vec::new(),
         unsure: false,
         cgroups: vec![(5, "/a".to_owned())],
+        workloads: Vec::new(),
         links: vec![(
             NETNS,
             (1..10).map(|it| (it, format!("{LINK}{it}"))).collect(),
@@ -130,6 +132,11 @@ impl Script {
     /// Puts something in front of all else.
     pub fn put_first(&mut self, tell: Tell) {
         self.steps.push_front(tell);
+    }
+
+    /// Puts something in behind so many steps.
+    pub fn put_in(&mut self, at: usize, tell: Tell) {
+        self.steps.insert(at, tell);
     }
 
     /// The events, to change them.
@@ -170,6 +177,10 @@ impl Tell {
                     parent: *parent,
                     name: name.as_bytes(),
                 }));
+            }
+            Self::Workload(id, workload) => {
+                let id = *id;
+                each(Told::Workload { id, workload });
             }
             Self::Addresses(cookie, tuple) => {
                 each(Told::Found(Finding::Addresses(*cookie, *tuple)));

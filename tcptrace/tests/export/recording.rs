@@ -30,8 +30,8 @@ pub fn with_segments_of(age: Duration) -> TempDir {
     }
     let options = RunOptions {
         filter: Filter::default(),
-        cgroup: None,
-        recorded_cgroup: None,
+        cgroups: Vec::new(),
+        recorded_cgroups: Vec::new(),
         duration: None,
         max_connections: 1 << 20,
         strict: false,

@@ -67,16 +67,23 @@ fn all() -> CapabilitySet {
     load() | ELSEWHERE
 }
 
-/// The thread that looks for who has a connection, where accept() can't be seen.
-const LOOKS_FOR_HOLDERS: &str = "holders\n";
+/// The thread that looks for who has a connection, where accept() can't be seen; and the one that reads
+/// files of container runtimes.
+const LOOKERS: [&str; 2] = ["holders\n", READS_OF_CONTAINERS];
+const READS_OF_CONTAINERS: &str = "containers\n";
 
-/// A line of `/proc/PID/status`, of each thread but that one.
+/// A line of `/proc/PID/status`, of each thread but those.
 fn of_threads(pid: u32, name: &str) -> Vec<String> {
+    of_threads_called(pid, name, |comm| !LOOKERS.contains(&comm))
+}
+
+/// The same of threads by their names.
+fn of_threads_called(pid: u32, name: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
-    let others = threads.flatten().filter(|thread| {
-        fs::read_to_string(thread.path().join("comm")).is_ok_and(|it| it != LOOKS_FOR_HOLDERS)
+    let those = threads.flatten().filter(|thread| {
+        fs::read_to_string(thread.path().join("comm")).is_ok_and(|it| wanted(&it))
     });
-    others
+    those
         .map(|thread| {
             let status = fs::read_to_string(thread.path().join("status")).expect("its status");
             let line = status.lines().find(|line| line.starts_with(name));
@@ -146,6 +153,22 @@ fn of_its_own_namespace_it_needs_nothing_more_once_attached() {
     trace.expect(end(&client).peer(), ACCEPTED);
     sleep(Duration::from_millis(1500));
     assert_may(trace.pid(), CapabilitySet::empty());
+    trace.stop();
+}
+
+#[test]
+fn what_reads_files_of_container_runtimes_may_read_and_nothing_else() {
+    let net = Namespace::new();
+    let trace = Trace::of(&net).start();
+    let reads = |comm: &str| comm == READS_OF_CONTAINERS;
+    for (set, wanted) in [
+        ("CapPrm", CapabilitySet::DAC_READ_SEARCH),
+        ("CapEff", CapabilitySet::DAC_READ_SEARCH),
+        ("CapBnd", CapabilitySet::empty()),
+    ] {
+        let held = of_threads_called(trace.pid(), set, reads);
+        assert_eq!(held, [format!("{:016x}", wanted.bits())], "{set}");
+    }
     trace.stop();
 }
 

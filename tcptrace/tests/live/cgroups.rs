@@ -122,6 +122,47 @@ fn cgroups_that_are_gone_before_they_are_looked_for_have_their_names() {
 }
 
 #[test]
+fn a_container_a_pod_and_a_unit_are_told_by_the_path_where_no_file_tells_more() {
+    let net = Namespace::new();
+    let listener = net.listen(Family::V4);
+    let top = Cgroup::new("container");
+    let id = "0123456789abcdef".repeat(4);
+    let uid = "1c9ae2f4-0d5b-4c0e-9d3a-0b1f6b1f2a77";
+    let port = listener.local_addr().unwrap().port().to_string();
+    let clients = || Trace::of(&net).with(["-D", &port]);
+    let mut all = clients().start();
+    let mut container = clients().with(["--container", &id[..4]]).start();
+    let mut pod = clients().with(["--pod", uid]).start();
+    let mut unit = clients().with(["--unit", "web"]).start();
+    let service = top.inside("web.service");
+    let pods = service.inside(&format!("pod{uid}"));
+    let inside = pods.inside(&id).connect(&listener);
+    let beside = service.connect(&listener);
+    for trace in [&mut all, &mut container, &mut pod] {
+        for it in trace.expect_within(Duration::from_secs(20), inside, CLIENT) {
+            let container = it.container.as_ref().expect("a container");
+            assert_eq!(
+                (&container["id"], &container["name"]),
+                (&id.as_str().into(), &().into())
+            );
+            assert_eq!(it.pod.as_ref().expect("a pod")["uid"], uid);
+            // What this test runs in is no unit's.
+            assert_eq!(it.unit, None);
+        }
+    }
+    for it in all.expect(beside, CLIENT) {
+        assert_eq!((it.container, it.pod), (None, None));
+    }
+    container.expect(beside, "");
+    pod.expect(beside, "");
+    unit.expect(inside, "");
+    unit.expect(beside, "");
+    for trace in [all, container, pod, unit] {
+        trace.stop();
+    }
+}
+
+#[test]
 fn the_root_of_v2_says_nothing_where_v1_has_the_processes() {
     let net = Namespace::new();
     let listener = net.listen(Family::V4);

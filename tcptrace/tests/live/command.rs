@@ -1,10 +1,10 @@
 //! `tcptrace -- COMMAND`: its sockets alone, and its end.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::Read as _,
     net::{SocketAddr, TcpListener},
-    os::unix::process::ExitStatusExt as _,
+    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
     time::{Duration, Instant},
 };
 
@@ -31,6 +31,23 @@ const CLOSED_FIRST: &str = "CLOSED -connect-> SYN_SENT -handshake_complete-> EST
 fn device(listener: &TcpListener) -> String {
     let addr = listener.local_addr().unwrap();
     format!("/dev/tcp/{}/{}", addr.ip(), addr.port())
+}
+
+#[test]
+fn a_command_that_has_a_daemon_start_containers_says_what_to_type_instead() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand_in = folder.path().join("docker");
+    fs::write(&stand_in, "#!/bin/sh\nexit 3\n").unwrap();
+    fs::set_permissions(&stand_in, Permissions::from_mode(0o755)).unwrap();
+    let docker = stand_in.display().to_string();
+    let seen = run([&docker, "run", "--name", "web", "nginx"]);
+    assert_eq!(seen.status.code(), Some(3), "the command's own status");
+    let told: Vec<&str> = seen.stderr.lines().collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("start tcptrace --container web before"),
+        "{told:?}"
+    );
 }
 
 fn run<const N: usize>(command: [&str; N]) -> Seen {

@@ -62,6 +62,9 @@ pub struct Transition {
     pub comm: Option<String>,
     pub uid: Option<u32>,
     pub cgroup: Option<String>,
+    pub container: Option<serde_json::Value>,
+    pub pod: Option<serde_json::Value>,
+    pub unit: Option<String>,
     pub thread: Option<String>,
 }
 

@@ -18,6 +18,7 @@ mod namespace;
 mod nginx;
 #[path = "../live/patience.rs"]
 mod patience;
+mod program;
 mod race;
 #[path = "../view/schema.rs"]
 mod schema;

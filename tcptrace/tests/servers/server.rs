@@ -1,10 +1,9 @@
 //! A server program, running.
 
 use std::{
-    env,
     fs::{self, File, Permissions},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -19,33 +18,10 @@ use nix::{
 };
 use tempfile::TempDir;
 
+pub use crate::program::Program;
+
 /// How long a server may take to listen: the machine may be building something else.
 const START_LIMIT: Duration = Duration::from_secs(30);
-
-/// A program, and the package that has it.
-#[derive(Clone, Copy, Debug)]
-pub struct Program {
-    pub name: &'static str,
-    pub package: &'static str,
-}
-
-impl Program {
-    /// Where it is. Debian keeps servers where users who are not root don't look.
-    pub fn path(self) -> PathBuf {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let found = env::split_paths(&path)
-            .chain(["/usr/sbin".into()])
-            .map(|folder| folder.join(self.name))
-            .find(|path| path.is_file());
-        match found {
-            Some(path) => path,
-            None => panic!(
-                "{} is missing, which this test needs: apt-get install {}",
-                self.name, self.package
-            ),
-        }
-    }
-}
 
 /// A folder for a server's files, which those of any user can read.
 pub fn folder() -> TempDir {

@@ -84,6 +84,9 @@ fn transitions_are_as_the_schema_says_known_or_not() {
             "comm",
             "uid",
             "cgroup",
+            "container",
+            "pod",
+            "unit",
             "thread",
         ]
     );
@@ -184,6 +187,9 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
             "comm",
             "uid",
             "cgroup",
+            "container",
+            "pod",
+            "unit",
             "age_ns",
             "timer",
             "keepalive",

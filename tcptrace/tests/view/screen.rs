@@ -385,6 +385,8 @@ fn life() -> Life {
         cut: true,
         holders: None,
         idle_ns: Some(5 * SECOND),
+        cgroup: Some("/kubepods/besteffort/pod1c9ae2f4-0d5b-4c0e-9d3a-0b1f6b1f2a77".to_owned()),
+        workload: data::workload(),
         stuck: Some(Box::new(stuck.remove(0))),
     }
 }

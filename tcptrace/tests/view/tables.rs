@@ -6,6 +6,8 @@ use tcptrace::{
     output::{Context, Palette, ShownSockets, Table, TableLook, View as _},
 };
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::data;
 
 fn look() -> TableLook {
@@ -18,8 +20,13 @@ fn look() -> TableLook {
 
 /// The line of a transition, in a file.
 fn watched(it: &Transition) -> String {
+    watched_at(it, None)
+}
+
+/// The same on a terminal of so many columns.
+fn watched_at(it: &Transition, columns: Option<usize>) -> String {
     let mut out = Vec::new();
-    let mut table = Table::new(&mut out, look(), || None);
+    let mut table = Table::new(&mut out, look(), move || columns);
     let mut around = Context {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),
@@ -59,6 +66,21 @@ fn a_connect_whose_syn_did_not_follow_says_so() {
         ..*connect
     };
     assert!(watched(&put_off).ends_with("nothing sent"));
+}
+
+#[test]
+fn what_runs_there_is_shown_where_there_is_room_and_nothing_wraps_for_it() {
+    let known = data::known_transition();
+    for columns in [60, 80, 100, 120, 139, 160, 200] {
+        let line = watched_at(&known, Some(columns));
+        assert!(line.width() <= columns, "{columns}: {line}");
+        assert_eq!(
+            line.contains(" shop/cart-0/app "),
+            columns >= 160,
+            "{columns}: {line}"
+        );
+    }
+    assert!(!watched(&known).contains("shop/cart-0"));
 }
 
 #[test]

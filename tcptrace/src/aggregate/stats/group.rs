@@ -18,6 +18,12 @@ pub enum By {
     Port,
     /// The control group.
     Cgroup,
+    /// The container.
+    Container,
+    /// The pod.
+    Pod,
+    /// The unit of systemd.
+    Unit,
     /// The network namespace.
     Netns,
 }
@@ -35,18 +41,24 @@ pub enum Group {
     Port(Option<u16>),
     /// The id of a control group.
     Cgroup(Option<Cgroup>),
+    /// The id of a control group that a container, pod or unit has: which one is asked when it is
+    /// shown, as names may come late, and one may have several.
+    Within(Option<Cgroup>),
     /// Inode number of a network namespace.
     Netns(u32),
 }
 
 impl By {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Comm,
         Self::Pid,
         Self::Remote,
         Self::Port,
         Self::Cgroup,
+        Self::Container,
+        Self::Pod,
+        Self::Unit,
         Self::Netns,
     ];
 
@@ -59,6 +71,7 @@ impl By {
             Self::Remote => Group::Remote(tuple.remote.port.map(|_| tuple.remote.addr)),
             Self::Port => Group::Port(service_port(tuple, opener)),
             Self::Cgroup => Group::Cgroup(owner.cgroup),
+            Self::Container | Self::Pod | Self::Unit => Group::Within(owner.cgroup),
             Self::Netns => Group::Netns(tuple.netns),
         }
     }
@@ -72,6 +85,9 @@ impl By {
             Self::Remote => "remote",
             Self::Port => "port",
             Self::Cgroup => "cgroup",
+            Self::Container => "container",
+            Self::Pod => "pod",
+            Self::Unit => "unit",
             Self::Netns => "netns",
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     aggregate::{
         flows::{IdleTable, IdleTableError, Patience},
         meters::{Groups, Meters},
-        stats::{At, By, Census, Group, Lately, fullest},
+        stats::{At, By, Census, Lately, fullest},
     },
     diagnose::{Thresholds, Verdict},
     engine::Consumer,
@@ -28,7 +28,7 @@ use crate::{
         stopping,
     },
     model::{Connection, Machine, State, Transition},
-    output::{Context, End, Json, Start, say},
+    output::{Context, End, GroupValue, Json, Start, say},
     record::{Anonymizer, Progress, Recorder},
     track::Tracker,
 };
@@ -263,7 +263,7 @@ impl Serve {
 fn grouped(groups: &Groups, around: &mut Context<'_>) -> Grouped {
     let mut rows = Vec::new();
     for (group, meters) in groups.iter() {
-        let whose = word(group, around);
+        let whose = GroupValue::new(groups.by(), group, around.cgroups).word();
         rows.extend(
             meters
                 .iter()
@@ -277,21 +277,6 @@ fn grouped(groups: &Groups, around: &mut Context<'_>) -> Grouped {
         rows,
         folded: *groups.folded(),
     }
-}
-
-/// What a group is called; nothing, if that is unknown.
-fn word(group: &Group, around: &mut Context<'_>) -> String {
-    match group {
-        Group::Comm(comm) => comm.map(|it| it.as_str().to_owned()),
-        Group::Pid(process) => process.and_then(|it| Some(it.pid?.to_string())),
-        Group::Remote(addr) => addr.map(|it| it.to_string()),
-        Group::Port(port) => port.map(|it| it.to_string()),
-        Group::Cgroup(cgroup) => {
-            cgroup.and_then(|it| around.cgroups.path(it.get()).map(str::to_owned))
-        }
-        Group::Netns(netns) => Some(netns.to_string()),
-    }
-    .unwrap_or_default()
 }
 
 impl Consumer for Serve {
@@ -446,28 +431,5 @@ impl Consumer for Serve {
         }
         self.server.close();
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{host::Links, model::Comm};
-
-    #[test]
-    fn whose_it_is_is_told_in_a_word_and_nothing_where_it_is_unknown() {
-        let (clock, mut links) = (Clock::new(), Links::default());
-        let mut cgroups = Cgroups::from_iter([(7, "/a".to_owned())]);
-        let around = &mut Context {
-            clock: &clock,
-            cgroups: &mut cgroups,
-            links: &mut links,
-        };
-        let mut told = |group| word(&group, around);
-        assert_eq!(told(Group::Comm(Some(Comm::new(b"nginx")))), "nginx");
-        assert_eq!(told(Group::Comm(None)), "");
-        assert_eq!(told(Group::Port(Some(443))), "443");
-        assert_eq!(told(Group::Netns(4_026_531_840)), "4026531840");
-        assert_eq!(told(Group::Cgroup(crate::model::Cgroup::new(7))), "/a");
     }
 }

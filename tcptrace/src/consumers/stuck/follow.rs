@@ -18,7 +18,7 @@ use crate::{
     diagnose::{Age, Held, Thresholds, Watchlist},
     engine::{Consumer, Outcome},
     filter::Filter,
-    host::Clock,
+    host::{CgroupFilter, Clock},
     model::{Cookie, Known, Machine, SocketKind, State, Transition, ns},
     output::{Context, End, ShownStuck, Start, View},
     track::Tracker,
@@ -101,14 +101,14 @@ impl Stuck {
         self
     }
 
-    /// Looks once, and loads nothing into the kernel. `cgroup`: the path of the control group that is
+    /// Looks once, and loads nothing into the kernel. `cgroups`: the control groups that are
     /// asked for; `for_people`: says so if there is none.
     ///
     /// # Errors
     /// When the sockets can't be looked at, or the output not be written.
     pub fn look_once(
         mut self,
-        cgroup: Option<String>,
+        cgroups: &[CgroupFilter],
         for_people: bool,
     ) -> anyhow::Result<Outcome> {
         let (view, lines) = (&mut *self.view, &mut self.lines);
@@ -117,7 +117,7 @@ impl Stuck {
             &self.thresholds,
             view,
             lines,
-            cgroup,
+            cgroups,
             for_people,
         )
     }

@@ -10,20 +10,22 @@ use crate::{
     diagnose::{Age, Thresholds},
     engine::Outcome,
     host,
-    host::{Cgroups, Clock, Links, Namespace, Namespaces, Unable, monotonic_now, snapshot},
+    host::{
+        CgroupFilter, Cgroups, Clock, Links, Namespace, Namespaces, Unable, monotonic_now, snapshot,
+    },
     model::State,
     output::{Context, End, ShownStuck, Start, View, say},
     privileges,
 };
 
 /// Shows those that have been in their state for too long, as far as the kernel tells, and those
-/// of which it tells nothing. `cgroup`: the path of the one that is asked for; `for_people`: says so if there is none.
+/// of which it tells nothing. `cgroups`: the control groups that are asked for; `for_people`: says so if there is none.
 pub(super) fn look(
     mut looks: Looks,
     thresholds: &Thresholds,
     view: &mut dyn View<ShownStuck>,
     lines: &mut Lines,
-    cgroup: Option<String>,
+    cgroups: &[CgroupFilter],
     for_people: bool,
 ) -> Result<Outcome> {
     privileges::keep(privileges::ELSEWHERE);
@@ -31,7 +33,7 @@ pub(super) fn look(
     let mut unknown_owners = 0_usize;
     let began = Instant::now();
     let clock = Clock::new();
-    let mut cgroups = Cgroups::new().only_in(cgroup);
+    let mut cgroups = Cgroups::new().only(cgroups);
     let now = monotonic_now();
     let namespaces = namespaces(&looks)?;
     let start = Start {

@@ -21,7 +21,8 @@ pub(super) struct Gathered {
 impl Gathered {
     pub fn of(top: &Top, wish: &Wish, known: &Tracker, now: u64, around: &mut Context<'_>) -> Self {
         let cgroups = &mut *around.cgroups;
-        let asked_for = |it: &Connection| top.is_asked_for(it, cgroups) && wish.search.matches(it);
+        let mut asked_for =
+            |it: &Connection| top.is_asked_for(it, cgroups) && wish.search.matches(it, cgroups);
         let names = Around {
             now_ns: now,
             ascii: true,
@@ -33,7 +34,9 @@ impl Gathered {
                 let mut first = First::new(wish.sort, wish.descending, MOST_ROWS, &names);
                 let connections = known.connections();
                 let connections = connections.filter(|it| it.state != State::Listen);
-                connections.filter(asked_for).for_each(|it| first.take(it));
+                connections
+                    .filter(|it| asked_for(it))
+                    .for_each(|it| first.take(it));
                 let (rows, matching) = first.finish();
                 Self::all(Rows::Connections(rows), matching)
             }
@@ -43,7 +46,7 @@ impl Gathered {
                     _ => By::Remote,
                 };
                 let mut groups: FxHashMap<Group, GroupRow> = FxHashMap::default();
-                for it in known.connections().filter(asked_for) {
+                for it in known.connections().filter(|it| asked_for(it)) {
                     if it.state == State::Listen {
                         continue;
                     }
@@ -66,13 +69,13 @@ impl Gathered {
                 Self::all(Rows::Listeners(rows), matching)
             }
             Tab::Stuck => {
-                let rows = top.stuck_rows(&wish.search, now);
+                let rows = top.stuck_rows(&wish.search, now, cgroups);
                 let matching = rows.len() as u64;
                 Self::all(Rows::Stuck(rows), matching)
             }
             Tab::Ends => {
                 let ends = top.ends.iter();
-                let ends = ends.filter(|it| wish.search.matches_transition(&it.last));
+                let ends = ends.filter(|it| wish.search.matches_transition(&it.last, cgroups));
                 let rows: Vec<EndRow> = ends.copied().collect();
                 let matching = rows.len() as u64;
                 Self::all(Rows::Ends(rows), matching)

@@ -214,7 +214,9 @@ impl Top {
             traffic: self.pulse.traffic(now),
             alarms: self.alarms(known, now),
             transitions: self.pulse.transitions(),
-            life: wish.opened.map(|cookie| self.life(cookie, known)),
+            life: wish
+                .opened
+                .map(|cookie| self.life(cookie, known, around.cgroups)),
             replay: self.replay,
             event: self.replay.and(self.steps.back().copied()),
             messages: held_messages(),
@@ -270,7 +272,7 @@ impl Top {
     }
 
     /// What was seen of a connection.
-    fn life(&self, cookie: Cookie, known: &Tracker) -> Life {
+    fn life(&self, cookie: Cookie, known: &Tracker, cgroups: &mut Cgroups) -> Life {
         let mut steps: Vec<Transition> = self
             .steps
             .iter()
@@ -296,8 +298,20 @@ impl Top {
             let since = |at: u32| it.now.wrapping_sub(at);
             u64::from(since(it.last_sent).min(since(it.last_received)))
         });
+        let owner = match (&now, steps.last()) {
+            (_, Some(last)) => Some(last.owner),
+            (Some(now), None) => Some(now.owner),
+            (None, None) => None,
+        };
+        let cgroup = owner.and_then(|it| it.cgroup);
+        let (path, workload) = match cgroup {
+            Some(id) => cgroups.path_and_workload(id.get()),
+            None => (None, None),
+        };
         Life {
             cookie,
+            cgroup: path.map(str::to_owned),
+            workload: workload.cloned().unwrap_or_default(),
             holders: held_by.and_then(|it| it.2.clone()),
             idle_ns: idle
                 .filter(|_| self.jiffy_ns > 0)
@@ -321,14 +335,14 @@ impl Top {
         let mut count = 0;
         if let Some(cookie) = wish.opened {
             let mut view = Json::new(&mut json);
-            for it in self.life(cookie, known).steps {
+            for it in self.life(cookie, known, around.cgroups).steps {
                 View::<Transition>::show(&mut view, &it, around)?;
                 count += 1;
             }
             View::<Transition>::flush(&mut view)?;
         } else if wish.tab == Tab::Stuck {
             let mut view = Json::new(&mut json);
-            for it in self.stuck_rows(&wish.search, now) {
+            for it in self.stuck_rows(&wish.search, now, around.cgroups) {
                 view.show(&it, around)?;
                 count += 1;
             }
@@ -336,7 +350,7 @@ impl Top {
         } else if wish.tab == Tab::Ends {
             let mut view = Json::new(&mut json);
             for it in &self.ends {
-                if wish.search.matches_transition(&it.last) {
+                if wish.search.matches_transition(&it.last, around.cgroups) {
                     View::<Transition>::show(&mut view, &it.last, around)?;
                     count += 1;
                 }
@@ -348,7 +362,7 @@ impl Top {
             for it in known.connections() {
                 if (!listeners || it.state == State::Listen)
                     && self.is_asked_for(&it, around.cgroups)
-                    && wish.search.matches(&it)
+                    && wish.search.matches(&it, around.cgroups)
                 {
                     sockets.push(Socket::of(&it, now));
                 }
@@ -369,11 +383,11 @@ impl Top {
     }
 
     /// Connections that are stuck, held until now.
-    fn stuck_rows(&self, search: &Search, now: u64) -> Vec<ShownStuck> {
+    fn stuck_rows(&self, search: &Search, now: u64, cgroups: &mut Cgroups) -> Vec<ShownStuck> {
         let asked_for = self
             .stuck
             .iter()
-            .filter(|it| search.matches(&it.connection));
+            .filter(|it| search.matches(&it.connection, cgroups));
         asked_for
             .map(|it| {
                 let mut it = it.clone();
@@ -422,7 +436,7 @@ impl Consumer for Top {
             self.ended += 1;
         }
         if self.stops_at.is_some_and(|at| it.time_ns >= at)
-            && self.wish.search.matches_transition(it)
+            && self.wish.search.matches_transition(it, around.cgroups)
         {
             return Ok(ControlFlow::Break(()));
         }
@@ -534,10 +548,12 @@ impl Player for Top {
         self.stops_at = time_ns;
     }
 
-    fn last_event(&self, before_ns: u64) -> Option<u64> {
+    fn last_event(&self, before_ns: u64, cgroups: &mut Cgroups) -> Option<u64> {
         let search = &self.wish.search;
-        let asked_for = |it: &&Transition| it.time_ns < before_ns && search.matches_transition(it);
-        self.steps.iter().rev().find(asked_for).map(|it| it.time_ns)
+        let mut steps = self.steps.iter().rev();
+        steps
+            .find(|it| it.time_ns < before_ns && search.matches_transition(it, cgroups))
+            .map(|it| it.time_ns)
     }
 
     fn is_over(&self) -> bool {

@@ -1,19 +1,25 @@
-//! Names of control groups.
+//! Names of control groups, and what runs in them.
 
+mod filter;
 mod tree;
 
 use std::{
     io,
     path::Path,
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use self::tree::{Tree, is_below, join};
-pub use self::tree::{is_split, silent};
-use crate::model::{Cgroup, CgroupMade};
+use self::tree::{Tree, join};
+pub use self::{
+    filter::CgroupFilter,
+    tree::{is_split, silent},
+};
+use super::{Looker, Place, RuntimeFiles, place_of};
+use crate::model::{Cgroup, CgroupMade, Workload};
 
 /// How long after the tree was read it is not read again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -24,13 +30,33 @@ const MANY: usize = 1 << 16;
 /// So many at the most, gone or not.
 const MOST: usize = 1 << 18;
 
-/// Paths of cgroups (v2) by id, printable. The id of a cgroup is the inode number of its directory,
-/// is never used again, and grows.
+/// After how long files of a container's runtime that are not there are looked for again, each time:
+/// some runtimes write them when the cgroup is made already.
+const AGAIN: [Duration; 4] = [
+    Duration::from_millis(30),
+    Duration::from_millis(150),
+    Duration::from_millis(600),
+    Duration::from_secs(2),
+];
+/// So many wait to be looked for.
+const MOST_ASKED: usize = 256;
+/// How long those that are there in the beginning are looked for before anything is told.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long lines wait for the names in them, ns; and at the most, where these decide whether they are
+/// asked for and another source than this machine tells them.
+const NAMES_WAIT_NS: u64 = 100_000_000;
+const LONGEST_WAIT_NS: u64 = 3_000_000_000;
+/// What part of a CPU reading files takes at the most.
+const SHARE: u32 = 5;
+
+/// Paths of cgroups (v2) by id, printable, and what runs in them. The id of a cgroup is the inode number
+/// of its directory, is never used again, and grows. Those that are gone are known for as long as
+/// there is room.
 #[derive(Debug, Default)]
 pub struct Cgroups {
     tree: Option<Tree>,
     /// `None`: it was looked for, and was gone, or is out of sight.
-    paths: FxHashMap<u64, Option<String>>,
+    known: FxHashMap<u64, Option<Known>>,
     /// From so many on there is something to forget.
     full: usize,
     /// Where what is unknown is looked for.
@@ -39,8 +65,69 @@ pub struct Cgroups {
     began: Option<Instant>,
     /// Ids to be found by the next look.
     wanted: FxHashSet<u64>,
-    /// The path of the only one that is asked for, with those below it; `None`: all are.
-    only: Vec<String>,
+    /// Which are asked for: those that are like all of these.
+    only: Vec<CgroupFilter>,
+    /// Files that tell more of containers.
+    files: Files,
+    /// Those of which files are to tell more.
+    pending: FxHashMap<u64, Pending>,
+    /// Those of which more was told since it was asked for.
+    news: Vec<u64>,
+    /// How often more was told.
+    told: u64,
+    /// The time by now, as the source has it: CLOCK_MONOTONIC, ns.
+    now_ns: u64,
+}
+
+/// What is known of a cgroup.
+#[derive(Clone, Debug)]
+struct Known {
+    path: String,
+    workload: Arc<Workload>,
+    /// The workload is not just what the path tells.
+    told: bool,
+}
+
+/// Files of the runtime of a container's cgroup that are to be read.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    /// CLOCK_MONOTONIC, ns.
+    since_ns: u64,
+    /// When they are looked for next; `None`: that goes on.
+    due: Option<Instant>,
+    /// How often they were not there.
+    tries: usize,
+}
+
+/// Where files of runtimes are read.
+#[derive(Debug, Default)]
+enum Files {
+    /// Nowhere: of another machine's cgroups.
+    #[default]
+    No,
+    /// Elsewhere: what they told is told later.
+    Told,
+    /// Where a workload is asked for.
+    Here(RuntimeFiles),
+    /// On a thread.
+    Apart(Reader),
+}
+
+/// Reads files of container runtimes, on a thread of its own.
+#[derive(Debug)]
+pub struct Reader(Looker<(u64, Place), (u64, Option<Workload>)>);
+
+impl Reader {
+    /// Starts the thread, with the privileges of the one that starts it: it needs no other than
+    /// CAP_DAC_READ_SEARCH.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    pub fn start() -> io::Result<Self> {
+        let files = RuntimeFiles::default();
+        let read = move |(id, place): (u64, Place)| (id, files.more(&place));
+        Looker::start("containers", MOST_ASKED, SHARE, read).map(Self)
+    }
 }
 
 /// Reading the tree takes its time where there are many.
@@ -69,25 +156,62 @@ impl Cgroups {
         Self {
             tree: Tree::find(),
             full: MANY,
+            files: Files::Here(RuntimeFiles::default()),
             ..Self::default()
         }
     }
 
-    /// Reads those that there are. From then on nothing is waited for: the path of one that was
-    /// not [`made`](Self::made) meanwhile comes late.
+    /// Reads those that there are, and waits for what files tell of their containers, but not for
+    /// long. From then on nothing is waited for: the path of one that was not [`made`](Self::made)
+    /// meanwhile comes late. `reader`: without, nothing is known of containers but what paths tell.
     #[must_use]
-    pub fn read() -> Self {
-        let mut cgroups = Self::new();
+    pub fn read(reader: Option<Reader>) -> Self {
+        let mut cgroups = Self {
+            files: reader.map_or(Files::No, Files::Apart),
+            ..Self::new()
+        };
         cgroups.begin();
+        let end = Instant::now() + PATIENCE;
+        cgroups.turn(0);
+        while !cgroups.pending.is_empty() && Instant::now() < end {
+            // Nobody else hears the answers.
+            let Files::Apart(Reader(looker)) = &cgroups.files else {
+                break;
+            };
+            if cgroups.pending.values().all(|it| it.due.is_some()) {
+                break;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if let Some((id, found)) = looker.answer_within(left) {
+                cgroups.hear(id, found);
+            }
+            cgroups.turn(0);
+        }
         cgroups.look = Look::Apart(None);
+        cgroups.news.clear();
         cgroups
     }
 
-    /// Asks for one alone, by its path below the root, and those below it: whatever has that path,
-    /// as a service that is started anew gets a new cgroup. `None`: for all.
+    /// Of those that become known from now on, more may be [`told`](Self::told) soon.
     #[must_use]
-    pub fn only_in(mut self, path: Option<String>) -> Self {
-        self.only.extend(path);
+    pub fn told_later(mut self) -> Self {
+        self.files = Files::Told;
+        self
+    }
+
+    /// Asks for those alone that are like all of these. None: for all.
+    #[must_use]
+    pub fn only(mut self, filters: &[CgroupFilter]) -> Self {
+        self.only.extend_from_slice(filters);
+        self
+    }
+
+    /// Takes what was known of some.
+    #[must_use]
+    pub fn with_workloads(mut self, all: impl IntoIterator<Item = (u64, Workload)>) -> Self {
+        for (id, workload) in all {
+            self.told(id, workload);
+        }
         self
     }
 
@@ -100,42 +224,188 @@ impl Cgroups {
             return false;
         };
         self.seek(id.get());
-        let path = self.known(id.get());
-        path.is_some_and(|path| self.only.iter().all(|only| is_below(path, only)))
+        if self.only.iter().any(CgroupFilter::takes_names) {
+            self.read_here(id.get());
+        }
+        let Some(it) = self.get(id.get()) else {
+            return false;
+        };
+        let mut only = self.only.iter();
+        only.all(|filter| filter.matches(&it.path, &it.workload))
+    }
+
+    /// Whether lines of a cgroup had better wait: files of its container's runtime are being read. For
+    /// a tenth of a second; where they decide whether it is asked for, until they are given up.
+    #[must_use]
+    pub fn is_awaited(&self, cgroup: Option<Cgroup>) -> bool {
+        let pending = cgroup.and_then(|id| self.pending.get(&id.get()));
+        pending.is_some_and(|it| {
+            self.only.iter().any(CgroupFilter::takes_names)
+                || self.now_ns.saturating_sub(it.since_ns) < NAMES_WAIT_NS
+        })
+    }
+
+    /// Whether [`is_awaited`](Self::is_awaited) is true of none.
+    #[must_use]
+    pub fn are_settled(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// How long until [`turn`](Self::turn) has something to do; `None`: nothing is awaited.
+    #[must_use]
+    pub fn due(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let due = self.pending.values().map(|it| match it.due {
+            Some(due) => due.saturating_duration_since(now),
+            None => Duration::ZERO,
+        });
+        due.min()
+    }
+
+    /// Takes what files told, and asks for what is to be looked for. To be called now and then, when it is
+    /// `now_ns` for the source: CLOCK_MONOTONIC.
+    pub fn turn(&mut self, now_ns: u64) {
+        self.now_ns = self.now_ns.max(now_ns);
+        if self.pending.is_empty() {
+            return;
+        }
+        if let Files::Told = self.files {
+            let since = self.now_ns.saturating_sub(LONGEST_WAIT_NS);
+            self.pending.retain(|_, it| it.since_ns >= since);
+            return;
+        }
+        let mut heard = Vec::new();
+        if let Files::Apart(Reader(looker)) = &self.files {
+            while let Some(answer) = looker.answer() {
+                heard.push(answer);
+            }
+        }
+        for (id, found) in heard {
+            self.hear(id, found);
+        }
+        let Files::Apart(Reader(looker)) = &self.files else {
+            return;
+        };
+        let now = Instant::now();
+        for (id, it) in &mut self.pending {
+            if it.due.is_some_and(|due| due <= now)
+                && let Some(Some(known)) = self.known.get(id)
+            {
+                // Where there is no room for it, it is asked for later.
+                if looker.ask((*id, place_of(&known.path))).is_err() {
+                    break;
+                }
+                it.due = None;
+            }
+        }
+    }
+
+    /// Those of which more became known since this was asked last.
+    pub fn news(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.news)
     }
 
     /// The path of a cgroup below the root of all, with `/` first; `None`: not known.
     pub fn path(&mut self, id: u64) -> Option<&str> {
         self.seek(id);
-        self.known(id)
+        let path = self.get(id).map(|it| &*it.path);
+        // What runs in it may be told first, of another machine's.
+        path.filter(|path| !path.is_empty())
+    }
+
+    /// What runs in a cgroup, as far as it is known; `None`: not even its path is.
+    pub fn workload(&mut self, id: u64) -> Option<&Arc<Workload>> {
+        self.seek(id);
+        self.read_here(id);
+        self.get(id).map(|it| &it.workload)
+    }
+
+    /// Both, if they are known.
+    pub fn path_and_workload(&mut self, id: u64) -> (Option<&str>, Option<&Workload>) {
+        self.seek(id);
+        self.read_here(id);
+        let it = self.get(id);
+        let path = it.map(|it| &*it.path).filter(|path| !path.is_empty());
+        (path, it.map(|it| &*it.workload))
+    }
+
+    /// How often more was told of a cgroup: what was known before may be out of date.
+    #[must_use]
+    pub fn times_told(&self) -> u64 {
+        self.told
     }
 
     /// All that are known, with their paths. In no order.
     pub fn all(&self) -> impl Iterator<Item = (u64, &str)> + '_ {
-        self.paths
+        self.known
             .iter()
-            .filter_map(|(id, path)| Some((*id, path.as_deref()?)))
+            .filter_map(|(id, it)| Some((*id, &*it.as_ref()?.path)))
+            .filter(|(_, path)| !path.is_empty())
+    }
+
+    /// What runs in those of which more is known than their paths tell. In no order.
+    pub fn all_told(&self) -> impl Iterator<Item = (u64, &Workload)> + '_ {
+        let all = self.known.iter();
+        all.filter_map(|(id, it)| Some((*id, it.as_ref().filter(|it| it.told)?)))
+            .map(|(id, it)| (id, &*it.workload))
+    }
+
+    /// What runs in all of which something is known. In no order.
+    pub fn all_workloads(&self) -> impl Iterator<Item = (u64, &Workload)> + '_ {
+        let all = self.known.iter();
+        all.filter_map(|(id, it)| Some((*id, &*it.as_ref()?.workload)))
+            .filter(|(_, workload)| !workload.is_empty())
+    }
+
+    /// Whether more is known of one than its path tells.
+    #[must_use]
+    pub fn is_told(&self, id: u64) -> bool {
+        matches!(self.known.get(&id), Some(Some(it)) if it.told)
     }
 
     /// The path of one became known.
     pub fn named(&mut self, id: u64, path: &str) {
-        self.paths.insert(id, Some(path.to_owned()));
+        self.know(id, path.to_owned());
+    }
+
+    /// What runs in one became known.
+    pub fn told(&mut self, id: u64, workload: Workload) {
+        self.told += 1;
+        let container = workload.container.as_ref();
+        let nameless = container.is_some_and(|it| it.name.is_none());
+        // Where other names are recorded, paths tell nothing, and that is the first that is told.
+        match matches!(self.files, Files::Told) && nameless && !self.is_told(id) {
+            true => self.await_more(id),
+            false => drop(self.pending.remove(&id)),
+        }
+        let known = self.known.entry(id).or_default();
+        let path = known.take().map(|it| it.path);
+        *known = Some(Known {
+            path: path.unwrap_or_default(),
+            workload: Arc::new(workload),
+            told: true,
+        });
     }
 
     /// One was made.
     pub fn made(&mut self, it: &CgroupMade<'_>) {
-        let path = self
-            .paths
-            .get(&it.parent)
-            .map(|above| above.as_deref().map(|above| join(above, it.name)));
+        let above = self.known.get(&it.parent);
         // Otherwise what it is in is not known, and neither is it, before it is looked for.
-        if let Some(path) = path {
-            self.paths.insert(it.id, path);
+        if let Some(above) = above.cloned() {
+            match above {
+                None => {
+                    self.known.insert(it.id, None);
+                }
+                Some(above) => {
+                    self.know(it.id, join(&above.path, it.name));
+                    self.inherit(it.id, it.parent, &above);
+                }
+            }
         }
-        if self.paths.len() >= self.full {
+        if self.known.len() >= self.full {
             self.begin();
         }
-        if self.paths.len() >= MOST {
+        if self.known.len() >= MOST {
             self.forget(|_| true, MOST / 2);
         }
     }
@@ -152,21 +422,120 @@ impl Cgroups {
         tree.resolve(given)
     }
 
-    fn known(&self, id: u64) -> Option<&str> {
+    fn get(&self, id: u64) -> Option<&Known> {
         // Paths that are given are another machine's, perhaps.
         if silent().is_some_and(|it| it.get() == id) && self.tree.is_some() {
             return None;
         }
-        self.paths.get(&id)?.as_deref()
+        self.known.get(&id)?.as_ref()
+    }
+
+    /// Takes the path of a cgroup, and what it tells. What is known already stays.
+    fn know(&mut self, id: u64, path: String) {
+        if let Some(Some(known)) = self.known.get_mut(&id)
+            && (known.path == path || known.told)
+        {
+            known.path = path;
+            return;
+        }
+        let place = place_of(&path);
+        if !matches!(self.files, Files::No) && place.has_files() {
+            self.await_more(id);
+        }
+        if matches!(self.files, Files::Apart(_) | Files::Told) && !place.workload.is_empty() {
+            self.news.push(id);
+        }
+        let known = Known {
+            path,
+            workload: Arc::new(place.workload),
+            told: false,
+        };
+        self.known.insert(id, Some(known));
+    }
+
+    /// Files are to tell more of a cgroup.
+    fn await_more(&mut self, id: u64) {
+        if self.pending.len() < MANY {
+            let pending = Pending {
+                since_ns: self.now_ns,
+                due: Some(Instant::now()),
+                tries: 0,
+            };
+            self.pending.entry(id).or_insert(pending);
+        }
+    }
+
+    /// A cgroup within a container's has what was told of that.
+    fn inherit(&mut self, id: u64, parent: u64, above: &Known) {
+        let Some(Some(known)) = self.known.get_mut(&id) else {
+            return;
+        };
+        let same = |one: &Workload, other: &Workload| {
+            let ids = [one, other].map(|it| it.container.as_ref().map(|it| &it.id));
+            ids[0].is_some() && ids[0] == ids[1]
+        };
+        if self.pending.contains_key(&parent) || !same(&known.workload, &above.workload) {
+            return;
+        }
+        self.pending.remove(&id);
+        if above.told {
+            known.workload = Arc::new(Workload {
+                unit: known.workload.unit.clone(),
+                ..(*above.workload).clone()
+            });
+            known.told = true;
+            if matches!(self.files, Files::Apart(_) | Files::Told) {
+                self.news.push(id);
+            }
+        }
+    }
+
+    /// Takes what files told of a cgroup.
+    fn hear(&mut self, id: u64, found: Option<Workload>) {
+        let Some(pending) = self.pending.get_mut(&id) else {
+            return;
+        };
+        match found {
+            Some(workload) => {
+                self.pending.remove(&id);
+                if self.known.contains_key(&id) {
+                    self.told(id, workload);
+                    self.news.push(id);
+                }
+            }
+            None => match AGAIN.get(pending.tries) {
+                Some(later) => {
+                    pending.tries += 1;
+                    pending.due = Some(Instant::now() + *later);
+                }
+                None => {
+                    self.pending.remove(&id);
+                }
+            },
+        }
+    }
+
+    /// Reads files of a cgroup's container now, where nobody minds waiting.
+    fn read_here(&mut self, id: u64) {
+        if self.pending.is_empty() {
+            return;
+        }
+        if let Files::Here(files) = &self.files
+            && let Some(Some(known)) = self.known.get(&id)
+            && self.pending.remove(&id).is_some()
+            && let Some(workload) = files.more(&place_of(&known.path))
+        {
+            self.told(id, workload);
+        }
     }
 
     /// Has one looked for that was not seen yet.
     fn seek(&mut self, id: u64) {
-        if self.paths.contains_key(&id) {
+        if self.known.contains_key(&id) {
             return;
         }
         self.collect();
-        if !self.paths.contains_key(&id) && self.wanted.len() < MANY {
+        if !self.known.contains_key(&id) && self.wanted.len() < MANY {
             self.wanted.insert(id);
             self.begin();
         }
@@ -211,41 +580,43 @@ impl Cgroups {
     }
 
     fn take(&mut self, found: Walked) {
-        if self.paths.len() >= self.full {
+        if self.known.len() >= self.full {
             let there: FxHashSet<u64> = found.paths.iter().map(|(id, _)| *id).collect();
             self.forget(|id| !there.contains(&id), MANY / 2);
             self.full = (2 * there.len()).max(MANY);
         }
         for id in found.wanted {
             self.wanted.remove(&id);
-            self.paths.insert(id, None);
+            self.known.insert(id, None);
         }
-        let named = |(id, path)| (id, Some(path));
-        self.paths.extend(found.paths.into_iter().map(named));
+        for (id, path) in found.paths {
+            self.know(id, path);
+        }
     }
 
     /// Forgets the oldest of some, until so many are left of all.
     fn forget(&mut self, some: impl Fn(u64) -> bool, left: usize) {
-        let surplus = self.paths.len().saturating_sub(left);
-        let mut ids: Vec<u64> = self.paths.keys().copied().filter(|id| some(*id)).collect();
+        let surplus = self.known.len().saturating_sub(left);
+        let mut ids: Vec<u64> = self.known.keys().copied().filter(|id| some(*id)).collect();
         ids.sort_unstable();
         for id in ids.iter().take(surplus) {
-            self.paths.remove(id);
+            self.known.remove(id);
+            self.pending.remove(id);
         }
     }
 }
 
-/// Paths that are known, by id; no others are looked for.
+/// Paths that are known, by id, and what they tell; no others are looked for, and no files.
 impl FromIterator<(u64, String)> for Cgroups {
     fn from_iter<T: IntoIterator<Item = (u64, String)>>(paths: T) -> Self {
-        Self {
-            paths: paths
-                .into_iter()
-                .map(|(id, path)| (id, Some(path)))
-                .collect(),
+        let mut cgroups = Self {
             full: MANY,
             ..Self::default()
+        };
+        for (id, path) in paths {
+            cgroups.know(id, path);
         }
+        cgroups
     }
 }
 
@@ -283,7 +654,7 @@ mod tests {
             (5, "/a".to_owned()),
             (6, "/ab".to_owned()),
         ];
-        let mut cgroups = Cgroups::from_iter(there).only_in(Some("/a".to_owned()));
+        let mut cgroups = Cgroups::from_iter(there).only(&[CgroupFilter::Path("/a".to_owned())]);
         assert!(asked_for(&mut cgroups, 5));
         assert!(!asked_for(&mut cgroups, 1));
         assert!(!asked_for(&mut cgroups, 6));
@@ -302,7 +673,7 @@ mod tests {
 
     #[test]
     fn one_whose_path_comes_by_a_look_is_asked_for_from_then_on() {
-        let mut cgroups = Cgroups::from_iter([]).only_in(Some("/a".to_owned()));
+        let mut cgroups = Cgroups::from_iter([]).only(&[CgroupFilter::Path("/a".to_owned())]);
         assert!(!asked_for(&mut cgroups, 7));
         assert!(cgroups.wanted.contains(&7));
         cgroups.take(Walked {
@@ -331,7 +702,7 @@ mod tests {
             paths: there,
             wanted: FxHashSet::default(),
         });
-        assert!(cgroups.paths.len() <= MANY / 2 + 2);
+        assert!(cgroups.known.len() <= MANY / 2 + 2);
         assert_eq!(cgroups.path(3), Some("/there"));
         assert_eq!(cgroups.path(10), None);
         assert_eq!(cgroups.path(9 + MANY as u64), Some("/there/gone"));
@@ -343,7 +714,7 @@ mod tests {
         let all = (2..=last).map(|id| (id, "/".to_owned()));
         let mut cgroups = Cgroups::from_iter(all);
         cgroups.made(&made(last + 1, last, b"x"));
-        assert!(cgroups.paths.len() <= MOST);
+        assert!(cgroups.known.len() <= MOST);
         assert!(cgroups.path(last + 1).is_some());
     }
 

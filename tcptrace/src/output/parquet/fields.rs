@@ -11,7 +11,7 @@ use crate::{
     diagnose::Verdict,
     doctor::Status,
     host::TimerKind,
-    model::{Closer, Comm, Cookie, Detail, Family, FlowEnd, Length, Reason, Side, State},
+    model::{Closer, Comm, Cookie, Detail, Family, FlowEnd, Length, Reason, Runtime, Side, State},
     output::fields::{AtMost, CgroupPath, OneOf, Time, Word},
 };
 
@@ -65,7 +65,8 @@ macro_rules! words {
     };
 }
 words!(
-    By, Closer, Detail, Family, Length, Reason, Side, Span, State, Status, TimerKind, Verdict
+    By, Closer, Detail, Family, Length, Reason, Runtime, Side, Span, State, Status, TimerKind,
+    Verdict
 );
 
 /// The names of all variants of a type, in the order of these.

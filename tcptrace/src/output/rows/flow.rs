@@ -17,7 +17,7 @@ use crate::{
     output::{
         Context, Scratch, Shown, ShownFlow,
         address::{IPV4, IPV6, PORT},
-        columns::Column,
+        columns::{Column, LONGEST_WORKLOAD, WORKLOAD},
         duration::{DURATION, Human},
         fields::Time,
         line::Line,
@@ -228,6 +228,7 @@ impl Shown for ShownFlow<'_> {
 #[derive(Clone, Copy, Debug)]
 pub enum FlowColumn {
     Process,
+    Workload,
     Local,
     Direction,
     Remote,
@@ -255,6 +256,9 @@ impl Tabled for ShownFlow<'_> {
                 .goes(2)
                 .grows_first(23)
                 .in_a_file(23),
+            Column::new(Of::Workload, "RUNS IN", WORKLOAD)
+                .goes(0)
+                .shares(LONGEST_WORKLOAD),
             Column::new(Of::Local, "LOCAL", IPV4)
                 .narrows(4, PORT, "LOCAL")
                 .shares(IPV6),
@@ -273,6 +277,7 @@ impl Tabled for ShownFlow<'_> {
     fn cell(&self, of: FlowColumn, cell: &mut Cell<'_, '_>) {
         let (it, plain, palette) = (self.record, Style::new(), cell.palette());
         match of {
+            FlowColumn::Workload => cell.workload(&it.owner),
             FlowColumn::Process => cell.process(&it.owner, 0),
             FlowColumn::Local => cell.local(&it.tuple),
             FlowColumn::Direction => cell.direction(it.opener),

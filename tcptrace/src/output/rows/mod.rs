@@ -12,7 +12,9 @@ mod socket;
 mod stats;
 mod stuck;
 mod transition;
+mod workload;
 
+pub use self::stats::GroupValue;
 pub(super) use self::{
     count::CountRow,
     doctor::DoctorRow,
@@ -22,7 +24,7 @@ pub(super) use self::{
     run::{EndRow, LostRow, StartRow},
     socket::SocketRow,
     stats::{
-        GroupValue, StateLine, StatsRow, began, listeners, makers, overflowed, ports, retried,
+        ShownGroup, StateLine, StatsRow, began, listeners, makers, overflowed, ports, retried,
         services,
     },
     stuck::StuckRow,

@@ -1,10 +1,16 @@
 //! Whose it is.
 
-use std::num::NonZeroU32;
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value};
 
-use super::identity::pid_of;
+use super::{
+    identity::pid_of,
+    workload::{ContainerRow, PodRow},
+};
 #[cfg(feature = "parquet")]
 use crate::output::{
     parquet::{Batch, Column},
@@ -12,7 +18,7 @@ use crate::output::{
 };
 use crate::{
     host::Cgroups,
-    model::{Comm, Owner},
+    model::{Comm, Owner, Workload},
     output::{
         fields::CgroupPath,
         row::{Cells, Field, Fields, row},
@@ -31,6 +37,14 @@ row! {
         uid: Option<u32>,
         /// Path of that process's control group (v2), below the root of all; null when unknown.
         cgroup: Option<CgroupPath<'a>>,
+        /// The container that that process runs in; null when in none, or unknown.
+        container: Option<ContainerRow<'a>>,
+        /// The pod that the container belongs to; null when to none, or unknown. Its uid may be known
+        /// where its name is not.
+        pod: Option<PodRow<'a>>,
+        /// The unit of systemd, or of a user's, as systemctl status PID finds it; null when none, or
+        /// unknown.
+        unit: Option<&'a str>,
     }
 }
 
@@ -49,10 +63,13 @@ pub struct OwnerCache {
 pub struct Kept {
     owner: Owner,
     cgroup: Option<String>,
+    workload: Option<Arc<Workload>>,
     /// Its members in JSON. Empty: nothing is kept here.
     text: Vec<u8>,
     /// Its control group was not found, but may be the next time.
     incomplete: bool,
+    /// How often more had been told of control groups by then.
+    times_told: u64,
 }
 
 impl OwnerCache {
@@ -61,7 +78,11 @@ impl OwnerCache {
     pub fn of(&mut self, owner: &Owner, cgroups: &mut Cgroups) -> &Kept {
         let pid = owner.process.and_then(|process| process.pid).unwrap_or(0);
         let kept = &mut self.kept[pid as usize % KEPT];
-        if kept.text.is_empty() || kept.incomplete || !kept.is_of(owner) {
+        if kept.text.is_empty()
+            || kept.incomplete
+            || kept.times_told != cgroups.times_told()
+            || !kept.is_of(owner)
+        {
             kept.replace(owner, cgroups);
         }
         kept
@@ -78,9 +99,11 @@ impl Kept {
 
     fn replace(&mut self, owner: &Owner, cgroups: &mut Cgroups) {
         self.owner = *owner;
-        let path = owner.cgroup.and_then(|id| cgroups.path(id.get()));
-        self.incomplete = owner.cgroup.is_some() && path.is_none();
-        self.cgroup = path.map(str::to_owned);
+        let id = owner.cgroup.map(NonZeroU64::get);
+        self.cgroup = id.and_then(|id| cgroups.path(id).map(str::to_owned));
+        self.workload = id.and_then(|id| cgroups.workload(id).cloned());
+        self.incomplete = id.is_some() && self.cgroup.is_none();
+        self.times_told = cgroups.times_told();
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         self.row().members(&mut text);
@@ -89,11 +112,15 @@ impl Kept {
 
     fn row(&self) -> OwnerRow<'_> {
         let process = self.owner.process.as_ref();
+        let workload = self.workload.as_deref();
         OwnerRow {
             pid: pid_of(process),
             comm: process.map(|it| it.comm),
             uid: self.owner.uid,
             cgroup: self.cgroup.as_deref().map(CgroupPath),
+            container: workload.and_then(|it| Some(it.container.as_ref()?.into())),
+            pod: workload.and_then(|it| Some(it.pod.as_ref()?.into())),
+            unit: workload.and_then(|it| it.unit.as_deref()),
         }
     }
 }
@@ -144,8 +171,6 @@ impl Stored for &Kept {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU64;
-
     use super::*;
     use crate::model::Process;
 
@@ -175,19 +200,19 @@ mod tests {
             for (owner, text) in [
                 (
                     owner(1, "a\"", 9),
-                    r#","pid":1,"comm":"a\"","uid":5,"cgroup":"/a""#,
+                    r#","pid":1,"comm":"a\"","uid":5,"cgroup":"/a","container":null,"pod":null,"unit":null"#,
                 ),
                 (
                     owner(1, "b", 9),
-                    r#","pid":1,"comm":"b","uid":5,"cgroup":"/a""#,
+                    r#","pid":1,"comm":"b","uid":5,"cgroup":"/a","container":null,"pod":null,"unit":null"#,
                 ),
                 (
                     owner(17, "b", 0),
-                    r#","pid":17,"comm":"b","uid":5,"cgroup":null"#,
+                    r#","pid":17,"comm":"b","uid":5,"cgroup":null,"container":null,"pod":null,"unit":null"#,
                 ),
                 (
                     Owner::default(),
-                    r#","pid":null,"comm":null,"uid":null,"cgroup":null"#,
+                    r#","pid":null,"comm":null,"uid":null,"cgroup":null,"container":null,"pod":null,"unit":null"#,
                 ),
             ] {
                 assert_eq!(written(owners, &owner, cgroups), text);
@@ -196,12 +221,38 @@ mod tests {
     }
 
     #[test]
+    fn what_becomes_known_of_a_container_is_in_the_next_line() {
+        let owners = &mut OwnerCache::default();
+        let id = "ab".repeat(32);
+        let path = format!("/system.slice/docker-{id}.scope");
+        let cgroups = &mut Cgroups::from_iter([(9, path)]);
+        let before = written(owners, &owner(1, "a", 9), cgroups);
+        let container = format!(r#","container":{{"id":"{id}","name":null,"image":null,"#);
+        assert!(before.contains(&container), "{before}");
+        let mut workload = (**cgroups.workload(9).expect("its path is known")).clone();
+        if let Some(container) = &mut workload.container {
+            container.name = Some("web".to_owned());
+        }
+        cgroups.told(9, workload);
+        let now = written(owners, &owner(1, "a", 9), cgroups);
+        assert!(now.contains(r#""name":"web""#), "{now}");
+        let unit = format!(r#","pod":null,"unit":"docker-{id}.scope""#);
+        assert!(now.ends_with(&unit), "{now}");
+    }
+
+    #[test]
     fn a_cgroup_that_was_not_found_is_looked_for_again() {
         let owners = &mut OwnerCache::default();
         let unknown = written(owners, &owner(1, "a", 9), &mut Cgroups::default());
-        assert!(unknown.ends_with(r#""cgroup":null"#), "{unknown}");
+        assert!(
+            unknown.ends_with(r#""cgroup":null,"container":null,"pod":null,"unit":null"#),
+            "{unknown}"
+        );
         let cgroups = &mut [(9, "/a".to_owned())].into_iter().collect();
         let known = written(owners, &owner(1, "a", 9), cgroups);
-        assert!(known.ends_with(r#""cgroup":"/a""#), "{known}");
+        assert!(
+            known.ends_with(r#""cgroup":"/a","container":null,"pod":null,"unit":null"#),
+            "{known}"
+        );
     }
 }

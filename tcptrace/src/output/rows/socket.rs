@@ -7,13 +7,14 @@ use serde_json::Value;
 use super::{
     holders::Holders,
     identity::{Identity, pid_of},
+    workload::{ContainerRow, PodRow, Whose},
 };
 use crate::{
     host::{Cgroups, Keepalive, Links, Socket, Timer, TimerKind},
     model::{Comm, KeepaliveSettings, SocketKind, State, ns},
     output::{
         address::{IPV4, IPV6},
-        columns::Column,
+        columns::{Column, LONGEST_WORKLOAD, WORKLOAD},
         duration::{DURATION, Human},
         fields::{CgroupPath, Time},
         row::{Cells, Field, line, object, row, stored_as_text},
@@ -40,6 +41,15 @@ row! {
         /// Path of the control group (v2) of the process, or that the socket was made in, below the
         /// root of all; null when unknown.
         cgroup: Option<CgroupPath<'a>>,
+        /// The container that the process runs in, or that the socket was made
+        /// in; null when in none, or unknown.
+        container: Option<ContainerRow<'a>>,
+        /// The pod that the container belongs to; null when to none, or unknown. Its uid may be known
+        /// where its name is not.
+        pod: Option<PodRow<'a>>,
+        /// The unit of systemd, or of a user's, as systemctl status PID finds it; null when none, or
+        /// unknown.
+        unit: Option<&'a str>,
         /// How long it has been in its state, ns; known of TIME_WAIT alone, null otherwise.
         age_ns: Option<u64>,
         /// The timer that runs, and matters most; null when none does.
@@ -148,7 +158,7 @@ impl KeepaliveCells {
 impl<'a> SocketRow<'a> {
     pub fn new(it: &'a Socket, time: Time, cgroups: &'a mut Cgroups, links: &'a mut Links) -> Self {
         let owner = &it.owner;
-        let cgroup = owner.cgroup.and_then(|id| cgroups.path(id.get()));
+        let whose = Whose::of(owner, cgroups);
         Self {
             time,
             identity: Identity::new(it.cookie, &it.tuple, links),
@@ -156,7 +166,10 @@ impl<'a> SocketRow<'a> {
             pid: pid_of(owner.process.as_ref()),
             comm: owner.process.map(|process| process.comm),
             uid: owner.uid,
-            cgroup: cgroup.map(CgroupPath),
+            cgroup: whose.path.map(CgroupPath),
+            container: whose.container,
+            pod: whose.pod,
+            unit: whose.unit,
             age_ns: it.age().map(ns),
             timer: it.timer.map(|timer| TimerRow {
                 kind: timer.kind,
@@ -186,6 +199,7 @@ pub enum SocketColumn {
     Left,
     Age,
     Process,
+    Workload,
     Note,
 }
 
@@ -220,6 +234,9 @@ impl Tabled for Socket {
             Column::new(Of::Process, "PROCESS", 12)
                 .grows_first(23)
                 .fits_in_a_file(),
+            Column::new(Of::Workload, "RUNS IN", WORKLOAD)
+                .goes(0)
+                .shares(LONGEST_WORKLOAD),
             Column::new(Of::Note, "NOTE", NOTE).goes(4),
         ]
     };
@@ -237,6 +254,7 @@ impl Tabled for Socket {
                 cell.duration(self.timer.map(|timer| ns(timer.remaining)));
             }
             SocketColumn::Age => cell.duration(self.age().map(ns)),
+            SocketColumn::Workload => cell.workload(&self.owner),
             SocketColumn::Process => {
                 cell.process(&self.owner, self.holders.len().saturating_sub(1));
             }

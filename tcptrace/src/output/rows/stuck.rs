@@ -11,6 +11,7 @@ use anstyle::Style;
 use super::{
     holders::Holders,
     identity::{Identity, pid_of},
+    workload::{ContainerRow, PodRow, Whose},
 };
 use crate::{
     diagnose::{Diagnosis, Held, Limit, Verdict},
@@ -19,7 +20,7 @@ use crate::{
     output::{
         Context, Scratch, Shown, ShownStuck,
         address::{IPV4, IPV6},
-        columns::Column,
+        columns::{Column, LONGEST_WORKLOAD, WORKLOAD},
         duration::{DURATION, Human},
         fields::{CgroupPath, OneOf, Time, Word},
         row::{line, row},
@@ -63,6 +64,14 @@ row! {
         uid: Option<u32>,
         /// Path of that process's control group (v2), below the root of all; null when unknown.
         cgroup: Option<CgroupPath<'a>>,
+        /// The container that that process runs in; null when in none, or unknown.
+        container: Option<ContainerRow<'a>>,
+        /// The pod that the container belongs to; null when to none, or unknown. Its uid may be known
+        /// where its name is not.
+        pod: Option<PodRow<'a>>,
+        /// The unit of systemd, or of a user's, as systemctl status PID finds it; null when none, or
+        /// unknown.
+        unit: Option<&'a str>,
         /// The file descriptor by which that process has it; null when it has none, or it can't be
         /// told.
         fd: Option<u32>,
@@ -130,7 +139,7 @@ impl Shown for ShownStuck {
     fn row<'a>(&'a self, around: &'a mut Context<'_>, scratch: &'a mut Scratch) -> StuckRow<'a> {
         let (it, why) = (&self.connection, &self.diagnosis);
         let owner = &it.owner;
-        let cgroup = owner.cgroup.and_then(|id| around.cgroups.path(id.get()));
+        let whose = Whose::of(owner, around.cgroups);
         let waiting = self.suspect.listening;
         StuckRow {
             time: scratch.time.stamp(around.clock.wall(self.mono_ns)),
@@ -146,7 +155,10 @@ impl Shown for ShownStuck {
             pid: pid_of(owner.process.as_ref()),
             comm: owner.process.map(|process| process.comm),
             uid: owner.uid,
-            cgroup: cgroup.map(CgroupPath),
+            cgroup: whose.path.map(CgroupPath),
+            container: whose.container,
+            pod: whose.pod,
+            unit: whose.unit,
             fd: self.descriptor,
             holders: Holders(&self.holders),
             orphan: self.suspect.is_orphan(),
@@ -175,6 +187,7 @@ pub enum StuckColumn {
     Local,
     Remote,
     Process,
+    Workload,
     Descriptor,
 }
 
@@ -203,6 +216,9 @@ impl Tabled for ShownStuck {
                 .grows_first(23)
                 .in_a_file(15)
                 .in_ascii(-1),
+            Column::new(Of::Workload, "RUNS IN", WORKLOAD)
+                .goes(0)
+                .shares(LONGEST_WORKLOAD),
             Column::new(Of::Descriptor, "FD", DESCRIPTOR)
                 .right()
                 .goes(1),
@@ -219,6 +235,7 @@ impl Tabled for ShownStuck {
             }
             StuckColumn::Local => cell.local(&it.tuple),
             StuckColumn::Remote => cell.remote(&it.tuple),
+            StuckColumn::Workload => cell.workload(&it.owner),
             StuckColumn::Process => {
                 cell.process(&it.owner, self.holders.len().saturating_sub(1));
             }

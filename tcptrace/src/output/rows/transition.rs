@@ -7,7 +7,7 @@ use crate::{
     output::{
         Context, Scratch, Shown,
         address::{IPV4, IPV6, PORT},
-        columns::Column,
+        columns::{Column, LONGEST_WORKLOAD, WORKLOAD},
         duration::DURATION,
         fields::Time,
         row::{line, row},
@@ -84,6 +84,7 @@ impl Shown for Transition {
 pub enum TransitionColumn {
     Time,
     Process,
+    Workload,
     Local,
     Direction,
     Remote,
@@ -108,6 +109,9 @@ impl Tabled for Transition {
                 .goes(1)
                 .grows_first(23)
                 .in_a_file(23),
+            Column::new(Of::Workload, "RUNS IN", WORKLOAD)
+                .goes(0)
+                .shares(LONGEST_WORKLOAD),
             Column::new(Of::Local, "LOCAL", IPV4)
                 .narrows(2, PORT, "LOCAL")
                 .shares(IPV6),
@@ -127,6 +131,7 @@ impl Tabled for Transition {
         let palette = cell.palette();
         match of {
             TransitionColumn::Time => cell.clock(self.time_ns),
+            TransitionColumn::Workload => cell.workload(&self.owner),
             TransitionColumn::Process => cell.process(&self.owner, 0),
             TransitionColumn::Local => cell.local(&self.tuple),
             TransitionColumn::Direction => cell.direction(self.opener),

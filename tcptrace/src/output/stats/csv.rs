@@ -9,7 +9,7 @@ use crate::{
     output::{
         Context, Scratch, Start, View,
         csv::CsvLines,
-        rows::{GroupValue, StateLine},
+        rows::{GroupValue, ShownGroup, StateLine},
     },
 };
 
@@ -70,12 +70,11 @@ impl<W: Write> View<Period<'_>> for StatsCsv<W> {
         let Some(by) = period.figures.by else {
             return Ok(());
         };
-        let groups = &period.figures.groups;
-        for (group, it) in groups.top(groups.len(), |it| it.transitions) {
-            let value = GroupValue::new(group, around.cgroups);
-            for (state, figures) in it.states.iter() {
-                let now = period.now.map(|now| now.now_of(group, state));
-                self.line(period, around, Some((by, &value)), (state, figures), now)?;
+        for it in ShownGroup::all(period, around.cgroups) {
+            for (state, figures) in it.figures.states.iter() {
+                let now = period.now.map(|now| it.now(now, state));
+                let group = Some((by, &it.value));
+                self.line(period, around, group, (state, figures), now)?;
             }
         }
         Ok(())

@@ -7,14 +7,14 @@ use super::{
     states::{self, Look},
 };
 use crate::{
-    aggregate::stats::{Period, Span},
+    aggregate::stats::{By, Period, Span},
     host::Clock,
     output::{
         Context, Palette, Start, TimeFormat, View,
         duration::Human,
         line::Line,
         process::Program,
-        rows::{GroupValue, began, overflowed},
+        rows::{GroupValue, ShownGroup, began, overflowed},
     },
 };
 
@@ -116,17 +116,14 @@ impl<W: Write> StatsTable<W> {
         let Some(by) = period.figures.by else {
             return Ok(());
         };
-        let groups = &period.figures.groups;
-        for (group, it) in groups.top(GROUPS, |it| it.transitions) {
-            let value = match GroupValue::new(group, around.cgroups) {
-                GroupValue::Text(Some(text)) => text,
+        let groups = ShownGroup::all(period, around.cgroups);
+        for it in groups.iter().take(GROUPS) {
+            let value = match &it.value {
+                GroupValue::Text(Some(text)) => text.clone(),
                 GroupValue::Number(Some(number)) => number.to_string(),
-                GroupValue::Text(None) | GroupValue::Number(None) => "unknown".to_owned(),
+                GroupValue::Text(None) | GroupValue::Number(None) => none(by).to_owned(),
             };
-            let comm = match group {
-                crate::aggregate::stats::Group::Pid(Some(process)) => process.comm.as_str(),
-                _ => "",
-            };
+            let comm = it.comm.as_ref().map_or("", |it| it.as_str());
             self.out.write_all(b"\n")?;
             self.line.clear(look.width);
             let style = look.palette.header();
@@ -137,11 +134,11 @@ impl<W: Write> StatsTable<W> {
             }
             .to_string();
             self.line.column(style, 0, title.trim_end());
-            let ended = format_args!("({} transitions)", it.transitions);
+            let ended = format_args!("({} transitions)", it.figures.transitions);
             self.line.column(look.palette.faint(), 0, ended);
             self.line.write(&mut self.out)?;
-            for (state, figures) in it.states.iter() {
-                let now = period.now.map(|now| now.now_of(group, state));
+            for (state, figures) in it.figures.states.iter() {
+                let now = period.now.map(|now| it.now(now, state));
                 if states::is_told(figures, now) {
                     states::one(&mut self.out, &mut self.line, look, state, figures, now)?;
                 }
@@ -157,6 +154,15 @@ impl<W: Write> StatsTable<W> {
         self.line.clear(look.width);
         self.line.column(look.palette.faint(), 0, text);
         self.line.write(&mut self.out)
+    }
+}
+
+/// What is said where a group has no value.
+fn none(by: By) -> &'static str {
+    match by {
+        // Or it is unknown.
+        By::Container | By::Pod | By::Unit => "none",
+        _ => "unknown",
     }
 }
 

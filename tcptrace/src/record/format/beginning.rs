@@ -4,7 +4,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Coverage, Degraded, NamespaceSettings};
+use crate::model::{Coverage, Degraded, NamespaceSettings, Workload};
 
 /// What a keyframe begins with, as JSON. Fields that are added later have a default.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub struct Beginning {
     pub namespaces: Vec<Namespace>,
     /// Paths of control groups, by their ids.
     pub cgroups: Vec<(u64, String)>,
+    /// What runs in those of which more is known than their paths tell.
+    #[serde(default)]
+    pub workloads: Vec<(u64, Workload)>,
     /// Names of network interfaces: inode number of the namespace, index, name.
     pub links: Vec<(u32, u32, String)>,
 }

@@ -6,7 +6,8 @@ use super::{
     shared::Shared,
 };
 use crate::model::{
-    CgroupMade, Closed, Cookie, Event, Existing, HolderAnswer, NamespaceSettings, Remembered, Tuple,
+    CgroupMade, Closed, Cookie, Event, Existing, HolderAnswer, NamespaceSettings, Remembered,
+    Tuple, Workload,
 };
 
 /// What the first byte of an entry says it is.
@@ -32,6 +33,7 @@ pub(super) mod kind {
     pub const LOOK_ENDS: u8 = 26;
     pub const STUCK: u8 = 27;
     pub const NAMESPACE: u8 = 28;
+    pub const WORKLOAD: u8 = 29;
     pub const REMEMBERED: u8 = 32;
     pub const CLOSED: u8 = 33;
 }
@@ -53,6 +55,13 @@ pub enum Entry<'a> {
         id: u64,
         /// Its path below the root of all.
         path: &'a str,
+    },
+    /// What runs in a control group became known, beyond what its path tells.
+    Workload {
+        /// The control group's id.
+        id: u64,
+        /// What runs in it.
+        workload: Workload,
     },
     /// The name of a network interface became known, or changed.
     LinkNamed {
@@ -170,6 +179,11 @@ impl EntryWriter {
                 to.byte(kind::CGROUP_NAMED);
                 to.number(*id);
                 to.text(path.as_bytes());
+            }
+            Entry::Workload { id, workload } => {
+                to.byte(kind::WORKLOAD);
+                to.number(*id);
+                to.text(&serde_json::to_vec(workload).unwrap_or_default());
             }
             Entry::LinkNamed { netns, index, name } => {
                 to.byte(kind::LINK_NAMED);
@@ -370,6 +384,11 @@ impl EntryReader {
                 settings: serde_json::from_slice(from.text()?)
                     .map_err(|_| FormatError::value("settings of a network namespace", 0_u64))?,
             },
+            kind::WORKLOAD => Entry::Workload {
+                id: from.number()?,
+                workload: serde_json::from_slice(from.text()?)
+                    .map_err(|_| FormatError::value("what runs in a control group", 0_u64))?,
+            },
             kind::STUCK => Entry::Stuck(text(from)?),
             kind::REMEMBERED => Entry::Remembered(remembered::read(from, shared)?),
             kind::CLOSED => {
@@ -387,4 +406,40 @@ impl EntryReader {
 
 fn text<'a>(from: &mut Bytes<'a>) -> Result<&'a str, FormatError> {
     std::str::from_utf8(from.text()?).map_err(|_| FormatError::value("a text's length", 0_u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Container, Runtime};
+
+    #[test]
+    fn what_runs_in_a_control_group_is_read_as_it_was_written() {
+        for runtime in Runtime::ALL {
+            let workload = Workload {
+                container: Some(Container {
+                    id: "a".to_owned(),
+                    runtime: Some(runtime),
+                    ..Container::default()
+                }),
+                ..Workload::default()
+            };
+            let mut entries = EntryWriter::new(Vec::new(), 0);
+            entries.write(&Entry::Workload {
+                id: 77,
+                workload: workload.clone(),
+            });
+            let bytes = entries.into_bytes();
+            // By the name that is shown everywhere.
+            let name = format!("\"{}\"", runtime.name());
+            assert!(String::from_utf8_lossy(&bytes).contains(&name), "{name}");
+            match EntryReader::new(0).next(&bytes) {
+                Ok(Some(Entry::Workload {
+                    id: 77,
+                    workload: it,
+                })) => assert_eq!(it, workload),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 }

@@ -296,6 +296,7 @@ impl Replay {
             forks,
             unsure: told.unsure,
             cgroups: told.cgroups,
+            workloads: told.workloads,
             links: links.into_iter().collect(),
         })
     }
@@ -424,6 +425,10 @@ impl Source for Replay {
                 }
                 Entry::CgroupMade(made) => each(Told::CgroupMade(made)),
                 Entry::CgroupNamed { id, path } => each(Told::CgroupNamed { id, path }),
+                Entry::Workload { id, workload } => {
+                    let workload = &workload;
+                    each(Told::Workload { id, workload });
+                }
                 Entry::LinkNamed { netns, index, name } => {
                     each(Told::LinkNamed { netns, index, name });
                 }

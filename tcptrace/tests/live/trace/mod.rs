@@ -105,6 +105,12 @@ impl Trace {
         self
     }
 
+    /// The same of one whose words are not known beforehand.
+    pub fn command_of(mut self, command: Vec<String>) -> Self {
+        self.command = command.into_iter().map(OsString::from).collect();
+        self
+    }
+
     /// Starts it, and returns at its `start` line.
     pub fn start(self) -> Tracing {
         let outside = self.outside.try_clone().expect("another descriptor");

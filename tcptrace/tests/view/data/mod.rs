@@ -12,7 +12,7 @@ use std::{net::IpAddr, num::NonZeroU64};
 
 use tcptrace::{
     host::{Cgroups, Clock, Links},
-    model::{Comm, Endpoint, Link, Owner, Process, Tuple},
+    model::{Comm, Container, Endpoint, Link, Owner, Pod, Process, Runtime, Tuple, Workload},
 };
 
 pub use self::{
@@ -37,7 +37,25 @@ pub fn clock() -> Clock {
 
 pub fn cgroups() -> Cgroups {
     let name = "/system.slice/nginx.service".to_owned();
-    Cgroups::from_iter([(CGROUP, name)])
+    Cgroups::from_iter([(CGROUP, name)]).with_workloads([(CGROUP, workload())])
+}
+
+/// One of which everything is known.
+pub fn workload() -> Workload {
+    Workload {
+        container: Some(Container {
+            id: "0123456789abcdef".repeat(4),
+            name: Some("app".to_owned()),
+            image: Some("registry.example/shop/cart:1.4".to_owned()),
+            runtime: Some(Runtime::Containerd),
+        }),
+        pod: Some(Pod {
+            namespace: Some("shop".to_owned()),
+            name: Some("cart-0".to_owned()),
+            uid: Some("1c9ae2f4-0d5b-4c0e-9d3a-0b1f6b1f2a77".to_owned()),
+        }),
+        unit: Some("nginx.service".to_owned()),
+    }
 }
 
 pub fn links() -> Links {

@@ -1,6 +1,6 @@
 //! Objects with a field for each of some names.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Value, json};
 
@@ -13,16 +13,15 @@ use crate::{
 
 /// An object with figures for each state.
 pub struct StateRows<'a> {
-    pub(super) figures: &'a States,
+    pub(super) figures: Cow<'a, States>,
     pub(super) now: Now<'a>,
 }
 
-/// What there is now, of all or of a group; `None`: unknown.
-#[derive(Clone, Copy)]
+/// What there is now, of all or of some groups; `None`: unknown.
 pub enum Now<'a> {
     Unknown,
     All(&'a Census),
-    Of(&'a Census, &'a Group),
+    Of(&'a Census, Vec<Group>),
 }
 
 impl Now<'_> {
@@ -30,7 +29,9 @@ impl Now<'_> {
         match self {
             Self::Unknown => None,
             Self::All(census) => Some(census.now(state)),
-            Self::Of(census, group) => Some(census.now_of(group, state)),
+            Self::Of(census, groups) => {
+                Some(groups.iter().map(|it| census.now_of(it, state)).sum())
+            }
         }
     }
 }

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::{
-    aggregate::stats::Group,
+    aggregate::stats::{By, Group},
     host::Cgroups,
     output::row::{Field, stored_as_text},
 };
 
-/// The value that a group has in common; `None`: unknown.
+/// The value that a group has in common; `None`: unknown, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupValue {
     /// A name, address or path.
     Text(Option<String>),
@@ -39,7 +40,18 @@ impl Field for GroupValue {
 stored_as_text!(GroupValue);
 
 impl GroupValue {
-    pub fn new(group: &Group, cgroups: &mut Cgroups) -> Self {
+    /// As a word; nothing, if it is unknown.
+    #[must_use]
+    pub fn word(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.map(|it| it.to_string()),
+        }
+        .unwrap_or_default()
+    }
+
+    /// Of a group of those that figures are broken down by.
+    pub fn new(by: By, group: &Group, cgroups: &mut Cgroups) -> Self {
         match group {
             Group::Comm(comm) => Self::Text(comm.map(|comm| comm.as_str().to_owned())),
             Group::Pid(process) => {
@@ -49,6 +61,14 @@ impl GroupValue {
             Group::Port(port) => Self::Number(port.map(Into::into)),
             Group::Cgroup(id) => {
                 Self::Text(id.and_then(|id| cgroups.path(id.get()).map(str::to_owned)))
+            }
+            Group::Within(id) => {
+                let workload = id.and_then(|id| cgroups.workload(id.get()));
+                Self::Text(workload.and_then(|it| match by {
+                    By::Pod => it.pod.as_ref().map(ToString::to_string),
+                    By::Unit => it.unit.clone(),
+                    _ => it.container_label(),
+                }))
             }
             Group::Netns(inode) => Self::Number(Some((*inode).into())),
         }

@@ -1,10 +1,13 @@
 //! The lists of a report.
 
-use std::num::{NonZeroU16, NonZeroU32};
+use std::{
+    borrow::Cow,
+    num::{NonZeroU16, NonZeroU32},
+};
 
 use super::{
     by_name::{CountsBy, Now, StateRows},
-    group_value::GroupValue,
+    groups::ShownGroup,
     link::NamedLink,
     report::{
         FailureRow, GroupRow, ListenerRow, MOST_ROWS, MakerRow, PortsRow, RetriedRow, ServiceRow,
@@ -12,7 +15,7 @@ use super::{
 };
 use crate::{
     aggregate::stats::{
-        Bounded, Ends, Group, ListenAddress, Outlook, Period, TimeWaitMaker, TimeWaitsMade,
+        Bounded, Ends, ListenAddress, Outlook, Period, TimeWaitMaker, TimeWaitsMade,
     },
     host::{Cgroups, Links},
 };
@@ -196,20 +199,30 @@ pub fn listeners(period: &Period<'_>, links: &mut Links) -> Vec<ListenerRow> {
 }
 
 pub(super) fn groups<'a>(period: &'a Period<'a>, cgroups: &mut Cgroups) -> Vec<GroupRow<'a>> {
-    let table = &period.figures.groups;
-    let rows = table.top(table.len(), |it| it.transitions).into_iter();
-    rows.map(|(group, it)| GroupRow {
-        value: GroupValue::new(group, cgroups),
-        comm: match group {
-            Group::Pid(Some(process)) => Some(process.comm),
-            _ => None,
-        },
-        transitions: it.transitions,
-        states: StateRows {
-            figures: &it.states,
-            now: period.now.map_or(Now::Unknown, |now| Now::Of(now, group)),
-        },
-        ends: CountsBy::of(&it.ends.by_reason()),
+    let rows = ShownGroup::all(period, cgroups).into_iter();
+    rows.map(|it| {
+        let ShownGroup {
+            value,
+            comm,
+            figures,
+            counted,
+        } = it;
+        GroupRow {
+            value,
+            comm,
+            transitions: figures.transitions,
+            ends: CountsBy::of(&figures.ends.by_reason()),
+            states: StateRows {
+                figures: match figures {
+                    Cow::Borrowed(figures) => Cow::Borrowed(&figures.states),
+                    Cow::Owned(figures) => Cow::Owned(figures.states),
+                },
+                now: match period.now {
+                    Some(now) => Now::Of(now, counted),
+                    None => Now::Unknown,
+                },
+            },
+        }
     })
     .collect()
 }

@@ -2,6 +2,7 @@
 
 mod by_name;
 mod group_value;
+mod groups;
 mod link;
 mod lists;
 mod report;
@@ -10,6 +11,7 @@ mod tables;
 
 pub use self::{
     group_value::GroupValue,
+    groups::ShownGroup,
     lists::{listeners, makers, overflowed, ports, retried, services},
     report::{StatsRow, began},
     state_line::StateLine,

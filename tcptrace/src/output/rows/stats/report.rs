@@ -1,6 +1,7 @@
 //! A report of `stats`.
 
 use std::{
+    borrow::Cow,
     net::IpAddr,
     num::{NonZeroU16, NonZeroU32},
 };
@@ -368,7 +369,7 @@ impl Shown for Period<'_> {
             transitions: figures.transitions,
             lost: figures.lost,
             states: StateRows {
-                figures: &figures.states,
+                figures: Cow::Borrowed(&figures.states),
                 now,
             },
             ends: CountsBy::of(&figures.ends.by_reason()),
