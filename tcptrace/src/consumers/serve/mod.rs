@@ -431,10 +431,9 @@ impl Consumer for Serve {
 
     fn finish(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) -> io::Result<()> {
         stopping();
-        // Those who asked get an answer yet.
-        if let Some(question) = self.exchange.question() {
-            self.answer(question, known, now, around);
-        }
+        // Nothing happens any more: that is the answer to whoever asked and to whoever will. Collectors
+        // are sent it.
+        self.answer(u64::MAX, known, now, around);
         // Its channel closes with it. Those that are open have not ended.
         if let Some(mut flows) = self.flows.take() {
             flows.flush()?;
