@@ -31,6 +31,8 @@ pub const OF_TESTS: &[Program] = &[
     program("nginx", "nginx", ["nginx", "nginx"]),
     program("haproxy", "haproxy", ["haproxy", "haproxy"]),
     program("curl", "curl", ["curl", "curl"]),
+    program("prometheus", "prometheus", PROMETHEUS),
+    program("promtool", "prometheus", PROMETHEUS),
 ];
 /// What load tests start.
 pub const OF_LOAD: &[Program] = &[IP];
@@ -50,6 +52,8 @@ pub const OF_PYTHON: &[Program] = &[program("python3", "python3-venv", ["python3
 /// What compiles libFuzzer.
 pub const OF_FUZZING: &[Program] = &[program("c++", "g++", ["gcc-c++", "gcc"])];
 
+/// Fedora calls it by its programming language, too.
+const PROMETHEUS: [&str; 2] = ["golang-github-prometheus", "prometheus"];
 const IP: Program = program("ip", "iproute2", ["iproute", "iproute2"]);
 
 const fn program(name: &'static str, debian: &'static str, others: [&'static str; 2]) -> Program {

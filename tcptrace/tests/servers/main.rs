@@ -21,6 +21,7 @@ mod patience;
 mod race;
 #[path = "../view/schema.rs"]
 mod schema;
+#[expect(dead_code, reason = "the tests of monitoring need more of it")]
 mod server;
 #[path = "../live/told.rs"]
 #[expect(dead_code, reason = "all are there, so that a missing one fails")]
