@@ -18,7 +18,9 @@ const LOST: &str = "tcptrace_events_lost_total";
 const SENT: &str = "tcptrace_otlp_sent_total";
 const DROPPED: &str = "tcptrace_otlp_dropped_total";
 /// How long tcptrace may take to end, whatever the collector does.
-const END: Duration = Duration::from_secs(3);
+const END: Duration = Duration::from_secs(4);
+/// The same where the collector answers, or is not there: none waits for an answer then.
+const SOON: Duration = Duration::from_millis(1500);
 /// How long something is waited for.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -109,7 +111,7 @@ fn what_happened_last_is_sent_before_it_ends() {
     connect(&net, 3);
     serving.until("tcptrace_connections_closed_total", &[], |it| it >= 6.0);
     assert!(collector.taken("/v1/metrics").is_empty());
-    stop(serving, Duration::from_secs(1));
+    stop(serving, SOON);
     let [figures] = &collector.taken("/v1/metrics")[..] else {
         panic!("figures were sent once: {:?}", collector.requests());
     };
@@ -128,7 +130,7 @@ fn nothing_is_lost_and_it_ends_soon_while_no_collector_is_there() {
     // It has tried more than once.
     sleep(Duration::from_secs(2));
     assert_eq!(serving.sum(SENT, &[]), 0.0);
-    let said = stop(serving, Duration::from_secs(1));
+    let said = stop(serving, SOON);
     // Why, of each address, and not each time.
     assert_eq!(said.matches("Connection refused").count(), 2, "{said}");
 }
@@ -147,7 +149,7 @@ fn a_collector_that_comes_late_has_all_that_happened_before() {
     until("a record of each", || records() >= 40);
     until("figures", || !collector.taken("/v1/metrics").is_empty());
     assert_eq!(serving.sum(DROPPED, &[]), 0.0);
-    stop(serving, Duration::from_secs(1));
+    stop(serving, SOON);
 }
 
 #[test]
@@ -195,7 +197,7 @@ fn what_a_busy_collector_does_not_take_is_sent_again_when_it_says_so() {
     );
     assert_eq!(serving.sum(DROPPED, &[]), 0.0);
     serving.until(SENT, &["logs"], |it| it >= 10.0);
-    stop(serving, Duration::from_secs(1));
+    stop(serving, SOON);
 }
 
 #[test]
@@ -212,5 +214,5 @@ fn what_a_collector_refuses_is_dropped_and_counted() {
     let mut records: Vec<_> = requests.iter().filter(|it| it.path == "/v1/logs").collect();
     records.dedup_by(|one, other| one.body == other.body);
     assert!(!records.is_empty());
-    stop(serving, Duration::from_secs(1));
+    stop(serving, SOON);
 }
