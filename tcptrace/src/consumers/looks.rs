@@ -109,6 +109,7 @@ impl Looks {
 
     /// Has the ports of all namespaces looked up again with the next question: somebody may have changed
     /// ip_local_port_range, as who runs out of ports does.
+    #[cfg(feature = "serve")]
     pub fn forget_asked(&mut self) {
         self.asked.clear();
     }
