@@ -117,7 +117,7 @@ pub enum Invocation {
     Record(RecordOptions),
     /// `tcptrace serve`.
     #[cfg(feature = "serve")]
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// `tcptrace info`.
     Info(InfoOptions),
     /// `tcptrace export`.
@@ -252,7 +252,7 @@ impl Cli {
             Some(Command::List(list)) => Invocation::List(list.into_options()?),
             Some(Command::Record(record)) => Invocation::Record(record.into_options()?),
             #[cfg(feature = "serve")]
-            Some(Command::Serve(serve)) => Invocation::Serve(serve.into_options()?),
+            Some(Command::Serve(serve)) => Invocation::Serve(Box::new(serve.into_options()?)),
             Some(Command::Info(info)) => Invocation::Info(info.into_options()),
             Some(Command::Export(export)) => Invocation::Export(export.into_options()?),
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),

@@ -196,6 +196,36 @@ fn every_command_in_the_documents_is_one_that_tcptrace_takes() {
 }
 
 #[test]
+fn every_command_in_the_alerts_and_on_the_dashboard_is_one_that_tcptrace_takes() {
+    /// What stands for a value that the one who reads it sees, or knows.
+    const VALUES: [(&str, &str); 7] = [
+        ("{{ $labels.state }}", "CLOSE_WAIT"),
+        ("{{ $labels.verdict }}", "not_closed"),
+        ("explain STATE", "explain CLOSE_WAIT"),
+        ("explain REASON", "explain expired"),
+        ("explain VERDICT", "explain not_closed"),
+        ("PORT", "5432"),
+        ("DIR", "."),
+    ];
+    for (file, least) in [
+        ("deploy/prometheus/tcptrace.rules.yml", 15),
+        ("deploy/grafana/tcptrace.json", 5),
+    ] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        // Texts are wrapped.
+        let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (name, value) in VALUES {
+            text = text.replace(name, value);
+        }
+        let spans = text.split('`').skip(1).step_by(2);
+        let commands: Vec<_> = spans.filter_map(arguments).collect();
+        assert!(commands.len() >= least, "{file}: {commands:?}");
+        let wrong: Vec<_> = commands.iter().filter_map(|it| refused(it)).collect();
+        assert!(wrong.is_empty(), "{file}: {}", wrong.join("\n"));
+    }
+}
+
+#[test]
 fn every_link_between_the_documents_leads_to_what_is_there() {
     let mut wrong = Vec::new();
     for document in documents(&ALL) {

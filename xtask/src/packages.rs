@@ -38,6 +38,8 @@ pub const OF_TESTS: &[Program] = &[
     program("docker", "docker.io", ["docker-cli", "docker"]),
     program("podman", "podman", ["podman", "podman"]),
     program("busybox", "busybox-static", ["busybox", "busybox"]),
+    program("prometheus", "prometheus", PROMETHEUS),
+    program("promtool", "prometheus", PROMETHEUS),
 ];
 /// What load tests start.
 pub const OF_LOAD: &[Program] = &[IP];
@@ -57,6 +59,8 @@ pub const OF_PYTHON: &[Program] = &[program("python3", "python3-venv", ["python3
 /// What compiles libFuzzer.
 pub const OF_FUZZING: &[Program] = &[program("c++", "g++", ["gcc-c++", "gcc"])];
 
+/// Fedora calls it by its programming language, too.
+const PROMETHEUS: [&str; 2] = ["golang-github-prometheus", "prometheus"];
 const IP: Program = program("ip", "iproute2", ["iproute", "iproute2"]);
 
 const fn program(name: &'static str, debian: &'static str, others: [&'static str; 2]) -> Program {

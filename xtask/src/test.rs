@@ -25,7 +25,7 @@ struct RealSockets {
     environment: &'static [&'static str],
 }
 
-const REAL_SOCKETS: [RealSockets; 5] = [
+const REAL_SOCKETS: [RealSockets; 6] = [
     RealSockets {
         name: "live",
         environment: &[],
@@ -42,6 +42,11 @@ const REAL_SOCKETS: [RealSockets; 5] = [
     RealSockets {
         name: "servers",
         environment: &["RUST_TEST_THREADS=8"],
+    },
+    // They wait for Prometheus and collectors.
+    RealSockets {
+        name: "monitoring",
+        environment: &["RUST_TEST_THREADS=6"],
     },
     RealSockets {
         name: "containers",
@@ -111,6 +116,8 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
     let binary = steps.step("release binary", || release::build_prepared(repository));
     steps.step("real-socket tests", || {
         let binary = binary.context("they trace by the release binary, which was not built")?;
+        // A collector of OpenTelemetry is among what PyPI has.
+        python::install(repository)?;
         // All are run, even if the first fail.
         let mut result = Ok(());
         for tests in REAL_SOCKETS {

@@ -45,7 +45,7 @@ pub(super) struct Looks {
     looker: Option<Looker<Question, Answer>>,
     /// Questions without an answer yet.
     open: usize,
-    /// Ports of network namespaces, as they were when they were first seen.
+    /// Ports of network namespaces, as they were when they were asked for last.
     pub ranges: FxHashMap<u32, Option<PortRange>>,
     /// Namespaces whose ports were asked for.
     asked: FxHashSet<u32>,
@@ -105,6 +105,12 @@ impl Looks {
             self.looking |= drops;
             self.asked.extend(namespaces);
         }
+    }
+
+    /// Has the ports of all namespaces looked up again with the next question: somebody may have changed
+    /// ip_local_port_range, as who runs out of ports does.
+    pub fn forget_asked(&mut self) {
+        self.asked.clear();
     }
 
     /// Takes what was found meanwhile.

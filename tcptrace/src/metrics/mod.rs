@@ -2,6 +2,8 @@
 //! them. The tracing loop hands figures over, and waits for nobody.
 
 mod confine;
+#[cfg(test)]
+mod documented;
 mod exchange;
 mod families;
 mod http;

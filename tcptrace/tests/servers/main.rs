@@ -22,6 +22,7 @@ mod program;
 mod race;
 #[path = "../view/schema.rs"]
 mod schema;
+#[expect(dead_code, reason = "the tests of monitoring need more of it")]
 mod server;
 #[path = "../live/told.rs"]
 #[expect(dead_code, reason = "all are there, so that a missing one fails")]

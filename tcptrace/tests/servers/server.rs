@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, Permissions},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -33,6 +33,7 @@ pub fn folder() -> TempDir {
 /// A server in the foreground, in the namespace of the test. It ends with the test.
 pub struct Server {
     child: Child,
+    log: PathBuf,
     _folder: TempDir,
 }
 
@@ -44,7 +45,16 @@ impl Server {
         arguments: [&str; N],
         port: u16,
     ) -> Self {
-        let path = program.path();
+        Self::start_file(&program.path(), folder, arguments, port)
+    }
+
+    /// The same of a program that is anywhere.
+    pub fn start_file<const N: usize>(
+        path: &Path,
+        folder: TempDir,
+        arguments: [&str; N],
+        port: u16,
+    ) -> Self {
         let log = folder.path().join("output");
         let output = File::create(&log).expect("a file for its output");
         let mut command = Command::new(path);
@@ -63,22 +73,28 @@ impl Server {
             .stdout(output.try_clone().expect("another descriptor"))
             .stderr(output)
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.name));
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut server = Self {
             child,
+            log,
             _folder: folder,
         };
-        server.await_port(program, port, &log);
+        server.await_port(path, port);
         server
     }
 
-    fn await_port(&mut self, program: Program, port: u16, log: &Path) {
+    /// What it wrote so far.
+    pub fn output(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn await_port(&mut self, path: &Path, port: u16) {
         let deadline = Instant::now() + START_LIMIT;
         while !is_listening(port) {
             let ended = self.child.try_wait().expect("wait");
             if ended.is_some() || Instant::now() > deadline {
-                let said = fs::read_to_string(log).unwrap_or_default();
-                panic!("{} does not listen ({ended:?}): {said}", program.name);
+                let said = self.output();
+                panic!("{} does not listen ({ended:?}): {said}", path.display());
             }
             sleep(Duration::from_millis(10));
         }

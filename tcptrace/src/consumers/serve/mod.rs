@@ -40,7 +40,7 @@ const COUNT_NS: u64 = 5_000_000_000;
 const UNSURE_NS: u64 = 100_000_000;
 /// The shortest time between two answers, ns: however many ask.
 const ANSWER_NS: u64 = 50_000_000;
-/// How often it is looked for counters that are idle, ns.
+/// How often it is looked for counters that are idle, and for settings that were changed, ns.
 const IDLE_LOOK_NS: u64 = 60_000_000_000;
 /// How long answers are waited for at the beginning.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -392,6 +392,7 @@ impl Consumer for Serve {
         self.count(known, now, around.cgroups);
         if now >= self.idle_due {
             self.idle_due = now + IDLE_LOOK_NS;
+            self.looks.forget_asked();
             if let Some(groups) = &mut self.groups {
                 groups.forget_idle(now);
                 self.names.keep(groups);
@@ -434,10 +435,9 @@ impl Consumer for Serve {
 
     fn finish(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) -> io::Result<()> {
         stopping();
-        // Those who asked get an answer yet.
-        if let Some(question) = self.exchange.question() {
-            self.answer(question, known, now, around);
-        }
+        // Nothing happens any more: that is the answer to whoever asked and to whoever will. Collectors
+        // are sent it.
+        self.answer(u64::MAX, known, now, around);
         // Its channel closes with it. Those that are open have not ended.
         if let Some(mut flows) = self.flows.take() {
             flows.flush()?;
