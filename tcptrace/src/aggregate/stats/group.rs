@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Ends, States, makers::service_port};
-use crate::model::{Cgroup, Comm, Owner, Process, Side, Transition, Tuple};
+use crate::model::{Cgroup, Comm, Owner, Process, Side, Transition, Tuple, Workload};
 
 /// By what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,18 @@ impl By {
             Self::Cgroup => Group::Cgroup(owner.cgroup),
             Self::Container | Self::Pod | Self::Unit => Group::Within(owner.cgroup),
             Self::Netns => Group::Netns(tuple.netns),
+        }
+    }
+
+    /// What that is called of what runs in a control group; `None`: nothing of that kind does, it is
+    /// unknown, or that is not what is told apart.
+    #[must_use]
+    pub fn name_of(self, workload: &Workload) -> Option<String> {
+        match self {
+            Self::Container => workload.container_label(),
+            Self::Pod => workload.pod.as_ref().map(ToString::to_string),
+            Self::Unit => workload.unit.clone(),
+            _ => None,
         }
     }
 

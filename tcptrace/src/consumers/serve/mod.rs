@@ -1,6 +1,7 @@
 //! Keeps the figures that monitoring systems ask for, and hands them over when they do.
 
 mod listeners;
+mod names;
 
 use std::{
     io,
@@ -11,13 +12,13 @@ use std::{
 
 use tokio::sync::Notify;
 
-use self::listeners::DroppedByListeners;
+use self::{listeners::DroppedByListeners, names::Names};
 use super::{Flows, due::Due, keeping::Keeping, keeping::Spare, looks::Looks, stuck::StuckNow};
 use crate::{
     aggregate::{
         flows::{IdleTable, IdleTableError, Patience},
         meters::{Groups, Meters},
-        stats::{At, By, Census, Lately, fullest},
+        stats::{At, By, Census, Group, Lately, fullest},
     },
     diagnose::{Thresholds, Verdict},
     engine::Consumer,
@@ -67,6 +68,7 @@ pub struct Serve {
     filter: Filter,
     meters: Meters,
     groups: Option<Groups>,
+    names: Names,
     transitions: u64,
     stuck: StuckNow,
     looked_for_stuck: bool,
@@ -125,6 +127,7 @@ impl Serve {
             filter,
             meters: Meters::default(),
             groups: served.by.map(|by| Groups::new(by, served.max_series)),
+            names: Names::default(),
             transitions: 0,
             looked_for_stuck: false,
             keeping: served.spare.as_deref().map(Keeping::new),
@@ -227,7 +230,10 @@ impl Serve {
             mono_ns: now,
             began_wall_ns: self.began_wall_ns,
             meters: self.meters.clone(),
-            grouped: self.groups.as_ref().map(|it| grouped(it, around)),
+            grouped: self
+                .groups
+                .as_ref()
+                .map(|it| grouped(it, &self.names, around)),
             stuck: self.looked_for_stuck.then(|| self.stuck_by_verdict()),
             listeners: self
                 .census
@@ -260,10 +266,16 @@ impl Serve {
 }
 
 /// Counters by whose they are, with words for whose.
-fn grouped(groups: &Groups, around: &mut Context<'_>) -> Grouped {
+fn grouped(groups: &Groups, names: &Names, around: &mut Context<'_>) -> Grouped {
     let mut rows = Vec::new();
     for (group, meters) in groups.iter() {
-        let whose = GroupValue::new(groups.by(), group, around.cgroups).word();
+        let whose = match group {
+            Group::Within(first) => first
+                .and_then(|it| names.name(it))
+                .unwrap_or_default()
+                .to_owned(),
+            _ => GroupValue::new(groups.by(), group, around.cgroups).word(),
+        };
         rows.extend(
             meters
                 .iter()
@@ -307,8 +319,15 @@ impl Consumer for Serve {
     ) -> io::Result<ControlFlow<()>> {
         self.transitions += 1;
         self.meters.take(it);
-        if let Some(groups) = &mut self.groups {
-            groups.take(it);
+        match &mut self.groups {
+            Some(groups) if matches!(groups.by(), By::Container | By::Pod | By::Unit) => {
+                let (by, mut it) = (groups.by(), *it);
+                let cgroup = it.owner.cgroup;
+                it.owner.cgroup = cgroup.and_then(|id| self.names.first(by, id, around.cgroups));
+                groups.take(&it);
+            }
+            Some(groups) => groups.take(it),
+            None => {}
         }
         if let Some(keeping) = &mut self.keeping {
             keeping.transition(it);
@@ -376,6 +395,7 @@ impl Consumer for Serve {
             self.looks.forget_asked();
             if let Some(groups) = &mut self.groups {
                 groups.forget_idle(now);
+                self.names.keep(groups);
             }
         }
         if let Some(question) = self.exchange.question()

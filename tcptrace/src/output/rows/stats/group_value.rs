@@ -64,11 +64,7 @@ impl GroupValue {
             }
             Group::Within(id) => {
                 let workload = id.and_then(|id| cgroups.workload(id.get()));
-                Self::Text(workload.and_then(|it| match by {
-                    By::Pod => it.pod.as_ref().map(ToString::to_string),
-                    By::Unit => it.unit.clone(),
-                    _ => it.container_label(),
-                }))
+                Self::Text(workload.and_then(|it| by.name_of(it)))
             }
             Group::Netns(inode) => Self::Number(Some((*inode).into())),
         }
