@@ -65,7 +65,10 @@ fn a_collector_has_figures_by_the_names_of_the_conventions_and_a_record_of_each_
     let collector = rotel(&net);
     let serving = start(
         &net,
-        &[("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")],
+        &[
+            ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test"),
+            ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "gzip"),
+        ],
     );
     let (_client, _server) = net.connect(Family::V4);
     connect(&net, 20);
