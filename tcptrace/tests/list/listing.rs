@@ -44,6 +44,12 @@ pub struct Line {
     #[serde(deserialize_with = "Option::deserialize")]
     pub cgroup: Option<String>,
     #[serde(deserialize_with = "Option::deserialize")]
+    pub container: Option<serde_json::Value>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub pod: Option<serde_json::Value>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub unit: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub age_ns: Option<u64>,
     #[serde(deserialize_with = "Option::deserialize")]
     pub timer: Option<Timer>,

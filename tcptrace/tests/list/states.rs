@@ -88,7 +88,8 @@ fn a_time_wait_has_its_timer_and_age_and_no_owner() {
 
     let line = wait_for_state(ports, "TIME_WAIT");
     line.expect_no_owner();
-    assert!(line.cgroup.is_none());
+    assert!(line.cgroup.is_none() && line.unit.is_none());
+    assert!(line.container.is_none() && line.pod.is_none());
     assert!(line.minisock && line.orphan);
     assert_eq!(line.timer_kind(), Some("timewait"));
     assert!((MINUTE / 2..=MINUTE).contains(&line.left()), "{line:?}");

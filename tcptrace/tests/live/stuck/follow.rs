@@ -14,6 +14,7 @@ use super::line::{TOO_LONG, all, follow_with, look, told};
 use crate::{
     Family,
     namespace::Namespace,
+    output::field_of,
     patience::patient,
     sockets::{cookie, end},
     trace::Trace,
@@ -207,9 +208,11 @@ fn csv_has_the_fields_of_json() {
     let json: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     let json = json.as_object().unwrap();
     let names: Vec<&str> = header.split(',').collect();
-    assert_eq!(names.len(), json.len() - 1, "`type` is JSON's alone");
-    for name in &names {
-        assert!(json.contains_key(*name), "{name}");
+    let mut fields: Vec<&str> = names.iter().map(|it| field_of(it)).collect();
+    fields.dedup();
+    assert_eq!(fields.len(), json.len() - 1, "`type` is JSON's alone");
+    for name in fields {
+        assert!(json.contains_key(name), "{name}");
     }
     let mut reader = csv_fields(rest.lines().next().unwrap());
     assert_eq!(reader.len(), names.len());

@@ -62,6 +62,12 @@ pub struct Line {
     #[serde(deserialize_with = "Option::deserialize")]
     pub cgroup: Option<String>,
     #[serde(deserialize_with = "Option::deserialize")]
+    pub container: Option<serde_json::Value>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub pod: Option<serde_json::Value>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub unit: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub fd: Option<u32>,
     pub holders: Vec<Holder>,
     pub orphan: bool,
