@@ -18,7 +18,7 @@ use crate::{
         stats::ListenAddress,
     },
     diagnose::Verdict,
-    model::{Closer, Side, State},
+    model::{Closer, Reason, Side, State},
 };
 
 /// What kind of metric it is.
@@ -196,6 +196,10 @@ fn now<'a>(all: &mut Families<'a>, snapshot: &'a Snapshot) {
     }
 }
 
+/// What became of a handshake.
+const COMPLETED: &str = "completed";
+const FAILED: &str = "failed";
+
 /// Whose it is, if counters are by that.
 type Whose<'a> = Option<(&'static str, &'a str)>;
 
@@ -218,6 +222,25 @@ fn counters<'a>(all: &mut Families<'a>, snapshot: &'a Snapshot) {
     let mut closed = Sums::default();
     let mut resets = Sums::default();
     let mut retried = Sums::default();
+    // A counter that begins with its first count has no rate of it: those whose labels are known are
+    // there from the beginning.
+    if snapshot.grouped.is_none() {
+        for reason in [
+            Reason::Expired,
+            Reason::ReusedBySyn,
+            Reason::ReusedByConnect,
+        ] {
+            time_waits.add(None, &[("reason", reason.name())], 0);
+        }
+        for reset in [Reset::Sent, Reset::Received] {
+            resets.add(None, &[("direction", reset.name())], 0);
+        }
+        for opener in Side::ALL {
+            for result in [COMPLETED, FAILED] {
+                retried.add(None, &[("opener", opener.name()), ("result", result)], 0);
+            }
+        }
+    }
     for (whose, series, count) in rows {
         match series {
             Series::Way(from, to, reason) => {
@@ -239,7 +262,7 @@ fn counters<'a>(all: &mut Families<'a>, snapshot: &'a Snapshot) {
                 closed.add(whose, &[("end", end.name()), ("closer", closer)], count);
             }
             Series::Retried(opener, completed) => {
-                let result = if completed { "completed" } else { "failed" };
+                let result = if completed { COMPLETED } else { FAILED };
                 let opener = opener.map_or("", Side::name);
                 retried.add(whose, &[("opener", opener), ("result", result)], count);
             }
