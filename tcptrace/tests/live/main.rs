@@ -30,6 +30,7 @@ mod refusals;
 mod resets;
 #[path = "../view/schema.rs"]
 mod schema;
+#[cfg(feature = "serve")]
 mod serve;
 mod sockets;
 mod stats;
