@@ -134,7 +134,7 @@ fuzz_target!(|given: Given| {
                 let _ = segment.marks();
             }
             if let Ok(Some((source, beginning))) = piece.replay(range) {
-                let mut options = RunOptions::of(Filter::default(), None);
+                let mut options = RunOptions::of(Filter::default(), Vec::new());
                 options.max_connections = 64;
                 let engine = Engine::new(source, beginning, &options);
                 let watch = Watch::new(Box::new(Json::new(io::sink())), None);
