@@ -40,6 +40,7 @@ pub const OF_TESTS: &[Program] = &[
     program("busybox", "busybox-static", ["busybox", "busybox"]),
     program("prometheus", "prometheus", PROMETHEUS),
     program("promtool", "prometheus", PROMETHEUS),
+    program("openssl", "openssl", ["openssl", "openssl"]),
 ];
 /// What load tests start.
 pub const OF_LOAD: &[Program] = &[IP];

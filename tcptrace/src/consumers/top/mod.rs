@@ -10,7 +10,7 @@ use std::{
 };
 
 use self::gathered::Gathered;
-use super::{due::Due, looks::Looks, stuck::StuckNow};
+use super::{due::Due, is_asked_for, looks::Looks, stuck::StuckNow};
 use crate::{
     aggregate::{
         Pulse,
@@ -21,8 +21,8 @@ use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Holder, Looker, Socket, snapshot::all_who_have},
     model::{
-        Connection, Cookie, HolderQuestion, Known as _, Machine, NamespaceSettings, Reason, State,
-        Transition, ns,
+        Cookie, HolderQuestion, Known as _, Machine, NamespaceSettings, Reason, State, Transition,
+        ns,
     },
     output::{Context, End, Json, ShownSockets, ShownStuck, Start, View, held_messages},
     screen::{
@@ -122,11 +122,6 @@ impl Top {
         }
     }
 
-    fn is_asked_for(&self, it: &Connection, cgroups: &mut Cgroups) -> bool {
-        let in_cgroup = self.filter.in_cgroup && cgroups.is_asked_for(it.owner.cgroup);
-        self.filter.matches_connection(it, in_cgroup)
-    }
-
     /// Counts what is in each state, now and then.
     fn count(&mut self, known: &Tracker, now: u64, cgroups: &mut Cgroups) {
         if known.is_unsure() {
@@ -141,7 +136,7 @@ impl Top {
         let began = Instant::now();
         let mut states = [0_u64; State::ALL.len()];
         for it in known.connections() {
-            if self.is_asked_for(&it, cgroups) {
+            if is_asked_for(&self.filter, &it, cgroups) {
                 states[it.state as usize] += 1;
             }
         }
@@ -162,7 +157,7 @@ impl Top {
         let taken = TakenPorts::of(
             known,
             At { now, lately },
-            |it| self.is_asked_for(it, cgroups),
+            |it| is_asked_for(&self.filter, it, cgroups),
             |netns| self.looks.ranges.get(&netns).and_then(Option::as_ref),
         );
         let before = self.ports_before.as_ref();
@@ -361,7 +356,7 @@ impl Top {
             let mut sockets = Vec::new();
             for it in known.connections() {
                 if (!listeners || it.state == State::Listen)
-                    && self.is_asked_for(&it, around.cgroups)
+                    && is_asked_for(&self.filter, &it, around.cgroups)
                     && wish.search.matches(&it, around.cgroups)
                 {
                     sockets.push(Socket::of(&it, now));
