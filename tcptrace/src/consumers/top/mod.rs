@@ -19,13 +19,10 @@ use crate::{
     engine::{Consumer, Player},
     filter::Filter,
     host::{Cgroups, Clock, Socket},
-    model::{
-        Known as _, Machine, NamespaceSettings, Reason, State, Transition, ns,
-    },
+    model::{Known as _, Machine, NamespaceSettings, Reason, State, Transition, ns},
     output::{Context, End, Json, ShownSockets, ShownStuck, Start, View, held_messages},
     screen::{
-        Alarms, EndRow, Lines, MOST_ROWS, ReplayState, Search, Show, Snapshot, Tab,
-        Travel, Wish,
+        Alarms, EndRow, Lines, MOST_ROWS, ReplayState, Search, Show, Snapshot, Tab, Travel, Wish,
     },
     track::Tracker,
 };
