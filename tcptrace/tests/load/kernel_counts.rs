@@ -428,7 +428,11 @@ fn what_is_told_of_mixed_connections_is_what_the_kernel_counted() {
     );
     told.assert_whole();
     // What is equal first: events that are said to be lost and are not are another mistake.
-    assert_eq!(metrics, without_details(&told), "serve and watch; {lost} lost");
+    assert_eq!(
+        metrics,
+        without_details(&told),
+        "serve and watch; {lost} lost"
+    );
     assert_eq!(lost, 0, "serve lost events");
     let mut counted_from_told = Counts::of_told(&told);
     // Handshakes that were made where nobody could see it, see UNSEEN: no end of them was told.
