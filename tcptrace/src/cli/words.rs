@@ -7,6 +7,8 @@ use tcptrace::{
     output::{Colour, FileForm, schema::LineType},
     screen::ThemeName,
 };
+#[cfg(feature = "ship")]
+use tcptrace::ship::schema::Dialect;
 
 /// A word, what it means, and what is said of it.
 type Word<T> = (&'static str, T, &'static str);
@@ -32,6 +34,15 @@ const EXPORTED_ROWS: &[Word<ExportedRows>] = &[
         "transitions",
         ExportedRows::Transitions,
         "One a change of state",
+    ),
+];
+#[cfg(feature = "ship")]
+const SHIPPED_SCHEMAS: &[Word<Dialect>] = &[
+    ("clickhouse", Dialect::Today, "ClickHouse, 24.8 and later"),
+    (
+        "clickhouse-18",
+        Dialect::Plain,
+        "Older servers of ClickHouse, from 18.16 on",
     ),
 ];
 const COLOURS: &[Word<Colour>] = &[
@@ -135,6 +146,12 @@ pub fn by() -> impl TypedValueParser<Value = By> {
 #[cfg(feature = "serve")]
 pub fn metrics_by() -> impl TypedValueParser<Value = By> {
     one_of(METRICS_GROUPS)
+}
+
+/// Whose tables are printed.
+#[cfg(feature = "ship")]
+pub fn shipped_schema() -> impl TypedValueParser<Value = Dialect> {
+    one_of(SHIPPED_SCHEMAS)
 }
 
 /// Types of lines.

@@ -159,6 +159,9 @@ impl<S: Source> Engine<S> {
         let mut in_vain = 0_u32;
 
         loop {
+            if !live && self.wait_for_room(consumer).await {
+                break;
+            }
             let round = self.round(consumer)?;
             if live {
                 self.resync(consumer)?;
@@ -247,6 +250,21 @@ impl<S: Source> Engine<S> {
             self.drain(consumer).await?;
         }
         Ok(())
+    }
+
+    /// Waits until the consumer has room. Whether a signal came meanwhile, which ends it.
+    async fn wait_for_room(&mut self, consumer: &impl Consumer) -> bool {
+        while let Some(room) = consumer.full() {
+            tokio::select! {
+                biased;
+                _ = next_signal(&mut self.signals) => {
+                    self.interrupted = true;
+                    return true;
+                }
+                () = room.notified() => {}
+            }
+        }
+        false
     }
 
     /// What the state machine still waits for is told with what is known.

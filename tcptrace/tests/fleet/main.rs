@@ -1,0 +1,1 @@
+//! `tcptrace ship` beside what it ships to.
