@@ -40,7 +40,7 @@ pub const OF_TESTS: &[Program] = &[
     program("busybox", "busybox-static", ["busybox", "busybox"]),
     program("prometheus", "prometheus", PROMETHEUS),
     program("promtool", "prometheus", PROMETHEUS),
-    program("clickhouse", "clickhouse-server", CLICKHOUSE),
+    program("clickhouse-server", "clickhouse-server", CLICKHOUSE),
 ];
 /// What load tests start.
 pub const OF_LOAD: &[Program] = &[IP];
