@@ -38,5 +38,6 @@ pub mod output;
 pub mod privileges;
 pub mod record;
 pub mod screen;
+pub mod ship;
 pub mod source;
 pub mod track;

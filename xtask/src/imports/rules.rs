@@ -50,6 +50,7 @@ const ROOMS: &[Room] = &[
     room("output", AllBelow),
     room("screen", AllBelow),
     room("metrics", AllBelow),
+    room("ship", AllBelow),
     room("engine", AllBelow),
     // The loop calls them by a trait of its own, and knows none.
     room("consumers", AllBelow),
@@ -89,8 +90,9 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     // Container runtimes keep what they know of a container as JSON: `host` reads it. A record of a
-    // connection is sent to a collector field by field: `metrics` reads lines.
-    ("serde_json", &["output", "metrics", "record", "host"]),
+    // connection is sent to a collector field by field: `metrics` reads lines. The columns of tables are
+    // made of the schema of a line: `ship` reads that.
+    ("serde_json", &["output", "metrics", "ship", "record", "host"]),
     ("io::stdout", &["output", "screen"]),
     ("eprint!", &["output"]),
     ("eprintln!", &["output"]),

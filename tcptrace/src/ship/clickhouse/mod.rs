@@ -1,0 +1,3 @@
+//! `ClickHouse`.
+
+pub mod schema;
