@@ -88,9 +88,6 @@ fn later(mut event: Event, time: u64) -> Event {
     let other = |it: &mut Option<Cookie>| {
         *it = it.and_then(|it| Cookie::new(it.0.get() + time * 1_000_000));
     };
-    let other_one = |it: &mut Cookie| {
-        *it = Cookie::new(it.0.get() + time * 1_000_000).expect("not 0");
-    };
     match &mut event {
         Event::Socket(it) => {
             it.time_ns += by;
@@ -103,17 +100,17 @@ fn later(mut event: Event, time: u64) -> Event {
         Event::Request(it) => it.time_ns += by,
         Event::ResetSent(it) => {
             it.time_ns += by;
-            other_one(&mut it.cookie);
+            other(&mut it.cookie);
         }
         Event::FinDropped(it) => it.time_ns += by,
         Event::Forked(it) => it.time_ns += by,
         Event::Accepted(it) => {
             it.time_ns += by;
-            other_one(&mut it.cookie);
+            other(&mut it.cookie);
         }
         Event::Syn(it) => {
             it.time_ns += by;
-            other_one(&mut it.cookie);
+            other(&mut it.cookie);
         }
     }
     event
