@@ -168,7 +168,11 @@ impl Cutter {
             batch: it.id.number,
         });
         // What was brought before is not brought again.
-        let ended = ended.filter(|it| self.before.as_ref().is_none_or(|before| goes_on(before, it)));
+        let ended = ended.filter(|it| {
+            self.before
+                .as_ref()
+                .is_none_or(|before| goes_on(before, it))
+        });
         if let Some(part) = part {
             let mut segment = Segment::begin(part);
             if let Some(before) = &self.before {
@@ -343,7 +347,10 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Told {
         Segment(u64),
-        Row { at: Moment, length: usize },
+        Row {
+            at: Moment,
+            length: usize,
+        },
         /// CLOCK_MONOTONIC, ns.
         Passed(u64),
     }
@@ -426,7 +433,14 @@ mod tests {
             }
         }
         let batches = batches.into_iter().map(|it| {
-            (it.id, it.rows, it.lines.len(), it.from_ns, it.to_ns, it.position)
+            (
+                it.id,
+                it.rows,
+                it.lines.len(),
+                it.from_ns,
+                it.to_ns,
+                it.position,
+            )
         });
         (batches.collect(), ended)
     }
@@ -441,7 +455,10 @@ mod tests {
     fn a_batch_ends_by_rows_bytes_age_day_and_segment_whichever_is_first() {
         let told = recording();
         let (batches, ended) = made(&told, None);
-        let rows = told.iter().filter(|it| matches!(it, Told::Row { .. })).count();
+        let rows = told
+            .iter()
+            .filter(|it| matches!(it, Told::Row { .. }))
+            .count();
         let made_of: u32 = batches.iter().map(|it| it.1).sum();
         assert_eq!(made_of as usize, rows, "each row is in a batch");
         assert_eq!(ended.len(), 9);
@@ -454,7 +471,11 @@ mod tests {
         // Each limit is met by some.
         assert!(batches.iter().any(|it| it.1 == LIMITS.rows));
         assert!(batches.iter().any(|it| it.2 > LIMITS.bytes && it.1 == 1));
-        assert!(batches.iter().any(|it| it.1 < LIMITS.rows && it.2 < LIMITS.bytes / 2));
+        assert!(
+            batches
+                .iter()
+                .any(|it| it.1 < LIMITS.rows && it.2 < LIMITS.bytes / 2)
+        );
         // They are counted in each segment.
         for two in batches.windows(2) {
             let (before, next) = (&two[0].0, &two[1].0);
@@ -500,7 +521,10 @@ mod tests {
         let mut days = Vec::new();
         for wall_ns in [DAY_NS - 1, DAY_NS, DAY_NS - 1, DAY_NS + 5, DAY_NS + 6] {
             assert!(!cutter.passes_over());
-            let at = Moment { mono_ns: 1, wall_ns };
+            let at = Moment {
+                mono_ns: 1,
+                wall_ns,
+            };
             let whole = cutter.row(at, |_, lines| lines.push(b'x'));
             days.extend(whole.into_iter().flatten().map(|it| it.rows));
         }
