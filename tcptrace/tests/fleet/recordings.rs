@@ -65,7 +65,9 @@ pub fn record(folder: &Path, times: u64, age: Duration) {
     let thresholds = Thresholds::new(None, &[]).expect("thresholds");
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let record = Record::new(folder, &[], Filter::default(), thresholds);
-    let run = runtime.expect("a runtime").block_on(engine.run(&options, record));
+    let run = runtime
+        .expect("a runtime")
+        .block_on(engine.run(&options, record));
     run.expect("it is recorded");
 }
 
@@ -88,9 +90,6 @@ fn later(mut event: Event, time: u64) -> Event {
     let other = |it: &mut Option<Cookie>| {
         *it = it.and_then(|it| Cookie::new(it.0.get() + time * 1_000_000));
     };
-    let other_one = |it: &mut Cookie| {
-        *it = Cookie::new(it.0.get() + time * 1_000_000).expect("not 0");
-    };
     match &mut event {
         Event::Socket(it) => {
             it.time_ns += by;
@@ -103,17 +102,17 @@ fn later(mut event: Event, time: u64) -> Event {
         Event::Request(it) => it.time_ns += by,
         Event::ResetSent(it) => {
             it.time_ns += by;
-            other_one(&mut it.cookie);
+            other(&mut it.cookie);
         }
         Event::FinDropped(it) => it.time_ns += by,
         Event::Forked(it) => it.time_ns += by,
         Event::Accepted(it) => {
             it.time_ns += by;
-            other_one(&mut it.cookie);
+            other(&mut it.cookie);
         }
         Event::Syn(it) => {
             it.time_ns += by;
-            other_one(&mut it.cookie);
+            other(&mut it.cookie);
         }
     }
     event
@@ -129,7 +128,9 @@ pub fn flows(folder: &Path) -> Vec<String> {
         .expect("tcptrace");
     assert!(told.status.success(), "{told:?}");
     let lines = String::from_utf8(told.stdout).expect("UTF-8");
-    let lines = lines.lines().filter(|it| it.starts_with("{\"type\":\"flow\""));
+    let lines = lines
+        .lines()
+        .filter(|it| it.starts_with("{\"type\":\"flow\""));
     let mut flows: Vec<String> = lines
         .map(|line| {
             let flow: Value = serde_json::from_str(line).expect("JSON");
@@ -179,7 +180,12 @@ impl Growing {
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).expect("a lock");
         let mut rest: Vec<_> = files(of)
             .into_iter()
-            .map(|path| (folder.join(path.file_name().expect("a name")), fs::read(path).expect("a file")))
+            .map(|path| {
+                (
+                    folder.join(path.file_name().expect("a name")),
+                    fs::read(path).expect("a file"),
+                )
+            })
             .collect();
         rest.reverse();
         Self {

@@ -94,7 +94,10 @@ const RESERVED: &[(&str, &[&str])] = &[
     // Container runtimes keep what they know of a container as JSON: `host` reads it. A record of a
     // connection is sent to a collector field by field: `metrics` reads lines. How far a recording was
     // shipped is kept as JSON.
-    ("serde_json", &["output", "metrics", "record", "host", "ship"]),
+    (
+        "serde_json",
+        &["output", "metrics", "record", "host", "ship"],
+    ),
     ("io::stdout", &["output", "screen"]),
     ("eprint!", &["output"]),
     ("eprintln!", &["output"]),
