@@ -106,7 +106,9 @@ impl ShipArgs {
     /// When an address is wrong, or has a password in it.
     pub fn into_shipping(self) -> anyhow::Result<Shipping> {
         let servers = self.cluster.map_or(Servers::One, Servers::Cluster);
-        let to = self.to.map(|to| Destination::parse(&to, |name| std::env::var(name).ok()));
+        let to = self
+            .to
+            .map(|to| Destination::parse(&to, |name| std::env::var(name).ok()));
         let to = to.transpose()?;
         if let Some(dialect) = self.print_schema {
             let database = match &to {

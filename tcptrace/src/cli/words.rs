@@ -1,14 +1,14 @@
 //! Words that options take, each with what `--help` says of it.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+#[cfg(feature = "ship")]
+use tcptrace::ship::schema::Dialect;
 use tcptrace::{
     aggregate::stats::By,
     commands::{ExportedRows, Output, ReportFormat},
     output::{Colour, FileForm, schema::LineType},
     screen::ThemeName,
 };
-#[cfg(feature = "ship")]
-use tcptrace::ship::schema::Dialect;
 
 /// A word, what it means, and what is said of it.
 type Word<T> = (&'static str, T, &'static str);

@@ -151,7 +151,8 @@ mod tests {
             move || {
                 (
                     fs::read("/proc/self/comm").is_ok(),
-                    fs::write(&own, "x").is_ok() && fs::rename(&own, own.with_extension("b")).is_ok(),
+                    fs::write(&own, "x").is_ok()
+                        && fs::rename(&own, own.with_extension("b")).is_ok(),
                     is_refused(fs::write(others, "x")),
                     TcpStream::connect(there).is_ok(),
                     is_refused(TcpStream::connect(elsewhere)),

@@ -130,7 +130,10 @@ impl<'a> Families<'a> {
 
 /// A value with its labels.
 #[must_use]
-pub fn point<'a, const N: usize>(labels: [(&'static str, &'a str); N], value: Value<'a>) -> Point<'a> {
+pub fn point<'a, const N: usize>(
+    labels: [(&'static str, &'a str); N],
+    value: Value<'a>,
+) -> Point<'a> {
     let labels = labels.into_iter();
     Point {
         labels: labels.map(|(name, it)| (name, it.into())).collect(),

@@ -77,9 +77,9 @@ impl Service<Request<Incoming>> for Answers {
                     let format = Format::accepted(&accepted.join(","));
                     match told.metrics(format).await {
                         Ok(Some(body)) => response(StatusCode::OK, format.content_type(), body),
-                        Ok(None) => busy(
-                            "tcptrace does not answer: it begins, or has too much to do\n",
-                        ),
+                        Ok(None) => {
+                            busy("tcptrace does not answer: it begins, or has too much to do\n")
+                        }
                         Err(_) => plain(
                             StatusCode::INTERNAL_SERVER_ERROR,
                             "the figures can't be written\n",

@@ -17,12 +17,12 @@ mod snapshot;
 
 pub use self::{
     exchange::Exchange,
-    http::{Coming, Told},
     families::{Families, Family, Kind, Point, Unit, Value, families, point, this_process},
+    http::{Coming, Told},
     listen::{Address, AddressError, ListenError, Listeners},
     otlp::{
-        Client, Deliveries, Endpoint, FlowLog, Origin, OtlpError, OtlpSettings, Post, Senders, Sent,
-        logs_request,
+        Client, Deliveries, Endpoint, FlowLog, Origin, OtlpError, OtlpSettings, Post, Senders,
+        Sent, logs_request,
     },
     server::{Server, ready, stopping},
     snapshot::{Grouped, ListenerFigures, RecorderFigures, RouteFigures, Snapshot},

@@ -559,6 +559,30 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "ship")]
+    #[test]
+    fn a_field_is_a_column_of_a_database_and_left_out_where_it_is_unknown() {
+        let row = Tried {
+            tries: 3,
+            who: Some("a\"b,c"),
+            how: How { took_ns: 7 },
+        };
+        let written = |row: &Tried<'_>| {
+            let mut line = Vec::new();
+            row.insert_members("", &mut line);
+            String::from_utf8(line).unwrap()
+        };
+        assert_eq!(
+            written(&row),
+            r#","tries":3,"who":"a\"b,c","how_took_ns":7"#
+        );
+        let unknown = Tried { who: None, ..row };
+        assert_eq!(written(&unknown), r#","tries":3,"how_took_ns":7"#);
+        let mut names = Vec::new();
+        Tried::inserted_members("", &mut names);
+        assert_eq!(names, ["tries", "who", "how_took_ns"]);
+    }
+
     #[cfg(feature = "parquet")]
     #[test]
     fn a_field_is_in_parquet_with_what_is_said_of_it() {

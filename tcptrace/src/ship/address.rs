@@ -294,7 +294,10 @@ mod tests {
             "otlp+http://me@there",
         ] {
             let error = parsed(given).unwrap_err().to_string();
-            assert!(error.contains("clickhouse+http://USER@HOST"), "{given}: {error}");
+            assert!(
+                error.contains("clickhouse+http://USER@HOST"),
+                "{given}: {error}"
+            );
         }
         for port in ["0", "65536", "http", ""] {
             let error = parsed(&format!("clickhouse+http://there:{port}/x")).unwrap_err();

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{engine::Reached, output::Part};
 
+/// Hardly a row is longer, bytes.
+const LONGEST_ROW: usize = 16 << 10;
 /// A day, ns.
 const DAY_NS: i64 = 86_400_000_000_000;
 
@@ -166,7 +168,11 @@ impl Cutter {
             batch: it.id.number,
         });
         // What was brought before is not brought again.
-        let ended = ended.filter(|it| self.before.as_ref().is_none_or(|before| goes_on(before, it)));
+        let ended = ended.filter(|it| {
+            self.before
+                .as_ref()
+                .is_none_or(|before| goes_on(before, it))
+        });
         if let Some(part) = part {
             let mut segment = Segment::begin(part);
             if let Some(before) = &self.before {
@@ -230,6 +236,8 @@ impl Cutter {
             day,
         };
         open.lines.clear();
+        // As much as it can have, and no more than that.
+        open.lines.reserve_exact(limits.bytes + LONGEST_ROW);
         write(&segment.id, &mut open.lines);
         open.add(at);
         segment.rows += 1;
@@ -321,4 +329,213 @@ impl Segment {
 fn goes_on(before: &Position, it: &Position) -> bool {
     let (before, reached) = (&before.reached, &it.reached);
     reached.segment >= before.segment || reached.began_wall_ns > before.began_wall_ns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Origin;
+
+    /// Small, so that all of them count.
+    const LIMITS: Limits = Limits {
+        rows: 7,
+        bytes: 100,
+        age_ns: 1_000,
+    };
+
+    /// What happens in a recording.
+    #[derive(Clone, Debug)]
+    enum Told {
+        Segment(u64),
+        Row {
+            at: Moment,
+            length: usize,
+        },
+        /// CLOCK_MONOTONIC, ns.
+        Passed(u64),
+    }
+
+    fn part(number: u64) -> Part {
+        Part {
+            name: number.to_string(),
+            origin: Origin {
+                host: "web".to_owned(),
+                boot: "boot".to_owned(),
+            },
+            run: "run".to_owned(),
+            number,
+            kernel: String::new(),
+            began_wall_ns: number as i64,
+            written: None,
+        }
+    }
+
+    /// Rows of different lengths, some long apart, over two midnights and nine segments.
+    fn recording() -> Vec<Told> {
+        let mut all = Vec::new();
+        let mut chance = 88_172_645_463_325_252_u64;
+        let mut next = |below: u64| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            chance % below
+        };
+        let mut mono_ns = 1_000_000;
+        for segment in 1..10 {
+            all.push(Told::Segment(segment));
+            for row in 0..next(200) {
+                mono_ns += match next(40) {
+                    0 => 3_000,
+                    _ => next(150),
+                };
+                let midnight = DAY_NS + 1_010_000;
+                // Some are told a little behind.
+                let wall_ns = midnight - 1_000_000 + mono_ns as i64 - next(200) as i64;
+                let at = Moment { mono_ns, wall_ns };
+                let length = match next(60) {
+                    0 => 150,
+                    _ => 1 + next(30) as usize,
+                };
+                all.push(Told::Row { at, length });
+                if row % 9 == 0 {
+                    all.push(Told::Passed(mono_ns));
+                }
+            }
+        }
+        all.push(Told::Segment(10));
+        all
+    }
+
+    /// What a batch is, without its rows.
+    type Made = (BatchId, u32, usize, i64, i64, Position);
+
+    fn made(told: &[Told], before: Option<Position>) -> (Vec<Made>, Vec<Position>) {
+        let mut cutter = Cutter::new(LIMITS, before);
+        let (mut batches, mut ended) = (Vec::new(), Vec::new());
+        for it in told {
+            match it {
+                Told::Segment(number) => {
+                    let (batch, position) = cutter.part(Some(&part(*number)));
+                    batches.extend(batch);
+                    ended.extend(position);
+                }
+                Told::Row { at, length } => {
+                    if !cutter.passes_over() {
+                        let whole = cutter.row(*at, |_, lines| lines.extend(vec![b'x'; *length]));
+                        batches.extend(whole.into_iter().flatten());
+                    }
+                }
+                Told::Passed(now) => {
+                    if cutter.due().is_some_and(|due| due <= *now) {
+                        batches.extend(cutter.cut());
+                    }
+                }
+            }
+        }
+        let batches = batches.into_iter().map(|it| {
+            (
+                it.id,
+                it.rows,
+                it.lines.len(),
+                it.from_ns,
+                it.to_ns,
+                it.position,
+            )
+        });
+        (batches.collect(), ended)
+    }
+
+    /// Where a segment begins among what is told.
+    fn segment(told: &[Told], number: u64) -> usize {
+        let begins = |it: &Told| matches!(it, Told::Segment(it) if *it == number);
+        told.iter().position(begins).expect("a segment")
+    }
+
+    #[test]
+    fn a_batch_ends_by_rows_bytes_age_day_and_segment_whichever_is_first() {
+        let told = recording();
+        let (batches, ended) = made(&told, None);
+        let rows = told
+            .iter()
+            .filter(|it| matches!(it, Told::Row { .. }))
+            .count();
+        let made_of: u32 = batches.iter().map(|it| it.1).sum();
+        assert_eq!(made_of as usize, rows, "each row is in a batch");
+        assert_eq!(ended.len(), 9);
+        assert!(ended.iter().all(|it| it.reached.whole));
+        for (id, rows, bytes, from_ns, to_ns, _) in &batches {
+            assert!(*rows <= LIMITS.rows, "{id}");
+            assert!(*bytes <= LIMITS.bytes || *rows == 1, "{id}: {bytes}");
+            assert_eq!(from_ns.div_euclid(DAY_NS), to_ns.div_euclid(DAY_NS), "{id}");
+        }
+        // Each limit is met by some.
+        assert!(batches.iter().any(|it| it.1 == LIMITS.rows));
+        assert!(batches.iter().any(|it| it.2 > LIMITS.bytes && it.1 == 1));
+        assert!(
+            batches
+                .iter()
+                .any(|it| it.1 < LIMITS.rows && it.2 < LIMITS.bytes / 2)
+        );
+        // They are counted in each segment.
+        for two in batches.windows(2) {
+            let (before, next) = (&two[0].0, &two[1].0);
+            match before.segment == next.segment {
+                true => assert_eq!(next.number, before.number + 1),
+                false => assert_eq!(next.number, 0),
+            }
+        }
+    }
+
+    #[test]
+    fn wherever_it_is_taken_up_again_the_same_batches_follow() {
+        let told = recording();
+        let (all, _) = made(&told, None);
+        for (index, (id, .., position)) in all.iter().enumerate() {
+            // From the segment itself, or from those before it, which it is read with.
+            for before in 0..3.min(id.segment) {
+                let from = segment(&told, id.segment - before);
+                let (rest, _) = made(&told[from..], Some(position.clone()));
+                assert_eq!(rest, all[index + 1..], "behind {id}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_a_segment_ended_the_next_one_follows_and_nothing_of_it_again() {
+        let told = recording();
+        let (all, ended) = made(&told, None);
+        for position in ended {
+            let number = position.reached.segment;
+            let from = segment(&told, number);
+            let (rest, again) = made(&told[from..], Some(position.clone()));
+            let later = all.iter().filter(|it| it.0.segment > number);
+            assert!(rest.iter().eq(later), "behind segment {number}");
+            assert_eq!(again.first(), Some(&position));
+        }
+    }
+
+    #[test]
+    fn rows_of_one_day_alone_are_in_a_batch() {
+        let mut cutter = Cutter::new(LIMITS, None);
+        cutter.part(Some(&part(1)));
+        let mut days = Vec::new();
+        for wall_ns in [DAY_NS - 1, DAY_NS, DAY_NS - 1, DAY_NS + 5, DAY_NS + 6] {
+            assert!(!cutter.passes_over());
+            let at = Moment {
+                mono_ns: 1,
+                wall_ns,
+            };
+            let whole = cutter.row(at, |_, lines| lines.push(b'x'));
+            days.extend(whole.into_iter().flatten().map(|it| it.rows));
+        }
+        days.extend(cutter.cut().map(|it| it.rows));
+        assert_eq!(days, [1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn without_a_segment_there_are_no_rows() {
+        let mut cutter = Cutter::new(LIMITS, None);
+        assert!(cutter.passes_over());
+        assert!(cutter.cut().is_none() && cutter.due().is_none());
+    }
 }

@@ -57,13 +57,14 @@ pub fn password(file: Option<&Path>) -> Result<String, PasswordError> {
 }
 
 fn read(file: &Path) -> Result<String, PasswordError> {
-    let text = privileges::as_caller(|| fs::read(file)).map_err(|error| {
-        PasswordError::Unreadable {
+    let text =
+        privileges::as_caller(|| fs::read(file)).map_err(|error| PasswordError::Unreadable {
             path: file.to_owned(),
             error,
-        }
-    })?;
-    let text = String::from_utf8(text).ok().filter(|it| it.len() <= LONGEST);
+        })?;
+    let text = String::from_utf8(text)
+        .ok()
+        .filter(|it| it.len() <= LONGEST);
     let text = text.as_deref().and_then(line).filter(|it| !it.is_empty());
     text.ok_or_else(|| PasswordError::NoLine(file.to_owned()))
 }

@@ -2,10 +2,7 @@
 
 use std::{
     io,
-    sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        mpsc::RecvTimeoutError,
-    },
+    sync::{Arc, Condvar, Mutex, PoisonError, mpsc::RecvTimeoutError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };

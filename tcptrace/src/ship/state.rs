@@ -154,8 +154,8 @@ impl State {
         let lock_path = at.join(format!("{name}.lock"));
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
-        let lock = rustix::fs::open(&lock_path, flags, mode)
-            .map_err(|error| unwritable(error.into()))?;
+        let lock =
+            rustix::fs::open(&lock_path, flags, mode).map_err(|error| unwritable(error.into()))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -372,7 +372,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = open(folder.path()).unwrap();
         let error = open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("already") && error.contains(".lock"), "{error}");
+        assert!(
+            error.contains("already") && error.contains(".lock"),
+            "{error}"
+        );
         State::open(folder.path(), Path::new("/nowhere/recording"), "elsewhere").unwrap();
         State::open(folder.path(), Path::new("/nowhere/other"), TARGET).unwrap();
         drop(first);

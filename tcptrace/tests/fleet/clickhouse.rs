@@ -91,7 +91,10 @@ fn spawn(folder: &TempDir) -> Child {
     let output = File::create(folder.path().join("output")).expect("a file");
     let mut command = Command::new(PROGRAM.path());
     command
-        .arg(format!("--config-file={}/config.xml", folder.path().display()))
+        .arg(format!(
+            "--config-file={}/config.xml",
+            folder.path().display()
+        ))
         .stdin(Stdio::null())
         .stdout(output.try_clone().expect("another descriptor"))
         .stderr(output);
@@ -118,7 +121,8 @@ impl Drop for ClickHouse {
 fn try_ask(query: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, PORT)).ok()?;
     let length = query.len();
-    let request = format!("POST / HTTP/1.0\r\nHost: here\r\nContent-Length: {length}\r\n\r\n{query}");
+    let request =
+        format!("POST / HTTP/1.0\r\nHost: here\r\nContent-Length: {length}\r\n\r\n{query}");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;

@@ -61,7 +61,8 @@ fn a_recording_is_there_as_flows_tells_it_and_once_however_often_it_is_shipped()
     // By what is on the disk, and then by what is in the table.
     ship.run().done();
     all_are_there_once(folder.path());
-    let batches = ask("SELECT count() FROM (SELECT segment, batch FROM flows GROUP BY segment, batch)");
+    let batches =
+        ask("SELECT count() FROM (SELECT segment, batch FROM flows GROUP BY segment, batch)");
     assert!(batches.parse::<u32>().expect("a number") >= 5, "{batches}");
     let said = direct(folder.path()).run().done();
     assert!(said.contains("there is no state"), "{said}");
@@ -78,14 +79,15 @@ fn killed_at_any_moment_it_goes_on_where_it_was() {
     let mut kills = 0;
     loop {
         let mut shipping = ship.start();
-        sleep(Duration::from_millis(20 + chance.below(200)));
+        // However slow the machine is, it gets on.
+        sleep(Duration::from_millis(20 + chance.below(200 + 10 * kills)));
         if shipping.is_over() {
             shipping.end().done();
             break;
         }
         shipping.kill();
         kills += 1;
-        assert!(kills < 400, "it does not get on");
+        assert!(kills < 500, "it does not get on");
     }
     assert!(kills >= 3, "it was killed {kills} times alone");
     all_are_there_once(folder.path());
@@ -119,7 +121,10 @@ fn killed_while_an_answer_is_under_way_it_asks_the_table_first() {
     let ship = Ship::new(folder.path(), to(proxy::PORT)).with(&["--create"]);
     let shipping = ship.start();
     let deadline = Instant::now() + patient(LIMIT);
-    while proxy.inserts() == 0 || ask("EXISTS TABLE flows") == "0" || ask("SELECT count() FROM flows") == "0" {
+    while proxy.inserts() == 0
+        || ask("EXISTS TABLE flows") == "0"
+        || ask("SELECT count() FROM flows") == "0"
+    {
         assert!(Instant::now() < deadline, "nothing came");
         sleep(Duration::from_millis(10));
     }
@@ -173,8 +178,16 @@ fn what_is_recorded_just_now_is_there_soon_and_once_though_it_is_read_in_pieces(
     growing.end();
     let told = recordings::flows(whole.path()).len();
     let deadline = Instant::now() + patient(LIMIT);
-    while ask("SELECT count() FROM flows").parse::<usize>().expect("a number") < told {
-        assert!(Instant::now() < deadline, "not all came: {}", ask("SELECT count() FROM flows"));
+    while ask("SELECT count() FROM flows")
+        .parse::<usize>()
+        .expect("a number")
+        < told
+    {
+        assert!(
+            Instant::now() < deadline,
+            "not all came: {}",
+            ask("SELECT count() FROM flows")
+        );
         sleep(Duration::from_millis(100));
     }
     let ended = shipping.stop();
@@ -231,7 +244,10 @@ fn segments_that_went_before_they_were_shipped_are_said_and_counted() {
         fs::rename(later.path().join(name), file).expect("back");
     }
     let said = ship.run().done();
-    assert!(said.contains("2 segments were removed before they were read"), "{said}");
+    assert!(
+        said.contains("2 segments were removed before they were read"),
+        "{said}"
+    );
     let told = recordings::flows(folder.path());
     let there = clickhouse::flows();
     let missing = told.iter().filter(|it| !there.contains(it)).count();

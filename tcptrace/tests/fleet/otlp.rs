@@ -1,6 +1,9 @@
 //! Flows as log records, at a collector of OpenTelemetry.
 
-use std::{thread::sleep, time::{Duration, Instant}};
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use crate::{
     collector::{Collector, PORT, rotel},
@@ -22,7 +25,12 @@ fn a_collector_has_a_record_of_each_flow_with_the_batch_that_it_is_of() {
     let ship = Ship::new(folder.path(), to());
     ship.run().done();
     let all = recordings::flows(folder.path()).len();
-    let records = || collector.output().matches("EventName: tcptrace.flow").count();
+    let records = || {
+        collector
+            .output()
+            .matches("EventName: tcptrace.flow")
+            .count()
+    };
     let deadline = Instant::now() + patient(Duration::from_secs(30));
     while records() < all {
         assert!(Instant::now() < deadline, "{} of {all}", records());
@@ -35,7 +43,7 @@ fn a_collector_has_a_record_of_each_flow_with_the_batch_that_it_is_of() {
         "tcptrace.run: Str(",
         "tcptrace.boot: Str(",
         "tcptrace.end: Str(graceful)",
-        "network.local.port: I64(",
+        "network.local.port: Int(",
     ] {
         assert!(output.contains(words), "{words} is not in\n{output}");
     }
@@ -67,5 +75,8 @@ fn a_collector_that_refuses_records_stops_it_with_one_line() {
     let ended = Ship::new(folder.path(), to()).run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("refuses the records"), "{ended:?}");
-    Ship::new(folder.path(), to()).with(&["--create"]).run().failed(2, &["a collector has none"]);
+    Ship::new(folder.path(), to())
+        .with(&["--create"])
+        .run()
+        .failed(2, &["a collector has none"]);
 }

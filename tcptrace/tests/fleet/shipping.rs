@@ -78,7 +78,8 @@ impl Ship {
     }
 
     pub fn with(mut self, arguments: &[&str]) -> Self {
-        self.arguments.extend(arguments.iter().map(|&it| it.to_owned()));
+        self.arguments
+            .extend(arguments.iter().map(|&it| it.to_owned()));
         self
     }
 

@@ -92,8 +92,8 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     // Container runtimes keep what they know of a container as JSON: `host` reads it. A record of a
-    // connection is sent to a collector field by field: `metrics` reads lines. How far a recording was
-    // shipped is kept as JSON.
+    // connection is sent to a collector field by field: `metrics` reads lines. The columns of tables are
+    // made of the schema of a line, and how far a recording was shipped is kept as JSON: `ship`.
     (
         "serde_json",
         &["output", "metrics", "record", "host", "ship"],

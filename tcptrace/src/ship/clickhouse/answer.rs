@@ -76,9 +76,9 @@ pub(super) fn failure_of(answer: &Answer, at: &ClickHouseAddress) -> Failure {
             "{at}: there is no database {}: CREATE DATABASE makes it, or --to names another: {said}",
             at.database
         )),
-        (Some(code), _) if ABSENT.contains(&code) => {
-            Failure::never(format!("{at}: a table is missing: --create makes it: {said}"))
-        }
+        (Some(code), _) if ABSENT.contains(&code) => Failure::never(format!(
+            "{at}: a table is missing: --create makes it: {said}"
+        )),
         (Some(code), _) if OTHER_SCHEMA.contains(&code) => Failure::never(format!(
             "{at}: the table is not as this tcptrace writes it (tcptrace ship --print-schema clickhouse prints \
              what it should be): {said}"
@@ -172,12 +172,26 @@ mod tests {
 
     #[test]
     fn what_heals_is_told_from_what_does_not() {
-        let old = |code: u32| format!("Code: {code}, e.displayText() = DB::Exception: No, e.what() = DB::Exception");
+        let old = |code: u32| {
+            format!("Code: {code}, e.displayText() = DB::Exception: No, e.what() = DB::Exception")
+        };
         let new = |code: u32| format!("Code: {code}. DB::Exception: No. (NAME) (version 26.9)");
         for text in [&old as &dyn Fn(u32) -> String, &new] {
-            for (code, in_doubt) in [(252, false), (202, false), (242, false), (216, true), (319, true), (999, true)] {
+            for (code, in_doubt) in [
+                (252, false),
+                (202, false),
+                (242, false),
+                (216, true),
+                (319, true),
+                (999, true),
+            ] {
                 let failure = of(500, &text(code));
-                let Failure::Later { in_doubt: told, why, .. } = &failure else {
+                let Failure::Later {
+                    in_doubt: told,
+                    why,
+                    ..
+                } = &failure
+                else {
                     panic!("{failure:?}");
                 };
                 assert_eq!(*told, in_doubt, "{why}");
@@ -198,7 +212,10 @@ mod tests {
                 assert_eq!(*rows_refused, rows, "{why}");
             }
         }
-        assert!(matches!(of(503, "busy"), Failure::Later { in_doubt: true, .. }));
+        assert!(matches!(
+            of(503, "busy"),
+            Failure::Later { in_doubt: true, .. }
+        ));
         assert!(matches!(of(404, "nginx"), Failure::Never { .. }));
     }
 

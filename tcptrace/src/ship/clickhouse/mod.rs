@@ -250,7 +250,10 @@ impl ClickHouse {
             rows if rows == all => Ok(()),
             // A replica that is asked may be behind the one that it was sent to.
             rows if rows < all => Err(Failure::Later {
-                why: format!("{}: {rows} of {all} rows of a batch are to be seen yet", self.at),
+                why: format!(
+                    "{}: {rows} of {all} rows of a batch are to be seen yet",
+                    self.at
+                ),
                 in_doubt: true,
                 after: None,
             }),
