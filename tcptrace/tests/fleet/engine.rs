@@ -1,7 +1,7 @@
 //! The engine of today, behind a small HTTP front of the tests' own: chDB of PyPI, in `.tools/python`.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -27,14 +27,32 @@ pub struct Engine {
 impl Engine {
     /// Starts it, with nothing in it.
     pub fn start(_: &Namespace) -> Self {
+        Self::configured("<clickhouse></clickhouse>")
+    }
+
+    /// The same as the only server of a cluster.
+    pub fn of_cluster(_: &Namespace, cluster: &str) -> Self {
+        // It is the one that it would connect to, and so it does not.
+        Self::configured(&format!(
+            "<clickhouse><tcp_port>9000</tcp_port><remote_servers><{cluster}><shard>
+             <internal_replication>true</internal_replication>
+             <replica><host>127.0.0.1</host><port>9000</port></replica>
+             </shard></{cluster}></remote_servers></clickhouse>"
+        ))
+    }
+
+    fn configured(configuration: &str) -> Self {
         let (python, folder) = (python(), folder());
+        let settings = folder.path().join("config.xml");
+        fs::write(&settings, configuration).expect("its settings");
         let front = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fleet/front.py");
         let data = folder.path().join("data");
-        let arguments =
-            [&front, Path::new("8123"), &data].map(|it| it.to_str().expect("UTF-8").to_owned());
-        let [front, port, data] = &arguments;
+        let port = PathBuf::from(PORT.to_string());
+        let arguments = [&front, &port, &data, &settings];
+        let arguments = arguments.map(|it| it.to_str().expect("UTF-8").to_owned());
+        let arguments = arguments.each_ref().map(String::as_str);
         Self {
-            _server: Server::start_file(&python, folder, [front.as_str(), port, data], PORT),
+            _server: Server::start_file(&python, folder, arguments, PORT),
         }
     }
 

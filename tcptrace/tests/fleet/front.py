@@ -1,7 +1,7 @@
 """ClickHouse's HTTP interface in front of chDB, which has the engine of today and no server: as much of it
 as tcptrace ship and the tests take.
 
-front.py PORT FOLDER. Beside what the interface has, POST /front takes `lose`: so many answers of INSERTs are
+front.py PORT FOLDER [CONFIGURATION]. Beside what the interface has, POST /front takes `lose`: so many answers of INSERTs are
 not sent, though the rows are there.
 """
 
@@ -23,7 +23,7 @@ ASIDE = {
 # Errors that are answered with another status than 500: UNKNOWN_TABLE, UNKNOWN_DATABASE.
 STATUS = {60: 404, 81: 404}
 
-engine = Session(sys.argv[2])
+engine = Session(sys.argv[2] + (f"?config-file={sys.argv[3]}" if len(sys.argv) > 3 else ""))
 # It takes one query at a time.
 alone = threading.Lock()
 to_lose = 0

@@ -8,8 +8,8 @@ use std::{
 use tcptrace::{
     output::{ShownFlow, inserted_names},
     ship::schema::{
-        BatchId, Dialect, RunId, Schema, TABLES_QUERY, VERSION_QUERY, batch_query, columns,
-        missing, other_version, shipped_query,
+        BatchId, Dialect, RunId, Schema, Servers, TABLES_QUERY, VERSION_QUERY, batch_query,
+        columns, missing, other_version, shipped_query,
     },
 };
 
@@ -116,6 +116,40 @@ fn a_recording_is_there_once_though_answers_were_lost_and_so_are_its_sums() {
             engine.told("SELECT sum(connections) FROM flows_by_minute"),
             count
         );
+    }
+}
+
+/// There is no ZooKeeper for this engine, so it has the tables of a cluster without replicas.
+#[test]
+fn on_a_cluster_a_batch_goes_through_to_the_table_of_its_shard_once_with_its_sums() {
+    let net = Namespace::new();
+    let engine = Engine::of_cluster(&net, "fleet");
+    let schema = Schema {
+        servers: Servers::Cluster("fleet".parse().expect("a name")),
+        ..Schema::default()
+    };
+    for statement in schema.statements() {
+        let mut here = statement.replace(" ON CLUSTER 'fleet'", "");
+        if let Some((begin, rest)) = here.split_once("ENGINE = Replicated") {
+            let (engine, rest) = rest.split_once('(').expect("where it is replicated");
+            let (_, rest) = rest.split_once(')').expect("an end");
+            here = format!("{begin}ENGINE = {engine}{rest}").replace(
+                "replicated_deduplication_window = 100000, replicated_deduplication_window_seconds = 604800",
+                "non_replicated_deduplication_window = 100000",
+            );
+        }
+        engine.told(&here);
+    }
+    let recording = recordings::repeated(10, Duration::from_millis(50));
+    engine.lose_answers(2);
+    engine.take(recording.path());
+    let count = format!("{}\n", recordings::flows(recording.path()).len());
+    for query in [
+        "SELECT count() FROM flows",
+        "SELECT count() FROM flows_local",
+        "SELECT sum(connections) FROM flows_by_minute",
+    ] {
+        assert_eq!(engine.told(query), count, "{query}");
     }
 }
 
