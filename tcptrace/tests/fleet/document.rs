@@ -31,7 +31,7 @@ fn asked(page: &str) -> Vec<Asked<'_>> {
 #[test]
 fn each_query_of_the_document_tells_what_stands_below_it() {
     let net = Namespace::new();
-    let engine = Engine::start(&net);
+    let engine = Engine::with_tables(&net);
     for host in ["shop-1", "edge-1", "api-1"] {
         engine.take(&recording(host));
     }

@@ -56,13 +56,26 @@ impl Engine {
         }
     }
 
-    /// The same with the tables and views of a schema.
+    /// The same with all tables and views, which keep rows for ever: those of tests get old.
     pub fn with_tables(net: &Namespace) -> Self {
         let engine = Self::start(net);
-        for statement in Schema::default().statements() {
-            engine.told(&statement);
-        }
+        engine.make(&Schema::default().statements());
+        engine.keep_rows(&["flows", "flows_by_minute"]);
         engine
+    }
+
+    /// Makes tables.
+    pub fn make(&self, statements: &[String]) {
+        for statement in statements {
+            self.told(statement);
+        }
+    }
+
+    /// Has tables keep rows for ever.
+    pub fn keep_rows(&self, tables: &[&str]) {
+        for table in tables {
+            self.told(&format!("ALTER TABLE {table} REMOVE TTL"));
+        }
     }
 
     /// The answer to a query.

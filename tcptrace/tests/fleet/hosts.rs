@@ -8,7 +8,8 @@ use tempfile::TempDir;
 use crate::{engine::Engine, fleet::Fleet, namespace::Namespace, recordings};
 
 const HOSTS: [&str; 3] = ["shop-1", "edge-1", "api-1"];
-const EVER: &str = "from = '1970-01-02 00:00:00', to = '2200-01-01 00:00:00'";
+/// All that there is.
+pub const EVER: &str = "from = '1970-01-02 00:00:00', to = '2200-01-01 00:00:00'";
 
 /// Recordings of three hosts, of the same kind as those that the document is about.
 fn recorded(requests: u32) -> TempDir {
@@ -22,7 +23,7 @@ fn both_ends_of_each_connection_between_three_hosts_are_one_row_with_their_progr
     const REQUESTS: u32 = 20;
     let recordings = recorded(REQUESTS);
     let net = Namespace::new();
-    let engine = Engine::start(&net);
+    let engine = Engine::with_tables(&net);
     let mut flows = 0;
     for host in HOSTS {
         let recording = recordings.path().join(host);

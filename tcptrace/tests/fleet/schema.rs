@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tcptrace::{
@@ -13,7 +13,7 @@ use tcptrace::{
     },
 };
 
-use crate::{engine::Engine, namespace::Namespace, recordings, rows};
+use crate::{engine::Engine, hosts::EVER, namespace::Namespace, recordings, rows};
 
 /// A recording of one of the hosts that docs/fleet.md is about.
 pub fn recording(host: &str) -> PathBuf {
@@ -31,9 +31,7 @@ fn tables_and_views_are_made_and_made_again_without_harm() {
         ["flows", "flows_schema"]
     );
     for _ in 0..2 {
-        for statement in Schema::default().statements() {
-            engine.told(&statement);
-        }
+        engine.make(&Schema::default().statements());
     }
     assert!(missing(&engine.told(TABLES_QUERY)).is_empty());
     assert_eq!(other_version(&engine.told(VERSION_QUERY)), None);
@@ -119,6 +117,35 @@ fn a_recording_is_there_once_though_answers_were_lost_and_so_are_its_sums() {
     }
 }
 
+#[test]
+fn sums_that_a_server_did_not_get_to_are_made_once_when_the_batch_comes_again() {
+    let net = Namespace::new();
+    let engine = Engine::with_tables(&net);
+    let rows = rows::of(&recording("shop-1"));
+    let (lines, count) = (rows.join("\n"), format!("{}\n", rows.len()));
+    engine.told("DROP VIEW flows_by_minute_filled");
+    engine.told(
+        "CREATE MATERIALIZED VIEW flows_by_minute_filled TO flows_by_minute AS \
+         SELECT toStartOfMinute(time) AS minute, toString(throwIf(1)) AS host FROM flows",
+    );
+    let error = engine
+        .insert("1/0", &lines)
+        .expect_err("it can't be summed up");
+    assert!(error.contains("throwIf"), "{error}");
+    assert_eq!(engine.told("SELECT count() FROM flows"), count);
+    assert_eq!(engine.told("SELECT count() FROM flows_by_minute"), "0\n");
+    engine.told("DROP VIEW flows_by_minute_filled");
+    engine.make(&Schema::default().statements());
+    for _ in 0..2 {
+        engine.insert("1/0", &lines).expect("rows are taken");
+        assert_eq!(engine.told("SELECT count() FROM flows"), count);
+        assert_eq!(
+            engine.told("SELECT sum(connections) FROM flows_by_minute"),
+            count
+        );
+    }
+}
+
 /// There is no ZooKeeper for this engine, so it has the tables of a cluster without replicas.
 #[test]
 fn on_a_cluster_a_batch_goes_through_to_the_table_of_its_shard_once_with_its_sums() {
@@ -140,6 +167,7 @@ fn on_a_cluster_a_batch_goes_through_to_the_table_of_its_shard_once_with_its_sum
         }
         engine.told(&here);
     }
+    engine.keep_rows(&["flows_local", "flows_by_minute_local"]);
     let recording = recordings::repeated(10, Duration::from_millis(50));
     engine.lose_answers(2);
     engine.take(recording.path());
@@ -187,6 +215,57 @@ fn every_value_of_a_flow_is_in_its_row() {
     let sent = read(&mut rows.iter().map(String::as_str));
     assert!(sent.len() > 100, "{}", sent.len());
     assert_eq!(read(&mut answer.lines()), sent);
+}
+
+#[test]
+fn rows_go_after_thirty_days_and_sums_of_them_stay() {
+    let net = Namespace::new();
+    let engine = Engine::start(&net);
+    engine.make(&Schema::default().statements());
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.expect("a time").as_nanos();
+    for (batch, days) in [1, 29, 31, 300].into_iter().enumerate() {
+        let time = now - days * 86_400 * 1_000_000_000;
+        // What is unknown is left out.
+        let row = format!(
+            "{{\"host\":\"a\",\"boot\":\"b\",\"run\":\"r\",\"segment\":1,\"batch\":{batch},\"time\":\"{time}\",\
+             \"netns\":1,\"family\":\"ipv4\",\"local_addr\":\"192.0.2.1\",\"complete\":true}}"
+        );
+        engine
+            .insert(&batch.to_string(), &row)
+            .expect("a row is taken");
+    }
+    for table in ["flows", "flows_by_minute"] {
+        engine.told(&format!("OPTIMIZE TABLE {table} FINAL"));
+    }
+    assert_eq!(
+        engine.told("SELECT batch FROM flows ORDER BY batch"),
+        "0\n1\n"
+    );
+    assert_eq!(
+        engine.told("SELECT sum(connections) FROM flows_by_minute"),
+        "4\n"
+    );
+}
+
+#[test]
+fn loopback_addresses_are_those_of_one_host() {
+    let net = Namespace::new();
+    let engine = Engine::with_tables(&net);
+    let recording = recordings::repeated(1, Duration::from_secs(3600));
+    let rows = rows::of(recording.path()).join("\n");
+    let host = rows.split('"').nth(3).expect("the host");
+    for other in ["a", "b"] {
+        let rows = rows.replace(
+            &format!("\"host\":\"{host}\""),
+            &format!("\"host\":\"{other}\""),
+        );
+        engine.insert(other, &rows).expect("rows are taken");
+    }
+    let answer = engine.told(&format!(
+        "SELECT client_host, server_host, count() FROM flows_both_ends({EVER}) GROUP BY ALL ORDER BY client_host"
+    ));
+    assert_eq!(answer, "a\ta\t200\nb\tb\t200\n");
 }
 
 #[test]
