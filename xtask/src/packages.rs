@@ -41,6 +41,13 @@ pub const OF_TESTS: &[Program] = &[
     program("prometheus", "prometheus", PROMETHEUS),
     program("promtool", "prometheus", PROMETHEUS),
     program("clickhouse-server", "clickhouse-server", CLICKHOUSE),
+    program(
+        "java",
+        "default-jre-headless",
+        ["java-latest-openjdk-headless", "jre-openjdk-headless"],
+    ),
+    // All that the package has where programs are; its server is a library of Java.
+    program("zooinspector", "zookeeper", ["zookeeper", "zookeeper"]),
 ];
 /// What load tests start.
 pub const OF_LOAD: &[Program] = &[IP];

@@ -5,12 +5,18 @@
 //! (`TCPTRACE_PYTHON` names another Python that has them): without them each test fails and says so.
 //! `TCPTRACE_BIN` names another binary to test.
 
+mod asked;
 mod bad_input;
 mod clickhouse;
+mod cluster;
 #[path = "../monitoring/collector.rs"]
 #[expect(dead_code, reason = "the tests of serve need more of it")]
 mod collector;
+mod document;
+mod engine;
 mod exactly_once;
+mod fleet;
+mod hosts;
 #[path = "../live/namespace.rs"]
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod namespace;
@@ -24,6 +30,8 @@ mod patience;
 mod program;
 mod proxy;
 mod recordings;
+mod rows;
+mod schema;
 #[path = "../engine/script.rs"]
 #[expect(dead_code, reason = "the tests of the engine need more of it")]
 mod script;

@@ -22,6 +22,18 @@ pub(super) enum Kind {
     Bool,
 }
 
+impl Kind {
+    /// What differs from what is said of JSON.
+    const fn differs(self) -> &'static str {
+        match self {
+            Self::Cookie => " Here, as a number.",
+            Self::Time => " Here, as a time.",
+            Self::Address => " Here, IPv4 as IPv4-mapped IPv6.",
+            Self::Text | Self::Number(_) | Self::Bool => "",
+        }
+    }
+}
+
 /// How many values a row has in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Values {
@@ -48,7 +60,11 @@ pub(super) struct Column {
 
 /// Which batch of which recording a row came with.
 const BATCH: [(&str, Kind, &str); 5] = [
-    ("host", Kind::Text, "Name of the machine that it happened on."),
+    (
+        "host",
+        Kind::Text,
+        "Name of the machine that it happened on.",
+    ),
     (
         "boot",
         Kind::Text,
@@ -100,10 +116,11 @@ fn add(name: &str, schema: &Value, null: bool, columns: &mut Vec<Column>) {
     }
     let said = text(schema, "description");
     let Some(items) = schema.get("items") else {
+        let kind = kind(name, schema);
         columns.push(Column {
             name: name.to_owned(),
-            said,
-            kind: kind(name, schema),
+            said: said + kind.differs(),
+            kind,
             values: if null { Values::OneOrNull } else { Values::One },
         });
         return;

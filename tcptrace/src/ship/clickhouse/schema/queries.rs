@@ -46,7 +46,10 @@ pub const fn insert_settings(dialect: Dialect) -> &'static [(&'static str, &'sta
             // The answer comes when the rows are where they belong.
             ("distributed_foreground_insert", "1"),
         ],
-        Dialect::Plain => &[("insert_deduplicate", "1"), ("insert_distributed_sync", "1")],
+        Dialect::Plain => &[
+            ("insert_deduplicate", "1"),
+            ("insert_distributed_sync", "1"),
+        ],
     }
 }
 
@@ -147,7 +150,13 @@ mod tests {
             to_ns: 2,
             dialect: Dialect::Plain,
         });
-        assert!(query.contains(r"host = 'a\' OR 1 --' AND boot = 'b'"), "{query}");
-        assert!(query.contains("time >= 1 AND time <= 2 AND segment = 3"), "{query}");
+        assert!(
+            query.contains(r"host = 'a\' OR 1 --' AND boot = 'b'"),
+            "{query}"
+        );
+        assert!(
+            query.contains("time >= 1 AND time <= 2 AND segment = 3"),
+            "{query}"
+        );
     }
 }

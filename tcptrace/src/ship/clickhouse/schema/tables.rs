@@ -108,7 +108,11 @@ impl Schema {
             let mut line = format!("    `{}` {}", column.name, column.sql_type(self.dialect));
             // A replica of 18.16 does not join one whose columns have comments.
             if self.dialect == Dialect::Today {
-                line += &format!(" COMMENT {} CODEC({})", quoted(&column.said), column.codec());
+                line += &format!(
+                    " COMMENT {} CODEC({})",
+                    quoted(&column.said),
+                    column.codec()
+                );
             }
             lines.push(line);
         }
@@ -119,10 +123,13 @@ impl Schema {
                 }
                 Dialect::Plain => format!("{side}_addr"),
             };
-            lines.push(format!("    `{side}_ip` {} ALIAS {text}", match side {
-                "local" => "String",
-                _ => "Nullable(String)",
-            }));
+            lines.push(format!(
+                "    `{side}_ip` {} ALIAS {text}",
+                match side {
+                    "local" => "String",
+                    _ => "Nullable(String)",
+                }
+            ));
         }
         let (engine, mut settings) = self.engine("", TABLE);
         let (day, keeps) = match self.dialect {
@@ -197,7 +204,9 @@ impl Schema {
         };
         let (database, local) = (&self.database, self.local(table));
         Some(Statement {
-            said: format!("{local} of all servers of the cluster. All rows of a host are on one shard."),
+            said: format!(
+                "{local} of all servers of the cluster. All rows of a host are on one shard."
+            ),
             sql: format!(
                 "CREATE TABLE IF NOT EXISTS {database}.{table}{} AS {database}.{local}\n\
                  ENGINE = Distributed('{cluster}', '{database}', '{local}', {by})",

@@ -1,6 +1,10 @@
 //! The schema as a text, for who creates the tables by hand.
 
-use super::{Schema, Servers, tables::Statement, version::Dialect};
+use super::{
+    Schema, Servers,
+    tables::Statement,
+    version::{Dialect, VERSION},
+};
 
 impl Schema {
     /// All statements with what they are for, as `clickhouse-client --multiquery` takes them.
@@ -14,10 +18,8 @@ impl Schema {
                 text.push('\n');
             }
         };
-        say(concat!(
-            "The flows of tcptrace ",
-            env!("CARGO_PKG_VERSION"),
-            " in ClickHouse: made by tcptrace ship --print-schema."
+        say(&format!(
+            "Flows of tcptrace in ClickHouse, version {VERSION} of the tables: made by tcptrace ship --print-schema."
         ));
         say(match self.dialect {
             Dialect::Today => "For servers from 24.8 on.",
