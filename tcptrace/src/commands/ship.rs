@@ -77,7 +77,7 @@ pub async fn ship(options: &ShipOptions) -> Result<Outcome> {
             (Box::new(server), RowForm::Columns, Limits::LARGE)
         }
         Destination::Otlp(settings, endpoint) => {
-            let collector = Collector::new(settings.clone(), endpoint)?;
+            let collector = Collector::new((**settings).clone(), endpoint)?;
             (Box::new(collector), RowForm::Lines, Limits::SMALL)
         }
     };

@@ -36,7 +36,7 @@ pub enum Destination {
     /// A server of ClickHouse, by HTTP.
     ClickHouse(ClickHouseAddress),
     /// A collector of OpenTelemetry, by OTLP over HTTP.
-    Otlp(OtlpSettings, Endpoint),
+    Otlp(Box<OtlpSettings>, Box<Endpoint>),
 }
 
 /// A server of ClickHouse.
@@ -107,7 +107,7 @@ impl Destination {
                 })?;
                 let endpoint = settings.as_ref().and_then(|it| it.logs.clone());
                 let (settings, endpoint) = settings.zip(endpoint).ok_or_else(unknown)?;
-                Ok(Self::Otlp(settings, endpoint))
+                Ok(Self::Otlp(Box::new(settings), Box::new(endpoint)))
             }
             _ => Err(unknown()),
         }
