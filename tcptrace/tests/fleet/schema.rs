@@ -253,19 +253,31 @@ fn loopback_addresses_are_those_of_one_host() {
     let net = Namespace::new();
     let engine = Engine::with_tables(&net);
     let recording = recordings::repeated(1, Duration::from_secs(3600));
-    let rows = rows::of(recording.path()).join("\n");
-    let host = rows.split('"').nth(3).expect("the host");
-    for other in ["a", "b"] {
-        let rows = rows.replace(
-            &format!("\"host\":\"{host}\""),
-            &format!("\"host\":\"{other}\""),
+    let rows = rows::of(recording.path());
+    let host = rows[0].split('"').nth(3).expect("the host");
+    let insert_as = |other: &str, opener: &str| {
+        let (from, to) = (
+            format!("\"host\":\"{host}\""),
+            format!("\"host\":\"{other}\""),
         );
-        engine.insert(other, &rows).expect("rows are taken");
-    }
-    let answer = engine.told(&format!(
+        let of_opener = rows.iter().filter(|it| it.contains(opener));
+        let rows: Vec<String> = of_opener.map(|it| it.replace(&from, &to)).collect();
+        assert_eq!(rows.len(), 200, "{opener}");
+        let token = format!("{other} {opener}");
+        engine
+            .insert(&token, &rows.join("\n"))
+            .expect("rows are taken");
+    };
+    let query = format!(
         "SELECT client_host, server_host, count() FROM flows_both_ends({EVER}) GROUP BY ALL ORDER BY client_host"
-    ));
-    assert_eq!(answer, "a\ta\t200\nb\tb\t200\n");
+    );
+    let (client, server) = ("\"opener\":\"local\"", "\"opener\":\"remote\"");
+    insert_as("a", client);
+    insert_as("b", server);
+    assert_eq!(engine.told(&query), "");
+    insert_as("b", client);
+    insert_as("a", server);
+    assert_eq!(engine.told(&query), "a\ta\t200\nb\tb\t200\n");
 }
 
 #[test]
