@@ -9,6 +9,8 @@ mod replay;
 mod schema;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "ship")]
+mod ship;
 mod sockets;
 mod stats;
 mod stuck;
@@ -23,6 +25,8 @@ use clap::{
 };
 #[cfg(feature = "serve")]
 use tcptrace::commands::ServeOptions;
+#[cfg(feature = "ship")]
+use tcptrace::commands::{ShipOptions, ShipSchemaOptions};
 use tcptrace::{
     commands::{
         DoctorOptions, ExplainOptions, ExportOptions, FlowsOptions, InfoOptions, ListOptions,
@@ -38,6 +42,8 @@ use tcptrace::{
 
 #[cfg(feature = "serve")]
 use self::serve::ServeArgs;
+#[cfg(feature = "ship")]
+use self::ship::{ShipArgs, Shipping};
 use self::{
     doctor::DoctorArgs,
     explain::ExplainArgs,
@@ -91,6 +97,9 @@ enum Command {
     Info(InfoArgs),
     /// A recording as Parquet, JSON or CSV: files that DuckDB, polars and others read.
     Export(ExportArgs),
+    /// A recording's flows to ClickHouse or a collector of OpenTelemetry, as they come.
+    #[cfg(feature = "ship")]
+    Ship(ShipArgs),
     /// What a state, a reason or a setting means, in plain words.
     Explain(ExplainArgs),
     /// Can this machine be traced, and how is TCP set up on it.
@@ -122,6 +131,12 @@ pub enum Invocation {
     Info(InfoOptions),
     /// `tcptrace export`.
     Export(ExportOptions),
+    /// `tcptrace ship`.
+    #[cfg(feature = "ship")]
+    Ship(Box<ShipOptions>),
+    /// `tcptrace ship --print-schema`.
+    #[cfg(feature = "ship")]
+    ShipSchema(Box<ShipSchemaOptions>),
     /// `tcptrace explain`.
     Explain(ExplainOptions),
     /// `tcptrace doctor`.
@@ -226,6 +241,8 @@ impl Cli {
             #[cfg(feature = "serve")]
             Some(Command::Serve(serve)) => serve.trace.verbose,
             Some(Command::Export(export)) => export.verbose,
+            #[cfg(feature = "ship")]
+            Some(Command::Ship(ship)) => ship.verbose,
             // They have nothing to log.
             Some(
                 Command::List(_)
@@ -255,6 +272,11 @@ impl Cli {
             Some(Command::Serve(serve)) => Invocation::Serve(Box::new(serve.into_options()?)),
             Some(Command::Info(info)) => Invocation::Info(info.into_options()),
             Some(Command::Export(export)) => Invocation::Export(export.into_options()?),
+            #[cfg(feature = "ship")]
+            Some(Command::Ship(ship)) => match ship.into_shipping()? {
+                Shipping::Ship(options) => Invocation::Ship(options),
+                Shipping::Schema(options) => Invocation::ShipSchema(options),
+            },
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
             Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
             Some(Command::Schema(schema)) => Invocation::Schema(schema.into_what()),

@@ -19,6 +19,7 @@
 //! * [`screen`] draws it, live,
 //! * `metrics` tells it to monitoring systems,
 //! * [`engine`] puts them together, and runs the loop,
+//! * `ship` brings a recording's flows elsewhere,
 //! * [`consumers`] take what it tells: what each command does with it,
 //! * [`commands`] choose source, consumer and output.
 
@@ -38,5 +39,7 @@ pub mod output;
 pub mod privileges;
 pub mod record;
 pub mod screen;
+#[cfg(feature = "ship")]
+pub mod ship;
 pub mod source;
 pub mod track;

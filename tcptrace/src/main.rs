@@ -53,6 +53,10 @@ fn main() -> ExitCode {
             Invocation::Serve(options) => commands::serve(&options).await.map(|it| it.code),
             Invocation::Info(options) => commands::info(&options).map(|()| 0),
             Invocation::Export(options) => commands::export(&options).await.map(|it| it.code),
+            #[cfg(feature = "ship")]
+            Invocation::Ship(options) => commands::ship(&options).await.map(|it| it.code),
+            #[cfg(feature = "ship")]
+            Invocation::ShipSchema(options) => commands::ship_schema(&options).map(|()| 0),
             Invocation::Explain(options) => commands::explain(&options).map(|()| 0),
             Invocation::Doctor(options) => commands::doctor(&options),
             Invocation::Schema(what) => commands::schema(what).map(|()| 0),
@@ -90,14 +94,17 @@ fn report(error: &anyhow::Error) -> ExitCode {
     })
 }
 
-/// What is wrong with what `serve` is told.
-#[cfg(feature = "serve")]
+/// What is wrong with what `serve` and `ship` are told.
 fn is_wrong_usage(error: &anyhow::Error) -> bool {
-    error.is::<tcptrace::metrics::OtlpError>()
-}
-
-/// Nothing more is told.
-#[cfg(not(feature = "serve"))]
-fn is_wrong_usage(_: &anyhow::Error) -> bool {
+    #[cfg(feature = "serve")]
+    if error.is::<tcptrace::metrics::OtlpError>() {
+        return true;
+    }
+    #[cfg(feature = "ship")]
+    if error.is::<tcptrace::ship::AddressError>() || error.is::<tcptrace::ship::schema::NoName>() {
+        return true;
+    }
+    // Without those, none of it is looked at.
+    let _ = error;
     false
 }

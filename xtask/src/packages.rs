@@ -23,7 +23,7 @@ pub struct Program {
 }
 
 /// What real-socket tests start beside tcptrace: the servers of tests/servers, the engines of
-/// tests/containers.
+/// tests/containers, the database of tests/fleet.
 pub const OF_TESTS: &[Program] = &[
     IP,
     program("ss", "iproute2", ["iproute", "iproute2"]),
@@ -40,6 +40,14 @@ pub const OF_TESTS: &[Program] = &[
     program("busybox", "busybox-static", ["busybox", "busybox"]),
     program("prometheus", "prometheus", PROMETHEUS),
     program("promtool", "prometheus", PROMETHEUS),
+    program("clickhouse-server", "clickhouse-server", CLICKHOUSE),
+    program(
+        "java",
+        "default-jre-headless",
+        ["java-latest-openjdk-headless", "jre-openjdk-headless"],
+    ),
+    // All that the package has where programs are; its server is a library of Java.
+    program("zooinspector", "zookeeper", ["zookeeper", "zookeeper"]),
     program("openssl", "openssl", ["openssl", "openssl"]),
 ];
 /// What load tests start.
@@ -62,6 +70,8 @@ pub const OF_FUZZING: &[Program] = &[program("c++", "g++", ["gcc-c++", "gcc"])];
 
 /// Fedora calls it by its programming language, too.
 const PROMETHEUS: [&str; 2] = ["golang-github-prometheus", "prometheus"];
+/// Theirs is newer than the one that tests know.
+const CLICKHOUSE: [&str; 2] = ["clickhouse-server", "clickhouse"];
 const IP: Program = program("ip", "iproute2", ["iproute", "iproute2"]);
 
 const fn program(name: &'static str, debian: &'static str, others: [&'static str; 2]) -> Program {

@@ -25,7 +25,7 @@ struct RealSockets {
     environment: &'static [&'static str],
 }
 
-const REAL_SOCKETS: [RealSockets; 6] = [
+const REAL_SOCKETS: [RealSockets; 7] = [
     RealSockets {
         name: "live",
         environment: &[],
@@ -47,6 +47,11 @@ const REAL_SOCKETS: [RealSockets; 6] = [
     RealSockets {
         name: "monitoring",
         environment: &["RUST_TEST_THREADS=6"],
+    },
+    // Each has a database server.
+    RealSockets {
+        name: "fleet",
+        environment: &["RUST_TEST_THREADS=3"],
     },
     RealSockets {
         name: "containers",

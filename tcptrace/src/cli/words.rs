@@ -1,6 +1,8 @@
 //! Words that options take, each with what `--help` says of it.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+#[cfg(feature = "ship")]
+use tcptrace::ship::schema::Dialect;
 use tcptrace::{
     aggregate::stats::By,
     commands::{ExportedRows, Output, ReportFormat},
@@ -32,6 +34,15 @@ const EXPORTED_ROWS: &[Word<ExportedRows>] = &[
         "transitions",
         ExportedRows::Transitions,
         "One a change of state",
+    ),
+];
+#[cfg(feature = "ship")]
+const SHIPPED_SCHEMAS: &[Word<Dialect>] = &[
+    ("clickhouse", Dialect::Today, "ClickHouse, 24.8 and later"),
+    (
+        "clickhouse-18",
+        Dialect::Plain,
+        "Older servers of ClickHouse, from 18.16 on",
     ),
 ];
 const COLOURS: &[Word<Colour>] = &[
@@ -135,6 +146,12 @@ pub fn by() -> impl TypedValueParser<Value = By> {
 #[cfg(feature = "serve")]
 pub fn metrics_by() -> impl TypedValueParser<Value = By> {
     one_of(METRICS_GROUPS)
+}
+
+/// Whose tables are printed.
+#[cfg(feature = "ship")]
+pub fn shipped_schema() -> impl TypedValueParser<Value = Dialect> {
+    one_of(SHIPPED_SCHEMAS)
 }
 
 /// Types of lines.

@@ -12,6 +12,8 @@ mod record;
 mod schema;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "ship")]
+mod ship;
 mod stats;
 mod stuck;
 mod top;
@@ -19,6 +21,8 @@ mod watch;
 
 #[cfg(feature = "serve")]
 pub use self::serve::{ServeOptions, serve};
+#[cfg(feature = "ship")]
+pub use self::ship::{ShipOptions, ShipSchemaOptions, ship, ship_schema};
 pub use self::{
     doctor::{DoctorOptions, ReportFormat, doctor},
     duration::{DurationError, duration},

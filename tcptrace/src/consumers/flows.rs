@@ -2,6 +2,8 @@
 
 use std::{io, ops::ControlFlow};
 
+use tokio::sync::Notify;
+
 use super::lines::Lines;
 use crate::{
     aggregate::flows::{Assembler, IdleTable, Patience},
@@ -159,6 +161,26 @@ impl Consumer for Flows {
 
     fn interrupt(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) -> io::Result<()> {
         self.finish(known, now, around)
+    }
+
+    fn review_due(&self) -> Option<u64> {
+        self.view.due()
+    }
+
+    fn review(
+        &mut self,
+        _: &Tracker,
+        now: u64,
+        _: &mut Context<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        if self.view.due().is_some_and(|due| due <= now) {
+            self.view.passed(now)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn full(&self) -> Option<&Notify> {
+        self.view.full()
     }
 
     fn learn(&mut self, netns: u32, settings: &NamespaceSettings) {

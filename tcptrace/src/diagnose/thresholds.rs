@@ -35,6 +35,12 @@ pub struct NotWatched(State);
 pub struct Thresholds(Vec<(State, Duration)>);
 
 impl Thresholds {
+    /// The usual ones, of all states in which a connection can be stuck.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self(USUAL.into())
+    }
+
     /// The usual ones, or one for all states; of some states alone, if any are named.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -10,16 +10,16 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::{
-    Consumer, Engine, Outcome, RunOptions, notices,
-    replay::{Whole, narrowed},
+    Consumer, Outcome, RunOptions, notices,
+    replay::Whole,
     run::next_signal,
+    segments::{Telling, left_out, part},
     signals::{Blocked, Signals},
 };
 use crate::{
-    output::{Origin, Part, StatusLine, say},
-    privileges,
-    record::{self, SegmentName},
-    source::replay::{Damage, Piece, Range, Recording, Replay, Segment},
+    output::{StatusLine, say},
+    privileges, record,
+    source::replay::{Piece, Recording, Segment},
 };
 
 /// How often the folder is looked at for segments that were closed.
@@ -126,73 +126,6 @@ pub async fn export(
         end,
     }
     .told(written)
-}
-
-/// What a file says of a segment.
-fn part(segment: &Segment) -> Part {
-    let name = segment.path.file_name().unwrap_or_default();
-    let name = name.to_string_lossy();
-    // That it is spared may change.
-    let name = match SegmentName::parse(&name) {
-        Some(name) => name.stem(),
-        None => name.into_owned(),
-    };
-    let about = fs::metadata(&segment.path);
-    Part {
-        name,
-        origin: Origin {
-            host: segment.beginning.host.clone(),
-            boot: segment.beginning.boot.clone(),
-        },
-        kernel: segment.beginning.kernel.clone(),
-        began_wall_ns: segment.began_wall_ns(),
-        written: about.and_then(|it| it.modified()).ok(),
-    }
-}
-
-/// Segments that go on one from another, while they are told.
-struct Telling {
-    engine: Engine<Replay>,
-    /// The last one of them.
-    piece: Piece,
-    /// CLOCK_MONOTONIC of that machine, ns.
-    began_ns: u64,
-}
-
-impl Telling {
-    fn begin(segment: Segment, options: &RunOptions, consumer: &mut impl Consumer) -> Result<Self> {
-        let unread = || format!("cannot read {}", segment.path.display());
-        let piece = Piece {
-            segments: vec![segment.clone()],
-        };
-        let begun = piece.replay(Range::default()).with_context(unread)?;
-        let (source, beginning) = begun.with_context(unread)?;
-        let mut engine = Engine::new(source, beginning, &narrowed(options, &piece)?);
-        notices::degraded(&engine.degraded);
-        consumer.begin(&engine.tracker, &engine.machine);
-        let began_ns = engine.now();
-        engine.review(consumer)?;
-        Ok(Self {
-            engine,
-            piece,
-            began_ns,
-        })
-    }
-
-    /// Goes on with the next segment.
-    fn go_on(&mut self, segment: Segment) -> Result<()> {
-        let path = segment.path.clone();
-        self.piece.segments = vec![segment.clone()];
-        let begun = self.engine.source.go_on_with(segment);
-        begun.with_context(|| format!("cannot read {}", path.display()))
-    }
-
-    /// Something is missing behind it: what waits is told with what is known.
-    fn end(mut self, whole: &mut Whole, consumer: &mut impl Consumer) -> Result<()> {
-        self.engine.end_piece(consumer)?;
-        whole.add(&self.engine, self.began_ns, 0);
-        Ok(())
-    }
 }
 
 /// What comes next of a recording.
@@ -324,12 +257,4 @@ impl Following {
             }
         }
     }
-}
-
-fn left_out(path: &Path, damage: &Damage) {
-    say(format_args!(
-        "{} is left out: {}",
-        path.display(),
-        damage.why
-    ));
 }

@@ -10,11 +10,13 @@ mod host;
 mod notices;
 mod play;
 mod progress;
+mod reading;
 mod recording;
 mod replay;
 mod resync;
 mod round;
 mod run;
+mod segments;
 mod signals;
 mod sink;
 
@@ -32,6 +34,7 @@ use self::{
 pub use self::{
     export::export,
     play::{Player, play},
+    reading::{Reached, Reading, read_on},
     recording::RecordingOptions,
     replay::{Moment, ReplayOptions, Then, tell_again},
 };
@@ -171,6 +174,11 @@ pub trait Consumer {
     }
     /// Wakes the loop when something makes it want to review sooner than it knew.
     fn wake(&self) -> Option<&Notify> {
+        None
+    }
+    /// It has no room for more at the moment: what wakes when it has. `None`: it has. A source that is
+    /// not live waits for that.
+    fn full(&self) -> Option<&Notify> {
         None
     }
     /// A look at all connections that are known, at `now`: once before the first transition, then

@@ -104,10 +104,12 @@ impl Family<'_> {
 }
 
 /// Collects them.
-struct Families<'a>(Vec<Family<'a>>);
+#[derive(Debug, Default)]
+pub struct Families<'a>(pub Vec<Family<'a>>);
 
 impl<'a> Families<'a> {
-    fn add(
+    /// Adds one: its names for Prometheus and for OpenTelemetry, and what [`Family`] has besides.
+    pub fn add(
         &mut self,
         (name, otel): (&'static str, &'static str),
         kind: Kind,
@@ -126,7 +128,12 @@ impl<'a> Families<'a> {
     }
 }
 
-fn point<'a, const N: usize>(labels: [(&'static str, &'a str); N], value: Value<'a>) -> Point<'a> {
+/// A value with its labels.
+#[must_use]
+pub fn point<'a, const N: usize>(
+    labels: [(&'static str, &'a str); N],
+    value: Value<'a>,
+) -> Point<'a> {
     let labels = labels.into_iter();
     Point {
         labels: labels.map(|(name, it)| (name, it.into())).collect(),
@@ -534,7 +541,8 @@ fn sent(all: &mut Families<'_>, deliveries: &Deliveries) {
     );
 }
 
-fn this_process(all: &mut Families<'_>, process: &ProcessFigures) {
+/// What this process takes.
+pub fn this_process(all: &mut Families<'_>, process: &ProcessFigures) {
     all.add(
         ("process_cpu", "process.cpu.time"),
         Kind::Counter,

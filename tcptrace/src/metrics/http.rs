@@ -1,6 +1,6 @@
 //! What is answered to whom asks.
 
-use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -11,7 +11,7 @@ use hyper::{
 };
 
 use super::{
-    Exchange, Snapshot,
+    Exchange,
     families::{Teller, families},
     otlp::Deliveries,
     process::OwnProcess,
@@ -23,9 +23,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 const ABOUT: &str = include_str!("about.html");
 
-/// What all connections share.
+/// What comes sooner or later.
+pub type Coming<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Who has figures to tell.
+pub trait Told: fmt::Debug + Send + Sync {
+    /// All of them; `Ok(None)`: there are none at the moment.
+    ///
+    /// # Errors
+    /// When they can't be written in that form.
+    fn metrics(&self, format: Format) -> Coming<'_, Result<Option<Vec<u8>>, fmt::Error>>;
+
+    /// Whether it does what it is there for.
+    fn is_ready(&self) -> Coming<'_, bool>;
+
+    /// The page that explains it.
+    fn about(&self) -> &'static str;
+}
+
+/// What the loop tells that traces.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct Tracing {
     pub exchange: Arc<Exchange>,
     pub process: Option<OwnProcess>,
     pub kernel: String,
@@ -35,7 +53,7 @@ pub(super) struct Shared {
 
 /// Answers the requests of one connection.
 #[derive(Clone, Debug)]
-pub(super) struct Answers(pub Arc<Shared>);
+pub(super) struct Answers(pub Arc<dyn Told>);
 
 impl Service<Request<Incoming>> for Answers {
     type Response = Response<Full<Bytes>>;
@@ -43,7 +61,7 @@ impl Service<Request<Incoming>> for Answers {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>>>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let shared = Arc::clone(&self.0);
+        let told = Arc::clone(&self.0);
         Box::pin(async move {
             let (head, _) = request.into_parts();
             if head.method != Method::GET && head.method != Method::HEAD {
@@ -56,17 +74,27 @@ impl Service<Request<Incoming>> for Answers {
                 "/metrics" => {
                     let accepted = head.headers.get_all(ACCEPT).iter();
                     let accepted: Vec<&str> = accepted.filter_map(|it| it.to_str().ok()).collect();
-                    shared.metrics(Format::accepted(&accepted.join(","))).await
+                    let format = Format::accepted(&accepted.join(","));
+                    match told.metrics(format).await {
+                        Ok(Some(body)) => response(StatusCode::OK, format.content_type(), body),
+                        Ok(None) => {
+                            busy("tcptrace does not answer: it begins, or has too much to do\n")
+                        }
+                        Err(_) => plain(
+                            StatusCode::INTERNAL_SERVER_ERROR,
+                            "the figures can't be written\n",
+                        ),
+                    }
                 }
-                "/-/healthy" => match shared.exchange.ask(PATIENCE).await {
-                    Some(_) => plain(StatusCode::OK, "tcptrace is healthy\n"),
-                    None => busy("tcptrace does not answer\n"),
+                "/-/healthy" => match told.is_ready().await {
+                    true => plain(StatusCode::OK, "tcptrace is healthy\n"),
+                    false => busy("tcptrace does not answer\n"),
                 },
-                "/-/ready" => match shared.exchange.ask(PATIENCE).await {
-                    Some(_) => plain(StatusCode::OK, "tcptrace traces\n"),
-                    None => busy("tcptrace does not trace yet\n"),
+                "/-/ready" => match told.is_ready().await {
+                    true => plain(StatusCode::OK, "tcptrace is ready\n"),
+                    false => busy("tcptrace is not ready yet\n"),
                 },
-                "/" => response(StatusCode::OK, "text/html; charset=utf-8", ABOUT),
+                "/" => response(StatusCode::OK, "text/html; charset=utf-8", told.about()),
                 _ => plain(
                     StatusCode::NOT_FOUND,
                     "there is /metrics, and / that explains\n",
@@ -76,35 +104,33 @@ impl Service<Request<Incoming>> for Answers {
     }
 }
 
-impl Shared {
-    async fn metrics(&self, format: Format) -> Response<Full<Bytes>> {
-        let Some(snapshot) = self.exchange.ask(PATIENCE).await else {
-            return busy("tcptrace does not answer: it begins to trace, or has too much to do\n");
-        };
-        match self.encoded(&snapshot, format) {
-            Some(body) => response(StatusCode::OK, format.content_type(), body),
-            None => plain(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the figures can't be written\n",
-            ),
-        }
-    }
-
-    fn encoded(&self, snapshot: &Snapshot, format: Format) -> Option<Vec<u8>> {
-        let all = families(
-            snapshot,
-            &Teller {
+impl Told for Tracing {
+    fn metrics(&self, format: Format) -> Coming<'_, Result<Option<Vec<u8>>, fmt::Error>> {
+        Box::pin(async move {
+            let Some(snapshot) = self.exchange.ask(PATIENCE).await else {
+                return Ok(None);
+            };
+            let teller = Teller {
                 kernel: &self.kernel,
                 process: self.process.as_ref().and_then(OwnProcess::look),
                 deliveries: self.deliveries.as_deref(),
-            },
-        );
-        let now = Moment {
-            mono_ns: snapshot.mono_ns,
-            wall_ns: snapshot.wall_ns,
-            began_wall_ns: snapshot.began_wall_ns,
-        };
-        encode(&all, format, now).ok()
+            };
+            let all = families(&snapshot, &teller);
+            let now = Moment {
+                mono_ns: snapshot.mono_ns,
+                wall_ns: snapshot.wall_ns,
+                began_wall_ns: snapshot.began_wall_ns,
+            };
+            encode(&all, format, now).map(Some)
+        })
+    }
+
+    fn is_ready(&self) -> Coming<'_, bool> {
+        Box::pin(async { self.exchange.ask(PATIENCE).await.is_some() })
+    }
+
+    fn about(&self) -> &'static str {
+        ABOUT
     }
 }
 

@@ -1,7 +1,8 @@
-//! What `serve` tells monitoring systems: figures, the forms that they are read in, and who reads
-//! them. The tracing loop hands figures over, and waits for nobody.
+//! What `serve` and `ship` tell monitoring systems: figures, the forms that they are read in, and who
+//! reads them. The tracing loop hands figures over, and waits for nobody.
 
-mod confine;
+pub mod agent;
+pub mod confine;
 #[cfg(test)]
 mod documented;
 mod exchange;
@@ -9,16 +10,20 @@ mod families;
 mod http;
 mod listen;
 mod otlp;
-mod process;
-mod prometheus;
+pub mod process;
+pub mod prometheus;
 mod server;
 mod snapshot;
 
 pub use self::{
     exchange::Exchange,
-    families::{Family, Kind, Point, Unit, Value, families},
+    families::{Families, Family, Kind, Point, Unit, Value, families, point, this_process},
+    http::{Coming, Told},
     listen::{Address, AddressError, ListenError, Listeners},
-    otlp::{Deliveries, FlowLog, OtlpError, OtlpSettings, Senders},
+    otlp::{
+        Client, Deliveries, Endpoint, FlowLog, Origin, OtlpError, OtlpSettings, Post, Senders,
+        Sent, logs_request,
+    },
     server::{Server, ready, stopping},
     snapshot::{Grouped, ListenerFigures, RecorderFigures, RouteFigures, Snapshot},
 };

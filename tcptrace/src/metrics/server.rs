@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     Exchange, Listeners, confine,
-    http::{Answers, Shared},
+    http::{Answers, Told, Tracing},
     listen::Listener,
     otlp::Deliveries,
     process::OwnProcess,
@@ -54,21 +54,29 @@ impl Server {
     /// # Errors
     /// When no thread can be made.
     pub fn start(
-        mut listeners: Listeners,
+        listeners: Listeners,
         exchange: Arc<Exchange>,
         kernel: String,
         deliveries: Option<Arc<Deliveries>>,
     ) -> io::Result<Self> {
-        let paths = listeners.take_paths();
-        let at = std::mem::take(&mut listeners.at);
-        let stop = Arc::new(Notify::new());
-        let stopped = Arc::clone(&stop);
-        let shared = Arc::new(Shared {
+        let told = Tracing {
             exchange,
             process: OwnProcess::open().ok(),
             kernel,
             deliveries,
-        });
+        };
+        Self::telling(listeners, Arc::new(told))
+    }
+
+    /// Serves what somebody tells.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    pub fn telling(mut listeners: Listeners, told: Arc<dyn Told>) -> io::Result<Self> {
+        let paths = listeners.take_paths();
+        let at = std::mem::take(&mut listeners.at);
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -82,8 +90,8 @@ impl Server {
                 tasks.block_on(&runtime, async {
                     let slots = Arc::new(Semaphore::new(AT_ONCE));
                     for listener in listeners.sockets {
-                        let (slots, shared) = (Arc::clone(&slots), Arc::clone(&shared));
-                        tokio::task::spawn_local(serve(listener, slots, shared));
+                        let (slots, told) = (Arc::clone(&slots), Arc::clone(&told));
+                        tokio::task::spawn_local(serve(listener, slots, told));
                     }
                     stopped.notified().await;
                     // Those that are under way.
@@ -140,7 +148,7 @@ fn tell(state: sd_notify::NotifyState<'_>) {
     }
 }
 
-async fn serve(listener: Listener, slots: Arc<Semaphore>, shared: Arc<Shared>) {
+async fn serve(listener: Listener, slots: Arc<Semaphore>, told: Arc<dyn Told>) {
     match listener {
         Listener::Tcp(it) => {
             let asynchronous = it
@@ -150,7 +158,7 @@ async fn serve(listener: Listener, slots: Arc<Semaphore>, shared: Arc<Shared>) {
                 return;
             };
             let accept = async || it.accept().await.map(|(stream, _)| stream);
-            answer(accept, &slots, &shared).await;
+            answer(accept, &slots, &told).await;
         }
         Listener::Unix(it) => {
             let asynchronous = it
@@ -160,7 +168,7 @@ async fn serve(listener: Listener, slots: Arc<Semaphore>, shared: Arc<Shared>) {
                 return;
             };
             let accept = async || it.accept().await.map(|(stream, _)| stream);
-            answer(accept, &slots, &shared).await;
+            answer(accept, &slots, &told).await;
         }
     }
 }
@@ -173,7 +181,7 @@ fn unusable(error: &io::Error) {
 async fn answer<S>(
     accept: impl AsyncFn() -> io::Result<S>,
     slots: &Arc<Semaphore>,
-    shared: &Arc<Shared>,
+    told: &Arc<dyn Told>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -189,7 +197,7 @@ async fn answer<S>(
                 continue;
             }
         };
-        let answers = Answers(Arc::clone(shared));
+        let answers = Answers(Arc::clone(told));
         tokio::task::spawn_local(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())

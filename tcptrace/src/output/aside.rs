@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, ErrorKind, Write},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -35,6 +36,17 @@ impl AsideFile {
             aside,
             has_its_name: false,
         })
+    }
+
+    /// Lets nobody else read it.
+    ///
+    /// # Errors
+    /// The file system does not take it.
+    pub fn only_ours(self) -> io::Result<Self> {
+        let only_ours = fs::Permissions::from_mode(0o600);
+        let set = self.file.set_permissions(only_ours);
+        set.map_err(|error| named(&self.path, &error))?;
+        Ok(self)
     }
 
     /// What writes to it.

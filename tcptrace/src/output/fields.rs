@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::row::{Cells, Field};
+use super::row::{Cells, Field, list};
 use crate::{
     aggregate::stats::{By, Span},
     diagnose::Verdict,
@@ -159,7 +159,7 @@ pub struct Time {
     quoted: [u8; Time::LENGTH + 2],
     /// The same in ns since 1970.
     #[cfg_attr(
-        not(feature = "parquet"),
+        not(any(feature = "parquet", feature = "ship")),
         expect(dead_code, reason = "the other forms have it as text")
     )]
     pub(super) wall_ns: i64,
@@ -196,6 +196,13 @@ impl Field for Time {
             "format": "date-time",
             "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z$",
         })
+    }
+
+    /// Ns since 1970, in quotes: so all servers take it.
+    #[cfg(feature = "ship")]
+    fn insert(&self, key: &str, line: &mut Vec<u8>) {
+        line.extend_from_slice(key.as_bytes());
+        quote(itoa::Buffer::new().format(self.wall_ns).as_bytes(), line);
     }
 }
 
@@ -249,6 +256,19 @@ impl<T: Field> Field for Option<T> {
             cells.next();
         }
     }
+
+    #[cfg(feature = "ship")]
+    #[inline]
+    fn insert(&self, key: &str, line: &mut Vec<u8>) {
+        if let Some(value) = self {
+            value.insert(key, line);
+        }
+    }
+
+    #[cfg(feature = "ship")]
+    fn inserted(name: &str, names: &mut Vec<String>) {
+        T::inserted(name, names);
+    }
 }
 
 /// A schema, or null.
@@ -274,7 +294,7 @@ fn or_null(schema: Value) -> Value {
 /// Several, with `;` between them in CSV.
 impl<T: Field> Field for Vec<T> {
     fn json(&self, line: &mut Vec<u8>) {
-        list(self, line, b',', |it, line| it.json(line));
+        list(self, line, |it, line| it.json(line));
     }
 
     fn text(&self, cell: &mut Vec<u8>) {
@@ -288,6 +308,16 @@ impl<T: Field> Field for Vec<T> {
 
     fn schema() -> Value {
         json!({ "type": "array", "items": T::schema() })
+    }
+
+    #[cfg(feature = "ship")]
+    fn insert(&self, key: &str, line: &mut Vec<u8>) {
+        T::insert_all(self, key, line);
+    }
+
+    #[cfg(feature = "ship")]
+    fn inserted(name: &str, names: &mut Vec<String>) {
+        T::all_inserted(name, names);
     }
 }
 
@@ -311,18 +341,6 @@ impl<T: Field, const MOST: usize> Field for AtMost<T, MOST> {
     }
 }
 
-/// Appends an array.
-fn list<T>(all: &[T], line: &mut Vec<u8>, between: u8, write: impl Fn(&T, &mut Vec<u8>)) {
-    line.push(b'[');
-    for (index, it) in all.iter().enumerate() {
-        if index > 0 {
-            line.push(between);
-        }
-        write(it, line);
-    }
-    line.push(b']');
-}
-
 impl Field for Cookie {
     #[inline]
     fn json(&self, line: &mut Vec<u8>) {
@@ -344,6 +362,13 @@ impl Field for Cookie {
 
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^[1-9a-f][0-9a-f]{0,15}$" })
+    }
+
+    /// As a number.
+    #[cfg(feature = "ship")]
+    fn insert(&self, key: &str, line: &mut Vec<u8>) {
+        line.extend_from_slice(key.as_bytes());
+        line.extend_from_slice(itoa::Buffer::new().format(self.0.get()).as_bytes());
     }
 }
 

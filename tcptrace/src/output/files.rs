@@ -36,6 +36,10 @@ pub struct Part {
     pub name: String,
     /// Where it is from.
     pub origin: Origin,
+    /// The recording that it is of: a name by chance that all segments of one run have.
+    pub run: String,
+    /// Its number in the folder.
+    pub number: u64,
     /// That machine's kernel.
     pub kernel: String,
     /// When it begins: ns since 1970.
@@ -261,6 +265,8 @@ mod tests {
                 host: host.to_owned(),
                 boot: "boot".to_owned(),
             },
+            run: "run".to_owned(),
+            number,
             kernel: "6.18.44".to_owned(),
             began_wall_ns: began_s * 1_000_000_000,
             written: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1)),

@@ -13,6 +13,8 @@ mod fields;
 mod files;
 mod flows;
 mod formulas;
+#[cfg(feature = "ship")]
+mod inserted;
 mod json;
 mod line;
 mod message;
@@ -35,11 +37,16 @@ mod time;
 
 use std::{io, time::Duration};
 
+use tokio::sync::Notify;
+
+#[cfg(feature = "ship")]
+pub use self::inserted::{insert, inserted_names, json_line, json_string};
 #[cfg(feature = "parquet")]
 pub use self::parquet::Parquet;
 pub use self::row::Row;
 pub use self::{
     anonymized::Anonymized,
+    aside::AsideFile,
     colour::{Colour, Palette},
     csv::Csv,
     duration::Human,
@@ -142,6 +149,25 @@ pub trait View<T> {
     /// See [`start`](Self::start).
     fn part(&mut self, _part: Option<&Part>) -> io::Result<()> {
         Ok(())
+    }
+
+    /// When it wants to be told the time: CLOCK_MONOTONIC of the source, ns; `None`: never.
+    fn due(&self) -> Option<u64> {
+        None
+    }
+
+    /// That time has come.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    fn passed(&mut self, _now: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// It has no room for more at the moment: what wakes when it has. `None`: it has. What is shown
+    /// nonetheless is waited for.
+    fn full(&self) -> Option<&Notify> {
+        None
     }
 
     /// One of them.

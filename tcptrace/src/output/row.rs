@@ -50,6 +50,49 @@ pub trait Field: Stored {
     fn properties(name: &str, said: &str, properties: &mut Map<String, Value>) {
         properties.insert(name.to_owned(), described(Self::schema(), said));
     }
+
+    /// Appends it as a row of a table of a database has it, one column after the other: `key` is
+    /// `,"name":`. What is unknown is left out.
+    #[cfg(feature = "ship")]
+    #[inline]
+    fn insert(&self, key: &str, line: &mut Vec<u8>) {
+        line.extend_from_slice(key.as_bytes());
+        self.json(line);
+    }
+
+    /// The same of several in one field.
+    #[cfg(feature = "ship")]
+    fn insert_all(all: &[Self], key: &str, line: &mut Vec<u8>)
+    where
+        Self: Sized,
+    {
+        line.extend_from_slice(key.as_bytes());
+        list(all, line, |it, line| it.json(line));
+    }
+
+    /// The names of those columns.
+    #[cfg(feature = "ship")]
+    fn inserted(name: &str, names: &mut Vec<String>) {
+        names.push(name.to_owned());
+    }
+
+    /// The names of the columns of several in one field.
+    #[cfg(feature = "ship")]
+    fn all_inserted(name: &str, names: &mut Vec<String>) {
+        names.push(name.to_owned());
+    }
+}
+
+/// Appends an array.
+pub fn list<T>(all: &[T], line: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
+    line.push(b'[');
+    for (index, it) in all.iter().enumerate() {
+        if index > 0 {
+            line.push(b',');
+        }
+        write(it, line);
+    }
+    line.push(b']');
 }
 
 /// Fields that belong together, in their order.
@@ -73,6 +116,15 @@ pub trait Fields {
     /// Appends all of them to those columns, or that all are unknown.
     #[cfg(feature = "parquet")]
     fn store_all(it: Option<&Self>, to: &mut Batch<'_>);
+
+    /// Appends all of them as a row of a table of a database has them: see [`Field::insert`].
+    /// `before` stands before their names.
+    #[cfg(feature = "ship")]
+    fn insert_members(&self, before: &str, line: &mut Vec<u8>);
+
+    /// The names of those columns.
+    #[cfg(feature = "ship")]
+    fn inserted_members(before: &str, names: &mut Vec<String>);
 
     /// Appends them as an object.
     fn object(&self, line: &mut Vec<u8>) {
@@ -219,6 +271,32 @@ macro_rules! row {
                 ); )+
             }
 
+            #[cfg(feature = "ship")]
+            #[inline]
+            fn insert_members(&self, before: &str, line: &mut Vec<u8>) {
+                if before.is_empty() {
+                    $( $crate::output::row::Field::insert(
+                        &self.$field,
+                        concat!(",\"", stringify!($field), "\":"),
+                        line,
+                    ); )+
+                } else {
+                    $( $crate::output::row::Field::insert(
+                        &self.$field,
+                        &format!(",\"{before}{}\":", stringify!($field)),
+                        line,
+                    ); )+
+                }
+            }
+
+            #[cfg(feature = "ship")]
+            fn inserted_members(before: &str, names: &mut Vec<String>) {
+                $( <$value as $crate::output::row::Field>::inserted(
+                    &format!("{before}{}", stringify!($field)),
+                    names,
+                ); )+
+            }
+
             #[cfg(feature = "parquet")]
             fn all_columns(columns: &mut Vec<$crate::output::parquet::Column>) {
                 $( <$value as $crate::output::row::Stored>::columns(
@@ -283,12 +361,33 @@ macro_rules! object {
             fn cells(&self, cells: &mut $crate::output::row::Cells) {
                 $crate::output::row::Fields::all_cells(self, cells);
             }
+
+            $crate::output::row::inserted_as!(Self, |it| it);
         }
 
         $crate::output::row::stored_as!($name, $name, |it| it);
     };
 }
 pub(crate) use object;
+
+/// Has a type be as many columns of a database as the group of fields has that it has inside, with
+/// its name and `_` before theirs.
+macro_rules! inserted_as {
+    ($fields:ty, |$it:ident| $get:expr) => {
+        #[cfg(feature = "ship")]
+        fn insert(&self, key: &str, line: &mut Vec<u8>) {
+            let $it = self;
+            let name = key.trim_matches([',', '"', ':']);
+            $crate::output::row::Fields::insert_members($get, &format!("{name}_"), line);
+        }
+
+        #[cfg(feature = "ship")]
+        fn inserted(name: &str, names: &mut Vec<String>) {
+            <$fields as $crate::output::row::Fields>::inserted_members(&format!("{name}_"), names);
+        }
+    };
+}
+pub(crate) use inserted_as;
 
 /// Has a type stored as the group of fields that it has inside: as a struct.
 macro_rules! stored_as {
@@ -363,6 +462,17 @@ macro_rules! group {
                 properties: &mut serde_json::Map<String, serde_json::Value>,
             ) {
                 <Self as $crate::output::row::Fields>::all_properties(properties);
+            }
+
+            #[cfg(feature = "ship")]
+            #[inline]
+            fn insert(&self, _: &str, line: &mut Vec<u8>) {
+                $crate::output::row::Fields::insert_members(self, "", line);
+            }
+
+            #[cfg(feature = "ship")]
+            fn inserted(_: &str, names: &mut Vec<String>) {
+                <Self as $crate::output::row::Fields>::inserted_members("", names);
             }
         }
 
@@ -447,6 +557,30 @@ mod tests {
             schema["properties"]["how"]["properties"]["took_ns"]["description"],
             "How long it took, ns."
         );
+    }
+
+    #[cfg(feature = "ship")]
+    #[test]
+    fn a_field_is_a_column_of_a_database_and_left_out_where_it_is_unknown() {
+        let row = Tried {
+            tries: 3,
+            who: Some("a\"b,c"),
+            how: How { took_ns: 7 },
+        };
+        let written = |row: &Tried<'_>| {
+            let mut line = Vec::new();
+            row.insert_members("", &mut line);
+            String::from_utf8(line).unwrap()
+        };
+        assert_eq!(
+            written(&row),
+            r#","tries":3,"who":"a\"b,c","how_took_ns":7"#
+        );
+        let unknown = Tried { who: None, ..row };
+        assert_eq!(written(&unknown), r#","tries":3,"how_took_ns":7"#);
+        let mut names = Vec::new();
+        Tried::inserted_members("", &mut names);
+        assert_eq!(names, ["tries", "who", "how_took_ns"]);
     }
 
     #[cfg(feature = "parquet")]

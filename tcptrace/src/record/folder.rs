@@ -93,6 +93,21 @@ pub fn segments(folder: &Path) -> io::Result<Vec<SegmentName>> {
     Ok(names)
 }
 
+/// Whether another process records in a folder just now. Whoever asks holds its lock for a moment, if
+/// nobody does.
+///
+/// # Errors
+/// When the folder can't be opened.
+pub fn is_recorded_in(folder: &Path) -> io::Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(folder, flags, Mode::empty())?;
+    match flock(&fd, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A folder that is recorded in, by this process alone.
 #[derive(Debug)]
 pub struct Folder {
@@ -291,10 +306,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
         let first = Folder::open(&path).unwrap();
+        assert!(is_recorded_in(&path).unwrap());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
         let error = Folder::open(&path).unwrap_err().to_string();
         assert!(error.contains("another tcptrace"), "{error}");
         drop(first);
+        assert!(!is_recorded_in(&path).unwrap());
         Folder::open(&path).unwrap();
     }
 

@@ -14,7 +14,7 @@ mod worker;
 
 pub use self::{
     anonymize::Anonymizer,
-    folder::{Folder, FolderError, SegmentName, caller, segments},
+    folder::{Folder, FolderError, SegmentName, caller, is_recorded_in, segments},
     recorder::{Recorder, Wanted},
     worker::{Keep, Limits, Outcome, Progress, Worker},
 };

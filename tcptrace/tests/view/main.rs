@@ -12,3 +12,4 @@ mod reports;
 mod schema;
 mod screen;
 mod tables;
+mod tables_of_clickhouse;

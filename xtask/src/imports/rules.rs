@@ -51,6 +51,8 @@ const ROOMS: &[Room] = &[
     room("screen", AllBelow),
     room("metrics", AllBelow),
     room("engine", AllBelow),
+    // Parts of a recording, as the loop reads it, on their way elsewhere.
+    room("ship", AllBelow),
     // The loop calls them by a trait of its own, and knows none.
     room("consumers", AllBelow),
     room("commands", AllBelow),
@@ -68,6 +70,7 @@ const ROOMS: &[Room] = &[
             "screen",
             "metrics",
             "engine",
+            "ship",
             "consumers",
             "commands",
         ]),
@@ -89,8 +92,12 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     // Container runtimes keep what they know of a container as JSON: `host` reads it. A record of a
-    // connection is sent to a collector field by field: `metrics` reads lines.
-    ("serde_json", &["output", "metrics", "record", "host"]),
+    // connection is sent to a collector field by field: `metrics` reads lines. The columns of tables are
+    // made of the schema of a line, and how far a recording was shipped is kept as JSON: `ship`.
+    (
+        "serde_json",
+        &["output", "metrics", "record", "host", "ship"],
+    ),
     ("io::stdout", &["output", "screen"]),
     ("eprint!", &["output"]),
     ("eprintln!", &["output"]),

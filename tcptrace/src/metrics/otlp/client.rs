@@ -1,31 +1,14 @@
 //! Posts to a collector, and knows when to try again.
 
-use std::{
-    collections::hash_map::RandomState,
-    fs,
-    hash::{BuildHasher as _, Hasher as _},
-    io::Write as _,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use flate2::{Compression, write::GzEncoder};
+use anyhow::Result;
 use prost::Message;
-use rustls::crypto::ring;
-use ureq::{
-    Agent,
-    http::{Response, StatusCode, header::RETRY_AFTER},
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
-};
+use ureq::{Agent, http::StatusCode};
 
 use super::settings::Endpoint;
-use crate::privileges;
+use crate::metrics::agent::{agent, asked_to_wait, gzip, pause};
 
-/// The first pause after a failure; it doubles with each.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest, but for one that the collector asks for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often it is said that nothing gets through.
 const SAY_AGAIN: Duration = Duration::from_secs(300);
 /// A longer answer is not read, bytes.
@@ -33,7 +16,7 @@ const LONGEST_ANSWER: u64 = 64 << 10;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
+pub enum Sent {
     /// The collector has it, but for so many.
     Taken {
         /// Points or records that it did not take.
@@ -46,14 +29,15 @@ pub(super) enum Sent {
 }
 
 /// A request, and what its answer says of those that were rejected.
-pub(super) struct Post {
+pub struct Post {
+    /// The message.
     pub body: Vec<u8>,
     /// Reads how many were rejected, and why.
     pub rejected: fn(&[u8]) -> Option<(u64, String)>,
 }
 
 /// Posts to one address.
-pub(super) struct Client {
+pub struct Client {
     agent: Agent,
     url: String,
     headers: Vec<(String, String)>,
@@ -70,41 +54,8 @@ impl Client {
     /// # Errors
     /// When the certificate can't be read.
     pub fn new(endpoint: &Endpoint) -> Result<Self> {
-        let roots = match &endpoint.certificate {
-            None => RootCerts::PlatformVerifier,
-            Some(path) => {
-                let pem = privileges::as_caller(|| fs::read(path))
-                    .with_context(|| format!("cannot read {}", path.display()))?;
-                let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
-                    .filter_map(|it| match it {
-                        Ok(PemItem::Certificate(it)) => Some(it),
-                        _ => None,
-                    })
-                    .collect();
-                anyhow::ensure!(
-                    !certificates.is_empty(),
-                    "{} has no certificate in PEM",
-                    path.display()
-                );
-                RootCerts::new_with_certs(&certificates)
-            }
-        };
-        let config = Agent::config_builder()
-            .timeout_global(Some(endpoint.timeout))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            // What goes out is decided by its address alone.
-            .proxy(None)
-            .user_agent(concat!("tcptrace/", env!("CARGO_PKG_VERSION")))
-            .tls_config(
-                TlsConfig::builder()
-                    .root_certs(roots)
-                    .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-                    .build(),
-            )
-            .build();
         Ok(Self {
-            agent: config.new_agent(),
+            agent: agent(endpoint.timeout, endpoint.certificate.as_deref())?,
             url: endpoint.url.clone(),
             headers: endpoint.headers.clone(),
             gzip: endpoint.gzip,
@@ -120,7 +71,7 @@ impl Client {
             .map(|again| again.saturating_duration_since(Instant::now()))
     }
 
-    /// Posts, and waits for the answer.
+    /// Posts, and waits for the answer. That it fails is said now and then.
     pub fn post(&mut self, post: Post) -> Sent {
         let mut request = self
             .agent
@@ -131,7 +82,7 @@ impl Client {
         }
         let mut body = post.body;
         if self.gzip
-            && let Some(smaller) = compressed(&body)
+            && let Ok(smaller) = gzip(&body)
         {
             body = smaller;
             request = request.header("content-encoding", "gzip");
@@ -176,12 +127,7 @@ impl Client {
 
     fn failed(&mut self, why: &str, after: Option<Duration>) -> Sent {
         self.failures = self.failures.saturating_add(1);
-        let pause = FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(10) - 1);
-        // Not all at once.
-        let part = RandomState::new().build_hasher().finish() % 1000;
-        let part = 0.5 + part as f64 / 2000.0;
-        let pause = after.unwrap_or_else(|| pause.min(LONGEST_PAUSE).mul_f64(part));
-        self.again = Some(Instant::now() + pause);
+        self.again = Some(Instant::now() + pause(self.failures, after));
         self.say(why);
         Sent::Later
     }
@@ -195,20 +141,7 @@ impl Client {
     }
 }
 
-fn compressed(body: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok()
-}
-
-/// What the collector asks for, up to five minutes.
-fn asked_to_wait<B>(response: &Response<B>) -> Option<Duration> {
-    let after = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds: u64 = after.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(300)))
-}
-
 /// Writes a message.
-pub(super) fn bytes(message: &impl Message) -> Vec<u8> {
+pub fn bytes(message: &impl Message) -> Vec<u8> {
     message.encode_to_vec()
 }

@@ -29,13 +29,14 @@ use crate::{
 
 /// Where figures and records come from.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub struct Origin {
     resource: Resource,
+    /// The kernel's release.
     pub kernel: String,
 }
 
 impl Origin {
-    /// This machine, with what is said of it besides.
+    /// This machine, with what is said of it besides, which comes first.
     pub fn of(settings: &OtlpSettings, kernel: &str) -> Self {
         let own = [
             ("service.name", "tcptrace"),
@@ -137,7 +138,7 @@ impl Times {
 }
 
 /// All figures.
-pub(super) fn metrics_request(all: &[Family<'_>], snapshot: &Snapshot, origin: &Origin) -> Post {
+pub fn metrics_request(all: &[Family<'_>], snapshot: &Snapshot, origin: &Origin) -> Post {
     let times = Times::of(snapshot);
     let metrics = all.iter().filter(|it| !it.points.is_empty());
     let metrics = metrics.map(|family| Metric {
@@ -265,7 +266,7 @@ fn histogram(
 }
 
 /// A record of each connection, from lines of `flows -o json`.
-pub(super) fn logs_request(lines: &[u8], observed_ns: u64, origin: &Origin) -> Post {
+pub fn logs_request(lines: &[u8], observed_ns: u64, origin: &Origin) -> Post {
     let lines = lines.split(|byte| *byte == b'\n');
     let records = lines.filter(|it| !it.is_empty());
     let records = records.filter_map(|line| record(line, observed_ns));

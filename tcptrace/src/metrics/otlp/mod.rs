@@ -19,15 +19,13 @@ use std::{
 use nix::sys::signal::SigSet;
 use tokio::sync::watch;
 
-use self::{
-    client::{Client, Sent},
-    logs::Logs,
-    messages::{Origin, metrics_request},
-};
 pub use self::{
+    client::{Client, Post, Sent},
     logs::FlowLog,
-    settings::{OtlpError, OtlpSettings},
+    messages::{Origin, logs_request},
+    settings::{Endpoint, OtlpError, OtlpSettings},
 };
+use self::{logs::Logs, messages::metrics_request};
 use super::{
     Exchange, confine,
     families::{Teller, families},

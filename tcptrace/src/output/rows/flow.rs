@@ -8,6 +8,8 @@ use std::{
 use anstyle::Style;
 
 use super::{identity::Identity, owner::Kept};
+#[cfg(feature = "ship")]
+use crate::output::row::list;
 use crate::{
     explain,
     model::{
@@ -22,7 +24,7 @@ use crate::{
         fields::Time,
         line::Line,
         or_dash::OrDash,
-        row::{Field, Fields as _, line, row, stored_as},
+        row::{Field, Fields as _, inserted_as, line, row, stored_as},
         table::{Below, Cell, Tabled},
     },
 };
@@ -122,6 +124,27 @@ impl Field for PathCell {
     fn schema() -> serde_json::Value {
         PathFields::object_schema()
     }
+
+    /// Two columns, one of states and one of times: a table in a table, as databases have it.
+    #[cfg(feature = "ship")]
+    fn insert_all(all: &[Self], key: &str, line: &mut Vec<u8>) {
+        let name = key.trim_matches([',', '"', ':']).as_bytes();
+        let column = |of: &[u8], line: &mut Vec<u8>| {
+            line.extend_from_slice(b",\"");
+            line.extend_from_slice(name);
+            line.extend_from_slice(of);
+        };
+        column(b".state\":", line);
+        list(all, line, |it, line| it.0.state.json(line));
+        column(b".ns\":", line);
+        list(all, line, |it, line| it.0.ns.json(line));
+    }
+
+    #[cfg(feature = "ship")]
+    fn all_inserted(name: &str, names: &mut Vec<String>) {
+        names.push(format!("{name}.state"));
+        names.push(format!("{name}.ns"));
+    }
 }
 
 stored_as!(PathCell, PathFields, |it| &it.0);
@@ -157,6 +180,8 @@ impl Field for KeepaliveCell {
     fn schema() -> serde_json::Value {
         KeepaliveFields::object_schema()
     }
+
+    inserted_as!(KeepaliveFields, |it| &it.0);
 }
 
 stored_as!(KeepaliveCell, KeepaliveFields, |it| &it.0);

@@ -66,6 +66,9 @@ pub struct Kept {
     workload: Option<Arc<Workload>>,
     /// Its members in JSON. Empty: nothing is kept here.
     text: Vec<u8>,
+    /// The same as columns of a database, once it was asked for.
+    #[cfg(feature = "ship")]
+    inserted: std::cell::OnceCell<Vec<u8>>,
     /// Its control group was not found, but may be the next time.
     incomplete: bool,
     /// How often more had been told of control groups by then.
@@ -108,6 +111,8 @@ impl Kept {
         text.clear();
         self.row().members(&mut text);
         self.text = text;
+        #[cfg(feature = "ship")]
+        self.inserted.take();
     }
 
     fn row(&self) -> OwnerRow<'_> {
@@ -154,6 +159,22 @@ impl Field for &Kept {
 
     fn properties(_: &str, _: &str, properties: &mut Map<String, Value>) {
         OwnerRow::all_properties(properties);
+    }
+
+    #[cfg(feature = "ship")]
+    #[inline]
+    fn insert(&self, _: &str, line: &mut Vec<u8>) {
+        let text = self.inserted.get_or_init(|| {
+            let mut text = Vec::new();
+            self.row().insert_members("", &mut text);
+            text
+        });
+        line.extend_from_slice(text);
+    }
+
+    #[cfg(feature = "ship")]
+    fn inserted(_: &str, names: &mut Vec<String>) {
+        OwnerRow::inserted_members("", names);
     }
 }
 

@@ -117,11 +117,14 @@ impl Blocks {
 
     /// Reads the next block, which is then in [`raw`](Self::raw).
     pub fn next(&mut self) -> io::Result<Next> {
+        let before = self.place;
         let head = match self.head()? {
             Next::Block(head) => head,
             other => return Ok(other),
         };
         if let Err(next) = self.read_frame(&head)? {
+            // The rest of it may come.
+            self.place = before;
             return Ok(next);
         }
         self.skip(&head);

@@ -160,6 +160,9 @@ impl Piece {
             seen: Vec::new(),
             damage: None,
             over: false,
+            growing: false,
+            by_block: false,
+            ended: false,
         };
         let beginning = replay.keyframe(offset)?;
         Ok((replay, beginning))
@@ -192,9 +195,38 @@ pub struct Replay {
     seen: Vec<Existing>,
     damage: Option<Damage>,
     over: bool,
+    /// The last segment is still written: what can't be read of it yet may come.
+    growing: bool,
+    /// A batch ends with each block.
+    by_block: bool,
+    /// The last segment was ended in good order, and all of it was read.
+    ended: bool,
 }
 
 impl Replay {
+    /// Has each batch end where a block does at the latest: they are the same then, however much of
+    /// the last segment is there when it is read.
+    pub fn tell_by_block(&mut self) {
+        self.by_block = true;
+    }
+
+    /// Whether the last segment is still written. Then the end of what is there is not its end: what
+    /// comes later is told after [`try_again`](Self::try_again).
+    pub fn is_growing(&mut self, growing: bool) {
+        self.growing = growing;
+    }
+
+    /// Whether the end of the last segment was read, and it was ended in good order.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// There may be more by now of a segment that grows.
+    pub fn try_again(&mut self) {
+        self.over = self.ended || self.damage.is_some();
+    }
+
     /// From when on what happens is asked for: CLOCK_MONOTONIC of its machine, ns.
     #[must_use]
     pub fn from_ns(&self) -> u64 {
@@ -223,7 +255,7 @@ impl Replay {
         self.segments = vec![segment];
         self.at = 0;
         self.entries = None;
-        self.over = false;
+        (self.over, self.ended) = (false, false);
         Ok(())
     }
 
@@ -306,7 +338,11 @@ impl Replay {
     fn next_block(&mut self) -> bool {
         loop {
             let next = self.blocks.next();
+            let is_last = self.at + 1 >= self.segments.len();
             match next {
+                Ok(Next::Over { ended: false } | Next::Damaged(_)) if self.growing && is_last => {
+                    return false;
+                }
                 Ok(Next::Block(head)) => match head.kind {
                     BlockKind::Events => {
                         self.entries = Some(EntryReader::new(head.first_ns));
@@ -319,7 +355,8 @@ impl Replay {
                     }
                     BlockKind::Remembered | BlockKind::Index => {}
                 },
-                Ok(Next::Over { .. }) => {
+                Ok(Next::Over { ended }) => {
+                    self.ended = ended && is_last;
                     let Some(next) = self.segments.get(self.at + 1) else {
                         return false;
                     };
@@ -391,6 +428,9 @@ impl Source for Replay {
                 Ok(Some(entry)) => entry,
                 Ok(None) => {
                     self.entries = None;
+                    if self.by_block {
+                        return batch(told, true, self.until_ns);
+                    }
                     continue;
                 }
                 Err(error) => {

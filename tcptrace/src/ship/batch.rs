@@ -1,0 +1,541 @@
+//! Batches: parts of a recording, each brought as a whole or not at all.
+//!
+//! Where one ends follows from what is recorded alone, never from when it was read or sent: so a batch
+//! has the same rows, and the same name, whoever makes it, however often. In one batch are rows of one
+//! segment, and of one day, as a database takes all of an insert or nothing only within one partition.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{engine::Reached, output::Part};
+
+/// Hardly a row is longer, bytes.
+const LONGEST_ROW: usize = 16 << 10;
+/// A day, ns.
+const DAY_NS: i64 = 86_400_000_000_000;
+
+/// Where a batch ends at the latest.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Rows.
+    pub rows: u32,
+    /// Bytes of its rows, before compression: where one row is longer, it stands alone.
+    pub bytes: usize,
+    /// How long after its first row happened, by the recording's clock, ns.
+    pub age_ns: u64,
+}
+
+impl Limits {
+    /// For a database: few large inserts.
+    pub const LARGE: Self = Self {
+        rows: 50_000,
+        bytes: 8 << 20,
+        age_ns: 10_000_000_000,
+    };
+    /// For a collector: many refuse a request that is much larger.
+    pub const SMALL: Self = Self {
+        rows: 2_000,
+        bytes: 1 << 20,
+        age_ns: 10_000_000_000,
+    };
+}
+
+/// The name of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchId {
+    /// The machine.
+    pub host: String,
+    /// Its boot id.
+    pub boot: String,
+    /// The recording: a name by chance that all segments of one run have.
+    pub run: String,
+    /// The number of the segment in its folder.
+    pub segment: u64,
+    /// Its number in the segment, from 0 on.
+    pub number: u32,
+}
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            host,
+            boot,
+            run,
+            segment,
+            number,
+        } = self;
+        write!(f, "{host}/{boot}/{run}/{segment}/{number}")
+    }
+}
+
+/// How far a recording was brought: what is before this is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The segment.
+    #[serde(flatten)]
+    pub reached: Reached,
+    /// So many rows of it.
+    pub rows: u64,
+    /// The number of the next batch in it.
+    pub batch: u32,
+}
+
+/// Rows that are brought as a whole.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Its name.
+    pub id: BatchId,
+    /// How many.
+    pub rows: u32,
+    /// A line each.
+    pub lines: Vec<u8>,
+    /// When the first and the last of them happened: ns since 1970.
+    pub from_ns: i64,
+    /// See [`from_ns`](Self::from_ns).
+    pub to_ns: i64,
+    /// Where the recording goes on behind it.
+    pub position: Position,
+}
+
+/// Makes batches of rows.
+#[derive(Debug)]
+pub(super) struct Cutter {
+    limits: Limits,
+    /// How far the recording was brought before.
+    before: Option<Position>,
+    segment: Option<Segment>,
+    /// The batch that is made.
+    open: Option<Open>,
+    /// Memory of one that is not needed any more.
+    spare: Vec<u8>,
+}
+
+/// The segment that rows are of.
+#[derive(Debug)]
+struct Segment {
+    id: BatchId,
+    began_wall_ns: i64,
+    /// So many rows of it were told.
+    rows: u64,
+    /// The first so many were brought before.
+    known: u64,
+}
+
+/// A batch that is made.
+#[derive(Debug)]
+struct Open {
+    rows: u32,
+    lines: Vec<u8>,
+    from_ns: i64,
+    to_ns: i64,
+    /// When it ends: CLOCK_MONOTONIC of the source, ns.
+    due_ns: u64,
+    day: i64,
+}
+
+/// When a row happened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// CLOCK_MONOTONIC of the source, ns.
+    pub mono_ns: u64,
+    /// Ns since 1970.
+    pub wall_ns: i64,
+}
+
+impl Cutter {
+    /// Goes on behind `before`; `None`: from the beginning.
+    pub fn new(limits: Limits, before: Option<Position>) -> Self {
+        Self {
+            limits,
+            before,
+            segment: None,
+            open: None,
+            spare: Vec::new(),
+        }
+    }
+
+    /// The next rows are of that segment; `None`: of none yet. What was made is whole by that, and
+    /// where the segment before ends.
+    pub fn part(&mut self, part: Option<&Part>) -> (Option<Batch>, Option<Position>) {
+        let batch = self.cut();
+        let ended = self.segment.as_ref().map(|it| Position {
+            reached: Reached {
+                whole: true,
+                ..it.reached()
+            },
+            rows: it.rows,
+            batch: it.id.number,
+        });
+        // What was brought before is not brought again.
+        let ended = ended.filter(|it| {
+            self.before
+                .as_ref()
+                .is_none_or(|before| goes_on(before, it))
+        });
+        if let Some(part) = part {
+            let mut segment = Segment::begin(part);
+            if let Some(before) = &self.before {
+                segment.go_on(before, part.began_wall_ns);
+            }
+            self.segment = Some(segment);
+        }
+        (batch, ended)
+    }
+
+    /// Whether the next row was brought before; it is then counted, and not to be written.
+    pub fn passes_over(&mut self) -> bool {
+        let Some(segment) = &mut self.segment else {
+            return true;
+        };
+        let known = segment.rows < segment.known;
+        segment.rows += u64::from(known);
+        known
+    }
+
+    /// Takes a row, which `write` writes for the batch of that name. Gives back batches that are whole by
+    /// that: before it, and with it.
+    pub fn row(
+        &mut self,
+        at: Moment,
+        mut write: impl FnMut(&BatchId, &mut Vec<u8>),
+    ) -> [Option<Batch>; 2] {
+        let day = at.wall_ns.div_euclid(DAY_NS);
+        let mut whole = [None, None];
+        if self.open.as_ref().is_some_and(|it| it.day != day) {
+            whole[0] = self.cut();
+        }
+        let limits = self.limits;
+        let Some(segment) = &mut self.segment else {
+            return whole;
+        };
+        if let Some(open) = &mut self.open {
+            let length = open.lines.len();
+            write(&segment.id, &mut open.lines);
+            if open.lines.len() <= limits.bytes {
+                open.add(at);
+                segment.rows += 1;
+                if open.rows >= limits.rows {
+                    whole[1] = self.cut();
+                }
+                return whole;
+            }
+            // It is the first of the next one.
+            open.lines.truncate(length);
+            whole[0] = self.cut();
+        }
+        let Some(segment) = &mut self.segment else {
+            return whole;
+        };
+        let mut open = Open {
+            rows: 0,
+            lines: std::mem::take(&mut self.spare),
+            from_ns: at.wall_ns,
+            to_ns: at.wall_ns,
+            due_ns: at.mono_ns.saturating_add(limits.age_ns),
+            day,
+        };
+        open.lines.clear();
+        // As much as it can have, and no more than that.
+        open.lines.reserve_exact(limits.bytes + LONGEST_ROW);
+        write(&segment.id, &mut open.lines);
+        open.add(at);
+        segment.rows += 1;
+        let is_whole = open.rows >= limits.rows || open.lines.len() > limits.bytes;
+        self.open = Some(open);
+        if is_whole {
+            whole[1] = self.cut();
+        }
+        whole
+    }
+
+    /// When what is made is whole, though no row comes: CLOCK_MONOTONIC of the source, ns.
+    pub fn due(&self) -> Option<u64> {
+        Some(self.open.as_ref()?.due_ns)
+    }
+
+    /// What is made is whole.
+    pub fn cut(&mut self) -> Option<Batch> {
+        let open = self.open.take()?;
+        let segment = self.segment.as_mut()?;
+        let id = segment.id.clone();
+        segment.id.number += 1;
+        Some(Batch {
+            position: Position {
+                reached: segment.reached(),
+                rows: segment.rows,
+                batch: segment.id.number,
+            },
+            id,
+            rows: open.rows,
+            lines: open.lines,
+            from_ns: open.from_ns,
+            to_ns: open.to_ns,
+        })
+    }
+
+    /// Takes the memory of a batch back.
+    pub fn recycle(&mut self, lines: Vec<u8>) {
+        self.spare = lines;
+    }
+}
+
+impl Open {
+    fn add(&mut self, at: Moment) {
+        self.rows += 1;
+        self.from_ns = self.from_ns.min(at.wall_ns);
+        self.to_ns = self.to_ns.max(at.wall_ns);
+    }
+}
+
+impl Segment {
+    fn begin(part: &Part) -> Self {
+        Self {
+            id: BatchId {
+                host: part.origin.host.clone(),
+                boot: part.origin.boot.clone(),
+                run: part.run.clone(),
+                segment: part.number,
+                number: 0,
+            },
+            began_wall_ns: part.began_wall_ns,
+            rows: 0,
+            known: 0,
+        }
+    }
+
+    /// Goes on behind what was brought before.
+    fn go_on(&mut self, before: &Position, began_wall_ns: i64) {
+        let reached = &before.reached;
+        if reached.run == self.id.run && reached.segment == self.id.segment {
+            (self.known, self.id.number) = (before.rows, before.batch);
+        } else if self.id.segment < reached.segment && began_wall_ns <= reached.began_wall_ns {
+            // It is read for the sake of what is open at its end.
+            self.known = u64::MAX;
+        }
+    }
+
+    fn reached(&self) -> Reached {
+        Reached {
+            run: self.id.run.clone(),
+            segment: self.id.segment,
+            began_wall_ns: self.began_wall_ns,
+            whole: false,
+        }
+    }
+}
+
+/// Whether a position is not before another one.
+fn goes_on(before: &Position, it: &Position) -> bool {
+    let (before, reached) = (&before.reached, &it.reached);
+    reached.segment >= before.segment || reached.began_wall_ns > before.began_wall_ns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Origin;
+
+    /// Small, so that all of them count.
+    const LIMITS: Limits = Limits {
+        rows: 7,
+        bytes: 100,
+        age_ns: 1_000,
+    };
+
+    /// What happens in a recording.
+    #[derive(Clone, Debug)]
+    enum Told {
+        Segment(u64),
+        Row {
+            at: Moment,
+            length: usize,
+        },
+        /// CLOCK_MONOTONIC, ns.
+        Passed(u64),
+    }
+
+    fn part(number: u64) -> Part {
+        Part {
+            name: number.to_string(),
+            origin: Origin {
+                host: "web".to_owned(),
+                boot: "boot".to_owned(),
+            },
+            run: "run".to_owned(),
+            number,
+            kernel: String::new(),
+            began_wall_ns: number as i64,
+            written: None,
+        }
+    }
+
+    /// Rows of different lengths, some long apart, over two midnights and nine segments.
+    fn recording() -> Vec<Told> {
+        let mut all = Vec::new();
+        let mut chance = 88_172_645_463_325_252_u64;
+        let mut next = |below: u64| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            chance % below
+        };
+        let mut mono_ns = 1_000_000;
+        for segment in 1..10 {
+            all.push(Told::Segment(segment));
+            for row in 0..next(200) {
+                mono_ns += match next(40) {
+                    0 => 3_000,
+                    _ => next(150),
+                };
+                let midnight = DAY_NS + 1_010_000;
+                // Some are told a little behind.
+                let wall_ns = midnight - 1_000_000 + mono_ns as i64 - next(200) as i64;
+                let at = Moment { mono_ns, wall_ns };
+                let length = match next(60) {
+                    0 => 150,
+                    _ => 1 + next(30) as usize,
+                };
+                all.push(Told::Row { at, length });
+                if row % 9 == 0 {
+                    all.push(Told::Passed(mono_ns));
+                }
+            }
+        }
+        all.push(Told::Segment(10));
+        all
+    }
+
+    /// What a batch is, without its rows.
+    type Made = (BatchId, u32, usize, i64, i64, Position);
+
+    fn made(told: &[Told], before: Option<Position>) -> (Vec<Made>, Vec<Position>) {
+        let mut cutter = Cutter::new(LIMITS, before);
+        let (mut batches, mut ended) = (Vec::new(), Vec::new());
+        for it in told {
+            match it {
+                Told::Segment(number) => {
+                    let (batch, position) = cutter.part(Some(&part(*number)));
+                    batches.extend(batch);
+                    ended.extend(position);
+                }
+                Told::Row { at, length } => {
+                    if !cutter.passes_over() {
+                        let whole = cutter.row(*at, |_, lines| lines.extend(vec![b'x'; *length]));
+                        batches.extend(whole.into_iter().flatten());
+                    }
+                }
+                Told::Passed(now) => {
+                    if cutter.due().is_some_and(|due| due <= *now) {
+                        batches.extend(cutter.cut());
+                    }
+                }
+            }
+        }
+        let batches = batches.into_iter().map(|it| {
+            (
+                it.id,
+                it.rows,
+                it.lines.len(),
+                it.from_ns,
+                it.to_ns,
+                it.position,
+            )
+        });
+        (batches.collect(), ended)
+    }
+
+    /// Where a segment begins among what is told.
+    fn segment(told: &[Told], number: u64) -> usize {
+        let begins = |it: &Told| matches!(it, Told::Segment(it) if *it == number);
+        told.iter().position(begins).expect("a segment")
+    }
+
+    #[test]
+    fn a_batch_ends_by_rows_bytes_age_day_and_segment_whichever_is_first() {
+        let told = recording();
+        let (batches, ended) = made(&told, None);
+        let rows = told
+            .iter()
+            .filter(|it| matches!(it, Told::Row { .. }))
+            .count();
+        let made_of: u32 = batches.iter().map(|it| it.1).sum();
+        assert_eq!(made_of as usize, rows, "each row is in a batch");
+        assert_eq!(ended.len(), 9);
+        assert!(ended.iter().all(|it| it.reached.whole));
+        for (id, rows, bytes, from_ns, to_ns, _) in &batches {
+            assert!(*rows <= LIMITS.rows, "{id}");
+            assert!(*bytes <= LIMITS.bytes || *rows == 1, "{id}: {bytes}");
+            assert_eq!(from_ns.div_euclid(DAY_NS), to_ns.div_euclid(DAY_NS), "{id}");
+        }
+        // Each limit is met by some.
+        assert!(batches.iter().any(|it| it.1 == LIMITS.rows));
+        assert!(batches.iter().any(|it| it.2 > LIMITS.bytes && it.1 == 1));
+        assert!(
+            batches
+                .iter()
+                .any(|it| it.1 < LIMITS.rows && it.2 < LIMITS.bytes / 2)
+        );
+        // They are counted in each segment.
+        for two in batches.windows(2) {
+            let (before, next) = (&two[0].0, &two[1].0);
+            match before.segment == next.segment {
+                true => assert_eq!(next.number, before.number + 1),
+                false => assert_eq!(next.number, 0),
+            }
+        }
+    }
+
+    #[test]
+    fn wherever_it_is_taken_up_again_the_same_batches_follow() {
+        let told = recording();
+        let (all, _) = made(&told, None);
+        for (index, (id, .., position)) in all.iter().enumerate() {
+            // From the segment itself, or from those before it, which it is read with.
+            for before in 0..3.min(id.segment) {
+                let from = segment(&told, id.segment - before);
+                let (rest, _) = made(&told[from..], Some(position.clone()));
+                assert_eq!(rest, all[index + 1..], "behind {id}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_a_segment_ended_the_next_one_follows_and_nothing_of_it_again() {
+        let told = recording();
+        let (all, ended) = made(&told, None);
+        for position in ended {
+            let number = position.reached.segment;
+            let from = segment(&told, number);
+            let (rest, again) = made(&told[from..], Some(position.clone()));
+            let later = all.iter().filter(|it| it.0.segment > number);
+            assert!(rest.iter().eq(later), "behind segment {number}");
+            assert_eq!(again.first(), Some(&position));
+        }
+    }
+
+    #[test]
+    fn rows_of_one_day_alone_are_in_a_batch() {
+        let mut cutter = Cutter::new(LIMITS, None);
+        cutter.part(Some(&part(1)));
+        let mut days = Vec::new();
+        for wall_ns in [DAY_NS - 1, DAY_NS, DAY_NS - 1, DAY_NS + 5, DAY_NS + 6] {
+            assert!(!cutter.passes_over());
+            let at = Moment {
+                mono_ns: 1,
+                wall_ns,
+            };
+            let whole = cutter.row(at, |_, lines| lines.push(b'x'));
+            days.extend(whole.into_iter().flatten().map(|it| it.rows));
+        }
+        days.extend(cutter.cut().map(|it| it.rows));
+        assert_eq!(days, [1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn without_a_segment_there_are_no_rows() {
+        let mut cutter = Cutter::new(LIMITS, None);
+        assert!(cutter.passes_over());
+        assert!(cutter.cut().is_none() && cutter.due().is_none());
+    }
+}
