@@ -229,7 +229,7 @@ fn a_recording_is_there_once_on_both_replicas_though_each_was_killed_meanwhile()
     let net = Namespace::new();
     let mut replicas = Replicas::start(&net);
     replicas.make_tables();
-    let recording = recordings::repeated(100, Duration::from_millis(40));
+    let recording = recordings::repeated(40, Duration::from_millis(40));
     let to = format!("clickhouse+http://default@127.0.0.1:{}/default", port(0));
     let ship =
         Ship::new(recording.path(), to).with(&["--create", "--cluster", CLUSTER, "--follow"]);
@@ -244,7 +244,7 @@ fn a_recording_is_there_once_on_both_replicas_though_each_was_killed_meanwhile()
     // The one that it is not sent to, and the one that it is sent to.
     some_are_there(0, 0);
     replicas.servers[1].kill();
-    some_are_there(0, 10_000);
+    some_are_there(0, 4_000);
     replicas.servers[0].kill();
     replicas.servers[1].start_again();
     sleep(Duration::from_secs(1));
