@@ -197,7 +197,7 @@ impl<S: Source> Engine<S> {
             // What is read can wait for nothing, and signals for a moment.
             if !live && round.more {
                 rounds += 1;
-                if rounds % TOGETHER != 0 {
+                if !rounds.is_multiple_of(TOGETHER) {
                     continue;
                 }
             }
