@@ -28,3 +28,11 @@ pub use self::{
     top::Top,
     watch::Watch,
 };
+
+use crate::{filter::Filter, host::Cgroups, model::Connection};
+
+/// Whether a connection is asked for; whose control group it is is looked up only if that matters.
+fn is_asked_for(filter: &Filter, it: &Connection, cgroups: &mut Cgroups) -> bool {
+    let in_cgroup = filter.in_cgroup && cgroups.is_asked_for(it.owner.cgroup);
+    filter.matches_connection(it, in_cgroup)
+}

@@ -7,8 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::lines::Lines;
-use super::looks::Looks;
+use super::{is_asked_for, lines::Lines, looks::Looks};
 use crate::{
     aggregate::stats::{
         At, By, Census, DropCounts, Drops, Earlier, Figures, HalfOpen, Lately, ListenAddress,
@@ -17,7 +16,7 @@ use crate::{
     engine::Consumer,
     filter::Filter,
     host::Clock,
-    model::{Connection, Machine, NamespaceSettings, Transition, ns},
+    model::{Machine, NamespaceSettings, Transition, ns},
     output::{Context, End, Start, View},
     track::Tracker,
 };
@@ -125,11 +124,6 @@ impl Stats {
         }
     }
 
-    fn is_asked_for(&self, it: &Connection, around: &mut Context<'_>) -> bool {
-        let in_cgroup = around.cgroups.is_asked_for(it.owner.cgroup);
-        self.filter.matches_connection(it, in_cgroup)
-    }
-
     /// Looks at the ports that are taken, now and then.
     fn look(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) {
         if self.recent.due.is_some_and(|due| now < due) {
@@ -141,7 +135,7 @@ impl Stats {
             let taken = TakenPorts::of(
                 known,
                 At { now, lately: now },
-                |it| self.is_asked_for(it, around),
+                |it| is_asked_for(&self.filter, it, around.cgroups),
                 |netns| self.looks.ranges.get(&netns)?.as_ref(),
             );
             self.recent.add(Lately { at_ns: now, taken });
@@ -165,7 +159,7 @@ impl Stats {
             known,
             At { now, lately },
             self.run.by,
-            |it| self.is_asked_for(it, around),
+            |it| is_asked_for(&self.filter, it, around.cgroups),
             |netns| self.looks.ranges.get(&netns)?.as_ref(),
         ))
     }
@@ -193,7 +187,7 @@ impl Stats {
             .filter(|(cookie, _)| {
                 known
                     .connection(*cookie)
-                    .is_some_and(|it| self.is_asked_for(&it, around))
+                    .is_some_and(|it| is_asked_for(&self.filter, &it, around.cgroups))
             })
             .map(|(_, listener)| listener)
             .collect();

@@ -30,6 +30,8 @@ const POLL: Duration = Duration::from_millis(20);
 const IN_VAIN: u32 = 3;
 /// How long it sleeps at the most while nothing happens: the first event wakes.
 const SLEEP: Duration = Duration::from_millis(500);
+/// So many times it is looked at a source that is not live before anything else is.
+const TOGETHER: u32 = 64;
 /// How late a review may be for the sake of what is still to be told, ns.
 const LATE_NS: u64 = 100_000_000;
 /// What the traced command leaves behind is told for so long, ns: the other side's FIN, mostly.
@@ -157,6 +159,7 @@ impl<S: Source> Engine<S> {
         let mut settling = false;
         let mut to_be_woken = false;
         let mut in_vain = 0_u32;
+        let mut rounds = 0_u32;
 
         loop {
             if !live && self.wait_for_room(consumer).await {
@@ -190,6 +193,13 @@ impl<S: Source> Engine<S> {
             }
             if !live && !round.more {
                 break;
+            }
+            // What is read can wait for nothing, and signals for a moment.
+            if !live && round.more {
+                rounds += 1;
+                if !rounds.is_multiple_of(TOGETHER) {
+                    continue;
+                }
             }
             // Whatever came has used the wake-up.
             to_be_woken &= round.quiet;

@@ -181,7 +181,7 @@ fn now<'a>(all: &mut Families<'a>, snapshot: &'a Snapshot) {
         ("tcptrace_connections", "system.network.connection.count"),
         Kind::Gauge,
         Unit::Count,
-        "Connections in each state now. Gone while it is unknown: after a loss, until all sockets were looked at again",
+        "Connections in each state now; at least so many once tcptrace_forgotten_total grows. Gone while it is unknown: after a loss, until all sockets were looked at again",
         states,
     );
     if let Some(stuck) = &snapshot.stuck {

@@ -21,6 +21,7 @@ mod terminal;
 mod theme;
 mod view;
 mod words;
+mod written;
 
 pub use self::{
     columns::{First, Row},

@@ -30,6 +30,7 @@ use super::{
     keys::Key,
     snapshot::{Lines, Snapshot, Wish},
     view::{Action, Screen, Settings},
+    written::Written,
 };
 use crate::{
     output::{hold_messages, release_messages, say},
@@ -174,7 +175,10 @@ impl Show {
             let _ = tcflush(io::stdout(), QueueSelector::OFlush);
         }
         if self.ends_within(LEAVE / 4) {
-            let _ = thread.join();
+            if thread.join().is_err() {
+                let failure = "of a mistake in tcptrace that is told above: please report it";
+                self.shared.lock().failure = Some(failure.to_owned());
+            }
         } else {
             let _ = disable_raw_mode();
         }
@@ -218,6 +222,8 @@ impl Entered {
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
+                // Whatever nobody reads would stand in the way.
+                let _ = tcflush(io::stdout(), QueueSelector::OFlush);
                 leave();
                 before(info);
             }));
@@ -226,7 +232,7 @@ impl Entered {
         ENTERED.store(true, SeqCst);
         let entered = Self;
         enable_raw_mode()?;
-        execute!(io::stdout(), EnterAlternateScreen, cursor::Hide)?;
+        execute!(Written, EnterAlternateScreen, cursor::Hide)?;
         Ok(entered)
     }
 }
@@ -240,7 +246,7 @@ impl Drop for Entered {
 /// Has the terminal as it was, if it is not so already.
 fn leave() {
     if ENTERED.swap(false, SeqCst) {
-        let _ = execute!(io::stdout(), LeaveAlternateScreen, cursor::Show);
+        let _ = execute!(Written, LeaveAlternateScreen, cursor::Show);
         let _ = disable_raw_mode();
     }
 }
@@ -273,6 +279,10 @@ fn run(shared: &Shared, settings: Settings) -> io::Result<()> {
         screen.take(first);
     }
     loop {
+        if !ENTERED.load(SeqCst) {
+            // Another thread panicked, and left it.
+            return Ok(());
+        }
         if changed {
             terminal.draw(|frame| screen.draw(frame.buffer_mut()))?;
         }
@@ -340,9 +350,9 @@ fn run(shared: &Shared, settings: Settings) -> io::Result<()> {
 
 /// An empty terminal, on which all is to be drawn. Nothing is asked of it: a terminal that nobody
 /// reads would not answer.
-fn anew() -> io::Result<Terminal<CrosstermBackend<io::Stdout>>> {
-    execute!(io::stdout(), Clear(ClearType::All))?;
-    Terminal::new(CrosstermBackend::new(io::stdout()))
+fn anew() -> io::Result<Terminal<CrosstermBackend<Written>>> {
+    execute!(Written, Clear(ClearType::All))?;
+    Terminal::new(CrosstermBackend::new(Written))
 }
 
 /// A key that something could be done for.
@@ -384,5 +394,109 @@ fn write(lines: &Lines, wall_ns: i64) -> String {
     match made {
         Ok(()) => format!("{} lines written to {name}", lines.count),
         Err(error) => format!("{name} can't be written: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        io::Read as _,
+        os::fd::AsFd as _,
+        process::{Command, Stdio},
+    };
+
+    use nix::{
+        fcntl::{FcntlArg, OFlag, fcntl},
+        pty::openpty,
+        sys::termios::tcgetattr,
+    };
+
+    use super::*;
+
+    /// Runs a test of this file on a terminal of its own, and gives what it wrote there. Modes of the
+    /// terminal are as they were.
+    fn on_a_terminal(test: &str, non_blocking: bool) -> String {
+        let pty = openpty(None, None).expect("a pseudo-terminal");
+        if non_blocking {
+            fcntl(&pty.slave, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("non-blocking");
+        }
+        let before = tcgetattr(&pty.slave).expect("its modes");
+        let slave = || Stdio::from(pty.slave.as_fd().try_clone_to_owned().expect("one more"));
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "--ignored", "--nocapture"])
+            .arg(format!("screen::terminal::tests::{test}"))
+            .stdin(slave())
+            .stdout(slave())
+            .stderr(slave())
+            .spawn()
+            .expect("a test");
+        let mut master = File::from(pty.master);
+        let mut text = Vec::new();
+        let mut bytes = [0; 4096];
+        // The other side stays open until the modes were looked at: what is there is read meanwhile.
+        let reader = thread::spawn(move || {
+            while let Ok(read @ 1..) = master.read(&mut bytes) {
+                text.extend(&bytes[..read]);
+            }
+            text
+        });
+        child.wait().expect("a status");
+        let after = tcgetattr(&pty.slave).expect("its modes");
+        assert_eq!(after.local_flags, before.local_flags);
+        assert_eq!(after.input_flags, before.input_flags);
+        assert_eq!(after.output_flags, before.output_flags);
+        drop(pty.slave);
+        let text = reader.join().expect("what was read");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[test]
+    fn a_panic_of_any_thread_gives_the_terminal_back_before_it_is_told() {
+        let text = on_a_terminal("panics_beside_the_screen", false);
+        let left = text.rfind("\x1b[?1049l").expect("it was left");
+        let told = text.find("a mistake").expect("it is told");
+        assert!(
+            text.find("\x1b[?1049h").is_some_and(|it| it < left),
+            "{text:?}"
+        );
+        assert!(
+            text.rfind("\x1b[?25h").is_some(),
+            "the cursor is shown: {text:?}"
+        );
+        assert!(left < told, "{text:?}");
+        assert!(
+            !text.contains("a frame"),
+            "it is drawn on no more: {text:?}"
+        );
+    }
+
+    #[test]
+    #[ignore = "a panic, for a test that looks at what becomes of the terminal"]
+    fn panics_beside_the_screen() {
+        let _entered = Entered::enter().expect("a terminal");
+        let _ = thread::spawn(|| panic!("a mistake")).join();
+        if ENTERED.load(SeqCst) {
+            let _ = execute!(Written, crossterm::style::Print("a frame"));
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_others_made_non_blocking_gets_whole_frames() {
+        let text = on_a_terminal("writes_more_than_a_terminal_takes", true);
+        assert_eq!(text.matches("0123456789").count(), 100_000);
+        assert!(text.contains("\x1b[?1049l"), "it was left");
+    }
+
+    #[test]
+    #[ignore = "for a test that makes the terminal non-blocking"]
+    fn writes_more_than_a_terminal_takes() {
+        let _entered = Entered::enter().expect("a terminal");
+        for _ in 0..10_000 {
+            Written
+                .write_all("0123456789".repeat(10).as_bytes())
+                .expect("written");
+            Written.flush().expect("written");
+        }
     }
 }

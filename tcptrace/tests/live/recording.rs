@@ -33,7 +33,7 @@ fn tcptrace() -> Command {
 }
 
 /// A `tcptrace record` at work.
-struct Recording {
+pub struct Recording {
     /// Until its end is waited for.
     child: Option<Child>,
 }
@@ -49,7 +49,7 @@ impl Drop for Recording {
 
 impl Recording {
     /// Starts it, and waits until it records.
-    fn start(net: &Namespace, folder: &Path, arguments: &[&str]) -> Self {
+    pub fn start(net: &Namespace, folder: &Path, arguments: &[&str]) -> Self {
         let mut command = tcptrace();
         command.args(["record", "--netns", &net.inode().to_string(), "-o"]);
         command.arg(folder).args(arguments);
@@ -82,7 +82,7 @@ impl Recording {
     }
 
     /// Ends it as Ctrl-C does.
-    fn stop(self) -> Output {
+    pub fn stop(self) -> Output {
         self.signal(Signal::SIGINT);
         self.end()
     }

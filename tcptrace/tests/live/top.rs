@@ -29,7 +29,10 @@ use nix::{
 };
 use vt100::Parser;
 
-use crate::{Family, namespace::Namespace, schema, sockets::close_in_turn, trace::binary};
+use crate::{
+    Family, namespace::Namespace, recording::Recording, schema, sockets::close_in_turn,
+    trace::binary,
+};
 
 nix::ioctl_write_ptr_bad!(set_size, libc::TIOCSWINSZ, Winsize);
 nix::ioctl_write_int_bad!(set_controlling, libc::TIOCSCTTY);
@@ -447,26 +450,13 @@ fn a_wrong_file_of_settings_is_refused_with_what_would_be_right() {
 fn a_recording_is_looked_at_forwards_and_backwards() {
     let net = Namespace::new();
     let folder = folder();
-    let child = Command::new(binary())
-        .args([
-            "record",
-            "--netns",
-            &net.inode().to_string(),
-            "-d",
-            "3s",
-            "-o",
-        ])
-        .arg(folder.path().join("rec2"))
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tcptrace");
-    sleep(Duration::from_millis(1500));
+    let path = folder.path().join("rec2");
+    let recording = Recording::start(&net, &path, &[]);
     let listener = net.listen(Family::V4);
     let (client, server) = net.connect_to(&listener);
     close_in_turn(client, server);
-    let output = child.wait_with_output().expect("its end");
+    let output = recording.stop();
     assert!(output.status.success(), "{output:?}");
-    let path = folder.path().join("rec2");
     let path = path.to_str().expect("text");
     let mut terminal = Terminal::start_with(&["-r", path, "--from", "-1m"], folder.path());
     terminal.shows("0 % stands");

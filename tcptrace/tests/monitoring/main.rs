@@ -27,6 +27,7 @@ mod server;
 #[path = "../live/sockets.rs"]
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod sockets;
+mod tls;
 #[path = "../live/told.rs"]
 #[expect(dead_code, reason = "all are there, so that a missing one fails")]
 mod told;

@@ -63,8 +63,8 @@ pub struct Options {
     /// Seconds of load in each run.
     #[arg(long, value_name = "S", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// Only these: tcptrace (all its commands) or watch, flows, stats, perf, tcpstates, tcplife,
-    /// bpftrace.
+    /// Only these: tcptrace (all its commands) or watch, flows, stats, record, serve, top, perf,
+    /// tcpstates, tcplife, bpftrace.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Two pairs of one second, to see whether it works; writes no docs/benchmarks.md.

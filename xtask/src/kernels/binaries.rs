@@ -18,6 +18,8 @@ use crate::{
 
 /// Static, with musl.
 const TARGET: &str = "x86_64-unknown-linux-musl";
+/// One profile for all of them, so that they share a build.
+const PROFILE: [&str; 2] = ["--profile", "guest"];
 /// criterion, which tests are built with, has a C function that needs no C library: any compiler
 /// will do, not only the one of musl.
 const C_COMPILER: (&str, &str) = ("CC_x86_64_unknown_linux_musl", "cc");
@@ -62,6 +64,7 @@ pub fn build(
         let mut command = cargo(repository);
         command.args(["test", "--package", "tcptrace", "--target", TARGET]);
         command.args(["--test", name, "--no-run", "--no-default-features"]);
+        command.args(PROFILE);
         command.env(C_COMPILER.0, C_COMPILER.1);
         let built = executable(&mut command, "test", name)?;
         let path = stripped(&built, &directory.join(name))?;
@@ -94,7 +97,6 @@ pub fn tcptrace(repository: &Repository, directory: &Path) -> Result<PathBuf> {
     let mut command = cargo(repository);
     command.args([
         "build",
-        "--release",
         "--package",
         "tcptrace",
         "--target",
@@ -102,6 +104,7 @@ pub fn tcptrace(repository: &Repository, directory: &Path) -> Result<PathBuf> {
         // No guest exports anything.
         "--no-default-features",
     ]);
+    command.args(PROFILE);
     command.env(C_COMPILER.0, C_COMPILER.1);
     let built = executable(&mut command, "bin", "tcptrace")?;
     stripped(&built, &directory.join("tcptrace"))

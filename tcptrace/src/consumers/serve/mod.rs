@@ -13,7 +13,9 @@ use std::{
 use tokio::sync::Notify;
 
 use self::{listeners::DroppedByListeners, names::Names};
-use super::{Flows, due::Due, keeping::Keeping, keeping::Spare, looks::Looks, stuck::StuckNow};
+use super::{
+    Flows, due::Due, is_asked_for, keeping::Keeping, keeping::Spare, looks::Looks, stuck::StuckNow,
+};
 use crate::{
     aggregate::{
         flows::{IdleTable, IdleTableError, Patience},
@@ -28,7 +30,7 @@ use crate::{
         Exchange, Grouped, RecorderFigures, RouteFigures, Senders, Server, Snapshot, ready,
         stopping,
     },
-    model::{Connection, Machine, State, Transition},
+    model::{Machine, State, Transition},
     output::{Context, End, GroupValue, Json, Start, say},
     record::{Anonymizer, Progress, Recorder},
     track::Tracker,
@@ -147,11 +149,6 @@ impl Serve {
         })
     }
 
-    fn is_asked_for(&self, it: &Connection, cgroups: &mut Cgroups) -> bool {
-        let in_cgroup = self.filter.in_cgroup && cgroups.is_asked_for(it.owner.cgroup);
-        self.filter.matches_connection(it, in_cgroup)
-    }
-
     /// Counts what there is, now and then, and at once when that is known again.
     fn count(&mut self, known: &Tracker, now: u64, cgroups: &mut Cgroups) {
         if known.is_unsure() {
@@ -171,7 +168,7 @@ impl Serve {
         let census = Census::brief(
             known,
             At { now, lately },
-            |it| self.is_asked_for(it, cgroups),
+            |it| is_asked_for(&self.filter, it, cgroups),
             |netns| self.looks.ranges.get(&netns)?.as_ref(),
         );
         self.meters

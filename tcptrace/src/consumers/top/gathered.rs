@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Top;
+use super::{super::is_asked_for, Top};
 use crate::{
     aggregate::stats::{By, Group},
     model::{Connection, Known as _, Side, State},
@@ -21,8 +21,9 @@ pub(super) struct Gathered {
 impl Gathered {
     pub fn of(top: &Top, wish: &Wish, known: &Tracker, now: u64, around: &mut Context<'_>) -> Self {
         let cgroups = &mut *around.cgroups;
-        let mut asked_for =
-            |it: &Connection| top.is_asked_for(it, cgroups) && wish.search.matches(it, cgroups);
+        let mut asked_for = |it: &Connection| {
+            is_asked_for(&top.filter, it, cgroups) && wish.search.matches(it, cgroups)
+        };
         let names = Around {
             now_ns: now,
             ascii: true,

@@ -1,5 +1,6 @@
 //! Names of control groups, and what runs in them.
 
+mod awaited;
 mod filter;
 mod tree;
 
@@ -13,12 +14,16 @@ use std::{
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use self::tree::{Tree, join};
 pub use self::{
+    awaited::Reader,
     filter::CgroupFilter,
     tree::{is_split, silent},
 };
-use super::{Looker, Place, RuntimeFiles, place_of};
+use self::{
+    awaited::{Awaited, Files},
+    tree::{Tree, join},
+};
+use super::{Place, RuntimeFiles, place_of};
 use crate::model::{Cgroup, CgroupMade, Workload};
 
 /// How long after the tree was read it is not read again.
@@ -30,25 +35,8 @@ const MANY: usize = 1 << 16;
 /// So many at the most, gone or not.
 const MOST: usize = 1 << 18;
 
-/// After how long files of a container's runtime that are not there are looked for again, each time:
-/// some runtimes write them when the cgroup is made already.
-const AGAIN: [Duration; 4] = [
-    Duration::from_millis(30),
-    Duration::from_millis(150),
-    Duration::from_millis(600),
-    Duration::from_secs(2),
-];
-/// So many wait to be looked for.
-const MOST_ASKED: usize = 256;
 /// How long those that are there in the beginning are looked for before anything is told.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long lines wait for the names in them, ns; and at the most, where these decide whether they are
-/// asked for and another source than this machine tells them.
-const NAMES_WAIT_NS: u64 = 100_000_000;
-const LONGEST_WAIT_NS: u64 = 3_000_000_000;
-/// What part of a CPU reading files takes at the most.
-const SHARE: u32 = 5;
-
 /// Paths of cgroups (v2) by id, printable, and what runs in them. The id of a cgroup is the inode number
 /// of its directory, is never used again, and grows. Those that are gone are known for as long as
 /// there is room.
@@ -67,16 +55,12 @@ pub struct Cgroups {
     wanted: FxHashSet<u64>,
     /// Which are asked for: those that are like all of these.
     only: Vec<CgroupFilter>,
-    /// Files that tell more of containers.
-    files: Files,
     /// Those of which files are to tell more.
-    pending: FxHashMap<u64, Pending>,
+    awaited: Awaited,
     /// Those of which more was told since it was asked for.
     news: Vec<u64>,
     /// How often more was told.
     told: u64,
-    /// The time by now, as the source has it: CLOCK_MONOTONIC, ns.
-    now_ns: u64,
 }
 
 /// What is known of a cgroup.
@@ -86,48 +70,6 @@ struct Known {
     workload: Arc<Workload>,
     /// The workload is not just what the path tells.
     told: bool,
-}
-
-/// Files of the runtime of a container's cgroup that are to be read.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    /// CLOCK_MONOTONIC, ns.
-    since_ns: u64,
-    /// When they are looked for next; `None`: that goes on.
-    due: Option<Instant>,
-    /// How often they were not there.
-    tries: usize,
-}
-
-/// Where files of runtimes are read.
-#[derive(Debug, Default)]
-enum Files {
-    /// Nowhere: of another machine's cgroups.
-    #[default]
-    No,
-    /// Elsewhere: what they told is told later.
-    Told,
-    /// Where a workload is asked for.
-    Here(RuntimeFiles),
-    /// On a thread.
-    Apart(Reader),
-}
-
-/// Reads files of container runtimes, on a thread of its own.
-#[derive(Debug)]
-pub struct Reader(Looker<(u64, Place), (u64, Option<Workload>)>);
-
-impl Reader {
-    /// Starts the thread, with the privileges of the one that starts it: it needs no other than
-    /// CAP_DAC_READ_SEARCH.
-    ///
-    /// # Errors
-    /// When no thread can be made.
-    pub fn start() -> io::Result<Self> {
-        let files = RuntimeFiles::default();
-        let read = move |(id, place): (u64, Place)| (id, files.more(&place));
-        Looker::start("containers", MOST_ASKED, SHARE, read).map(Self)
-    }
 }
 
 /// Reading the tree takes its time where there are many.
@@ -156,7 +98,7 @@ impl Cgroups {
         Self {
             tree: Tree::find(),
             full: MANY,
-            files: Files::Here(RuntimeFiles::default()),
+            awaited: Awaited::of(Files::Here(RuntimeFiles::default())),
             ..Self::default()
         }
     }
@@ -167,23 +109,17 @@ impl Cgroups {
     #[must_use]
     pub fn read(reader: Option<Reader>) -> Self {
         let mut cgroups = Self {
-            files: reader.map_or(Files::No, Files::Apart),
+            awaited: Awaited::of(reader.map_or(Files::No, Files::Apart)),
             ..Self::new()
         };
         cgroups.begin();
         let end = Instant::now() + PATIENCE;
         cgroups.turn(0);
-        while !cgroups.pending.is_empty() && Instant::now() < end {
-            // Nobody else hears the answers.
-            let Files::Apart(Reader(looker)) = &cgroups.files else {
-                break;
-            };
-            if cgroups.pending.values().all(|it| it.due.is_some()) {
-                break;
-            }
+        // Nobody else hears the answers.
+        while cgroups.awaited.are_asked() && Instant::now() < end {
             let left = end.saturating_duration_since(Instant::now());
-            if let Some((id, found)) = looker.answer_within(left) {
-                cgroups.hear(id, found);
+            if let Some((id, workload)) = cgroups.awaited.answer_within(left) {
+                cgroups.hear(id, workload);
             }
             cgroups.turn(0);
         }
@@ -195,7 +131,7 @@ impl Cgroups {
     /// Of those that become known from now on, more may be [`told`](Self::told) soon.
     #[must_use]
     pub fn told_later(mut self) -> Self {
-        self.files = Files::Told;
+        self.awaited = Awaited::of(Files::Told);
         self
     }
 
@@ -238,66 +174,33 @@ impl Cgroups {
     /// a tenth of a second; where they decide whether it is asked for, until they are given up.
     #[must_use]
     pub fn is_awaited(&self, cgroup: Option<Cgroup>) -> bool {
-        let pending = cgroup.and_then(|id| self.pending.get(&id.get()));
-        pending.is_some_and(|it| {
-            self.only.iter().any(CgroupFilter::takes_names)
-                || self.now_ns.saturating_sub(it.since_ns) < NAMES_WAIT_NS
-        })
+        let decide = self.only.iter().any(CgroupFilter::takes_names);
+        cgroup.is_some_and(|id| self.awaited.holds(id.get(), decide))
     }
 
     /// Whether [`is_awaited`](Self::is_awaited) is true of none.
     #[must_use]
     pub fn are_settled(&self) -> bool {
-        self.pending.is_empty()
+        self.awaited.is_empty()
     }
 
     /// How long until [`turn`](Self::turn) has something to do; `None`: nothing is awaited.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {
-        let now = Instant::now();
-        let due = self.pending.values().map(|it| match it.due {
-            Some(due) => due.saturating_duration_since(now),
-            None => Duration::ZERO,
-        });
-        due.min()
+        self.awaited.due()
     }
 
     /// Takes what files told, and asks for what is to be looked for. To be called now and then, when it is
     /// `now_ns` for the source: CLOCK_MONOTONIC.
     pub fn turn(&mut self, now_ns: u64) {
-        self.now_ns = self.now_ns.max(now_ns);
-        if self.pending.is_empty() {
+        self.awaited.pass(now_ns);
+        if self.awaited.is_empty() {
             return;
         }
-        if let Files::Told = self.files {
-            let since = self.now_ns.saturating_sub(LONGEST_WAIT_NS);
-            self.pending.retain(|_, it| it.since_ns >= since);
-            return;
+        while let Some((id, workload)) = self.awaited.answer() {
+            self.hear(id, workload);
         }
-        let mut heard = Vec::new();
-        if let Files::Apart(Reader(looker)) = &self.files {
-            while let Some(answer) = looker.answer() {
-                heard.push(answer);
-            }
-        }
-        for (id, found) in heard {
-            self.hear(id, found);
-        }
-        let Files::Apart(Reader(looker)) = &self.files else {
-            return;
-        };
-        let now = Instant::now();
-        for (id, it) in &mut self.pending {
-            if it.due.is_some_and(|due| due <= now)
-                && let Some(Some(known)) = self.known.get(id)
-            {
-                // Where there is no room for it, it is asked for later.
-                if looker.ask((*id, place_of(&known.path))).is_err() {
-                    break;
-                }
-                it.due = None;
-            }
-        }
+        self.awaited.ask(|id| place(&self.known, id));
     }
 
     /// Those of which more became known since this was asked last.
@@ -374,9 +277,9 @@ impl Cgroups {
         let container = workload.container.as_ref();
         let nameless = container.is_some_and(|it| it.name.is_none());
         // Where other names are recorded, paths tell nothing, and that is the first that is told.
-        match matches!(self.files, Files::Told) && nameless && !self.is_told(id) {
-            true => self.await_more(id),
-            false => drop(self.pending.remove(&id)),
+        match self.awaited.are_told() && nameless && !self.is_told(id) {
+            true => self.awaited.add(id),
+            false => self.awaited.remove(id),
         }
         let known = self.known.entry(id).or_default();
         let path = known.take().map(|it| it.path);
@@ -439,10 +342,10 @@ impl Cgroups {
             return;
         }
         let place = place_of(&path);
-        if !matches!(self.files, Files::No) && place.has_files() {
-            self.await_more(id);
+        if self.awaited.are_read() && place.has_files() {
+            self.awaited.add(id);
         }
-        if matches!(self.files, Files::Apart(_) | Files::Told) && !place.workload.is_empty() {
+        if self.awaited.come_later() && !place.workload.is_empty() {
             self.news.push(id);
         }
         let known = Known {
@@ -451,18 +354,6 @@ impl Cgroups {
             told: false,
         };
         self.known.insert(id, Some(known));
-    }
-
-    /// Files are to tell more of a cgroup.
-    fn await_more(&mut self, id: u64) {
-        if self.pending.len() < MANY {
-            let pending = Pending {
-                since_ns: self.now_ns,
-                due: Some(Instant::now()),
-                tries: 0,
-            };
-            self.pending.entry(id).or_insert(pending);
-        }
     }
 
     /// A cgroup within a container's has what was told of that.
@@ -474,57 +365,33 @@ impl Cgroups {
             let ids = [one, other].map(|it| it.container.as_ref().map(|it| &it.id));
             ids[0].is_some() && ids[0] == ids[1]
         };
-        if self.pending.contains_key(&parent) || !same(&known.workload, &above.workload) {
+        if self.awaited.contains(parent) || !same(&known.workload, &above.workload) {
             return;
         }
-        self.pending.remove(&id);
+        self.awaited.remove(id);
         if above.told {
             known.workload = Arc::new(Workload {
                 unit: known.workload.unit.clone(),
                 ..(*above.workload).clone()
             });
             known.told = true;
-            if matches!(self.files, Files::Apart(_) | Files::Told) {
+            if self.awaited.come_later() {
                 self.news.push(id);
             }
         }
     }
 
     /// Takes what files told of a cgroup.
-    fn hear(&mut self, id: u64, found: Option<Workload>) {
-        let Some(pending) = self.pending.get_mut(&id) else {
-            return;
-        };
-        match found {
-            Some(workload) => {
-                self.pending.remove(&id);
-                if self.known.contains_key(&id) {
-                    self.told(id, workload);
-                    self.news.push(id);
-                }
-            }
-            None => match AGAIN.get(pending.tries) {
-                Some(later) => {
-                    pending.tries += 1;
-                    pending.due = Some(Instant::now() + *later);
-                }
-                None => {
-                    self.pending.remove(&id);
-                }
-            },
+    fn hear(&mut self, id: u64, workload: Workload) {
+        if self.known.contains_key(&id) {
+            self.told(id, workload);
+            self.news.push(id);
         }
     }
 
     /// Reads files of a cgroup's container now, where nobody minds waiting.
     fn read_here(&mut self, id: u64) {
-        if self.pending.is_empty() {
-            return;
-        }
-        if let Files::Here(files) = &self.files
-            && let Some(Some(known)) = self.known.get(&id)
-            && self.pending.remove(&id).is_some()
-            && let Some(workload) = files.more(&place_of(&known.path))
-        {
+        if let Some(workload) = self.awaited.read_here(id, |id| place(&self.known, id)) {
             self.told(id, workload);
         }
     }
@@ -601,9 +468,14 @@ impl Cgroups {
         ids.sort_unstable();
         for id in ids.iter().take(surplus) {
             self.known.remove(id);
-            self.pending.remove(id);
+            self.awaited.remove(*id);
         }
     }
+}
+
+/// Where what a cgroup's path tells is told more of, if its path is known.
+fn place(known: &FxHashMap<u64, Option<Known>>, id: u64) -> Option<Place> {
+    Some(place_of(&known.get(&id)?.as_ref()?.path))
 }
 
 /// Paths that are known, by id, and what they tell; no others are looked for, and no files.
