@@ -43,7 +43,7 @@ const CURL: Program = Program {
 };
 
 /// How long a program may take to begin, and to end.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 /// Where haproxy, nginx, and who closes nothing listen.
 const FRONT: u16 = 80;
 const BACK: u16 = 8080;

@@ -12,4 +12,5 @@ mod reports;
 mod schema;
 mod screen;
 mod tables;
+#[cfg(feature = "ship")]
 mod tables_of_clickhouse;
