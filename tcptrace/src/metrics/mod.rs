@@ -10,6 +10,7 @@ mod families;
 mod http;
 mod listen;
 mod otlp;
+pub mod percent;
 pub mod process;
 pub mod prometheus;
 mod server;

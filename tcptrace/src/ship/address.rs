@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::metrics::{Endpoint, OtlpError, OtlpSettings};
+use crate::metrics::{Endpoint, OtlpError, OtlpSettings, percent::decoded};
 
 /// What is wrong with an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -195,22 +195,6 @@ fn without_user(given: &str) -> String {
         }
         None => given.to_owned(),
     }
-}
-
-/// What is percent-encoded; `None`: it is not well.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::metrics::percent::decoded;
+
 /// How often figures are sent, without `OTEL_METRIC_EXPORT_INTERVAL`.
 const INTERVAL: Duration = Duration::from_secs(60);
 /// How long a request may take, without `OTEL_EXPORTER_OTLP_TIMEOUT`.
@@ -213,22 +215,6 @@ fn pairs((name, given): (String, String)) -> Result<Vec<(String, String)>, OtlpE
             Ok((key.trim().to_owned(), value))
         })
         .collect()
-}
-
-/// What is percent-encoded; `None`: it is not well.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
