@@ -5,18 +5,22 @@ use std::{
     fs,
     hash::{BuildHasher as _, Hasher as _},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
-use rustls::crypto::ring;
+use rustls::{
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    sign::CertifiedKey,
+};
 use ureq::{
     Agent,
     http::{Response, header::RETRY_AFTER},
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+    tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem},
 };
 
 use crate::privileges;
@@ -28,30 +32,36 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A connection that was idle for longer is not used again: the other side is about to close it.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// Makes what sends requests, each of which may take so long. `certificate`: what the other side's is
-/// checked with; `None`: what the system trusts.
+/// Who is believed, and who tcptrace says that it is, by TLS: files in PEM.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// What the other side's certificate is checked with; `None`: what the system trusts.
+    pub trusted: Option<PathBuf>,
+    /// What is shown where the other side asks for a certificate; `None`: nothing.
+    pub shown: Option<Shown>,
+}
+
+/// A certificate of one's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The file that has it, and after it those that it is signed by.
+    pub certificate: PathBuf,
+    /// The file that has its key.
+    pub key: PathBuf,
+}
+
+/// Makes what sends requests, each of which may take so long. Its files are read at once.
 ///
 /// # Errors
-/// When the certificate can't be read.
-pub fn agent(timeout: Duration, certificate: Option<&Path>) -> Result<Agent> {
-    let roots = match certificate {
+/// When a file can't be read, or has not what it should have.
+pub fn agent(timeout: Duration, files: &TlsFiles) -> Result<Agent> {
+    let roots = match &files.trusted {
         None => RootCerts::PlatformVerifier,
-        Some(path) => {
-            let pem = privileges::as_caller(|| fs::read(path))
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
-                .filter_map(|it| match it {
-                    Ok(PemItem::Certificate(it)) => Some(it),
-                    _ => None,
-                })
-                .collect();
-            anyhow::ensure!(
-                !certificates.is_empty(),
-                "{} has no certificate in PEM",
-                path.display()
-            );
-            RootCerts::new_with_certs(&certificates)
-        }
+        Some(path) => RootCerts::new_with_certs(&certificates(path)?),
+    };
+    let shown = match &files.shown {
+        None => None,
+        Some(shown) => Some(client_certificate(shown)?),
     };
     let config = Agent::config_builder()
         .timeout_global(Some(timeout))
@@ -64,11 +74,62 @@ pub fn agent(timeout: Duration, certificate: Option<&Path>) -> Result<Agent> {
         .tls_config(
             TlsConfig::builder()
                 .root_certs(roots)
+                .client_cert(shown)
                 .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
                 .build(),
         )
         .build();
     Ok(config.new_agent())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    privileges::as_caller(|| fs::read(path))
+        .with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>> {
+    let pem = read(path)?;
+    let certificates: Vec<_> = parse_pem(&pem)
+        .filter_map(|it| match it {
+            Ok(PemItem::Certificate(it)) => Some(it),
+            _ => None,
+        })
+        .collect();
+    ensure!(
+        !certificates.is_empty(),
+        "{} has no certificate in PEM",
+        path.display()
+    );
+    Ok(certificates)
+}
+
+fn client_certificate(shown: &Shown) -> Result<ClientCert> {
+    let chain = certificates(&shown.certificate)?;
+    let pem = read(&shown.key)?;
+    let no_key = || {
+        format!(
+            "{} has no private key in PEM that is not encrypted",
+            shown.key.display()
+        )
+    };
+    let key = PrivateKey::from_pem(&pem).ok().with_context(no_key)?;
+    // ureq takes it for granted, at the first request, that they belong together.
+    let der = chain
+        .iter()
+        .map(|it| CertificateDer::from(it.der().to_vec()));
+    let key_der = PrivateKeyDer::from_pem_slice(&pem)
+        .ok()
+        .with_context(no_key)?;
+    CertifiedKey::from_der(der.collect(), key_der, &ring::default_provider()).with_context(
+        || {
+            format!(
+                "{} is not the key of the certificate in {}",
+                shown.key.display(),
+                shown.certificate.display()
+            )
+        },
+    )?;
+    Ok(ClientCert::new_with_certs(&chain, key))
 }
 
 /// How long it is waited after so many failures one after another: not all wait equally long. `asked`:

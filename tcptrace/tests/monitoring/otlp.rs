@@ -5,6 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use opentelemetry_proto::tonic::{
+    collector::metrics::v1::ExportMetricsServiceRequest,
+    metrics::v1::{AggregationTemporality, metric::Data, number_data_point::Value},
+};
+use prost::Message as _;
+
 use crate::{
     Family,
     collector::{Collector, address, rotel},
@@ -104,6 +110,80 @@ fn a_collector_has_figures_by_the_names_of_the_conventions_and_a_record_of_each_
     }
     let records = output.matches("EventName: tcptrace.flow").count();
     assert!(records >= 40, "{records}");
+}
+
+/// What a request has of a metric: since when it counts, and whether from the last time; how many.
+fn told(body: &[u8], name: &str) -> Option<(bool, u64)> {
+    let request = ExportMetricsServiceRequest::decode(body).expect("a request");
+    let scopes = request.resource_metrics.into_iter();
+    let scopes = scopes.flat_map(|it| it.scope_metrics);
+    let mut metrics = scopes.flat_map(|it| it.metrics);
+    let delta = |it: i32| it == AggregationTemporality::Delta as i32;
+    Some(match metrics.find(|it| it.name == name)?.data? {
+        Data::Sum(sum) => {
+            let counts = sum.data_points.iter().map(|it| match it.value {
+                Some(Value::AsInt(count)) => u64::try_from(count).expect("no less than before"),
+                _ => panic!("no count: {it:?}"),
+            });
+            (delta(sum.aggregation_temporality), counts.sum())
+        }
+        Data::ExponentialHistogram(all) => {
+            let points = all.data_points.iter();
+            let counts = points.map(|it| {
+                assert!(it.exemplars.is_empty(), "{it:?}");
+                let buckets = it.positive.iter().flat_map(|it| &it.bucket_counts);
+                assert_eq!(it.count, it.zero_count + buckets.sum::<u64>());
+                it.count
+            });
+            (delta(all.aggregation_temporality), counts.sum())
+        }
+        other => panic!("{name} is {other:?}"),
+    })
+}
+
+#[test]
+fn a_collector_that_wants_deltas_is_told_of_each_connection_once_even_after_it_was_away() {
+    let net = Namespace::new();
+    // It is away at first, and for a while after it took some.
+    let collector = Collector::start(&net, |came| match came {
+        0 | 2 | 3 => Some((503, "Retry-After: 1\r\n")),
+        _ => Some((200, "")),
+    });
+    let serving = start(
+        &net,
+        &[
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"),
+            (
+                "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                "base2_exponential_bucket_histogram",
+            ),
+            ("OTEL_METRICS_EXEMPLAR_FILTER", "always_off"),
+            ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "4"),
+            ("OTEL_BLRP_SCHEDULE_DELAY", "100"),
+        ],
+    );
+    let requests = || collector.taken("/v1/metrics");
+    for round in 1..=4 {
+        connect(&net, 5);
+        let before = requests().len();
+        until("a round of figures", || requests().len() > before);
+        serving.until("tcptrace_connections_closed_total", &[], |it| {
+            it >= f64::from(round) * 10.0
+        });
+    }
+    stop(serving, END);
+    for name in ["tcptrace.connections.closed", "tcptrace.handshake.duration"] {
+        let all = requests();
+        let all: Vec<_> = all.iter().filter_map(|it| told(&it.body, name)).collect();
+        assert!(all.len() >= 4, "{name}: {all:?}");
+        assert!(all.iter().all(|it| it.0), "{name}: {all:?}");
+        let whole: u64 = all.iter().map(|it| it.1).sum();
+        assert_eq!(whole, 40, "both sides of twenty: {name}: {all:?}");
+    }
+    let records = collector.taken("/v1/logs");
+    let counts: Vec<_> = records.iter().map(|it| it.count("tcptrace.flow")).collect();
+    assert_eq!(counts.iter().sum::<usize>(), 40, "{counts:?}");
+    assert!(counts.iter().all(|it| *it <= 4), "{counts:?}");
 }
 
 #[test]

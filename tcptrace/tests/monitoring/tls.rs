@@ -10,6 +10,7 @@ use crate::{
     serve::Serving,
     server::{Server, folder},
     sockets::close_in_turn,
+    trace,
 };
 
 const NGINX: Program = Program {
@@ -81,9 +82,24 @@ fn certificates(folder: &Path, names: &str) {
     ]);
 }
 
+/// Whether a collector wants to know who comes.
+#[derive(Clone, Copy, PartialEq)]
+enum Clients {
+    Any,
+    /// Those that show a certificate which `ca.pem` signed.
+    Known,
+}
+
 /// nginx, which hands on to the collector what comes by TLS, with those certificates.
-fn nginx(_: &Namespace, certificates: &Path) -> Server {
+fn nginx(_: &Namespace, certificates: &Path, clients: Clients) -> Server {
     let folder = folder();
+    let verify = match clients {
+        Clients::Any => String::new(),
+        Clients::Known => format!(
+            "ssl_verify_client on; ssl_client_certificate {}/ca.pem;",
+            certificates.display()
+        ),
+    };
     let path = folder.path().to_str().expect("UTF-8").to_owned();
     let from = certificates.display();
     let to = crate::collector::PORT;
@@ -105,6 +121,7 @@ fn nginx(_: &Namespace, certificates: &Path) -> Server {
                  listen 127.0.0.1:{PORT} ssl;
                  ssl_certificate {from}/server.pem;
                  ssl_certificate_key {from}/server.key;
+                 {verify}
                  location / {{ proxy_pass http://127.0.0.1:{to}; client_max_body_size 16m; }}
              }}
          }}\n"
@@ -128,7 +145,7 @@ fn a_collector_behind_tls_is_believed_by_the_certificate_that_is_named_and_by_th
     let files = folder();
     certificates(files.path(), "IP:127.0.0.1");
     let _collector = Collector::start(&net, |_| Some((200, "")));
-    let _nginx = nginx(&net, files.path());
+    let _nginx = nginx(&net, files.path(), Clients::Any);
     let ca = files.path().join("ca.pem");
     let ca = ca.to_str().expect("UTF-8");
     // By the second one it is among those of the system.
@@ -161,7 +178,7 @@ fn a_collector_that_cannot_prove_who_it_is_gets_nothing() {
         ca.to_str().expect("UTF-8"),
     );
     for (files, variables) in [(&unknown, &[][..]), (&other_name, &[trusted][..])] {
-        let _nginx = nginx(&net, files.path());
+        let _nginx = nginx(&net, files.path(), Clients::Any);
         let serving = start(&net, variables);
         sleep(Duration::from_secs(2));
         assert_eq!(serving.sum(SENT, &[]), 0.0);
@@ -173,4 +190,56 @@ fn a_collector_that_cannot_prove_who_it_is_gets_nothing() {
         );
     }
     assert!(collector.requests().is_empty());
+}
+
+#[test]
+fn a_collector_that_wants_to_know_who_comes_is_shown_the_certificate_that_is_named() {
+    let net = Namespace::new();
+    let files = folder();
+    certificates(files.path(), "IP:127.0.0.1");
+    let collector = Collector::start(&net, |_| Some((200, "")));
+    let _nginx = nginx(&net, files.path(), Clients::Known);
+    let file = |name: &str| files.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (ca, certificate, key) = (file("ca.pem"), file("server.pem"), file("server.key"));
+    let trusted = ("OTEL_EXPORTER_OTLP_CERTIFICATE", &ca[..]);
+    let certificate = ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &certificate[..]);
+    let key = ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &key[..]);
+
+    let unknown = start(&net, &[trusted]);
+    sleep(Duration::from_secs(2));
+    assert_eq!(unknown.sum(SENT, &[]), 0.0);
+    let ended = unknown.stop();
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(ended.stderr.contains("400"), "it says why: {ended:?}");
+    assert!(collector.requests().is_empty());
+
+    let known = start(&net, &[trusted, certificate, key]);
+    known.until(SENT, &["metrics"], |it| it > 0.0);
+    assert!(known.stop().status.success());
+}
+
+#[test]
+fn a_certificate_that_cannot_be_shown_is_told_at_once() {
+    let _net = Namespace::new();
+    let files = folder();
+    certificates(files.path(), "IP:127.0.0.1");
+    let file = |name: &str| files.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (certificate, other, none) = (file("server.pem"), file("ca.key"), file("names"));
+    for (key, says) in [
+        (other, "is not the key of the certificate"),
+        (none, "no private key"),
+        (file("nowhere"), "cannot read"),
+    ] {
+        let output = Command::new(trace::binary())
+            .args(["serve", "--listen", "127.0.0.1:0", "--otlp"])
+            .arg(format!("https://127.0.0.1:{PORT}"))
+            .env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &certificate)
+            .env("OTEL_EXPORTER_OTLP_CLIENT_KEY", key)
+            .output()
+            .expect("tcptrace");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(says), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
 }

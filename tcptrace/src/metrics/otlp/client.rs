@@ -52,10 +52,10 @@ impl Client {
     /// Makes one.
     ///
     /// # Errors
-    /// When the certificate can't be read.
+    /// When a file of TLS can't be read, or has not what it should have.
     pub fn new(endpoint: &Endpoint) -> Result<Self> {
         Ok(Self {
-            agent: agent(endpoint.timeout, endpoint.certificate.as_deref())?,
+            agent: agent(endpoint.timeout, &endpoint.tls)?,
             url: endpoint.url.clone(),
             headers: endpoint.headers.clone(),
             gzip: endpoint.gzip,

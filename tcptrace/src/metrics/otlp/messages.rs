@@ -8,8 +8,9 @@ use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
     logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber},
     metrics::v1::{
-        AggregationTemporality, Exemplar, Gauge, Histogram, HistogramDataPoint, Metric,
-        NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, exemplar, metric::Data,
+        AggregationTemporality, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint,
+        Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
+        ScopeMetrics, Sum, exemplar, exponential_histogram_data_point::Buckets, metric::Data,
         number_data_point,
     },
     resource::v1::Resource,
@@ -17,9 +18,13 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use serde_json::Value as Json;
 
-use super::{OtlpSettings, client::Post, client::bytes};
+use super::{
+    OtlpSettings,
+    client::{Post, bytes},
+    settings::FigureForm,
+};
 use crate::{
-    aggregate::meters::{BOUNDS_S, Timings},
+    aggregate::meters::{BOUNDS_S, SCHEMA, Timings},
     host::host_name,
     metrics::{
         Snapshot,
@@ -137,8 +142,8 @@ impl Times {
     }
 }
 
-/// All figures.
-pub fn metrics_request(all: &[Family<'_>], snapshot: &Snapshot, origin: &Origin) -> Post {
+/// All figures, as they have come to since tcptrace began.
+pub fn metrics(all: &[Family<'_>], snapshot: &Snapshot, form: FigureForm) -> Vec<Metric> {
     let times = Times::of(snapshot);
     let metrics = all.iter().filter(|it| !it.points.is_empty());
     let metrics = metrics.map(|family| Metric {
@@ -152,15 +157,20 @@ pub fn metrics_request(all: &[Family<'_>], snapshot: &Snapshot, origin: &Origin)
             Unit::Ratio => "1",
         }
         .to_owned(),
-        data: Some(data(family, snapshot, &times)),
+        data: Some(data(family, snapshot, &times, form)),
         ..Metric::default()
     });
+    metrics.collect()
+}
+
+/// A request with them.
+pub fn metrics_request(metrics: Vec<Metric>, origin: &Origin) -> Post {
     let request = ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(origin.resource.clone()),
             scope_metrics: vec![ScopeMetrics {
                 scope: Some(scope()),
-                metrics: metrics.collect(),
+                metrics,
                 ..ScopeMetrics::default()
             }],
             ..ResourceMetrics::default()
@@ -177,8 +187,17 @@ pub fn metrics_request(all: &[Family<'_>], snapshot: &Snapshot, origin: &Origin)
     }
 }
 
-fn data(family: &Family<'_>, snapshot: &Snapshot, times: &Times) -> Data {
+fn data(family: &Family<'_>, snapshot: &Snapshot, times: &Times, form: FigureForm) -> Data {
     let cumulative = AggregationTemporality::Cumulative as i32;
+    let timings = || {
+        let points = family.points.iter();
+        points.filter_map(|it| match it.value {
+            Value::Timings(timings) => {
+                Some((it, timings, exemplars(timings, snapshot, times, form)))
+            }
+            _ => None,
+        })
+    };
     let numbers = || {
         let points = family.points.iter();
         points.filter_map(|it| number(it, times)).collect()
@@ -206,14 +225,15 @@ fn data(family: &Family<'_>, snapshot: &Snapshot, times: &Times) -> Data {
         Kind::Gauge | Kind::Info => Data::Gauge(Gauge {
             data_points: numbers(),
         }),
+        Kind::Histogram if form.exponential => Data::ExponentialHistogram(ExponentialHistogram {
+            data_points: timings()
+                .map(|(point, timings, examples)| exponential(point, timings, examples, times))
+                .collect(),
+            aggregation_temporality: cumulative,
+        }),
         Kind::Histogram => Data::Histogram(Histogram {
-            data_points: family
-                .points
-                .iter()
-                .filter_map(|it| match it.value {
-                    Value::Timings(timings) => Some(histogram(it, timings, snapshot, times)),
-                    _ => None,
-                })
+            data_points: timings()
+                .map(|(point, timings, examples)| histogram(point, timings, examples, times))
                 .collect(),
             aggregation_temporality: cumulative,
         }),
@@ -237,12 +257,15 @@ fn number(point: &Point<'_>, times: &Times) -> Option<NumberDataPoint> {
     })
 }
 
-fn histogram(
-    point: &Point<'_>,
+fn exemplars(
     timings: &Timings,
     snapshot: &Snapshot,
     times: &Times,
-) -> HistogramDataPoint {
+    form: FigureForm,
+) -> Vec<Exemplar> {
+    if form.without_exemplars {
+        return Vec::new();
+    }
     let examples = timings.examples().iter().flatten();
     let exemplars = examples.map(|it| Exemplar {
         filtered_attributes: vec![text("tcptrace.cookie", &it.cookie.to_string())],
@@ -252,6 +275,15 @@ fn histogram(
         value: Some(exemplar::Value::AsDouble(it.ns as f64 / 1e9)),
         ..Exemplar::default()
     });
+    exemplars.collect()
+}
+
+fn histogram(
+    point: &Point<'_>,
+    timings: &Timings,
+    exemplars: Vec<Exemplar>,
+    times: &Times,
+) -> HistogramDataPoint {
     HistogramDataPoint {
         attributes: attributes(point),
         start_time_unix_nano: times.began,
@@ -260,8 +292,41 @@ fn histogram(
         sum: Some(timings.sum_s()),
         bucket_counts: timings.classic().iter().map(|it| it.1).collect(),
         explicit_bounds: BOUNDS_S.to_vec(),
-        exemplars: exemplars.collect(),
+        exemplars,
         ..HistogramDataPoint::default()
+    }
+}
+
+/// Bucket i of OpenTelemetry is above 2^(i/8) s, where that of tcptrace is up to it.
+fn exponential(
+    point: &Point<'_>,
+    timings: &Timings,
+    exemplars: Vec<Exemplar>,
+    times: &Times,
+) -> ExponentialHistogramDataPoint {
+    let mut positive = None;
+    for (index, count) in timings.native() {
+        let buckets = positive.get_or_insert(Buckets {
+            offset: index - 1,
+            bucket_counts: Vec::new(),
+        });
+        // Those between, which are empty, are there.
+        let at = usize::try_from(index - 1 - buckets.offset).unwrap_or(0);
+        buckets.bucket_counts.resize(at, 0);
+        buckets.bucket_counts.push(count);
+    }
+    ExponentialHistogramDataPoint {
+        attributes: attributes(point),
+        start_time_unix_nano: times.began,
+        time_unix_nano: times.now,
+        count: timings.count(),
+        sum: Some(timings.sum_s()),
+        scale: SCHEMA.into(),
+        zero_count: timings.zero(),
+        zero_threshold: Timings::zero_s(),
+        positive,
+        exemplars,
+        ..ExponentialHistogramDataPoint::default()
     }
 }
 

@@ -2,6 +2,7 @@
 //! signal has a thread, a bounded queue, and figures of its own. The loop waits for none.
 
 mod client;
+mod delta;
 mod logs;
 mod messages;
 mod settings;
@@ -25,7 +26,12 @@ pub use self::{
     messages::{Origin, logs_request},
     settings::{Endpoint, OtlpError, OtlpSettings},
 };
-use self::{logs::Logs, messages::metrics_request};
+use self::{
+    delta::Deltas,
+    logs::Logs,
+    messages::{metrics, metrics_request},
+    settings::FigureForm,
+};
 use super::{
     Exchange, confine,
     families::{Teller, families},
@@ -83,16 +89,22 @@ impl Senders {
         if let Some(endpoint) = &settings.metrics {
             let client = Client::new(endpoint)?;
             let (exchange, deliveries) = (Arc::clone(exchange), Arc::clone(&deliveries));
-            let (every, port) = (settings.interval, endpoint.port());
+            let (every, form, port) = (settings.interval, settings.form, endpoint.port());
             let (origin, stopped) = (Arc::clone(&origin), stopped.clone());
             threads.push(start("otlp-metrics", port, async move || {
-                send_metrics(client, &exchange, &deliveries, &origin, every, stopped).await;
+                let figures = Figures {
+                    exchange: &exchange,
+                    deliveries: &deliveries,
+                    origin: &origin,
+                    form,
+                };
+                send_metrics(client, &figures, every, stopped).await;
             })?);
         }
         let mut flows = None;
         if let Some(endpoint) = &settings.logs {
             let client = Client::new(endpoint)?;
-            let (log, logs) = Logs::new(Arc::clone(&deliveries), origin);
+            let (log, logs) = Logs::new(Arc::clone(&deliveries), origin, settings.queue);
             flows = Some(log);
             threads.push(start("otlp-logs", endpoint.port(), async move || {
                 logs.send(client, stopped).await;
@@ -139,23 +151,30 @@ fn start<W: Future<Output = ()>>(
     })
 }
 
+/// Where figures come from, and how they are written.
+struct Figures<'a> {
+    exchange: &'a Exchange,
+    deliveries: &'a Deliveries,
+    origin: &'a Origin,
+    form: FigureForm,
+}
+
 /// Sends figures now and then. They only grow, so that those that could not be sent are in the next.
 async fn send_metrics(
     mut client: Client,
-    exchange: &Exchange,
-    deliveries: &Deliveries,
-    origin: &Origin,
+    figures: &Figures<'_>,
     every: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
     let process = OwnProcess::open().ok();
+    let mut deltas = Deltas::new(figures.form.temporality);
     loop {
         let over = tokio::select! {
             // Who could stop it is gone, too.
             _ = stopped.wait_for(|it| *it) => true,
             () = tokio::time::sleep(client.pause().unwrap_or(every)) => false,
         };
-        let Some(snapshot) = exchange.ask(PATIENCE).await else {
+        let Some(snapshot) = figures.exchange.ask(PATIENCE).await else {
             if over {
                 return;
             }
@@ -164,16 +183,19 @@ async fn send_metrics(
         let all = families(
             &snapshot,
             &Teller {
-                kernel: &origin.kernel,
+                kernel: &figures.origin.kernel,
                 process: process.as_ref().and_then(OwnProcess::look),
-                deliveries: Some(deliveries),
+                deliveries: Some(figures.deliveries),
             },
         );
-        let delivery = &deliveries.metrics;
+        let delivery = &figures.deliveries.metrics;
         let points: usize = all.iter().map(|it| it.points.len()).sum();
         let points = points as u64;
-        match client.post(metrics_request(&all, &snapshot, origin)) {
+        let mut metrics = metrics(&all, &snapshot, figures.form);
+        deltas.apply(&mut metrics);
+        match client.post(metrics_request(metrics, figures.origin)) {
             Sent::Taken { rejected } => {
+                deltas.taken();
                 delivery
                     .sent
                     .fetch_add(points.saturating_sub(rejected), Relaxed);

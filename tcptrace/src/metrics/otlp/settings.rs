@@ -1,14 +1,20 @@
 //! Where and how is sent: what the command line says, and the environment variables that all tools
 //! of OpenTelemetry know.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use crate::metrics::percent::decoded;
+use crate::metrics::{
+    agent::{Shown, TlsFiles},
+    percent::decoded,
+};
 
 /// How often figures are sent, without `OTEL_METRIC_EXPORT_INTERVAL`.
 const INTERVAL: Duration = Duration::from_secs(60);
 /// How long a request may take, without `OTEL_EXPORTER_OTLP_TIMEOUT`.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long log records wait for more, without `OTEL_BLRP_SCHEDULE_DELAY`.
+const DELAY: Duration = Duration::from_secs(1);
 
 /// What is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,16 +51,30 @@ pub enum OtlpError {
         /// The part that is wrong.
         given: String,
     },
-    /// It is not compressed.
-    #[error(
-        "{name}={given} is asked for, but tcptrace sends without compression: none, or no such variable"
-    )]
-    Compression {
+    /// A word that is not among those that the variable takes.
+    #[error("{name}={given} is asked for, but tcptrace knows {known} alone")]
+    Word {
+        /// The variable.
+        name: String,
+        /// What it says.
+        given: String,
+        /// What would be right.
+        known: String,
+    },
+    /// No number above 0.
+    #[error("{name}={given} is no number of records")]
+    Records {
         /// The variable.
         name: String,
         /// What it says.
         given: String,
     },
+    /// A certificate without its key, or the other way round.
+    #[error(
+        "a certificate of tcptrace's own takes two files: OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, and \
+         OTEL_EXPORTER_OTLP_CLIENT_KEY; only one is set"
+    )]
+    HalfACertificate,
     /// Flows go nowhere.
     #[error("--otlp-flows takes a collector: --otlp URL, or OTEL_EXPORTER_OTLP_ENDPOINT")]
     NoCollector,
@@ -71,8 +91,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Bodies are compressed.
     pub gzip: bool,
-    /// What the collector's certificate is checked with; `None`: what the system trusts.
-    pub certificate: Option<PathBuf>,
+    /// What the collector's certificate is checked with, and tcptrace's own.
+    pub tls: TlsFiles,
     port: u16,
 }
 
@@ -84,6 +104,40 @@ impl Endpoint {
     }
 }
 
+/// Which sums are those since the collector took the last ones, and which those since tcptrace began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Temporality {
+    /// All since it began.
+    #[default]
+    Cumulative,
+    /// Counts and histograms since the last ones.
+    Delta,
+    /// Histograms since the last ones. (Counts of tcptrace are what OpenTelemetry calls asynchronous.)
+    LowMemory,
+}
+
+/// How figures are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FigureForm {
+    /// Since when sums count.
+    pub temporality: Temporality,
+    /// Histograms have buckets that grow by 9 % each, instead of a list of bounds.
+    pub exponential: bool,
+    /// No connection is named as an example of a bucket.
+    pub without_exemplars: bool,
+}
+
+/// How log records wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogQueue {
+    /// For how long, so that they are sent together.
+    pub delay: Duration,
+    /// How many are sent together at the most; `None`: any number.
+    pub together: Option<usize>,
+    /// How many wait at the most; `None`: any number. (How many bytes, is bounded besides.)
+    pub most: Option<usize>,
+}
+
 /// What is sent, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtlpSettings {
@@ -93,6 +147,10 @@ pub struct OtlpSettings {
     pub logs: Option<Endpoint>,
     /// How often figures are sent.
     pub interval: Duration,
+    /// How they are written.
+    pub form: FigureForm,
+    /// How records of connections wait.
+    pub queue: LogQueue,
     /// What is said of this machine besides.
     pub attributes: Vec<(String, String)>,
 }
@@ -137,26 +195,37 @@ impl OtlpSettings {
             }
             let gzip = match of("COMPRESSION") {
                 None => false,
-                Some((name, given)) => match given.as_str() {
-                    "gzip" => true,
-                    "none" => false,
-                    _ => return Err(OtlpError::Compression { name, given }),
-                },
+                Some(given) => word(given, &[("gzip", true), ("none", false)])?,
+            };
+            let shown = match (of("CLIENT_CERTIFICATE"), of("CLIENT_KEY")) {
+                (None, None) => None,
+                (Some((_, certificate)), Some((_, key))) => Some(Shown {
+                    certificate: certificate.into(),
+                    key: key.into(),
+                }),
+                _ => return Err(OtlpError::HalfACertificate),
             };
             Ok(Some(Endpoint {
                 port: port(&whole).ok_or_else(|| OtlpError::Url(whole.clone()))?,
                 headers: of("HEADERS").map_or(Ok(Vec::new()), pairs)?,
                 timeout: of("TIMEOUT").map_or(Ok(TIMEOUT), milliseconds)?,
                 gzip,
-                certificate: of("CERTIFICATE").map(|it| it.1.into()),
+                tls: TlsFiles {
+                    trusted: of("CERTIFICATE").map(|it| it.1.into()),
+                    shown,
+                },
                 url: whole,
             }))
         };
         let unwanted = variable("OTEL_METRICS_EXPORTER").is_some_and(|it| it == "none");
-        let metrics = match unwanted && url.is_none() {
+        let mut metrics = match unwanted && url.is_none() {
             true => None,
             false => endpoint("metrics")?,
         };
+        let longest = set("OTEL_METRIC_EXPORT_TIMEOUT").map(milliseconds);
+        if let (Some(metrics), Some(longest)) = (&mut metrics, longest.transpose()?) {
+            metrics.timeout = metrics.timeout.min(longest);
+        }
         let logs = match flows {
             true => Some(endpoint("logs")?.ok_or(OtlpError::NoCollector)?),
             false => None,
@@ -173,9 +242,70 @@ impl OtlpSettings {
             metrics,
             logs,
             interval: set("OTEL_METRIC_EXPORT_INTERVAL").map_or(Ok(INTERVAL), milliseconds)?,
+            form: form(set)?,
+            queue: LogQueue {
+                delay: set("OTEL_BLRP_SCHEDULE_DELAY").map_or(Ok(DELAY), milliseconds)?,
+                together: set("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE")
+                    .map(records)
+                    .transpose()?,
+                most: set("OTEL_BLRP_MAX_QUEUE_SIZE").map(records).transpose()?,
+            },
             attributes,
         }))
     }
+}
+
+fn form(set: impl Fn(&str) -> Option<(String, String)>) -> Result<FigureForm, OtlpError> {
+    let temporality = set("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE").map(|given| {
+        word(
+            given,
+            &[
+                ("cumulative", Temporality::Cumulative),
+                ("delta", Temporality::Delta),
+                ("lowmemory", Temporality::LowMemory),
+            ],
+        )
+    });
+    let histograms = set("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION").map(|given| {
+        word(
+            given,
+            &[
+                ("explicit_bucket_histogram", false),
+                ("base2_exponential_bucket_histogram", true),
+            ],
+        )
+    });
+    // What tcptrace measures is part of no trace.
+    let exemplars = set("OTEL_METRICS_EXEMPLAR_FILTER").map(|given| {
+        word(
+            given,
+            &[
+                ("always_on", false),
+                ("always_off", true),
+                ("trace_based", true),
+            ],
+        )
+    });
+    Ok(FigureForm {
+        temporality: temporality.transpose()?.unwrap_or_default(),
+        exponential: histograms.transpose()?.unwrap_or_default(),
+        without_exemplars: exemplars.transpose()?.unwrap_or_default(),
+    })
+}
+
+/// What a variable means that takes one of these words.
+fn word<T: Copy>((name, given): (String, String), known: &[(&str, T)]) -> Result<T, OtlpError> {
+    let found = known
+        .iter()
+        .find(|it| it.0.eq_ignore_ascii_case(given.trim()));
+    found.map(|it| it.1).ok_or_else(|| {
+        let words: Vec<_> = known.iter().map(|it| it.0).collect();
+        OtlpError::Word {
+            name,
+            given,
+            known: words.join(", "),
+        }
+    })
 }
 
 /// The address of a signal below that of the collector.
@@ -199,6 +329,13 @@ fn milliseconds((name, given): (String, String)) -> Result<Duration, OtlpError> 
     match given.trim().parse() {
         Ok(ms @ 1..) => Ok(Duration::from_millis(ms)),
         _ => Err(OtlpError::Milliseconds { name, given }),
+    }
+}
+
+fn records((name, given): (String, String)) -> Result<usize, OtlpError> {
+    match given.trim().parse() {
+        Ok(count @ 1..) => Ok(count),
+        _ => Err(OtlpError::Records { name, given }),
     }
 }
 
@@ -308,6 +445,57 @@ mod tests {
     }
 
     #[test]
+    fn how_figures_and_records_are_sent_is_taken() {
+        let all = of(
+            Some("https://a"),
+            true,
+            &[
+                ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Delta"),
+                (
+                    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                    "base2_exponential_bucket_histogram",
+                ),
+                ("OTEL_METRICS_EXEMPLAR_FILTER", "always_off"),
+                ("OTEL_METRIC_EXPORT_TIMEOUT", "3000"),
+                ("OTEL_BLRP_SCHEDULE_DELAY", "20"),
+                ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "5"),
+                ("OTEL_BLRP_MAX_QUEUE_SIZE", "50"),
+                ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca"),
+                ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/own"),
+                ("OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE", "/logs"),
+                ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key"),
+            ],
+        );
+        let all = all.unwrap().unwrap();
+        assert_eq!(
+            all.form,
+            FigureForm {
+                temporality: Temporality::Delta,
+                exponential: true,
+                without_exemplars: true
+            }
+        );
+        assert_eq!(
+            all.queue,
+            LogQueue {
+                delay: Duration::from_millis(20),
+                together: Some(5),
+                most: Some(50)
+            }
+        );
+        let files = |certificate: &str| TlsFiles {
+            trusted: Some("/ca".into()),
+            shown: Some(Shown {
+                certificate: certificate.into(),
+                key: "/key".into(),
+            }),
+        };
+        let (metrics, logs) = (all.metrics.unwrap(), all.logs.unwrap());
+        assert_eq!((metrics.tls, logs.tls), (files("/own"), files("/logs")));
+        assert_eq!((metrics.timeout.as_secs(), logs.timeout.as_secs()), (3, 10));
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_what_would_be_right() {
         let wrong = |url: &str, set: &[(&str, &str)]| of(Some(url), false, set).unwrap_err();
         for url in ["collector:4318", "ftp://a", "http://", ""] {
@@ -315,8 +503,39 @@ mod tests {
         }
         let grpc = [("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
         assert!(wrong("http://a", &grpc).contains("http/protobuf"));
-        let zstd = [("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "zstd")];
-        assert!(wrong("http://a", &zstd).contains("METRICS_COMPRESSION=zstd"));
+        for (name, given, right) in [
+            (
+                "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
+                "zstd",
+                "gzip, none",
+            ),
+            (
+                "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+                "sometimes",
+                "cumulative, delta, lowmemory",
+            ),
+            (
+                "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                "summary",
+                "explicit_bucket_histogram, base2_exponential_bucket_histogram",
+            ),
+            (
+                "OTEL_METRICS_EXEMPLAR_FILTER",
+                "some",
+                "always_on, always_off, trace_based",
+            ),
+        ] {
+            let told = wrong("http://a", &[(name, given)]);
+            assert!(told.contains(&format!("{name}={given}")), "{told}");
+            assert!(told.contains(right), "{told}");
+        }
+        let none = [("OTEL_BLRP_MAX_QUEUE_SIZE", "0")];
+        assert!(wrong("http://a", &none).contains("records"));
+        for half in ["CLIENT_KEY", "LOGS_CLIENT_CERTIFICATE"] {
+            let name = format!("OTEL_EXPORTER_OTLP_{half}");
+            let told = of(Some("http://a"), true, &[(&name, "/a")]).unwrap_err();
+            assert!(told.contains("only one"), "{told}");
+        }
         let soon = [("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")];
         assert!(wrong("http://a", &soon).contains("milliseconds"));
         let broken = [("OTEL_EXPORTER_OTLP_HEADERS", "a=%4")];

@@ -21,7 +21,7 @@ use super::{
     state::{Flight, FlightHead},
     target::{Failure, Source, Target},
 };
-use crate::metrics::agent::{agent, gzip};
+use crate::metrics::agent::{TlsFiles, agent, gzip};
 
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -68,7 +68,13 @@ impl ClickHouse {
         certificate: Option<&Path>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            agent: agent(TIMEOUT, certificate)?,
+            agent: agent(
+                TIMEOUT,
+                &TlsFiles {
+                    trusted: certificate.map(Path::to_owned),
+                    shown: None,
+                },
+            )?,
             at,
             password,
             creation,
