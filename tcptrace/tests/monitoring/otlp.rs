@@ -1,6 +1,7 @@
 //! What a collector of OpenTelemetry is sent, and what becomes of tcptrace when it is not there.
 
 use std::{
+    net::TcpListener,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -34,15 +35,21 @@ const LIMIT: Duration = Duration::from_secs(20);
 fn start(net: &Namespace, variables: &[(&str, &str)]) -> Serving {
     let mut all = vec![("OTEL_METRIC_EXPORT_INTERVAL", "1000")];
     all.extend_from_slice(variables);
-    let arguments = ["--otlp", &address(), "--otlp-flows", "--strict"];
-    Serving::start(net, &arguments, &all)
+    Serving::start(net, &arguments(&address()), &all)
+}
+
+fn arguments(address: &str) -> [&str; 4] {
+    ["--otlp", address, "--otlp-flows", "--strict"]
 }
 
 /// So many connections, closed by both sides.
 fn connect(net: &Namespace, count: usize) {
-    let listener = net.listen(Family::V4);
+    connect_to(net, &net.listen(Family::V4), count);
+}
+
+fn connect_to(net: &Namespace, listener: &TcpListener, count: usize) {
     for _ in 0..count {
-        let (client, server) = net.connect_to(&listener);
+        let (client, server) = net.connect_to(listener);
         close_in_turn(client, server);
     }
 }
@@ -149,9 +156,18 @@ fn a_collector_that_wants_deltas_is_told_of_each_connection_once_even_after_it_w
         0 | 2 | 3 => Some((503, "Retry-After: 1\r\n")),
         _ => Some((200, "")),
     });
-    let serving = start(
+    let listener = net.listen(Family::V4);
+    let port = listener
+        .local_addr()
+        .expect("its address")
+        .port()
+        .to_string();
+    // Connections to the collector are not among these.
+    let serving = Serving::start(
         &net,
+        &[&arguments(&address())[..], &["--port", &port]].concat(),
         &[
+            ("OTEL_METRIC_EXPORT_INTERVAL", "1000"),
             ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"),
             (
                 "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
@@ -164,7 +180,7 @@ fn a_collector_that_wants_deltas_is_told_of_each_connection_once_even_after_it_w
     );
     let requests = || collector.taken("/v1/metrics");
     for round in 1..=4 {
-        connect(&net, 5);
+        connect_to(&net, &listener, 5);
         let before = requests().len();
         until("a round of figures", || requests().len() > before);
         serving.until("tcptrace_connections_closed_total", &[], |it| {
