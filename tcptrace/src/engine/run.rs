@@ -279,6 +279,10 @@ impl<S: Source> Engine<S> {
 
     /// What the state machine still waits for is told with what is known.
     pub(super) fn tell_what_waits(&mut self, consumer: &mut impl Consumer) -> Result<()> {
+        // What could not be read may have told it.
+        if self.source.unreadable() > 0 {
+            self.tracker.note_loss();
+        }
         self.emit(consumer, |tracker, sink| {
             tracker.finish(&mut |it| sink.take(it));
             sink.release(true);

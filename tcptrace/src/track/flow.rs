@@ -44,6 +44,8 @@ pub(super) struct Flow {
 pub(super) struct PendingClose {
     /// When it closed.
     pub time_ns: u64,
+    /// The tracker's epoch then: in another one, what would have followed may be lost.
+    pub epoch: u32,
     /// What is told of it; `None`: nothing, as it closed before all that is to be told.
     pub told: Option<PendingTransition>,
 }
@@ -192,13 +194,24 @@ impl Flow {
     pub fn tell_what_waits(&mut self, cookie: Cookie, out: &mut Out<'_, impl FnMut(&Transition)>) {
         self.announce(cookie, false, out);
         self.enter_time_wait(cookie, None, None, out);
-        self.tell_verdict(out);
+        self.tell_verdict(None, out);
     }
 
-    /// Tells its last transition, which waited for what would tell its reason.
-    pub fn tell_verdict(&mut self, out: &mut Out<'_, impl FnMut(&Transition)>) {
-        if let Some(told) = self.verdict.take().and_then(|it| it.told) {
-            out.fill(told.ticket, &told.transition);
+    /// Tells its last transition, which waited for what would tell its reason. That nothing came is
+    /// no evidence where events were lost since (`epoch`: the tracker's), or it is not waited for any
+    /// more (`None`).
+    pub fn tell_verdict(&mut self, epoch: Option<u32>, out: &mut Out<'_, impl FnMut(&Transition)>) {
+        let Some(verdict) = self.verdict.take() else {
+            return;
+        };
+        if let Some(mut told) = verdict.told {
+            let it = &mut told.transition;
+            if Some(verdict.epoch) != epoch {
+                it.reason = Reason::Unknown;
+                it.detail = None;
+                it.closer = told.closer_before;
+            }
+            out.fill(told.ticket, it);
         }
     }
 

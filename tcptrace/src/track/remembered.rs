@@ -182,6 +182,7 @@ impl Tracker {
                 (State::Closed, Some(time_ns)) => {
                     flow.verdict = Some(Box::new(PendingClose {
                         time_ns,
+                        epoch: self.epoch,
                         told: None,
                     }));
                     self.deadlines.await_verdict(time_ns, cookie);

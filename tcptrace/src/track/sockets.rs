@@ -46,7 +46,7 @@ impl Tracker {
 
         // Each SYN since its last event would have been told.
         let syn_seen = self.coverage.syns && flow.epoch == epoch;
-        flow.tell_verdict(out);
+        flow.tell_verdict(Some(epoch), out);
         if event.from == event.to {
             // close() after shutdown() sets the state that it is in already.
             take_owner(flow, event);
@@ -133,6 +133,7 @@ impl Tracker {
         if close.doubtful {
             flow.verdict = Some(Box::new(PendingClose {
                 time_ns: event.time_ns,
+                epoch,
                 told: Some(PendingTransition {
                     transition,
                     closer_before,
@@ -198,7 +199,7 @@ impl Tracker {
                 .as_ref()
                 .is_some_and(|verdict| verdict.time_ns == began)
         {
-            flow.tell_verdict(out);
+            flow.tell_verdict(Some(self.epoch), out);
             self.flows.remove(&cookie);
         }
     }
