@@ -59,7 +59,9 @@ const REAL_SOCKETS: [RealSockets; 7] = [
     },
 ];
 
-/// Runs them step by step; the arguments go to each test binary.
+/// Runs them step by step; the arguments go to each test binary. Each is built with `--workspace`: the
+/// crates of others have other features where only some of the workspace is built, and would be built
+/// for both.
 ///
 /// # Errors
 /// When set-up fails. A step that fails is told by the status.
@@ -83,7 +85,7 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
         "scenarios, engine, kept recordings, properties, output, command line and documents",
         || {
             let mut command = cargo(repository);
-            command.args(["test", "--package", "tcptrace", "--no-fail-fast"]);
+            command.args(["test", "--workspace", "--no-fail-fast"]);
             command.args([
                 "--test",
                 "scenarios",
@@ -115,7 +117,7 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
     steps.step("exported files in DuckDB, polars and DataFusion", || {
         python::install(repository)?;
         let mut command = cargo(repository);
-        command.args(["test", "--package", "tcptrace", "--test", "export", "--"]);
+        command.args(["test", "--workspace", "--test", "export", "--"]);
         say_and_succeed(command.args(arguments))
     });
     let binary = steps.step("release binary", || release::build_prepared(repository));
@@ -177,7 +179,7 @@ pub fn load(repository: &Repository, load: Load, arguments: &[OsString]) -> Resu
 /// Builds real-socket tests: by the user, so that root leaves no files in target.
 fn real_socket_tests(repository: &Repository, name: &str) -> Result<PathBuf> {
     let mut command = cargo(repository);
-    command.args(["test", "--package", "tcptrace", "--test", name, "--no-run"]);
+    command.args(["test", "--workspace", "--test", name, "--no-run"]);
     executable(&mut command, "test", name)
 }
 
