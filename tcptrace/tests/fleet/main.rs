@@ -7,6 +7,9 @@
 
 mod asked;
 mod bad_input;
+#[path = "../monitoring/by_tls.rs"]
+#[expect(dead_code, reason = "the tests of serve need more of it")]
+mod by_tls;
 mod clickhouse;
 mod cluster;
 #[path = "../monitoring/collector.rs"]
@@ -39,3 +42,4 @@ mod script;
 #[expect(dead_code, reason = "servers of other tests need more of it")]
 mod server;
 mod shipping;
+mod tls;

@@ -35,7 +35,7 @@ pub struct Ship {
     /// Where it is kept how far it is; `None`: in `state`.
     pub state_at: Option<PathBuf>,
     arguments: Vec<String>,
-    password: Option<String>,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// How it ended.
@@ -73,7 +73,7 @@ impl Ship {
             state: TempDir::new().expect("a folder"),
             state_at: None,
             arguments: Vec::new(),
-            password: None,
+            environment: Vec::new(),
         }
     }
 
@@ -83,8 +83,12 @@ impl Ship {
         self
     }
 
-    pub fn password(mut self, password: &str) -> Self {
-        self.password = Some(password.to_owned());
+    pub fn password(self, password: &str) -> Self {
+        self.env("TCPTRACE_SHIP_PASSWORD", password)
+    }
+
+    pub fn env(mut self, variable: &'static str, value: &str) -> Self {
+        self.environment.push((variable, value.to_owned()));
         self
     }
 
@@ -97,10 +101,8 @@ impl Ship {
             .arg("--state")
             .arg(self.state_at.as_deref().unwrap_or(self.state.path()))
             .args(&self.arguments)
-            .env_remove("TCPTRACE_SHIP_PASSWORD");
-        if let Some(password) = &self.password {
-            command.env("TCPTRACE_SHIP_PASSWORD", password);
-        }
+            .env_remove("TCPTRACE_SHIP_PASSWORD")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         // SAFETY: a bare system call: nothing that a fork could leave half done.
         unsafe {
             command.pre_exec(|| {

@@ -6,6 +6,7 @@
 //! test` puts it (`TCPTRACE_PYTHON` names another Python that has it): without them each test fails and
 //! says so. `TCPTRACE_BIN` names another binary to test.
 
+mod by_tls;
 mod collector;
 mod dashboard;
 mod http;

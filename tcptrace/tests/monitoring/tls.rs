@@ -1,136 +1,19 @@
-//! A collector that is reached by TLS alone: nginx stands before it.
+//! A collector that is reached by TLS alone.
 
-use std::{fs, path::Path, process::Command, thread::sleep, time::Duration};
+use std::{process::Command, thread::sleep, time::Duration};
 
 use crate::{
     Family,
-    collector::Collector,
+    by_tls::{Clients, PORT, certificates, nginx},
+    collector::{self, Collector},
     namespace::Namespace,
-    program::Program,
     serve::Serving,
-    server::{Server, folder},
+    server::folder,
     sockets::close_in_turn,
     trace,
 };
 
-const NGINX: Program = Program {
-    name: "nginx",
-    package: "nginx",
-};
-const OPENSSL: Program = Program {
-    name: "openssl",
-    package: "openssl",
-};
-/// Where nginx listens.
-const PORT: u16 = 14443;
 const SENT: &str = "tcptrace_otlp_sent_total";
-
-/// Certificates, in files of the folder: `ca.pem`, and `server.pem` with its key, for `names`.
-fn certificates(folder: &Path, names: &str) {
-    let make = |arguments: &[&str]| {
-        let made = Command::new(OPENSSL.path())
-            .args(arguments)
-            .current_dir(folder)
-            .output()
-            .expect("openssl");
-        assert!(made.status.success(), "{made:?}");
-    };
-    let key = [
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-    ];
-    let request = |more: &[&str]| make(&[&["req"], &key[..], more].concat());
-    request(&[
-        "-x509",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=a CA of a test",
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.pem",
-    ]);
-    request(&[
-        "-subj",
-        "/CN=collector",
-        "-keyout",
-        "server.key",
-        "-out",
-        "server.csr",
-    ]);
-    fs::write(folder.join("names"), format!("subjectAltName={names}\n")).expect("a file");
-    make(&[
-        "x509",
-        "-req",
-        "-days",
-        "2",
-        "-in",
-        "server.csr",
-        "-CA",
-        "ca.pem",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-extfile",
-        "names",
-        "-out",
-        "server.pem",
-    ]);
-}
-
-/// Whether a collector wants to know who comes.
-#[derive(Clone, Copy, PartialEq)]
-enum Clients {
-    Any,
-    /// Those that show a certificate which `ca.pem` signed.
-    Known,
-}
-
-/// nginx, which hands on to the collector what comes by TLS, with those certificates.
-fn nginx(_: &Namespace, certificates: &Path, clients: Clients) -> Server {
-    let folder = folder();
-    let verify = match clients {
-        Clients::Any => String::new(),
-        Clients::Known => format!(
-            "ssl_verify_client on; ssl_client_certificate {}/ca.pem;",
-            certificates.display()
-        ),
-    };
-    let path = folder.path().to_str().expect("UTF-8").to_owned();
-    let from = certificates.display();
-    let to = crate::collector::PORT;
-    let text = format!(
-        "daemon off;
-         pid {path}/pid;
-         error_log stderr;
-         user root;
-         worker_processes 1;
-         events {{ worker_connections 64; }}
-         http {{
-             access_log off;
-             client_body_temp_path {path}/body;
-             proxy_temp_path {path}/proxy;
-             fastcgi_temp_path {path}/fastcgi;
-             uwsgi_temp_path {path}/uwsgi;
-             scgi_temp_path {path}/scgi;
-             server {{
-                 listen 127.0.0.1:{PORT} ssl;
-                 ssl_certificate {from}/server.pem;
-                 ssl_certificate_key {from}/server.key;
-                 {verify}
-                 location / {{ proxy_pass http://127.0.0.1:{to}; client_max_body_size 16m; }}
-             }}
-         }}\n"
-    );
-    let config = folder.path().join("nginx.conf");
-    fs::write(&config, text).expect("its settings");
-    let config = config.to_str().expect("UTF-8").to_owned();
-    Server::start(NGINX, folder, ["-e", "stderr", "-c", &config], PORT)
-}
 
 fn start(net: &Namespace, variables: &[(&str, &str)]) -> Serving {
     let all = [&[("OTEL_METRIC_EXPORT_INTERVAL", "1000")], variables].concat();
@@ -145,7 +28,7 @@ fn a_collector_behind_tls_is_believed_by_the_certificate_that_is_named_and_by_th
     let files = folder();
     certificates(files.path(), "IP:127.0.0.1");
     let _collector = Collector::start(&net, |_| Some((200, "")));
-    let _nginx = nginx(&net, files.path(), Clients::Any);
+    let _nginx = nginx(&net, files.path(), Clients::Any, collector::PORT);
     let ca = files.path().join("ca.pem");
     let ca = ca.to_str().expect("UTF-8");
     // By the second one it is among those of the system.
@@ -178,7 +61,7 @@ fn a_collector_that_cannot_prove_who_it_is_gets_nothing() {
         ca.to_str().expect("UTF-8"),
     );
     for (files, variables) in [(&unknown, &[][..]), (&other_name, &[trusted][..])] {
-        let _nginx = nginx(&net, files.path(), Clients::Any);
+        let _nginx = nginx(&net, files.path(), Clients::Any, collector::PORT);
         let serving = start(&net, variables);
         sleep(Duration::from_secs(2));
         assert_eq!(serving.sum(SENT, &[]), 0.0);
@@ -198,7 +81,7 @@ fn a_collector_that_wants_to_know_who_comes_is_shown_the_certificate_that_is_nam
     let files = folder();
     certificates(files.path(), "IP:127.0.0.1");
     let collector = Collector::start(&net, |_| Some((200, "")));
-    let _nginx = nginx(&net, files.path(), Clients::Known);
+    let _nginx = nginx(&net, files.path(), Clients::Known, collector::PORT);
     let file = |name: &str| files.path().join(name).to_str().expect("UTF-8").to_owned();
     let (ca, certificate, key) = (file("ca.pem"), file("server.pem"), file("server.key"));
     let trusted = ("OTEL_EXPORTER_OTLP_CERTIFICATE", &ca[..]);
