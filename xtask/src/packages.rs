@@ -49,6 +49,7 @@ pub const OF_TESTS: &[Program] = &[
     // All that the package has where programs are; its server is a library of Java.
     program("zooinspector", "zookeeper", ["zookeeper", "zookeeper"]),
     program("openssl", "openssl", ["openssl", "openssl"]),
+    program("systemd-analyze", "systemd", ["systemd", "systemd"]),
 ];
 /// What load tests start.
 pub const OF_LOAD: &[Program] = &[IP];

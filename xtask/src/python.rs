@@ -30,7 +30,7 @@ pub fn install(repository: &Repository) -> Result<()> {
         packages::install_all(packages::OF_PYTHON)?;
     }
     eprintln!(
-        "set-up: installing what reads exported files, a collector and the engine of ClickHouse into {} (once; 370 MB)",
+        "set-up: installing what reads exported files, a collector, the engine of ClickHouse and what renders manifests into {} (once; 450 MB)",
         folder.display()
     );
     let mut command = Command::new("python3");

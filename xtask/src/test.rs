@@ -120,6 +120,12 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
         command.args(["test", "--workspace", "--test", "export", "--"]);
         say_and_succeed(command.args(arguments))
     });
+    steps.step("what Kubernetes and systemd are given", || {
+        python::install(repository)?;
+        let python = repository.tools().join("python/bin/python");
+        let check = repository.root.join("deploy/check.py");
+        say_and_succeed(Command::new(python).arg(check))
+    });
     let binary = steps.step("release binary", || release::build_prepared(repository));
     steps.step("real-socket tests", || {
         let binary = binary.context("they trace by the release binary, which was not built")?;
