@@ -117,15 +117,7 @@ pub async fn export(
         true => Ok(()),
         false => consumer.close(&end),
     };
-    notices::incomplete(&end);
-    let incomplete = end.lost > 0 || whole.damaged;
-    Outcome {
-        code: u8::from(options.strict && incomplete),
-        of_command: false,
-        unread: false,
-        end,
-    }
-    .told(written)
+    whole.outcome(end, options).told(written)
 }
 
 /// What comes next of a recording.

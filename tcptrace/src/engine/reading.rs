@@ -114,13 +114,9 @@ pub async fn read_on(
         true => Ok(()),
         false => consumer.close(&end),
     };
-    notices::incomplete(&end);
-    let incomplete = end.lost > 0 || whole.damaged;
     Outcome {
-        code: u8::from(options.strict && incomplete),
-        of_command: false,
         unread: interrupted,
-        end,
+        ..whole.outcome(end, options)
     }
     .told(written)
 }

@@ -144,14 +144,7 @@ async fn tell(
     engine.finish(&mut consumer)?;
     let end = whole.end(consumer.shown());
     let written = consumer.close(&end);
-    notices::incomplete(&end);
-    let incomplete = end.lost > 0 || whole.damaged;
-    let outcome = Outcome {
-        code: u8::from(options.strict && incomplete),
-        of_command: false,
-        unread: false,
-        end,
-    };
+    let outcome = whole.outcome(end, options);
     outcome.told(written).map(Some)
 }
 
@@ -288,6 +281,18 @@ impl Whole {
             lost: self.lost,
             forgotten: self.forgotten,
             duration: Duration::from_nanos(self.duration_ns),
+        }
+    }
+
+    /// How reading ended, with what was lost said: where all that is there was read.
+    pub fn outcome(&self, end: End, options: &RunOptions) -> Outcome {
+        notices::incomplete(&end);
+        let incomplete = end.lost > 0 || self.damaged;
+        Outcome {
+            code: u8::from(options.strict && incomplete),
+            of_command: false,
+            unread: false,
+            end,
         }
     }
 }
