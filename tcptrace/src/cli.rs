@@ -412,6 +412,8 @@ pub fn start_logging(verbosity: u8) {
     env_logger::Builder::new()
         .filter_level(log::LevelFilter::Warn)
         .filter_module("tcptrace", level)
+        // What it says is in the error that it returns, which is told with what would be right.
+        .filter_module("rustls_platform_verifier", log::LevelFilter::Off)
         .target(env_logger::Target::Pipe(Box::new(Log)))
         .format(|to, record| {
             use std::io::Write as _;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::{
-    Consumer, Outcome, RunOptions, notices,
+    Consumer, Outcome, RunOptions,
     replay::Whole,
     run::next_signal,
     segments::{Telling, left_out, part},

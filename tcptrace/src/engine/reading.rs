@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Consumer, Outcome, RunOptions, notices,
+    Consumer, Outcome, RunOptions,
     replay::Whole,
     run::next_signal,
     segments::{Telling, left_out, part},

@@ -39,7 +39,6 @@ mod schema;
 #[expect(dead_code, reason = "the tests of the engine need more of it")]
 mod script;
 #[path = "../servers/server.rs"]
-#[expect(dead_code, reason = "servers of other tests need more of it")]
 mod server;
 mod shipping;
 mod tls;

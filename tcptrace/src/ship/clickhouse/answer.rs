@@ -1,6 +1,6 @@
 //! What an answer of ClickHouse means: whether it went well, may go well later, or never will.
 
-use std::{io::ErrorKind, time::Duration};
+use std::{fmt::Display, io::ErrorKind, time::Duration};
 
 use ureq::{Error, Timeout};
 
@@ -112,6 +112,11 @@ pub(super) fn failure_of_transport(error: &Error, at: &ClickHouseAddress) -> Fai
         in_doubt,
         after: None,
     };
+    let no_tls = |why: &dyn Display| {
+        Failure::never(format!(
+            "{at}: no connection by TLS: {why} (--ca FILE names what its certificate is checked with)"
+        ))
+    };
     match error {
         Error::HostNotFound | Error::Timeout(Timeout::Resolve | Timeout::Connect) => later(false),
         Error::Io(error)
@@ -125,9 +130,19 @@ pub(super) fn failure_of_transport(error: &Error, at: &ClickHouseAddress) -> Fai
         {
             later(false)
         }
-        Error::Tls(_) | Error::Rustls(_) => Failure::never(format!(
-            "{at}: no connection by TLS: {error} (--ca FILE names what its certificate is checked with)"
-        )),
+        Error::Tls(_) | Error::Rustls(_) => no_tls(error),
+        // What the handshake found is within what reading failed with: nothing was sent.
+        Error::Io(error)
+            if let Some(why) = error.get_ref().and_then(|it| it.downcast_ref())
+                && matches!(
+                    why,
+                    rustls::Error::InvalidCertificate(_)
+                        | rustls::Error::InvalidMessage(_)
+                        | rustls::Error::PeerIncompatible(_)
+                ) =>
+        {
+            no_tls(why)
+        }
         Error::BadUri(_) | Error::Http(_) => Failure::never(format!("{at}: {error}")),
         // What became of what was sent is not known.
         _ => later(true),
