@@ -161,6 +161,12 @@ impl Tracer {
             "bpftrace" => shown.push("-e SCRIPT".into()),
             _ => shown.extend(self.arguments.iter().map(|word| word.to_string_lossy())),
         }
+        // What its last argument needs is made for each run.
+        match self.output {
+            Output::Recording => shown.push("FOLDER".into()),
+            Output::Served => shown.push("unix:SOCKET".into()),
+            _ => {}
+        }
         shown.join(" ")
     }
 
@@ -247,6 +253,8 @@ mod tests {
     fn commands_are_shown_in_short() {
         let tracers = all(Path::new("/x/tcptrace"));
         assert_eq!(tracers[0].shown(), "tcptrace watch -o json");
+        assert_eq!(tracers[3].shown(), "tcptrace record -o FOLDER");
+        assert_eq!(tracers[4].shown(), "tcptrace serve --listen unix:SOCKET");
         assert_eq!(tracers[9].shown(), "bpftrace -e SCRIPT");
     }
 }
