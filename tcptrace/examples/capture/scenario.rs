@@ -8,7 +8,7 @@ use tcptrace::model::{
 };
 
 /// After so long without an event, all that happened is told: tcptrace looks more often than that.
-const QUIET_NS: u64 = 50_000_000;
+const QUIET_NS: u64 = 100_000_000;
 /// Ports from here on are the kernel's choice, and another one each time.
 const CHOSEN: u16 = 30_000;
 /// What they are called instead, one after another.

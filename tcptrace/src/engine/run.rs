@@ -39,6 +39,8 @@ const SETTLE_NS: u64 = 100_000_000;
 
 /// How long a record may be under way that was begun before the end.
 const GRACE: Duration = Duration::from_millis(10);
+/// No event waits longer than this for what tells its reason or its port, ns.
+const WAITED_FOR_NS: u64 = 100_000_000;
 
 /// Why the loop goes on.
 enum Woken {
@@ -279,7 +281,7 @@ impl<S: Source> Engine<S> {
 
     /// What the state machine still waits for is told with what is known.
     pub(super) fn tell_what_waits(&mut self, consumer: &mut impl Consumer) -> Result<()> {
-        // What could not be read may have told it.
+        // What could not be read may have ended what is there.
         if self.source.unreadable() > 0 {
             self.tracker.note_loss();
         }
@@ -309,13 +311,18 @@ impl<S: Source> Engine<S> {
         let mut looked_again = false;
         loop {
             let round = self.round(consumer)?;
-            if round.enough || (round.more && round.until_ns > ended) {
+            // What tells its reason, or its port, may still come.
+            let waits = self.tracker.next_deadline().is_some()
+                && round.until_ns < ended + WAITED_FOR_NS;
+            let all_told = if round.more {
+                round.until_ns > ended
+            } else {
+                looked_again
+            };
+            if round.enough || (all_told && !waits) {
                 break;
             }
             if !round.more {
-                if looked_again {
-                    break;
-                }
                 // A task that lost the CPU while it filled a record keeps those behind it.
                 looked_again = true;
                 nap(GRACE).await;

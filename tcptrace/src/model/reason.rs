@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::State;
+
 /// Why a transition happened; the names are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -215,6 +217,24 @@ pub enum Closer {
 impl Closer {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Local, Self::Remote, Self::Both];
+
+    /// Who it was, as the state alone shows, however the connection came into it; `None`: it does
+    /// not. tcp_fin(), net/ipv4/tcp_input.c, and tcp_close_state(), net/ipv4/tcp.c, go by RFC 9293.
+    #[must_use]
+    pub const fn shown_by(state: State) -> Option<Self> {
+        match state {
+            State::FinWait1 | State::FinWait2 => Some(Self::Local),
+            State::CloseWait | State::LastAck => Some(Self::Remote),
+            State::Closing => Some(Self::Both),
+            // TIME_WAIT: this side, or both.
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::SynRecv
+            | State::Established
+            | State::TimeWait => None,
+        }
+    }
 
     /// The name in JSON and CSV.
     #[must_use]

@@ -81,7 +81,7 @@ impl Flow {
             owner: Owner::default(),
             holding: Holding::Acted,
             opener: None,
-            closer: None,
+            closer: Closer::shown_by(state),
             length: None,
             followed: false,
             bound: false,
@@ -94,6 +94,13 @@ impl Flow {
             verdict: None,
             epoch: 0,
         }
+    }
+
+    /// Is in another state: how it got there was lost.
+    pub fn is_found_in(&mut self, state: State) {
+        self.state = state;
+        self.since = None;
+        self.closer = self.closer.or(Closer::shown_by(state));
     }
 
     /// Goes to another state.

@@ -47,9 +47,8 @@ impl Tracker {
                 out.give_up(told.ticket);
             }
             // The full socket's close was not the end: that a minisock took over was lost.
-            flow.state = event.state.into();
-            flow.since = None;
             flow.closer = flow.closer.filter(|closer| *closer != Closer::Remote);
+            flow.is_found_in(event.state.into());
             flow.socket = false;
             flow.minisock = Minisock::Alive(event.state);
         }
@@ -161,7 +160,7 @@ impl Tracker {
             (state, now) if state == State::from(now) => return,
             (_, now) => {
                 // What led here was lost: the state is certain, the way to it is not.
-                flow.state = now.into();
+                flow.is_found_in(now.into());
                 flow.since = Some(event.time_ns);
                 return;
             }
@@ -283,8 +282,7 @@ impl Tracker {
             flow.since = None;
         } else if flow.state != State::from(state) {
             // What led here was lost.
-            flow.state = state.into();
-            flow.since = None;
+            flow.is_found_in(state.into());
         }
         let mut closed = flow.step(Some(cookie), time_ns, State::Closed, reason);
         closed.take_measured(measured);

@@ -173,8 +173,8 @@ impl Tracker {
         let Some(request) = self.requests.remove(tuple) else {
             return;
         };
-        if stopped.epoch != self.epoch && stopped.cause.is_none() && !stopped.expired {
-            // What it was stopped for was lost: most become a full socket.
+        if stopped.epoch != self.epoch && stopped.cause.is_none() {
+            // What followed was lost: most become a full socket, or send their SYN+ACK again.
             return;
         }
         let listening = request

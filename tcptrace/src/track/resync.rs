@@ -100,8 +100,7 @@ impl Tracker {
                     if *state == State::TimeWait || *state == State::FinWait2 {
                         over.push(*cookie);
                     } else {
-                        flow.state = *state;
-                        flow.since = None;
+                        flow.is_found_in(*state);
                     }
                 }
                 Some(_) => {}

@@ -71,8 +71,7 @@ impl Tracker {
             if event.from == State::SynRecv {
                 self.requests.remove(&event.tuple);
             }
-            flow.state = event.from;
-            flow.since = None;
+            flow.is_found_in(event.from);
         }
         learn_addresses(&mut flow.tuple, &event.tuple);
         flow.announce(cookie, syn_seen, out);
@@ -258,8 +257,7 @@ impl Tracker {
             Some(request) => {
                 let mut flow = request.flow(event.tuple);
                 if state != State::SynRecv {
-                    flow.state = state;
-                    flow.since = None;
+                    flow.is_found_in(state);
                 }
                 flow
             }

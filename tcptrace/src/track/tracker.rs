@@ -168,9 +168,7 @@ impl Tracker {
                     if let Some(flow) = self.flows.peek_mut(&cookie)
                         && flow.held_back.is_some_and(|held| held.time_ns == began)
                     {
-                        // At the end of the run, it may be about to be sent.
-                        let all_seen =
-                            self.coverage.syns && flow.epoch == self.epoch && now != u64::MAX;
+                        let all_seen = self.coverage.syns && flow.epoch == self.epoch;
                         flow.announce(cookie, all_seen, out);
                     }
                 }
@@ -182,8 +180,10 @@ impl Tracker {
         self.order = order;
     }
 
-    /// Says that the run ends: whatever still waits is told with what is known.
+    /// Says that the run ends: whatever still waits is told with what is known. What it waits for
+    /// may be about to come, or not be readable: it is as if that were lost.
     pub fn finish(&mut self, sink: &mut impl FnMut(&Transition)) {
+        self.epoch = self.epoch.wrapping_add(1);
         self.advance(u64::MAX, sink);
         Out::new(&mut self.order, sink).flush_all();
     }

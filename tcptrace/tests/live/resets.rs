@@ -12,7 +12,8 @@ use crate::{
     namespace::Namespace,
     paths::{ACCEPTED, OPENED, SERVER_FIRST},
     sockets::{cookie, disconnect, end, reset, set_tcp},
-    trace::Trace,
+    told::{normal, render},
+    trace::{Trace, Transition},
     wire::{ACK, FIN, PSH, RST, SYN, Wire},
 };
 
@@ -22,6 +23,7 @@ in_both_families!(
     unread_data_makes_the_close_of_a_passive_side_a_reset,
     a_listener_that_goes_resets_connections_that_nobody_accepted,
     a_peer_that_resets_a_socket_shut_down_is_told,
+    a_reset_just_before_the_end_keeps_its_reason,
     an_rst_in_last_ack_is_told,
     data_for_a_socket_that_was_closed_is_answered_by_rst,
     a_syn_cookie_that_is_wrong_shows_nothing,
@@ -230,6 +232,23 @@ fn a_socket_that_is_disconnected_can_carry_another_connection(family: Family) {
         [None, None, Some("remote"), Some("remote"), Some("remote")]
     );
     assert_eq!(path[0].held_ns, None, "the first of a connection");
+}
+
+/// That no RST of our own follows is waited for, however soon it ends.
+fn a_reset_just_before_the_end_keeps_its_reason(family: Family) {
+    let net = Namespace::new();
+    let wire = Wire::new(&net, family);
+    let mut trace = Trace::of(&net).start();
+    trace.only_counted("waiting for it would not tell whether it comes in time");
+    let (socket, mut peer) = wire.connected(&net);
+    drop(socket);
+    peer.overhear(FIN | ACK);
+    peer.send(RST | ACK);
+    let path = format!("{OPENED} -fin_sent-> FIN_WAIT1 -reset_by_peer-> CLOSED");
+    let seen = trace.stop();
+    let its = |it: &&Transition| it.end() == peer.end();
+    let told: Vec<_> = seen.transitions.iter().filter(its).collect();
+    assert_eq!(render(&told), normal(&path));
 }
 
 fn a_disconnect_of_a_socket_shut_down_is_a_reset(family: Family) {
