@@ -312,8 +312,8 @@ impl<S: Source> Engine<S> {
         loop {
             let round = self.round(consumer)?;
             // What tells its reason, or its port, may still come.
-            let waits = self.tracker.next_deadline().is_some()
-                && round.until_ns < ended + WAITED_FOR_NS;
+            let waits =
+                self.tracker.next_deadline().is_some() && round.until_ns < ended + WAITED_FOR_NS;
             let all_told = if round.more {
                 round.until_ns > ended
             } else {

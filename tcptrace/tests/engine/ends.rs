@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 use socket2::SockRef;
 use tcptrace::{
     host,
@@ -13,7 +14,7 @@ use tcptrace::{
 };
 
 use crate::{
-    commands::Run,
+    commands::{Ran, Run},
     notation::NETNS,
     script::{self, BEGAN, Script, Tell},
 };
@@ -71,6 +72,18 @@ fn stats_and_flows_tell_a_loss_too() {
     }
     let ran = with_losses().stats(None);
     assert_eq!(ran.of_type("stats")[0]["lost"], 3);
+}
+
+#[test]
+fn what_cannot_be_read_leaves_what_is_there_unknown() {
+    let lines =
+        "existing socket sk:7 10.0.0.1:50000 10.0.0.2:80 ESTABLISHED by=old/7\n40.00 passed\n";
+    let (script, beginning) = script::read(lines).expect("a script");
+    let whole = Run::new(script.clone(), beginning.clone()).stats(None);
+    let now = |ran: &Ran| ran.of_type("stats")[0]["states"]["ESTABLISHED"]["now"].clone();
+    assert_eq!(now(&whole), 1);
+    let cut = Run::new(script.unreadable_behind(), beginning).stats(None);
+    assert_eq!(now(&cut), Value::Null);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub struct Script {
     steps: VecDeque<Tell>,
     told_until: u64,
     lost: u64,
+    /// Of what follows, something can't be read.
+    unreadable: bool,
     /// How much later than [`BEGAN`] it begins, ns.
     later_ns: i64,
 }
@@ -129,6 +131,12 @@ impl Script {
         self
     }
 
+    /// The same, but behind it is something that can't be read.
+    pub fn unreadable_behind(mut self) -> Self {
+        self.unreadable = true;
+        self
+    }
+
     /// Puts something in front of all else.
     pub fn put_first(&mut self, tell: Tell) {
         self.steps.push_front(tell);
@@ -226,6 +234,10 @@ impl Source for Script {
 
     fn lost(&self) -> u64 {
         self.lost
+    }
+
+    fn unreadable(&self) -> u64 {
+        u64::from(self.unreadable && self.steps.is_empty())
     }
 
     fn wall_ahead_ns(&self) -> Option<i64> {
