@@ -43,10 +43,13 @@ pub fn judge(results: &Results) -> Vec<Target> {
     let record = results.of("record");
     let stats = results.of("stats");
     let slowdown =
-        |figures: Option<&Figures>, threads| figures?.under(threads).map(LoadFigures::slowdown);
+        |figures: Option<&Figures>, threads| figures?.under(threads).map(Figure::slowdown);
     let one = slowdown(watch, 1);
-    let perf = slowdown(results.of("perf"), 1);
-    let most_cpu = |figures: Option<&Figures>| most(figures?, |load| load.cpu_per_million.median);
+    let most_cpu = |figures: Option<&Figures>| {
+        let all = figures?.loads.iter().map(Figure::cpu);
+        all.reduce(|one, other| if one.value >= other.value { one } else { other })
+    };
+    let value = |figure: Option<Figure>| figure.map(|it| it.value);
     let timer = results
         .kernel_half
         .as_ref()
@@ -61,50 +64,56 @@ pub fn judge(results: &Results) -> Vec<Target> {
     vec![
         at_most(
             "`watch`, one load thread: slowdown",
-            one,
+            value(one),
             SLOWDOWN_OF_ONE,
             |it| format!("{it:.2}"),
         ),
-        Target {
-            wanted: "`watch`, one load thread: slowdown not above `perf record`'s".to_owned(),
-            found: match (one, perf) {
-                (Some(one), Some(perf)) => format!("{one:.2} against {perf:.2}"),
-                _ => NOT_MEASURED.to_owned(),
-            },
-            // As it is shown: a difference that isn't seen is none.
-            reached: one
-                .zip(perf)
-                .map(|(one, perf)| (one * 100.0).round() <= (perf * 100.0).round()),
-        },
+        not_above(
+            "`watch`, one load thread: slowdown",
+            "`perf record`'s",
+            slowdown(results.of("perf"), 1),
+            one,
+            1.0,
+        ),
         at_most(
             "`watch`, two load threads: slowdown",
-            slowdown(watch, 2),
+            value(slowdown(watch, 2)),
             SLOWDOWN_OF_TWO,
             |it| format!("{it:.2}"),
         ),
         nothing_lost("watch", watch),
         at_most(
             "`watch`: CPU seconds per million transitions",
-            most_cpu(watch),
+            value(most_cpu(watch)),
             WATCH_CPU,
             |it| format!("{it:.2}"),
         ),
         at_most(
             "`stats`: CPU seconds per million transitions",
-            most_cpu(results.of("stats")),
+            value(most_cpu(results.of("stats"))),
             STATS_CPU,
             |it| format!("{it:.2}"),
         ),
-        not_above_watch("slowdown, one load thread", one, slowdown(record, 1)),
-        not_above_watch(
-            "slowdown, two load threads",
+        not_above(
+            "`record`: slowdown, one load thread",
+            "`watch`'s",
+            one,
+            slowdown(record, 1),
+            1.0,
+        ),
+        not_above(
+            "`record`: slowdown, two load threads",
+            "`watch`'s",
             slowdown(watch, 2),
             slowdown(record, 2),
+            1.0,
         ),
-        not_above_watch(
-            "CPU seconds per million transitions",
+        not_above(
+            "`record`: CPU seconds per million transitions",
+            "`watch`'s",
             most_cpu(watch),
             most_cpu(record),
+            1.0,
         ),
         at_most(
             "`record`: bytes per event",
@@ -119,33 +128,38 @@ pub fn judge(results: &Results) -> Vec<Target> {
             |it| format!("{it:.1}"),
         ),
         nothing_lost("record", record),
-        not_above_stats(
+        not_above(
             "`serve`: slowdown, one load thread",
+            "`stats`'s",
             slowdown(stats, 1),
             slowdown(results.of("serve"), 1),
             1.0,
         ),
-        not_above_stats(
+        not_above(
             "`serve`: slowdown, two load threads",
+            "`stats`'s",
             slowdown(stats, 2),
             slowdown(results.of("serve"), 2),
             1.0,
         ),
-        not_above_stats(
+        not_above(
             "`serve`: CPU seconds per million transitions",
+            "`stats`'s",
             most_cpu(stats),
             most_cpu(results.of("serve")),
             SERVE_CPU,
         ),
         nothing_lost("serve", results.of("serve")),
-        not_above_stats(
+        not_above(
             "`top` on a terminal that nobody reads: slowdown, one load thread",
+            "`stats`'s",
             slowdown(stats, 1),
             slowdown(results.of("top"), 1),
             1.0,
         ),
-        not_above_stats(
+        not_above(
             "`top` on a terminal that nobody reads: slowdown, two load threads",
+            "`stats`'s",
             slowdown(stats, 2),
             slowdown(results.of("top"), 2),
             1.0,
@@ -178,36 +192,62 @@ pub fn judge(results: &Results) -> Vec<Target> {
 const MIB: f64 = 1024.0 * 1024.0;
 const NOT_MEASURED: &str = "not measured";
 
-/// It costs no more than `stats` does in the same run, or so many times as much.
-fn not_above_stats(what: &str, stats: Option<f64>, found: Option<f64>, times: f64) -> Target {
-    let both = found.zip(stats);
-    let limit = match times {
-        1.0 => "`stats`'s".to_owned(),
-        times => format!("{times} times `stats`'s"),
-    };
-    Target {
-        wanted: format!("{what} not above {limit}"),
-        found: both.map_or_else(
-            || NOT_MEASURED.to_owned(),
-            |(found, stats)| format!("{found:.2} against {stats:.2}"),
-        ),
-        // As it is shown: a difference that isn't seen is none.
-        reached: both
-            .map(|(found, stats)| (found * 100.0).round() <= (stats * times * 100.0).round()),
+/// A figure, and how far off it may be: the standard error.
+#[derive(Clone, Copy)]
+struct Figure {
+    value: f64,
+    error: f64,
+}
+
+impl Figure {
+    fn slowdown(load: &LoadFigures) -> Self {
+        Self {
+            value: load.slowdown(),
+            error: load.slowdown_of_pairs.error,
+        }
+    }
+
+    fn cpu(load: &LoadFigures) -> Self {
+        let cpu = load.cpu_per_million;
+        Self {
+            value: cpu.median,
+            error: cpu.error,
+        }
     }
 }
 
-/// `record` costs no more than `watch` does in the same run.
-fn not_above_watch(what: &str, watch: Option<f64>, record: Option<f64>) -> Target {
-    let both = record.zip(watch);
+/// It costs no more than another does in the same run, or so many times as much. A difference that
+/// the scatter of the pairs may have made (two standard errors) is none, nor is one that isn't
+/// shown.
+fn not_above(
+    what: &str,
+    limit: &str,
+    other: Option<Figure>,
+    found: Option<Figure>,
+    times: f64,
+) -> Target {
+    let both = found.zip(other);
+    let error = |(found, other): (Figure, Figure)| found.error.hypot(other.error * times);
     Target {
-        wanted: format!("`record`: {what} not above `watch`'s"),
+        wanted: match times {
+            1.0 => format!("{what} not above {limit}"),
+            times => format!("{what} not above {times} times {limit}"),
+        },
         found: both.map_or_else(
             || NOT_MEASURED.to_owned(),
-            |(record, watch)| format!("{record:.2} against {watch:.2}"),
+            |(found, other)| {
+                format!(
+                    "{:.2} against {:.2} (±{:.2})",
+                    found.value,
+                    other.value,
+                    2.0 * error((found, other))
+                )
+            },
         ),
-        // As it is shown: a difference that isn't seen is none.
-        reached: both.map(|(record, watch)| (record * 100.0).round() <= (watch * 100.0).round()),
+        reached: both.map(|(found, other)| {
+            let difference = found.value - other.value * times;
+            difference < 0.005 || difference <= 2.0 * error((found, other))
+        }),
     }
 }
 
@@ -282,6 +322,7 @@ mod tests {
             median: value,
             min: value,
             max: value,
+            error: 0.0,
         }
     }
 
