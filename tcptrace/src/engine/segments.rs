@@ -35,6 +35,7 @@ pub(super) fn part(segment: &Segment) -> Part {
         number: segment.beginning.number,
         kernel: segment.beginning.kernel.clone(),
         began_wall_ns: segment.began_wall_ns(),
+        began_ns: segment.beginning.mono_ns,
         written: about.and_then(|it| it.modified()).ok(),
     }
 }

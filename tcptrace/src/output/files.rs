@@ -44,6 +44,8 @@ pub struct Part {
     pub kernel: String,
     /// When it begins: ns since 1970.
     pub began_wall_ns: i64,
+    /// When it begins: CLOCK_MONOTONIC of that machine, ns.
+    pub began_ns: u64,
     /// When it was written to last; `None`: unknown.
     pub written: Option<SystemTime>,
 }
@@ -269,6 +271,7 @@ mod tests {
             number,
             kernel: "6.18.44".to_owned(),
             began_wall_ns: began_s * 1_000_000_000,
+            began_ns: 0,
             written: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1)),
         }
     }

@@ -3,8 +3,12 @@
 //! Where one ends follows from what is recorded alone, never from when it was read or sent: so a batch
 //! has the same rows, and the same name, whoever makes it, however often. In one batch are rows of one
 //! segment, and of one day, as a database takes all of an insert or nothing only within one partition.
+//!
+//! A row is of the segment in which it happened. What was to be waited for before it was told may be in
+//! the next one: a segment is whole only some time after the next one has begun. So each has the same
+//! rows whether it is read behind the one before or, where that is gone, alone.
 
-use std::fmt;
+use std::{collections::VecDeque, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +16,8 @@ use crate::{engine::Reached, output::Part};
 
 /// Hardly a row is longer, bytes.
 const LONGEST_ROW: usize = 16 << 10;
+/// What is waited for the longest are names, three seconds.
+const LATE_NS: u64 = 5_000_000_000;
 /// A day, ns.
 const DAY_NS: i64 = 86_400_000_000_000;
 
@@ -24,6 +30,8 @@ pub struct Limits {
     pub bytes: usize,
     /// How long after its first row happened, by the recording's clock, ns.
     pub age_ns: u64,
+    /// No row is told so much later than it happened, ns.
+    pub late_ns: u64,
 }
 
 impl Limits {
@@ -32,12 +40,14 @@ impl Limits {
         rows: 50_000,
         bytes: 8 << 20,
         age_ns: 10_000_000_000,
+        late_ns: LATE_NS,
     };
     /// For a collector: many refuse a request that is much larger.
     pub const SMALL: Self = Self {
         rows: 2_000,
         bytes: 1 << 20,
         age_ns: 10_000_000_000,
+        late_ns: LATE_NS,
     };
 }
 
@@ -98,28 +108,45 @@ pub struct Batch {
     pub position: Position,
 }
 
+/// What is whole.
+#[derive(Debug)]
+pub enum Shipped {
+    /// A batch.
+    Batch(Batch),
+    /// A segment ended there, and has no more rows.
+    Reached(Position),
+}
+
 /// Makes batches of rows.
 #[derive(Debug)]
 pub(super) struct Cutter {
     limits: Limits,
     /// How far the recording was brought before.
     before: Option<Position>,
+    /// The segment before, as long as rows of it may come.
+    last: Option<Segment>,
     segment: Option<Segment>,
-    /// The batch that is made.
-    open: Option<Open>,
-    /// Memory of one that is not needed any more.
+    /// What is whole, and was not taken yet.
+    whole: VecDeque<Shipped>,
+    /// Memory of a batch that is not needed any more.
     spare: Vec<u8>,
 }
 
-/// The segment that rows are of.
+/// A segment that rows are of.
 #[derive(Debug)]
 struct Segment {
     id: BatchId,
     began_wall_ns: i64,
+    /// CLOCK_MONOTONIC of the source, ns.
+    began_ns: u64,
     /// So many rows of it were told.
     rows: u64,
     /// The first so many were brought before.
     known: u64,
+    /// Rows from before it are of a segment that is gone: they were brought, or are missed, with that.
+    goes_on_alone: bool,
+    /// The batch that is made.
+    open: Option<Open>,
 }
 
 /// A batch that is made.
@@ -149,129 +176,134 @@ impl Cutter {
         Self {
             limits,
             before,
+            last: None,
             segment: None,
-            open: None,
+            whole: VecDeque::new(),
             spare: Vec::new(),
         }
     }
 
-    /// The next rows are of that segment; `None`: of none yet. What was made is whole by that, and
-    /// where the segment before ends.
-    pub fn part(&mut self, part: Option<&Part>) -> (Option<Batch>, Option<Position>) {
-        let batch = self.cut();
-        let ended = self.segment.as_ref().map(|it| Position {
+    /// What is whole by what was told; to be asked for after each call.
+    pub fn whole(&mut self) -> Option<Shipped> {
+        self.whole.pop_front()
+    }
+
+    /// The next rows are of that segment, but for those that come late; `None`: no row comes for now.
+    pub fn part(&mut self, part: Option<&Part>) {
+        self.settle();
+        self.last = self.segment.take();
+        match part {
+            None => self.settle(),
+            Some(part) => {
+                let mut segment = Segment::begin(part);
+                if let Some(before) = &self.before {
+                    segment.go_on(before, part.began_wall_ns);
+                    segment.goes_on_alone = self.last.is_none();
+                }
+                // One recording does not tell of another one.
+                if self
+                    .last
+                    .as_ref()
+                    .is_some_and(|it| it.id.run != segment.id.run)
+                {
+                    self.settle();
+                }
+                self.segment = Some(segment);
+            }
+        }
+    }
+
+    /// No row of the segment before comes any more.
+    fn settle(&mut self) {
+        let Some(mut last) = self.last.take() else {
+            return;
+        };
+        self.whole.extend(last.cut().map(Shipped::Batch));
+        let ended = Position {
             reached: Reached {
                 whole: true,
-                ..it.reached()
+                ..last.reached()
             },
-            rows: it.rows,
-            batch: it.id.number,
-        });
+            rows: last.rows,
+            batch: last.id.number,
+        };
         // What was brought before is not brought again.
-        let ended = ended.filter(|it| {
-            self.before
-                .as_ref()
-                .is_none_or(|before| goes_on(before, it))
-        });
-        if let Some(part) = part {
-            let mut segment = Segment::begin(part);
-            if let Some(before) = &self.before {
-                segment.go_on(before, part.began_wall_ns);
+        if self
+            .before
+            .as_ref()
+            .is_none_or(|before| goes_on(before, &ended))
+        {
+            self.whole.push_back(Shipped::Reached(ended));
+        }
+    }
+
+    /// Takes a row, which `write` writes for the batch of that name, unless it was brought before.
+    pub fn row(&mut self, at: Moment, write: impl FnMut(&BatchId, &mut Vec<u8>)) {
+        if self.settled().is_some_and(|settled| settled <= at.mono_ns) {
+            self.settle();
+        }
+        let Some(segment) = &mut self.segment else {
+            return;
+        };
+        let is_late = at.mono_ns < segment.began_ns;
+        let segment = match &mut self.last {
+            Some(last) if is_late => last,
+            _ if is_late && segment.goes_on_alone => return,
+            _ => segment,
+        };
+        if segment.rows < segment.known {
+            segment.rows += 1;
+            return;
+        }
+        let whole = segment.row(at, self.limits, &mut self.spare, write);
+        if whole.iter().any(Option::is_some) {
+            // One segment after the other.
+            if !is_late {
+                self.settle();
             }
-            self.segment = Some(segment);
+            self.whole
+                .extend(whole.into_iter().flatten().map(Shipped::Batch));
         }
-        (batch, ended)
     }
 
-    /// Whether the next row was brought before; it is then counted, and not to be written.
-    pub fn passes_over(&mut self) -> bool {
-        let Some(segment) = &mut self.segment else {
-            return true;
-        };
-        let known = segment.rows < segment.known;
-        segment.rows += u64::from(known);
-        known
-    }
-
-    /// Takes a row, which `write` writes for the batch of that name. Gives back batches that are whole by
-    /// that: before it, and with it.
-    pub fn row(
-        &mut self,
-        at: Moment,
-        mut write: impl FnMut(&BatchId, &mut Vec<u8>),
-    ) -> [Option<Batch>; 2] {
-        let day = at.wall_ns.div_euclid(DAY_NS);
-        let mut whole = [None, None];
-        if self.open.as_ref().is_some_and(|it| it.day != day) {
-            whole[0] = self.cut();
-        }
-        let limits = self.limits;
-        let Some(segment) = &mut self.segment else {
-            return whole;
-        };
-        if let Some(open) = &mut self.open {
-            let length = open.lines.len();
-            write(&segment.id, &mut open.lines);
-            if open.lines.len() <= limits.bytes {
-                open.add(at);
-                segment.rows += 1;
-                if open.rows >= limits.rows {
-                    whole[1] = self.cut();
-                }
-                return whole;
-            }
-            // It is the first of the next one.
-            open.lines.truncate(length);
-            whole[0] = self.cut();
-        }
-        let Some(segment) = &mut self.segment else {
-            return whole;
-        };
-        let mut open = Open {
-            rows: 0,
-            lines: std::mem::take(&mut self.spare),
-            from_ns: at.wall_ns,
-            to_ns: at.wall_ns,
-            due_ns: at.mono_ns.saturating_add(limits.age_ns),
-            day,
-        };
-        open.lines.clear();
-        // As much as it can have, and no more than that.
-        open.lines.reserve_exact(limits.bytes + LONGEST_ROW);
-        write(&segment.id, &mut open.lines);
-        open.add(at);
-        segment.rows += 1;
-        let is_whole = open.rows >= limits.rows || open.lines.len() > limits.bytes;
-        self.open = Some(open);
-        if is_whole {
-            whole[1] = self.cut();
-        }
-        whole
-    }
-
-    /// When what is made is whole, though no row comes: CLOCK_MONOTONIC of the source, ns.
+    /// When something is whole, though no row comes: CLOCK_MONOTONIC of the source, ns.
     pub fn due(&self) -> Option<u64> {
-        Some(self.open.as_ref()?.due_ns)
+        let open = |it: &Option<Segment>| Some(it.as_ref()?.open.as_ref()?.due_ns);
+        [self.settled(), open(&self.last), open(&self.segment)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// What is made is whole.
-    pub fn cut(&mut self) -> Option<Batch> {
-        let open = self.open.take()?;
-        let segment = self.segment.as_mut()?;
-        let id = segment.id.clone();
-        segment.id.number += 1;
-        Some(Batch {
-            position: Position {
-                reached: segment.reached(),
-                rows: segment.rows,
-                batch: segment.id.number,
-            },
-            id,
-            rows: open.rows,
-            lines: open.lines,
-            from_ns: open.from_ns,
-            to_ns: open.to_ns,
-        })
+    /// When no row of the segment before comes any more; `None`: none does.
+    fn settled(&self) -> Option<u64> {
+        let segment = self.segment.as_ref()?;
+        self.last.as_ref()?;
+        Some(segment.began_ns.saturating_add(self.limits.late_ns))
+    }
+
+    /// Until `now` all rows were told.
+    pub fn passed(&mut self, now: u64) {
+        if self.settled().is_some_and(|at| at <= now) {
+            self.settle();
+        }
+        let is_due = |it: &Segment| it.open.as_ref().is_some_and(|open| open.due_ns <= now);
+        if let Some(last) = self.last.as_mut().filter(|it| is_due(it)) {
+            self.whole.extend(last.cut().map(Shipped::Batch));
+        }
+        if self.segment.as_ref().is_some_and(is_due) {
+            self.settle();
+            let whole = self.segment.as_mut().and_then(Segment::cut);
+            self.whole.extend(whole.map(Shipped::Batch));
+        }
+    }
+
+    /// Nothing more comes: what is made is whole.
+    pub fn end(&mut self) {
+        self.settle();
+        if let Some(segment) = &mut self.segment {
+            self.whole.extend(segment.cut().map(Shipped::Batch));
+        }
     }
 
     /// Takes the memory of a batch back.
@@ -299,8 +331,11 @@ impl Segment {
                 number: 0,
             },
             began_wall_ns: part.began_wall_ns,
+            began_ns: part.began_ns,
             rows: 0,
             known: 0,
+            goes_on_alone: false,
+            open: None,
         }
     }
 
@@ -313,6 +348,76 @@ impl Segment {
             // It is read for the sake of what is open at its end.
             self.known = u64::MAX;
         }
+    }
+
+    /// Takes a row, which `write` writes for the batch of that name. Gives back batches that are whole by
+    /// that: before it, and with it.
+    fn row(
+        &mut self,
+        at: Moment,
+        limits: Limits,
+        spare: &mut Vec<u8>,
+        mut write: impl FnMut(&BatchId, &mut Vec<u8>),
+    ) -> [Option<Batch>; 2] {
+        let day = at.wall_ns.div_euclid(DAY_NS);
+        let mut whole = [None, None];
+        if self.open.as_ref().is_some_and(|it| it.day != day) {
+            whole[0] = self.cut();
+        }
+        if let Some(open) = &mut self.open {
+            let length = open.lines.len();
+            write(&self.id, &mut open.lines);
+            if open.lines.len() <= limits.bytes {
+                open.add(at);
+                self.rows += 1;
+                if open.rows >= limits.rows {
+                    whole[1] = self.cut();
+                }
+                return whole;
+            }
+            // It is the first of the next one.
+            open.lines.truncate(length);
+            whole[0] = self.cut();
+        }
+        let mut open = Open {
+            rows: 0,
+            lines: std::mem::take(spare),
+            from_ns: at.wall_ns,
+            to_ns: at.wall_ns,
+            due_ns: at.mono_ns.saturating_add(limits.age_ns),
+            day,
+        };
+        open.lines.clear();
+        // As much as it can have, and no more than that.
+        open.lines.reserve_exact(limits.bytes + LONGEST_ROW);
+        write(&self.id, &mut open.lines);
+        open.add(at);
+        self.rows += 1;
+        let is_whole = open.rows >= limits.rows || open.lines.len() > limits.bytes;
+        self.open = Some(open);
+        if is_whole {
+            whole[1] = self.cut();
+        }
+        whole
+    }
+
+    /// What is made is whole.
+    fn cut(&mut self) -> Option<Batch> {
+        let open = self.open.take()?;
+        let id = self.id.clone();
+        self.id.number += 1;
+        Some(Batch {
+            position: Position {
+                reached: self.reached(),
+                rows: self.rows,
+                batch: self.id.number,
+            },
+            id,
+            rows: open.rows,
+            lines: open.lines,
+            from_ns: open.from_ns,
+            to_ns: open.to_ns,
+        })
     }
 
     fn reached(&self) -> Reached {
@@ -341,12 +446,14 @@ mod tests {
         rows: 7,
         bytes: 100,
         age_ns: 1_000,
+        late_ns: 500,
     };
 
     /// What happens in a recording.
     #[derive(Clone, Debug)]
     enum Told {
-        Segment(u64),
+        /// With its number, and when it began: CLOCK_MONOTONIC, ns.
+        Segment(u64, u64),
         Row {
             at: Moment,
             length: usize,
@@ -355,7 +462,7 @@ mod tests {
         Passed(u64),
     }
 
-    fn part(number: u64) -> Part {
+    fn part(number: u64, began_ns: u64) -> Part {
         Part {
             name: number.to_string(),
             origin: Origin {
@@ -366,6 +473,7 @@ mod tests {
             number,
             kernel: String::new(),
             began_wall_ns: number as i64,
+            began_ns,
             written: None,
         }
     }
@@ -382,7 +490,15 @@ mod tests {
         };
         let mut mono_ns = 1_000_000;
         for segment in 1..10 {
-            all.push(Told::Segment(segment));
+            all.push(Told::Segment(segment, mono_ns));
+            // Rows of the one before that had to wait.
+            for _ in 0..next(4) * u64::from(segment > 1) {
+                let mono_ns = mono_ns - 1 - next(100);
+                let wall_ns = DAY_NS + 10_000 + mono_ns as i64;
+                let at = Moment { mono_ns, wall_ns };
+                all.push(Told::Row { at, length: 5 });
+            }
+            mono_ns += 1;
             for row in 0..next(200) {
                 mono_ns += match next(40) {
                     0 => 3_000,
@@ -402,7 +518,8 @@ mod tests {
                 }
             }
         }
-        all.push(Told::Segment(10));
+        all.push(Told::Segment(10, mono_ns + 1));
+        all.push(Told::Passed(mono_ns + 1_000));
         all
     }
 
@@ -414,21 +531,16 @@ mod tests {
         let (mut batches, mut ended) = (Vec::new(), Vec::new());
         for it in told {
             match it {
-                Told::Segment(number) => {
-                    let (batch, position) = cutter.part(Some(&part(*number)));
-                    batches.extend(batch);
-                    ended.extend(position);
-                }
+                Told::Segment(number, began_ns) => cutter.part(Some(&part(*number, *began_ns))),
                 Told::Row { at, length } => {
-                    if !cutter.passes_over() {
-                        let whole = cutter.row(*at, |_, lines| lines.extend(vec![b'x'; *length]));
-                        batches.extend(whole.into_iter().flatten());
-                    }
+                    cutter.row(*at, |_, lines| lines.extend(vec![b'x'; *length]));
                 }
-                Told::Passed(now) => {
-                    if cutter.due().is_some_and(|due| due <= *now) {
-                        batches.extend(cutter.cut());
-                    }
+                Told::Passed(now) => cutter.passed(*now),
+            }
+            while let Some(it) = cutter.whole() {
+                match it {
+                    Shipped::Batch(batch) => batches.push(batch),
+                    Shipped::Reached(position) => ended.push(position),
                 }
             }
         }
@@ -447,7 +559,7 @@ mod tests {
 
     /// Where a segment begins among what is told.
     fn segment(told: &[Told], number: u64) -> usize {
-        let begins = |it: &Told| matches!(it, Told::Segment(it) if *it == number);
+        let begins = |it: &Told| matches!(it, Told::Segment(it, _) if *it == number);
         told.iter().position(begins).expect("a segment")
     }
 
@@ -494,10 +606,20 @@ mod tests {
             // From the segment itself, or from those before it, which it is read with.
             for before in 0..3.min(id.segment) {
                 let from = segment(&told, id.segment - before);
-                let (rest, _) = made(&told[from..], Some(position.clone()));
-                assert_eq!(rest, all[index + 1..], "behind {id}");
+                let (rest, _) = made(&alone(&told[from..]), Some(position.clone()));
+                assert_eq!(rest, all[index + 1..], "behind {id}, {before} before it");
             }
         }
+    }
+
+    /// Of the first segment, what is told where the one before is gone: what waited in that one is
+    /// not known.
+    fn alone(told: &[Told]) -> Vec<Told> {
+        let Some(Told::Segment(_, began_ns)) = told.first() else {
+            panic!("a segment is first");
+        };
+        let is_late = |it: &Told| matches!(it, Told::Row { at, .. } if at.mono_ns < *began_ns);
+        told.iter().filter(|it| !is_late(it)).cloned().collect()
     }
 
     #[test]
@@ -507,7 +629,7 @@ mod tests {
         for position in ended {
             let number = position.reached.segment;
             let from = segment(&told, number);
-            let (rest, again) = made(&told[from..], Some(position.clone()));
+            let (rest, again) = made(&alone(&told[from..]), Some(position.clone()));
             let later = all.iter().filter(|it| it.0.segment > number);
             assert!(rest.iter().eq(later), "behind segment {number}");
             assert_eq!(again.first(), Some(&position));
@@ -517,25 +639,65 @@ mod tests {
     #[test]
     fn rows_of_one_day_alone_are_in_a_batch() {
         let mut cutter = Cutter::new(LIMITS, None);
-        cutter.part(Some(&part(1)));
-        let mut days = Vec::new();
+        cutter.part(Some(&part(1, 0)));
         for wall_ns in [DAY_NS - 1, DAY_NS, DAY_NS - 1, DAY_NS + 5, DAY_NS + 6] {
-            assert!(!cutter.passes_over());
             let at = Moment {
                 mono_ns: 1,
                 wall_ns,
             };
-            let whole = cutter.row(at, |_, lines| lines.push(b'x'));
-            days.extend(whole.into_iter().flatten().map(|it| it.rows));
+            cutter.row(at, |_, lines| lines.push(b'x'));
         }
-        days.extend(cutter.cut().map(|it| it.rows));
+        cutter.end();
+        let whole = std::iter::from_fn(|| cutter.whole());
+        let days: Vec<u32> = whole
+            .map(|it| match it {
+                Shipped::Batch(batch) => batch.rows,
+                Shipped::Reached(_) => panic!("it has not ended"),
+            })
+            .collect();
         assert_eq!(days, [1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_row_is_of_the_segment_in_which_it_happened_however_late_it_is_told() {
+        let told = recording();
+        let mut began = 0;
+        let mut late = 0;
+        for it in &told {
+            match it {
+                Told::Segment(_, began_ns) => began = *began_ns,
+                Told::Row { at, .. } => late += u32::from(at.mono_ns < began),
+                Told::Passed(_) => {}
+            }
+        }
+        assert!(late > 5, "{late}");
+        // Each segment has the same rows, read with the one before and without.
+        for number in 2..10 {
+            let rows = |told: &[Told], before: Option<Position>| -> u32 {
+                let (batches, _) = made(told, before);
+                let its = batches.iter().filter(|it| it.0.segment == number);
+                its.map(|it| it.1).sum()
+            };
+            let (_, ended) = made(&told, None);
+            let before = ended.iter().find(|it| it.reached.segment == number - 1);
+            let from = segment(&told, number);
+            assert_eq!(
+                rows(&told, None),
+                rows(&alone(&told[from..]), before.cloned()),
+                "{number}"
+            );
+        }
     }
 
     #[test]
     fn without_a_segment_there_are_no_rows() {
         let mut cutter = Cutter::new(LIMITS, None);
-        assert!(cutter.passes_over());
-        assert!(cutter.cut().is_none() && cutter.due().is_none());
+        let at = Moment {
+            mono_ns: 1,
+            wall_ns: 1,
+        };
+        cutter.row(at, |_, lines| lines.push(b'x'));
+        cutter.end();
+        assert!(cutter.whole().is_none() && cutter.due().is_none());
     }
 }

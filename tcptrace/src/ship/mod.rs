@@ -19,12 +19,12 @@ mod target;
 
 pub use self::{
     address::{AddressError, ClickHouseAddress, Destination},
-    batch::{BatchId, Limits, Position},
+    batch::{BatchId, Limits, Position, Shipped},
     clickhouse::{ClickHouse, Creation, schema},
     figures::Figures,
     otlp::Collector,
     password::{PasswordError, password},
-    rows::{Queue, RowForm, Rows, Shipped, queue},
+    rows::{Queue, RowForm, Rows, queue},
     sender::{Ended, Sender, Sending},
     state::{Flight, State, StateError, state_folder},
     target::{Failure, Source as ShippedFrom, Target},

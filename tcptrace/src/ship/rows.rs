@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    batch::{Batch, BatchId, Cutter, Limits, Moment, Position},
+    batch::{BatchId, Cutter, Limits, Moment, Position, Shipped},
     figures::Figures,
 };
 use crate::{
@@ -31,15 +31,6 @@ pub enum RowForm {
     Columns,
     /// As lines of `flows -o json`.
     Lines,
-}
-
-/// What the thread that sends is given.
-#[derive(Debug)]
-pub enum Shipped {
-    /// A batch.
-    Batch(Batch),
-    /// A segment ended there, and has no more rows.
-    Reached(Position),
 }
 
 /// Makes batches of rows, for a thread that takes them.
@@ -124,26 +115,21 @@ impl Drop for Queue {
 }
 
 impl Rows {
-    /// Waits where there is no room.
-    fn hand_over(&mut self, it: Shipped) -> io::Result<()> {
-        if let Shipped::Batch(batch) = &it {
-            self.figures.add_read(batch.rows);
-            self.of = None;
+    /// Hands over what is whole; waits where there is no room.
+    fn hand_over(&mut self) -> io::Result<()> {
+        while let Some(it) = self.cutter.whole() {
+            if let Shipped::Batch(batch) = &it {
+                self.figures.add_read(batch.rows);
+            }
+            self.line.waiting.fetch_add(1, SeqCst);
+            let sent = self.queue.send(it);
+            if let Some(lines) = self.emptied.try_iter().last() {
+                self.cutter.recycle(lines);
+            }
+            // Why, the thread says that took them.
+            sent.map_err(|_| io::Error::other("nothing more is sent"))?;
         }
-        self.line.waiting.fetch_add(1, SeqCst);
-        let sent = self.queue.send(it);
-        if let Some(lines) = self.emptied.try_iter().last() {
-            self.cutter.recycle(lines);
-        }
-        // Why, the thread says that took them.
-        sent.map_err(|_| io::Error::other("nothing more is sent"))
-    }
-
-    fn cut(&mut self) -> io::Result<()> {
-        match self.cutter.cut() {
-            Some(batch) => self.hand_over(Shipped::Batch(batch)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -153,15 +139,8 @@ impl View<ShownFlow<'_>> for Rows {
     }
 
     fn part(&mut self, part: Option<&Part>) -> io::Result<()> {
-        let (batch, ended) = self.cutter.part(part);
-        if let Some(batch) = batch {
-            self.hand_over(Shipped::Batch(batch))?;
-        }
-        self.of = None;
-        match ended {
-            Some(position) => self.hand_over(Shipped::Reached(position)),
-            None => Ok(()),
-        }
+        self.cutter.part(part);
+        self.hand_over()
     }
 
     fn due(&self) -> Option<u64> {
@@ -169,10 +148,8 @@ impl View<ShownFlow<'_>> for Rows {
     }
 
     fn passed(&mut self, now: u64) -> io::Result<()> {
-        match self.cutter.due() {
-            Some(due) if due <= now => self.cut(),
-            _ => Ok(()),
-        }
+        self.cutter.passed(now);
+        self.hand_over()
     }
 
     fn full(&self) -> Option<&Notify> {
@@ -182,9 +159,6 @@ impl View<ShownFlow<'_>> for Rows {
     }
 
     fn show(&mut self, it: &ShownFlow<'_>, around: &mut Context<'_>) -> io::Result<()> {
-        if self.cutter.passes_over() {
-            return Ok(());
-        }
         let mono_ns = it.record.time_ns;
         let at = Moment {
             mono_ns,
@@ -198,7 +172,7 @@ impl View<ShownFlow<'_>> for Rows {
             of,
             ..
         } = self;
-        let whole = cutter.row(at, |id, lines| match form {
+        cutter.row(at, |id, lines| match form {
             RowForm::Columns => {
                 if of.as_ref() != Some(id) {
                     begin(id, first);
@@ -208,10 +182,7 @@ impl View<ShownFlow<'_>> for Rows {
             }
             RowForm::Lines => json_line(it, around, scratch, lines),
         });
-        for batch in whole.into_iter().flatten() {
-            self.hand_over(Shipped::Batch(batch))?;
-        }
-        Ok(())
+        self.hand_over()
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
@@ -225,7 +196,8 @@ impl View<ShownFlow<'_>> for Rows {
     }
 
     fn end(&mut self, _: &End) -> io::Result<()> {
-        self.cut()
+        self.cutter.end();
+        self.hand_over()
     }
 
     /// What is made is handed over when it is whole.

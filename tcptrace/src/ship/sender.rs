@@ -11,9 +11,9 @@ use anyhow::Result;
 use nix::sys::signal::SigSet;
 
 use super::{
-    batch::{Batch, Position},
+    batch::{Batch, Position, Shipped},
     figures::Figures,
-    rows::{Queue, Shipped},
+    rows::Queue,
     state::{Flight, State},
     target::{Failure, Source, Target},
 };
