@@ -1,6 +1,7 @@
 //! Each flow is in the table once, whatever happens meanwhile.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::Path,
     thread::sleep,
@@ -14,7 +15,7 @@ use crate::{
     namespace::Namespace,
     patience::patient,
     proxy::{self, Fate, Proxy},
-    recordings::{self, Growing, files, repeated},
+    recordings::{self, Growing, files, repeated, spread},
     shipping::Ship,
 };
 
@@ -219,6 +220,45 @@ fn a_recording_that_goes_on_is_shipped_in_parts_without_its_open_connections_twi
         }
     }
     all_are_there_once(whole.path());
+}
+
+#[test]
+fn a_segment_that_is_gone_on_with_without_the_ones_before_doubles_and_lacks_nothing() {
+    let net = Namespace::new();
+    let _server = ClickHouse::start(&net);
+    let whole = spread(60, Duration::from_secs(1), Duration::from_secs(12));
+    let folder = TempDir::new().expect("a folder");
+    let mut growing = Growing::new(whole.path(), folder.path());
+    let ship = direct(folder.path());
+    let mut chance = Chance(3_935_559_000_370_003_845);
+    let (mut removed, mut alone) = (0, 0);
+    while growing.grow(10_000 + chance.below(60_000) as usize) {
+        let said = ship.run().done();
+        assert!(!said.contains("removed before"), "{said}");
+        // All that was shipped whole goes, as by --keep.
+        let reached = format!("{:08}", ship.segment());
+        let there = files(folder.path());
+        let (before, rest): (Vec<_>, Vec<_>) = there
+            .into_iter()
+            .partition(|it| it.file_name().expect("a name") < OsStr::new(&reached));
+        alone += u32::from(rest.len() == 1);
+        for file in before {
+            fs::remove_file(file).expect("it was there");
+            removed += 1;
+        }
+    }
+    growing.end();
+    ship.run().done();
+    assert!(removed > 3 && alone > 5, "{removed}, {alone}");
+    // How long it was in a state before that, a segment alone does not tell of each.
+    let without_times = |all: Vec<String>| -> Vec<String> {
+        let words = |it: &String| it.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        all.iter().map(words).collect()
+    };
+    let told = without_times(recordings::flows(whole.path()));
+    let there = without_times(clickhouse::flows());
+    let lacks = told.iter().filter(|it| !there.contains(it)).count();
+    assert_eq!((there.len(), lacks), (told.len(), 0));
 }
 
 #[test]

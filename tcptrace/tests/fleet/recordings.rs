@@ -30,24 +30,29 @@ use crate::{
 /// Each record behind its length: 100 connections that were closed by FIN and 100 by RST, both sides of
 /// each, in 11 ms.
 const CAPTURED: &[u8] = include_bytes!("../../benches/connections.records");
-/// How long after one another they begin, ns.
-const APART_NS: u64 = 20_000_000;
+/// How long after one another they begin.
+const APART: Duration = Duration::from_millis(20);
 
 /// A recording of so many times these connections, in segments of that age.
 pub fn repeated(times: u64, age: Duration) -> TempDir {
+    spread(times, APART, age)
+}
+
+/// The same, so long after one another.
+pub fn spread(times: u64, apart: Duration, age: Duration) -> TempDir {
     let folder = TempDir::new().expect("a folder");
-    record(folder.path(), times, age);
+    record(folder.path(), times, apart, age);
     folder
 }
 
-/// The same in a folder that is there.
-pub fn record(folder: &Path, times: u64, age: Duration) {
+fn record(folder: &Path, times: u64, apart: Duration, age: Duration) {
+    let apart = u64::try_from(apart.as_nanos()).expect("a short time");
     let (_, mut beginning) = script::read("").expect("a script");
     let events = events();
     beginning.mono_ns = events[0].time_ns();
     let all = (0..times).flat_map(|time| {
         let events = events.clone().into_iter();
-        events.map(move |event| Tell::Event(later(event, time)))
+        events.map(move |event| Tell::Event(later(event, time, apart)))
     });
     let options = RunOptions::of(Filter::default(), Vec::new());
     let recording = RecordingOptions {
@@ -84,9 +89,9 @@ fn events() -> Vec<Event> {
     events
 }
 
-/// The same event, the so-many-th time: later, and of another socket.
-fn later(mut event: Event, time: u64) -> Event {
-    let by = time * APART_NS;
+/// The same event, the so-many-th time: later, by that many times `apart`, ns, and of another socket.
+fn later(mut event: Event, time: u64, apart: u64) -> Event {
+    let by = time * apart;
     let other = |it: &mut Option<Cookie>| {
         *it = it.and_then(|it| Cookie::new(it.0.get() + time * 1_000_000));
     };

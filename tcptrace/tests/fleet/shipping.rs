@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fs,
     io::Read as _,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
@@ -15,6 +16,7 @@ use nix::sys::{
     signal::{Signal, kill},
 };
 use nix::unistd::Pid;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::patience::patient;
@@ -124,6 +126,17 @@ impl Ship {
             String::from_utf8_lossy(&text).into_owned()
         });
         Shipping { child, stderr }
+    }
+
+    /// The segment that it has reached, by what it keeps of that.
+    pub fn segment(&self) -> u64 {
+        let files = fs::read_dir(self.state.path()).expect("a folder");
+        let mut paths = files.map(|it| it.expect("a file").path());
+        let kept = paths.find(|it| it.extension() == Some("shipped".as_ref()));
+        let Some(kept) = kept else { return 0 };
+        let text = String::from_utf8_lossy(&fs::read(kept).expect("a file")).into_owned();
+        let head: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+        head["position"]["segment"].as_u64().unwrap_or(0)
     }
 
     /// Runs it to its end.
