@@ -40,7 +40,25 @@ pub fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The same, and says before what it runs.
+/// Runs a command to its end, and returns what it writes to its standard output.
+///
+/// # Errors
+/// When it can't be started, fails, or writes what is no text.
+pub fn output(command: &mut Command) -> Result<String> {
+    let shown = shown(command);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("`{shown}` can't be started"))?;
+    ensure!(
+        output.status.success(),
+        "`{shown}` failed: {}",
+        output.status
+    );
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` writes what is no text"))
+}
+
+/// The same as [`succeed`], and says before what it runs.
 ///
 /// # Errors
 /// See [`succeed`].

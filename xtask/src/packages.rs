@@ -68,11 +68,39 @@ pub const OF_DISKS: &[Program] = &[program("debugfs", "e2fsprogs", ["e2fsprogs",
 pub const OF_PYTHON: &[Program] = &[program("python3", "python3-venv", ["python3", "python"])];
 /// What compiles libFuzzer.
 pub const OF_FUZZING: &[Program] = &[program("c++", "g++", ["gcc-c++", "gcc"])];
+/// What builds packages for all architectures: compilers, and the headers of their C library; and
+/// debhelper.
+pub const OF_DIST: &[Program] = &[
+    program(
+        "x86_64-linux-gnu-gcc",
+        "gcc-x86-64-linux-gnu",
+        [GCC_X86, GCC_X86],
+    ),
+    program(
+        "x86_64-linux-gnu-gcc",
+        "libc6-dev-amd64-cross",
+        [GCC_X86, GCC_X86],
+    ),
+    program(
+        "aarch64-linux-gnu-gcc",
+        "gcc-aarch64-linux-gnu",
+        [GCC_ARM, GCC_ARM],
+    ),
+    program(
+        "aarch64-linux-gnu-gcc",
+        "libc6-dev-arm64-cross",
+        [GCC_ARM, GCC_ARM],
+    ),
+    program("dh", "debhelper", ["debhelper", "debhelper"]),
+    program("dpkg-architecture", "dpkg-dev", ["dpkg-dev", "dpkg"]),
+];
 
 /// Fedora calls it by its programming language, too.
 const PROMETHEUS: [&str; 2] = ["golang-github-prometheus", "prometheus"];
 /// Theirs is newer than the one that tests know.
 const CLICKHOUSE: [&str; 2] = ["clickhouse-server", "clickhouse"];
+const GCC_X86: &str = "gcc-x86_64-linux-gnu";
+const GCC_ARM: &str = "aarch64-linux-gnu-gcc";
 const IP: Program = program("ip", "iproute2", ["iproute", "iproute2"]);
 
 const fn program(name: &'static str, debian: &'static str, others: [&'static str; 2]) -> Program {

@@ -16,7 +16,6 @@ mod table;
 mod verdict;
 
 use std::{
-    env,
     ffi::OsString,
     fs,
     num::NonZero,
@@ -147,9 +146,7 @@ struct Folders {
 }
 
 fn folders(repository: &Repository) -> Result<Folders> {
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| repository.root.join("target"), PathBuf::from)
-        .join("kernels");
+    let target = repository.target_folder().join("kernels");
     let logs = target.join("logs");
     fs::create_dir_all(&logs).with_context(|| format!("{} can't be made", logs.display()))?;
     Ok(Folders {
