@@ -78,18 +78,16 @@ fn of_all_commands(whole: &Command) -> Command {
         .cloned()
         .collect();
     let mut command = Command::new("tcptrace")
+        .version(env!("CARGO_PKG_VERSION"))
         .disable_help_flag(true)
         .disable_version_flag(true)
         .disable_help_subcommand(true)
         .subcommand_help_heading("COMMANDS")
         .override_usage(
-            "tcptrace [COMMAND] [OPTIONS]\ntcptrace [OPTIONS] [-- PROGRAM [ARGUMENTS]...]",
+            "tcptrace [COMMAND] [OPTIONS]\ntcptrace [OPTIONS] [-- COMMAND [ARGUMENTS]...]",
         )
         .args(asked)
         .subcommands(whole.get_subcommands().cloned());
-    if let Some(version) = whole.get_version() {
-        command = command.version(version.to_owned());
-    }
     if let Some(about) = whole.get_about() {
         let long = format!(
             "{about}\n\nWithout a command it does what tcptrace watch does, and takes its options: see \
@@ -106,7 +104,16 @@ fn of_all_commands(whole: &Command) -> Command {
 fn write_page(folder: &Path, date: &str, command: &Command, names: &[String]) -> Result<()> {
     let name = name(command);
     let usage = command.clone().render_usage().to_string();
-    let mut told = command.clone();
+    let mut told = command.clone().mut_args(|argument| {
+        if argument.get_id() == "help" {
+            // Not where a shorter one is told.
+            argument.help("Print help").long_help("Print help")
+        } else if argument.is_last_set() {
+            argument.value_name("-- COMMAND [ARGUMENTS]...")
+        } else {
+            argument
+        }
+    });
     if command.get_overridden_usage().is_none() {
         // The one line of --help, not one of all options, which are listed below.
         told = told.override_usage(usage.trim_start_matches("Usage: ").to_owned());
@@ -130,7 +137,22 @@ fn write_page(folder: &Path, date: &str, command: &Command, names: &[String]) ->
     render_last_words(command, &mut text)?;
     render_see_also(&name, names, &mut text)?;
     let path = folder.join(format!("{name}.{SECTION}"));
-    fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))
+    let text = String::from_utf8(text)?;
+    fs::write(&path, tightened(&text))
+        .with_context(|| format!("{} can't be written", path.display()))
+}
+
+/// Words that an option takes, close below it: clap_mangen puts them far to the right, with empty
+/// lines between.
+fn tightened(text: &str) -> String {
+    let begin = ".br\n\n.br\n\\fIPossible values:\\fR\n.RS 14\n";
+    let mut parts = text.split(begin);
+    let mut tightened = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (words, rest) = part.split_once(".RE\n").unwrap_or((part, ""));
+        tightened += &format!(".RS\n.PD 0\n{words}.PD\n.RE\n{rest}");
+    }
+    tightened
 }
 
 /// What stands below the options in --help, under the headings that man pages have for it.

@@ -1,8 +1,9 @@
 //! Runs cargo and other commands.
 
 use std::{
+    env,
     io::{BufRead as _, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -25,6 +26,17 @@ pub fn tool(repository: &Repository, program: &str) -> Command {
 #[must_use]
 pub fn cargo(repository: &Repository) -> Command {
     tool(repository, "cargo")
+}
+
+/// Where cargo keeps what it downloads.
+///
+/// # Errors
+/// When nothing says where.
+pub fn cargo_home() -> Result<PathBuf> {
+    Ok(match env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => Path::new(&env::var_os("HOME").context("HOME is not set")?).join(".cargo"),
+    })
 }
 
 /// Runs a command to its end; its output is passed through.

@@ -1,6 +1,6 @@
 //! What all parts of a package are made from.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
@@ -52,21 +52,30 @@ impl<'r> Made<'r> {
     }
 }
 
+/// The variable that says another time than the last commit's, where there is no git: see
+/// <https://reproducible-builds.org/specs/source-date-epoch/>.
+pub const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
 /// When the last commit was made.
 ///
 /// # Errors
 /// When git doesn't tell.
 pub fn committed(repository: &Repository) -> Result<Timestamp> {
-    let seconds = output(
-        std::process::Command::new("git")
-            .args(["log", "-1", "--format=%ct"])
-            .current_dir(&repository.root),
-    )
-    .context("packages have the time of the last commit, of a git repository")?;
+    let seconds = match env::var(EPOCH) {
+        Ok(seconds) => seconds,
+        Err(_) => output(
+            Command::new("git")
+                .args(["log", "-1", "--format=%ct"])
+                .current_dir(&repository.root),
+        )
+        .with_context(|| {
+            format!("packages have the time of the last commit: set {EPOCH} where there is no git")
+        })?,
+    };
     let seconds = seconds
         .trim()
         .parse()
-        .context("the last commit has no time")?;
+        .with_context(|| format!("`{seconds}` is no time in seconds since 1970"))?;
     Ok(Timestamp::from_second(seconds)?)
 }
 

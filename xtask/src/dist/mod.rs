@@ -1,5 +1,6 @@
 //! Packages of a version, for all architectures: `cargo xtask dist`.
 
+mod again;
 mod architecture;
 mod archive;
 mod binary;
@@ -32,6 +33,9 @@ pub struct Options {
     /// For this architecture alone.
     #[arg(long)]
     arch: Option<Architecture>,
+    /// Then build all of it once more elsewhere, and compare every file.
+    #[arg(long)]
+    check: bool,
 }
 
 /// Makes the packages, and does with them what is asked for.
@@ -52,6 +56,10 @@ pub fn run(repository: &Repository, options: &Options) -> Result<ExitCode> {
         None => Architecture::ALL.to_vec(),
     };
     make(&made, &architectures)?;
+    if options.check {
+        again::check(&made, options.arch)?;
+        eprintln!("a second build made the same files");
+    }
     eprintln!("packages are in {}", made.out.display());
     Ok(ExitCode::SUCCESS)
 }

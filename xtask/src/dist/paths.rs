@@ -2,7 +2,7 @@
 //! the same wherever that is done.
 
 use std::{
-    env, fs,
+    fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    cargo::{output, tool},
+    cargo::{cargo_home, output, tool},
     repository::Repository,
 };
 
@@ -27,10 +27,7 @@ impl Renamed {
     /// # Errors
     /// When the toolchain doesn't say where it is, or a path has a space, which flags can't have.
     pub fn of(repository: &Repository, target_folder: &Path) -> Result<Self> {
-        let cargo_home = match env::var_os("CARGO_HOME") {
-            Some(home) => PathBuf::from(home),
-            None => Path::new(&env::var_os("HOME").context("HOME is not set")?).join(".cargo"),
-        };
+        let cargo_home = cargo_home()?;
         let sysroot = output(tool(repository, "rustc").args(["--print", "sysroot"]))?;
         let version = output(tool(repository, "rustc").args(["--version", "--verbose"]))?;
         let commit = commit(&version).context("rustc says no commit-hash of itself")?;
