@@ -62,6 +62,15 @@ pub const OF_KERNELS: &[Program] = &[
     ),
     program("xz", "xz-utils", ["xz", "xz"]),
 ];
+/// The same for Arm's.
+pub const OF_ARM_KERNELS: &[Program] = &[
+    program(
+        "qemu-system-aarch64",
+        "qemu-system-arm",
+        ["qemu-system-aarch64", "qemu-system-aarch64"],
+    ),
+    program("xz", "xz-utils", ["xz", "xz"]),
+];
 /// What makes and reads a guest's disk.
 pub const OF_DISKS: &[Program] = &[program("debugfs", "e2fsprogs", ["e2fsprogs", "e2fsprogs"])];
 /// Python, and what makes environments of it.
@@ -93,6 +102,12 @@ pub const OF_DIST: &[Program] = &[
     ),
     program("dh", "debhelper", ["debhelper", "debhelper"]),
     program("dpkg-architecture", "dpkg-dev", ["dpkg-dev", "dpkg"]),
+];
+/// What tries them out.
+pub const OF_DIST_TESTS: &[Program] = &[
+    program("lintian", "lintian", ["lintian", "lintian"]),
+    program("mandoc", "mandoc", ["mandoc", "mandoc"]),
+    program("debootstrap", "debootstrap", ["debootstrap", "debootstrap"]),
 ];
 
 /// Fedora calls it by its programming language, too.

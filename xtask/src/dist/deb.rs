@@ -11,7 +11,7 @@ use super::{
     names::{DEBIAN, Names},
     sums::files,
 };
-use crate::cargo::{output, say_and_succeed};
+use crate::cargo::say_and_succeed;
 
 /// Where units look for the binary that an administrator installed, and where a package has it.
 const PROGRAM: (&str, &str) = ("/usr/local/bin/tcptrace", "/usr/bin/tcptrace");
@@ -102,20 +102,6 @@ fn changelog(made: &Made<'_>, names: &Names<'_>, control: &str) -> Result<String
         made.version,
         time.strftime("%a, %d %b %Y %H:%M:%S %z")
     ))
-}
-
-/// What a package says of itself.
-///
-/// # Errors
-/// When it can't be read.
-pub fn field(package: &Path, field: &str) -> Result<String> {
-    let told = output(
-        Command::new("dpkg-deb")
-            .arg("--field")
-            .arg(package)
-            .arg(field),
-    )?;
-    Ok(told.trim_end().to_owned())
 }
 
 #[cfg(test)]

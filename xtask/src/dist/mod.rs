@@ -14,6 +14,7 @@ mod pages;
 mod paths;
 mod sbom;
 mod sums;
+mod tried;
 
 use std::{
     fs,
@@ -36,6 +37,12 @@ pub struct Options {
     /// Then build all of it once more elsewhere, and compare every file.
     #[arg(long)]
     check: bool,
+    /// Then try all of it: in Debian, and on kernels in QEMU; as root (through sudo if need be).
+    #[arg(long)]
+    test: bool,
+    /// Build nothing first: check or test what is there.
+    #[arg(long)]
+    no_build: bool,
 }
 
 /// Makes the packages, and does with them what is asked for.
@@ -55,12 +62,17 @@ pub fn run(repository: &Repository, options: &Options) -> Result<ExitCode> {
         Some(one) => vec![one],
         None => Architecture::ALL.to_vec(),
     };
-    make(&made, &architectures)?;
+    if !options.no_build {
+        make(&made, &architectures)?;
+    }
     if options.check {
         again::check(&made, options.arch)?;
         eprintln!("a second build made the same files");
     }
     eprintln!("packages are in {}", made.out.display());
+    if options.test {
+        return tried::all(&made, &architectures);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
