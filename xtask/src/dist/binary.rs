@@ -96,7 +96,8 @@ fn split(built: &Path, architecture: Architecture, folder: &Path) -> Result<Bina
     link += &binary.debug.to_string_lossy();
     succeed(
         objcopy()
-            .args(["--strip-all", &link])
+            // Of the compilers, which is the toolchain's to say.
+            .args(["--strip-all", "--remove-section=.comment", &link])
             .args([built, &binary.program]),
     )?;
     Ok(binary)

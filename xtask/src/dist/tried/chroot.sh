@@ -37,7 +37,8 @@ for completion in bash-completion/completions/tcptrace zsh/vendor-completions/_t
     [ -s "/usr/share/$completion" ] || wrong "there is no $completion"
 done
 bash -euc '. /usr/share/bash-completion/completions/tcptrace; complete -p tcptrace'
-for document in copyright changelog.gz changelog.Debian.gz THIRD-PARTY.txt.gz; do
+for document in copyright changelog.gz changelog.Debian.gz THIRD-PARTY.txt.gz \
+    THIRD-PARTY-RUST.html; do
     [ -s "/usr/share/doc/$name/$document" ] || wrong "there is no $document"
 done
 
