@@ -14,7 +14,7 @@ use crate::{cargo::say_and_succeed, kernels, root};
 /// The oldest Debian that the package is for.
 const SUITE: &str = "bookworm";
 /// What a machine has that is traced.
-const MORE: &str = "--include=man-db,systemd,libpam-systemd,ca-certificates";
+const MORE: &str = "--include=man-db,systemd";
 
 /// Installs, uses and purges the package there, as root.
 ///
@@ -45,9 +45,8 @@ fn tried(made: &Made<'_>, names: &Names<'_>, work: &Path, debian: &Path) -> Resu
     })?;
     by_root("unshare", |words| {
         // What it mounts and starts ends with it.
-        words.args(["--mount", "--pid", "--fork", "--kill-child"]);
+        words.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
         words.arg("--root").arg(debian);
-        words.arg(format!("--mount-proc={}", debian.join("proc").display()));
         words.args(["sh", "/shared/try.sh", DEBIAN]);
         words.arg(format!("/shared/{}", names.deb()));
         words.arg(&made.version);

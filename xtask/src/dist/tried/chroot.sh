@@ -5,9 +5,8 @@ export DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin
 wrong() { echo "try.sh: $*" >&2; exit 1; }
 # All files but those that dpkg, apt and man-db keep of what they did.
 files() {
-    find / -xdev \( -path /proc -o -path /sys -o -path /tmp -o -path /shared -o -path /var/lib/dpkg \
-        -o -path /var/lib/apt -o -path /var/cache -o -path /var/log -o -path /var/lib/systemd/deb-systemd-helper-masked \) \
-        -prune -o -print | sort
+    find / -xdev \( -path /proc -o -path /run -o -path /tmp -o -path /shared -o -path /var/cache \
+        -o -path /var/log -o -path /var/lib/apt -o -path /var/lib/dpkg \) -prune -o -print | sort
 }
 
 # Debian's tcptrace has a program of the same name: the one is not put over the other.
