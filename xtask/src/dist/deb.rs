@@ -163,7 +163,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.ends_with(">  Fri, 27 Nov 2026 04:01:51 +0000\n"),
+            text.ends_with(">  Fri, 27 Nov 2026 04:41:51 +0000\n"),
             "{text}"
         );
         assert!(control.contains("\nConflicts: tcptrace\n"), "{control}");
