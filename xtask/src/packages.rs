@@ -223,7 +223,7 @@ fn by_hand(missing: &[Program]) -> String {
     let programs: Vec<&str> = missing.iter().map(|it| it.name).collect();
     let typed = |name: fn(&Program) -> &'static str| names(missing, name).join(" ");
     format!(
-        "missing, which the tests start: {}; type one of:\n  \
+        "missing, which this takes: {}; type one of:\n  \
          sudo apt-get install {}    (Debian, Ubuntu)\n  \
          sudo dnf install {}    (Fedora, RHEL)\n  \
          sudo pacman -S {}    (Arch)\n\
@@ -245,7 +245,7 @@ mod tests {
         let missing = missing(&[nobodys, program("sh", "dash", ["dash", "dash"])]);
         let said = by_hand(&missing);
         for words in [
-            "start: no-such-program;",
+            "takes: no-such-program;",
             "apt-get install no-such-package ",
             "dnf install nsp ",
             "pacman -S nsp-arch ",

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use super::{architecture::Architecture, made::Made};
@@ -61,9 +61,18 @@ pub fn linked(made: &Made<'_>, architecture: Architecture) -> Result<Linked> {
     let kernel_half = ["tcptrace-ebpf", "--features", "programs"];
     add(&tree(made, &kernel_half, KERNEL_HALF)?, &mut graph);
     let mut all = cargo(made.repository);
+    // Without its features, those of the kernel half would not be there.
     all.args(["metadata", "--format-version", "1", "--locked"]);
+    all.arg("--all-features");
     let all: Metadata =
         serde_json::from_str(&output(&mut all)?).context("`cargo metadata` writes no JSON")?;
+    let told: BTreeSet<Key> = all.packages.iter().map(Crate::key).collect();
+    for (name, version) in graph.keys() {
+        ensure!(
+            told.contains(&(name.clone(), version.clone())),
+            "`cargo metadata` does not tell of {name} {version}, which `cargo tree` says is linked in"
+        );
+    }
     let mut crates: Vec<Crate> = all
         .packages
         .into_iter()
