@@ -9,6 +9,8 @@ files() {
         -o -path /var/log -o -path /var/lib/apt -o -path /var/lib/dpkg \) -prune -o -print | sort
 }
 
+# There is no terminal to show how far it is.
+echo 'Dpkg::Use-Pty "0";' >/etc/apt/apt.conf.d/no-terminal
 # Debian's tcptrace has a program of the same name: the one is not put over the other.
 apt-get --quiet=2 install --no-install-recommends tcptrace >/dev/null
 dpkg --install "$file" >/tmp/said 2>&1 && wrong "it is installed beside Debian's tcptrace"
