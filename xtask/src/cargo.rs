@@ -1,8 +1,9 @@
 //! Runs cargo and other commands.
 
 use std::{
+    env,
     io::{BufRead as _, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -27,6 +28,17 @@ pub fn cargo(repository: &Repository) -> Command {
     tool(repository, "cargo")
 }
 
+/// Where cargo keeps what it downloads.
+///
+/// # Errors
+/// When nothing says where.
+pub fn cargo_home() -> Result<PathBuf> {
+    Ok(match env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => Path::new(&env::var_os("HOME").context("HOME is not set")?).join(".cargo"),
+    })
+}
+
 /// Runs a command to its end; its output is passed through.
 ///
 /// # Errors
@@ -40,7 +52,25 @@ pub fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The same, and says before what it runs.
+/// Runs a command to its end, and returns what it writes to its standard output.
+///
+/// # Errors
+/// When it can't be started, fails, or writes what is no text.
+pub fn output(command: &mut Command) -> Result<String> {
+    let shown = shown(command);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("`{shown}` can't be started"))?;
+    ensure!(
+        output.status.success(),
+        "`{shown}` failed: {}",
+        output.status
+    );
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` writes what is no text"))
+}
+
+/// The same as [`succeed`], and says before what it runs.
 ///
 /// # Errors
 /// See [`succeed`].

@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod dependencies;
+mod dist;
 mod fuzz;
 mod imports;
 mod kernels;
@@ -91,6 +92,10 @@ enum Task {
     Lint,
     /// Feeds what reads bytes with bytes that nobody would send.
     Fuzz(fuzz::Plan),
+    /// Makes the packages that others get, into target/dist: for each architecture a static binary as
+    /// .tar.gz and .deb, its debug information, and what it consists of; and the sums of all of them.
+    /// It takes about 15 minutes.
+    Dist(dist::Options),
     /// Compares tcptrace with its peers on this machine, and writes docs/benchmarks.md; as root
     /// (through sudo if need be). Peers that are missing are installed from Debian's packages. It
     /// takes about 20 minutes, in which the machine should do nothing else.
@@ -175,6 +180,7 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
         } => kernels::recordings(&repository, &kernels),
         Task::PowerCut { kernel } => kernels::power_cut(&repository, &Vec::from_iter(kernel)),
         Task::Lint => lint::all(&repository),
+        Task::Dist(options) => dist::run(&repository, &options),
         Task::Fuzz(plan) => fuzz::all(&repository, &plan),
         Task::Bench(_)
         | Task::DemoTraffic { .. }

@@ -62,17 +62,60 @@ pub const OF_KERNELS: &[Program] = &[
     ),
     program("xz", "xz-utils", ["xz", "xz"]),
 ];
+/// The same for Arm's.
+pub const OF_ARM_KERNELS: &[Program] = &[
+    program(
+        "qemu-system-aarch64",
+        "qemu-system-arm",
+        ["qemu-system-aarch64", "qemu-system-aarch64"],
+    ),
+    program("xz", "xz-utils", ["xz", "xz"]),
+];
 /// What makes and reads a guest's disk.
 pub const OF_DISKS: &[Program] = &[program("debugfs", "e2fsprogs", ["e2fsprogs", "e2fsprogs"])];
 /// Python, and what makes environments of it.
 pub const OF_PYTHON: &[Program] = &[program("python3", "python3-venv", ["python3", "python"])];
 /// What compiles libFuzzer.
 pub const OF_FUZZING: &[Program] = &[program("c++", "g++", ["gcc-c++", "gcc"])];
+/// What builds packages for all architectures: compilers, and the headers of their C library; and
+/// debhelper.
+pub const OF_DIST: &[Program] = &[
+    program(
+        "x86_64-linux-gnu-gcc",
+        "gcc-x86-64-linux-gnu",
+        [GCC_X86, GCC_X86],
+    ),
+    program(
+        "x86_64-linux-gnu-gcc",
+        "libc6-dev-amd64-cross",
+        [GCC_X86, GCC_X86],
+    ),
+    program(
+        "aarch64-linux-gnu-gcc",
+        "gcc-aarch64-linux-gnu",
+        [GCC_ARM, GCC_ARM],
+    ),
+    program(
+        "aarch64-linux-gnu-gcc",
+        "libc6-dev-arm64-cross",
+        [GCC_ARM, GCC_ARM],
+    ),
+    program("dh", "debhelper", ["debhelper", "debhelper"]),
+    program("dpkg-architecture", "dpkg-dev", ["dpkg-dev", "dpkg"]),
+];
+/// What tries them out.
+pub const OF_DIST_TESTS: &[Program] = &[
+    program("lintian", "lintian", ["lintian", "lintian"]),
+    program("mandoc", "mandoc", ["mandoc", "mandoc"]),
+    program("debootstrap", "debootstrap", ["debootstrap", "debootstrap"]),
+];
 
 /// Fedora calls it by its programming language, too.
 const PROMETHEUS: [&str; 2] = ["golang-github-prometheus", "prometheus"];
 /// Theirs is newer than the one that tests know.
 const CLICKHOUSE: [&str; 2] = ["clickhouse-server", "clickhouse"];
+const GCC_X86: &str = "gcc-x86_64-linux-gnu";
+const GCC_ARM: &str = "aarch64-linux-gnu-gcc";
 const IP: Program = program("ip", "iproute2", ["iproute", "iproute2"]);
 
 const fn program(name: &'static str, debian: &'static str, others: [&'static str; 2]) -> Program {
@@ -180,7 +223,7 @@ fn by_hand(missing: &[Program]) -> String {
     let programs: Vec<&str> = missing.iter().map(|it| it.name).collect();
     let typed = |name: fn(&Program) -> &'static str| names(missing, name).join(" ");
     format!(
-        "missing, which the tests start: {}; type one of:\n  \
+        "missing, which this takes: {}; type one of:\n  \
          sudo apt-get install {}    (Debian, Ubuntu)\n  \
          sudo dnf install {}    (Fedora, RHEL)\n  \
          sudo pacman -S {}    (Arch)\n\
@@ -202,7 +245,7 @@ mod tests {
         let missing = missing(&[nobodys, program("sh", "dash", ["dash", "dash"])]);
         let said = by_hand(&missing);
         for words in [
-            "start: no-such-program;",
+            "takes: no-such-program;",
             "apt-get install no-such-package ",
             "dnf install nsp ",
             "pacman -S nsp-arch ",

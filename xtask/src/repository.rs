@@ -46,6 +46,12 @@ impl Repository {
     pub fn tools(&self) -> PathBuf {
         self.root.join(".tools")
     }
+
+    /// Where cargo puts what it builds.
+    #[must_use]
+    pub fn target_folder(&self) -> PathBuf {
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)
+    }
 }
 
 /// Reads a file of TOML.

@@ -10,37 +10,16 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::disk::Disk;
+use super::{disk::Disk, processor::Processor};
 
-const QEMU: &str = "qemu-system-x86_64";
 /// Most of it is the file system, which is there twice while it is unpacked.
 const MEGABYTES: &str = "1024";
-
-/// Boots a kernel with so many CPUs, and waits until it is turned off; what it writes to its console
-/// goes to a file, and is returned. After the limit it is turned off, whatever it does.
-///
-/// # Errors
-/// When QEMU can't be started, or fails.
-pub fn run(
-    vmlinuz: &Path,
-    initramfs: &Path,
-    cpus: u32,
-    console: &Path,
-    limit: Duration,
-) -> Result<Run> {
-    let machine = Machine {
-        vmlinuz,
-        initramfs,
-        cpus,
-        console,
-        disk: None,
-    };
-    machine.run(limit, || false)
-}
 
 /// What is booted.
 #[derive(Debug)]
 pub struct Machine<'a> {
+    /// What its programs and its kernel are for.
+    pub processor: Processor,
     /// The kernel.
     pub vmlinuz: &'a Path,
     /// Its file system.
@@ -66,7 +45,7 @@ impl Machine<'_> {
             .command()
             .stderr(File::create(&complaints)?)
             .spawn()
-            .with_context(|| format!("{QEMU} can't be started"))?;
+            .with_context(|| format!("{} can't be started", self.processor.qemu()))?;
         let (mut timed_out, mut cut) = (false, false);
         let status = loop {
             if let Some(status) = child.try_wait()? {
@@ -84,7 +63,8 @@ impl Machine<'_> {
         let _ = fs::remove_file(&complaints);
         ensure!(
             timed_out || cut || status.success(),
-            "{QEMU} failed: {status}: {}",
+            "{} failed: {status}: {}",
+            self.processor.qemu(),
             complained.trim_end()
         );
         Ok(Run {
@@ -94,12 +74,13 @@ impl Machine<'_> {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(QEMU);
+        let processor = self.processor;
+        let mut command = Command::new(processor.qemu());
         command
-            .args(["-machine", "q35", "-m", MEGABYTES])
+            .args(["-machine", processor.machine(), "-m", MEGABYTES])
             // Emulated, even where KVM seems to be there: a /dev/kvm may open and the guest hang.
-            // No cx16, and all CPUs by one thread: QEMU 7.2 corrupts guests that have more.
-            .args(["-accel", "tcg,thread=single", "-cpu", "max,-cx16"])
+            // All CPUs by one thread: QEMU 7.2 corrupts guests that have more.
+            .args(["-accel", "tcg,thread=single", "-cpu", processor.model()])
             .args(["-smp", &self.cpus.to_string()])
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
             .args(["-monitor", "none", "-no-reboot", "-serial"])
@@ -108,10 +89,11 @@ impl Machine<'_> {
             .arg(self.vmlinuz)
             .arg("-initrd")
             .arg(self.initramfs)
-            .args([
-                "-append",
-                "console=ttyS0 quiet panic=-1 oops=panic random.trust_cpu=on",
-            ])
+            .arg("-append")
+            .arg(format!(
+                "console={} quiet panic=-1 oops=panic random.trust_cpu=on",
+                processor.console()
+            ))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         if let Some(disk) = self.disk {

@@ -10,10 +10,11 @@ use anyhow::{Context as _, Result, ensure};
 use super::{
     choice::{Kernel, begins},
     mirror::Mirror,
+    processor::Processor,
 };
 
 /// For virtual machines: small, and nothing that TCP needs is left out.
-const FLAVOUR: &str = "-cloud-amd64";
+const FLAVOUR: &str = "-cloud-";
 
 /// A kernel on this machine.
 #[derive(Debug)]
@@ -33,12 +34,12 @@ impl Image {
     ///
     /// # Errors
     /// When it can't be got.
-    pub fn of(kernel: &Kernel, directory: &Path) -> Result<Self> {
+    pub fn of(kernel: &Kernel, processor: Processor, directory: &Path) -> Result<Self> {
         let home = directory.join(kernel.series);
         if !home.exists() {
-            let mirror = Mirror::open(&directory.join("apt"), kernel.suite)?;
+            let mirror = Mirror::open(&directory.join("apt"), kernel.suite, processor.debian())?;
             let names = mirror.names("linux-")?;
-            let release = newest(&names, kernel.series).with_context(|| {
+            let release = newest(&names, kernel.series, processor).with_context(|| {
                 format!(
                     "Debian's {} has no kernel {} with modules: mend {}",
                     kernel.suite, kernel.series, "xtask/src/kernels/choice.rs"
@@ -95,11 +96,12 @@ impl Image {
 }
 
 /// The newest release of a series of which there is an image with modules.
-fn newest<'n>(names: &'n [String], series: &str) -> Option<&'n str> {
+fn newest<'n>(names: &'n [String], series: &str, processor: Processor) -> Option<&'n str> {
+    let flavour = format!("{FLAVOUR}{}", processor.debian());
     names
         .iter()
         .filter_map(|name| name.strip_prefix("linux-image-"))
-        .filter(|release| release.ends_with(FLAVOUR) && begins(release, series))
+        .filter(|release| release.ends_with(&flavour) && begins(release, series))
         .filter(|release| {
             // From 6.19 on the image is an empty package, and for some there are no modules.
             let has = |kind| names.contains(&format!("linux-{kind}-{release}"));
@@ -144,7 +146,7 @@ fn hz(config: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{hz, newest, packages};
+    use super::{Processor, hz, newest, packages};
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(ToString::to_string).collect()
@@ -158,10 +160,17 @@ mod tests {
             "linux-image-6.12.107+deb13-cloud-amd64-unsigned",
             "linux-image-6.12.200+deb13-amd64",
             "linux-image-6.1.0-50-cloud-amd64",
+            "linux-image-6.1.0-60-cloud-arm64",
         ]);
-        assert_eq!(newest(&names, "6.12"), Some("6.12.107+deb13-cloud-amd64"));
-        assert_eq!(newest(&names, "6.1"), Some("6.1.0-50-cloud-amd64"));
-        assert_eq!(newest(&names, "7"), None);
+        assert_eq!(
+            newest(&names, "6.12", Processor::X86_64),
+            Some("6.12.107+deb13-cloud-amd64")
+        );
+        assert_eq!(
+            newest(&names, "6.1", Processor::X86_64),
+            Some("6.1.0-50-cloud-amd64")
+        );
+        assert_eq!(newest(&names, "7", Processor::X86_64), None);
         let image = "linux-image-6.1.0-50-cloud-amd64";
         assert_eq!(packages(&names, "6.1.0-50-cloud-amd64"), [image]);
     }
@@ -176,7 +185,7 @@ mod tests {
             "linux-image-7.1.13+deb13-cloud-amd64",
             "linux-binary-7.1.13+deb13-cloud-amd64",
         ]);
-        let found = newest(&names, "7").expect("one");
+        let found = newest(&names, "7", Processor::X86_64).expect("one");
         assert_eq!(found, "7.1.8+deb13-cloud-amd64");
         assert_eq!(packages(&names, found), names[1..4]);
     }

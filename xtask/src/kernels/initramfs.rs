@@ -38,11 +38,27 @@ enum Node {
 }
 
 impl Initramfs {
-    /// What every guest has.
+    /// What every guest has that runs tests.
     ///
     /// # Errors
     /// When a program isn't there.
     pub fn new(busybox: &Path) -> Result<Self> {
+        let mut made = Self::of_busybox(busybox)?;
+        for (program, package) in FROM_THIS_MACHINE {
+            let path = search_path::find_with_sbin(program).with_context(|| {
+                format!("{program} is missing, which tests start: install {package}")
+            })?;
+            made.copy(&path, &format!("bin/{program}"))?;
+            made.libraries(&path)?;
+        }
+        Ok(made)
+    }
+
+    /// What every guest has, whatever its processor is.
+    ///
+    /// # Errors
+    /// When busybox isn't there.
+    pub fn of_busybox(busybox: &Path) -> Result<Self> {
         let mut made = Self::default();
         for mount in [
             "proc", "sys", "dev", "tmp", "run", "root", "sbin", "usr/bin", "usr/sbin",
@@ -51,13 +67,6 @@ impl Initramfs {
         }
         made.copy(busybox, "bin/busybox")?;
         made.file("init", include_bytes!("init.sh").to_vec());
-        for (program, package) in FROM_THIS_MACHINE {
-            let path = search_path::find_with_sbin(program).with_context(|| {
-                format!("{program} is missing, which tests start: install {package}")
-            })?;
-            made.copy(&path, &format!("bin/{program}"))?;
-            made.libraries(&path)?;
-        }
         Ok(made)
     }
 

@@ -24,14 +24,17 @@ const ANY_MIRROR: &str = "http://deb.debian.org/debian";
 #[derive(Debug)]
 pub struct Mirror {
     directory: PathBuf,
+    /// As Debian calls it.
+    architecture: &'static str,
 }
 
 impl Mirror {
-    /// Gets the index of a suite; it is kept below that directory.
+    /// Gets the index of a suite for an architecture, as Debian calls it; it is kept below that
+    /// directory.
     ///
     /// # Errors
     /// When it can't be got, or is not signed by Debian.
-    pub fn open(directory: &Path, suite: &str) -> Result<Self> {
+    pub fn open(directory: &Path, suite: &str, architecture: &'static str) -> Result<Self> {
         for (program, package) in [("apt-get", "apt"), ("dpkg-deb", "dpkg"), ("xz", "xz-utils")] {
             ensure!(
                 search_path::find(program).is_some(),
@@ -49,12 +52,15 @@ impl Mirror {
                 .with_context(|| format!("{} can't be made", directory.display()))?;
         }
         let source = format!(
-            "deb [arch=amd64 signed-by={KEYRING}] {} {suite} main\n",
-            of_this_machine().unwrap_or_else(|| ANY_MIRROR.to_owned())
+            "deb [arch={architecture} signed-by={KEYRING}] {} {suite} main\n",
+            address()
         );
         fs::write(directory.join("sources.list"), source)?;
         fs::write(directory.join("status"), "")?;
-        let mirror = Self { directory };
+        let mirror = Self {
+            directory,
+            architecture,
+        };
         succeed(mirror.apt("apt-get").args(["-qq", "update"]))
             .with_context(|| format!("the index of Debian's {suite} can't be got (no network?)"))?;
         Ok(mirror)
@@ -127,10 +133,11 @@ impl Mirror {
             let path = self.directory.join(path);
             command.arg(format!("-o{option}={}", path.display()));
         }
+        for option in ["APT::Architecture", "APT::Architectures"] {
+            command.arg(format!("-o{option}={}", self.architecture));
+        }
         for option in [
             "Dir::Etc::sourceparts=/dev/null",
-            "APT::Architecture=amd64",
-            "APT::Architectures=amd64",
             // It may be root who is asking, below a home that apt's own user can't enter.
             "APT::Sandbox::User=root",
             // An index that is only partly there is none.
@@ -143,6 +150,12 @@ impl Mirror {
         }
         command
     }
+}
+
+/// Where Debian's packages are got.
+#[must_use]
+pub fn address() -> String {
+    of_this_machine().unwrap_or_else(|| ANY_MIRROR.to_owned())
 }
 
 /// The mirror of Debian that this machine's own apt uses.

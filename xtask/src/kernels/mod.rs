@@ -11,12 +11,13 @@ mod initramfs;
 mod mirror;
 mod modules;
 mod not_run;
+mod packaged;
 mod power_cut;
+mod processor;
 mod table;
 mod verdict;
 
 use std::{
-    env,
     ffi::OsString,
     fs,
     num::NonZero,
@@ -44,7 +45,10 @@ use self::{
 };
 pub use self::{
     capture::{recordings, scenarios},
+    mirror::address,
+    packaged::trace_by,
     power_cut::power_cut,
+    processor::Processor,
 };
 use crate::{packages, repository::Repository};
 
@@ -147,9 +151,7 @@ struct Folders {
 }
 
 fn folders(repository: &Repository) -> Result<Folders> {
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| repository.root.join("target"), PathBuf::from)
-        .join("kernels");
+    let target = repository.target_folder().join("kernels");
     let logs = target.join("logs");
     fs::create_dir_all(&logs).with_context(|| format!("{} can't be made", logs.display()))?;
     Ok(Folders {
@@ -327,22 +329,46 @@ fn boot(
     initramfs.write(&archive)?;
     let log = logs.join(format!("{}{log}.log", kernel.series));
     eprintln!("\n==> {}: console in {}", image.release, log.display());
-    guest::run(&image.vmlinuz, &archive, cpus, &log, LIMIT)
+    let machine = guest::Machine {
+        processor: Processor::X86_64,
+        vmlinuz: &image.vmlinuz,
+        initramfs: &archive,
+        cpus,
+        console: &log,
+        disk: None,
+    };
+    machine.run(LIMIT, || false)
+}
+
+/// A guest's shell and its kernel, for this machine's processor.
+fn unpacked(kernel: &Kernel, downloads: &Path) -> Result<(PathBuf, Image)> {
+    unpacked_for(Processor::X86_64, kernel, downloads)
 }
 
 /// A guest's shell and its kernel. Packages of all kernels are unpacked in the same folders: by one
 /// at a time.
-fn unpacked(kernel: &Kernel, downloads: &Path) -> Result<(PathBuf, Image)> {
+fn unpacked_for(
+    processor: Processor,
+    kernel: &Kernel,
+    downloads: &Path,
+) -> Result<(PathBuf, Image)> {
     static UNPACKING: Mutex<()> = Mutex::new(());
     let _one = UNPACKING.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok((busybox(downloads)?, Image::of(kernel, downloads)?))
+    let home = match processor {
+        Processor::X86_64 => downloads.to_owned(),
+        Processor::Aarch64 => downloads.join(processor.debian()),
+    };
+    Ok((
+        busybox(processor, &home)?,
+        Image::of(kernel, processor, &home)?,
+    ))
 }
 
 /// The shell of the guest.
-fn busybox(downloads: &Path) -> Result<PathBuf> {
+fn busybox(processor: Processor, downloads: &Path) -> Result<PathBuf> {
     let home = downloads.join("busybox");
     if !home.exists() {
-        let mirror = Mirror::open(&downloads.join("apt"), BUSYBOX_SUITE)?;
+        let mirror = Mirror::open(&downloads.join("apt"), BUSYBOX_SUITE, processor.debian())?;
         mirror.unpack(&["busybox-static".to_owned()], &home)?;
     }
     ["usr/bin/busybox", "bin/busybox"]

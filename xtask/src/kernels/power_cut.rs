@@ -16,7 +16,9 @@ use super::{
     disk::Disk,
     folders, guest,
     initramfs::Initramfs,
-    modules, unpacked, verdict,
+    modules,
+    processor::Processor,
+    unpacked, verdict,
 };
 use crate::{cargo::shown, packages, repository::Repository};
 
@@ -86,6 +88,7 @@ pub fn power_cut(repository: &Repository, asked: &[String]) -> Result<ExitCode> 
         .join(format!("{}-power-cut.log", kernel.series));
     eprintln!("\n==> {}: console in {}", image.release, console.display());
     let machine = guest::Machine {
+        processor: Processor::X86_64,
         vmlinuz: &image.vmlinuz,
         initramfs: &archive,
         cpus: 1,
