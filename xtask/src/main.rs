@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo;
+mod crates_io;
 mod demo;
 mod dependencies;
 mod dist;
@@ -96,6 +97,9 @@ enum Task {
     /// .tar.gz and .deb, its debug information, and what it consists of; and the sums of all of them.
     /// It takes about 15 minutes.
     Dist(dist::Options),
+    /// Tries what crates.io would get: the kernel half, compiled, is put into the crate of tcptrace, and
+    /// both crates are packed and built from that.
+    Publish,
     /// Compares tcptrace with its peers on this machine, and writes docs/benchmarks.md; as root
     /// (through sudo if need be). Peers that are missing are installed from Debian's packages. It
     /// takes about 20 minutes, in which the machine should do nothing else.
@@ -181,6 +185,7 @@ fn perform(task: Option<Task>) -> Result<ExitCode> {
         Task::PowerCut { kernel } => kernels::power_cut(&repository, &Vec::from_iter(kernel)),
         Task::Lint => lint::all(&repository),
         Task::Dist(options) => dist::run(&repository, &options),
+        Task::Publish => crates_io::dry_run(&repository),
         Task::Fuzz(plan) => fuzz::all(&repository, &plan),
         Task::Bench(_)
         | Task::DemoTraffic { .. }

@@ -25,6 +25,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::Args;
 
+pub use self::paths::Renamed;
 use self::{architecture::Architecture, made::Made, names::Names};
 use crate::{packages, repository::Repository};
 
