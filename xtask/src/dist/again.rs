@@ -7,7 +7,7 @@ use clap::ValueEnum as _;
 
 use super::{
     architecture::Architecture,
-    contents::copy,
+    contents::{copy, copy_all},
     made::{EPOCH, Made},
     sums::files,
 };
@@ -56,12 +56,16 @@ pub fn check(made: &Made<'_>, architecture: Option<Architecture>) -> Result<()> 
         .env("TZ", "Asia/Kathmandu")
         .env("LC_ALL", "C");
     say_and_succeed(&mut command).context("the second build")?;
-    let differing = differing(&made.out, &elsewhere.join("what-is-built/dist"))?;
+    let again = elsewhere.join("what-is-built/dist");
+    let differing = differing(&made.out, &again)?;
     if differing.is_empty() {
         return Ok(());
     }
+    let kept = made.out.with_file_name("dist-again");
+    copy_all(&again, &kept)?;
     bail!(
-        "two builds of the same source differ: {}",
+        "two builds of the same source differ, see {}: {}",
+        kept.display(),
         differing.join(", ")
     )
 }

@@ -31,8 +31,10 @@ impl Renamed {
         let sysroot = output(tool(repository, "rustc").args(["--print", "sysroot"]))?;
         let version = output(tool(repository, "rustc").args(["--version", "--verbose"]))?;
         let commit = commit(&version).context("rustc says no commit-hash of itself")?;
-        let renamed = vec![
+        let registry = cargo_home.join("registry");
+        let renamed = with_links_followed(vec![
             (cargo_home, "/cargo".to_owned()),
+            (registry, "/cargo/registry".to_owned()),
             (
                 Path::new(sysroot.trim_end()).join("lib/rustlib/src/rust"),
                 // As in the parts of it that come compiled.
@@ -40,7 +42,7 @@ impl Renamed {
             ),
             (repository.root.clone(), "/tcptrace".to_owned()),
             (target_folder.to_owned(), "/target".to_owned()),
-        ];
+        ]);
         for (path, _) in &renamed {
             ensure!(
                 !path.to_string_lossy().contains([' ', '\'', '=']),
@@ -95,6 +97,17 @@ impl Renamed {
     }
 }
 
+/// The same, and where a folder is reached by a link, the folder itself: compilers tell of either.
+fn with_links_followed(paths: Vec<(PathBuf, String)>) -> Vec<(PathBuf, String)> {
+    let mut all = Vec::new();
+    for (path, name) in paths {
+        let followed = fs::canonicalize(&path).ok().filter(|it| *it != path);
+        all.push((path, name.clone()));
+        all.extend(followed.map(|followed| (followed, name)));
+    }
+    all
+}
+
 /// The commit that rustc says it was built from.
 fn commit(version: &str) -> Option<&str> {
     version
@@ -104,7 +117,9 @@ fn commit(version: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Renamed, commit};
+    use std::fs;
+
+    use super::{Renamed, commit, with_links_followed};
 
     fn renamed() -> Renamed {
         Renamed(vec![
@@ -133,6 +148,22 @@ mod tests {
             .map(ToOwned::to_owned);
         assert_eq!(found.as_deref(), Some("/home/me/src".as_ref()));
         assert_eq!(renamed().found_in(b"/cargo/registry/x.rs"), None);
+    }
+
+    #[test]
+    fn a_folder_behind_a_link_is_renamed_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = fs::canonicalize(folder.path()).unwrap();
+        let (real, link) = (place.join("real"), place.join("link"));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let name = || "/cargo".to_owned();
+        let paths = vec![(link.clone(), name()), (real.clone(), name())];
+        let all = with_links_followed(paths);
+        assert_eq!(
+            all,
+            [(link, name()), (real.clone(), name()), (real, name())]
+        );
     }
 
     #[test]
