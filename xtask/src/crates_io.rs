@@ -74,11 +74,11 @@ fn out_folder(messages: &str) -> Option<PathBuf> {
     let messages = messages
         .lines()
         .filter_map(|it| serde_json::from_str(it).ok());
-    let of_tcptrace = messages.filter(|it: &Value| {
+    let mut of_tcptrace = messages.filter(|it: &Value| {
         let id = it["package_id"].as_str().unwrap_or_default();
         it["reason"] == "build-script-executed" && id.contains("/tcptrace#")
     });
-    let found = of_tcptrace.last()?;
+    let found = of_tcptrace.next()?;
     found["out_dir"].as_str().map(PathBuf::from)
 }
 
@@ -87,4 +87,18 @@ fn without(program: &str) -> Result<OsString> {
     let path = env::var_os("PATH").context("PATH is not set")?;
     let folders = env::split_paths(&path).filter(|it| !it.join(program).exists());
     Ok(env::join_paths(folders)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::out_folder;
+
+    #[test]
+    fn the_build_script_of_tcptrace_is_told_from_others() {
+        let said = "{\"reason\":\"build-script-executed\",\"package_id\":\"registry+x#libc@0.2\",\"out_dir\":\"/a\"}\n\
+                    no JSON\n\
+                    {\"reason\":\"build-script-executed\",\"package_id\":\"path+file:///src/tcptrace#0.2.0\",\"out_dir\":\"/b\"}\n";
+        assert_eq!(out_folder(said).as_deref(), Some("/b".as_ref()));
+        assert_eq!(out_folder(""), None);
+    }
 }
