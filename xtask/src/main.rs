@@ -94,7 +94,7 @@ enum Task {
     Fuzz(fuzz::Plan),
     /// Makes the packages that others get, into target/dist: for each architecture a static binary as
     /// .tar.gz and .deb, its debug information, and what it consists of; and the sums of all of them.
-    /// It takes about 15 minutes.
+    /// It takes about 10 minutes on two CPUs.
     Dist(dist::Options),
     /// Compares tcptrace with its peers on this machine, and writes docs/benchmarks.md; as root
     /// (through sudo if need be). Peers that are missing are installed from Debian's packages. It
