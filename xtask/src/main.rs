@@ -95,7 +95,7 @@ enum Task {
     Fuzz(fuzz::Plan),
     /// Makes the packages that others get, into target/dist: for each architecture a static binary as
     /// .tar.gz and .deb, its debug information, and what it consists of; and the sums of all of them.
-    /// It takes about 15 minutes.
+    /// It takes about 10 minutes on two CPUs.
     Dist(dist::Options),
     /// Tries what crates.io would get: the kernel half, compiled, is put into the crate of tcptrace, and
     /// both crates are packed and built from that.
