@@ -146,10 +146,17 @@ impl KernelError {
 /// What an aya error comes from, in few words.
 pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     match io_source(error) {
+        Some(io) if io.raw_os_error() == Some(ENOTSUPP) => {
+            "this kernel does not support it on this processor (ENOTSUPP)".to_owned()
+        }
         Some(io) => io.to_string(),
         None => chain(error),
     }
 }
+
+/// include/linux/errno.h: of the kernel's own, for which no C library has words. Seen of 6.1 on 64-bit
+/// ARM, which attaches no program to a function (register_fentry(), kernel/bpf/trampoline.c).
+const ENOTSUPP: i32 = 524;
 
 fn is_permission(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
@@ -190,4 +197,17 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         next = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_no_c_library_knows_has_words() {
+        let said = cause(&io::Error::from_raw_os_error(ENOTSUPP));
+        assert!(said.contains("does not support it"), "{said}");
+        let said = cause(&io::Error::from_raw_os_error(libc::ENOENT));
+        assert!(said.starts_with("No such file"), "{said}");
+    }
 }
