@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::{
     cargo::{cargo, output, say_and_succeed},
-    dist::Renamed,
-    repository::Repository,
+    dist::{Renamed, version},
+    repository::{Repository, toml_of},
     setup,
 };
 
@@ -42,6 +42,15 @@ pub fn dry_run(repository: &Repository) -> Result<ExitCode> {
         // Whoever installs it has none.
         .env("PATH", without("bpf-linker")?);
     say_and_succeed(&mut command)?;
+    // What was unpacked of the crate, to build it.
+    let version = version(&toml_of(&repository.root.join("Cargo.toml"))?)?;
+    let unpacked = folder.join(format!("package/tcptrace-{version}/kernel-half.o"));
+    let carried =
+        fs::read(&unpacked).with_context(|| format!("{} can't be read", unpacked.display()))?;
+    ensure!(
+        carried == fs::read(&built)?,
+        "the crate carries another kernel half than was built just now"
+    );
     eprintln!("crates.io would take both crates, and they build without bpf-linker");
     Ok(ExitCode::SUCCESS)
 }

@@ -80,7 +80,10 @@ pub fn committed(repository: &Repository) -> Result<Timestamp> {
 }
 
 /// The version of the workspace.
-fn version(manifest: &toml::Table) -> Result<String> {
+///
+/// # Errors
+/// When its manifest has none.
+pub fn version(manifest: &toml::Table) -> Result<String> {
     manifest
         .get("workspace")
         .and_then(|workspace| workspace.get("package")?.get("version")?.as_str())

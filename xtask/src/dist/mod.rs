@@ -25,8 +25,8 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-pub use self::paths::Renamed;
 use self::{architecture::Architecture, made::Made, names::Names};
+pub use self::{made::version, paths::Renamed};
 use crate::{packages, repository::Repository};
 
 /// What of it is done.
