@@ -152,6 +152,7 @@ impl Tracker {
         &mut self,
         tuple: &Tuple,
         began: u64,
+        is_last: bool,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         if let Some(stopped) = self
@@ -159,6 +160,8 @@ impl Tracker {
             .peek(tuple)
             .and_then(|request| request.stopped)
             && stopped.time_ns == began
+            // At the end of the run, its SYN+ACK may be about to be sent again.
+            && !(is_last && stopped.cause.is_none())
         {
             self.end_request(tuple, stopped, out);
         }
@@ -173,8 +176,8 @@ impl Tracker {
         let Some(request) = self.requests.remove(tuple) else {
             return;
         };
-        if stopped.epoch != self.epoch && stopped.cause.is_none() {
-            // What followed was lost: most become a full socket, or send their SYN+ACK again.
+        if stopped.epoch != self.epoch && stopped.cause.is_none() && !stopped.expired {
+            // What it was stopped for was lost: most become a full socket.
             return;
         }
         let listening = request

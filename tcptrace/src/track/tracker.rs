@@ -174,7 +174,9 @@ impl Tracker {
                 }
                 Waiting::Minisock(cookie) => self.minisock_waited(cookie, began, out),
                 Waiting::Verdict(cookie) => self.verdict_waited(cookie, began, out),
-                Waiting::Request(tuple) => self.request_waited(&tuple, began, out),
+                Waiting::Request(tuple) => {
+                    self.request_waited(&tuple, began, now == u64::MAX, out);
+                }
             }
         }
         self.order = order;
