@@ -11,18 +11,18 @@ use aya_build::{Package, Toolchain};
 
 /// Where the source of the kernel half is, in the repository.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tcptrace-ebpf");
-/// What a package carries: `cargo xtask package` puts it there.
+/// What a package carries: `cargo xtask publish` puts it there.
 const CARRIED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kernel-half.o");
 /// What is built, in the folder that cargo has for it.
 const BUILT: &str = "tcptrace-ebpf";
 
 fn main() -> Result<()> {
-    println!("cargo:rerun-if-changed={CARRIED}");
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
     let built = out.join(BUILT);
     if Path::new(SOURCE).join("Cargo.toml").exists() {
         build()?;
     } else {
+        println!("cargo:rerun-if-changed={CARRIED}");
         let endian = env::var("CARGO_CFG_TARGET_ENDIAN").unwrap_or_default();
         ensure!(
             endian == "little",
