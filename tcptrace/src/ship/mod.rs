@@ -9,6 +9,7 @@
 mod address;
 mod batch;
 mod clickhouse;
+mod cutter;
 mod figures;
 mod otlp;
 mod password;

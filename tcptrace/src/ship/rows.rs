@@ -13,7 +13,8 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    batch::{BatchId, Cutter, Limits, Moment, Position, Shipped},
+    batch::{BatchId, Limits, Position, Shipped},
+    cutter::{Cutter, Moment},
     figures::Figures,
 };
 use crate::{
