@@ -1,5 +1,6 @@
 //! What a developer does more than once: `cargo xtask`.
 
+mod architecture;
 mod bench;
 mod cargo;
 mod crates_io;

@@ -1,7 +1,6 @@
 //! What `stats` looks up in network namespaces, on a thread of its own: the loop must not wait.
 
 use std::{
-    collections::HashMap,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -9,9 +8,8 @@ use std::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
-    aggregate::stats::DropCounts,
-    host::{Looker, Namespace, Namespaces},
-    model::{Known, NamespaceSettings, PortRange, State},
+    host::{Looker, Namespaces},
+    model::{DropCounts, Known, Machine, PortRange, State},
     track::Tracker,
 };
 
@@ -28,8 +26,8 @@ type Places = FxHashMap<u32, Option<u32>>;
 struct Question {
     /// Whose ports.
     ranges: Places,
-    /// Whose listeners.
-    drops: Option<Places>,
+    /// Where the listeners are that are to be looked at.
+    drops: Option<Vec<u32>>,
 }
 
 /// What was found.
@@ -53,27 +51,44 @@ pub(super) struct Looks {
     pub drops: Option<Rc<DropCounts>>,
     /// A look at that is under way.
     looking: bool,
-    /// No more will be known: these namespaces are not this machine's.
-    complete: bool,
+    /// When that look was, of a machine that is not this one: CLOCK_MONOTONIC, ns.
+    looked_ns: u64,
+    /// Nothing can be asked for: these namespaces are not this machine's.
+    elsewhere: bool,
 }
 
 impl Looks {
-    /// What is known of another machine: nothing is looked up.
-    pub fn known(namespaces: &HashMap<u32, NamespaceSettings>) -> Self {
-        Self {
+    /// What is known of a machine; nothing is looked up where it is not this one.
+    pub fn at(machine: &Machine) -> Self {
+        let Some(namespaces) = &machine.namespaces else {
+            return Self::default();
+        };
+        let mut looks = Self {
             ranges: namespaces
                 .iter()
                 .map(|(netns, it)| (*netns, it.ports.clone()))
                 .collect(),
-            complete: true,
+            elsewhere: true,
             ..Self::default()
+        };
+        if let Some(look) = machine.drops.clone() {
+            looks.told(look.at_ns, Some(look.counts));
+        }
+        looks
+    }
+
+    /// What listeners of another machine had dropped by then. `None`: as much as was told last.
+    pub fn told(&mut self, at_ns: u64, counts: Option<DropCounts>) {
+        self.looked_ns = at_ns;
+        if let Some(counts) = counts {
+            self.drops = Some(Rc::new(counts));
         }
     }
 
     /// Asks for the ports of namespaces that were not there before, and for what listeners have
     /// dropped by now, if that is wanted.
     pub fn ask(&mut self, known: &Tracker, drops: bool) {
-        if self.complete {
+        if self.elsewhere {
             return;
         }
         let mut question = Question::default();
@@ -89,8 +104,7 @@ impl Looks {
             }
         }
         if drops {
-            let places = known.listened_in().map(|netns| (netns, None)).collect();
-            question.drops = Some(places);
+            question.drops = Some(known.listened_in());
         } else if question.ranges.is_empty() {
             return;
         }
@@ -138,6 +152,13 @@ impl Looks {
         self.drops.clone().filter(|_| !self.looking)
     }
 
+    /// The same. Of a machine that is not this one, what they had dropped at the last look, if that
+    /// was so many ns before `now` at the most.
+    pub fn drops_by(&self, now: u64, near_ns: u64) -> Option<Rc<DropCounts>> {
+        let near = now.saturating_sub(self.looked_ns) <= near_ns;
+        self.drops_asked_for().filter(|_| near || !self.elsewhere)
+    }
+
     fn learn(&mut self, answer: Answer) {
         self.open = self.open.saturating_sub(1);
         self.ranges.extend(answer.ranges);
@@ -150,27 +171,16 @@ impl Looks {
 
 fn look(question: &Question) -> Answer {
     // All are gone through at once, but only where there are several.
-    let several = question.ranges.len() + question.drops.as_ref().map_or(0, Places::len) > 2;
-    let all = several.then(Namespaces::read);
-    let find = |netns, pid| match &all {
-        Some(all) => all.one(netns),
-        None => Namespaces::find(netns, pid),
-    };
-    let mut drops = question.drops.as_ref().map(|_| DropCounts::default());
-    if let (Some(places), Some(counts)) = (&question.drops, &mut drops) {
-        for (netns, pid) in places {
-            match find(*netns, *pid).map(|it: Namespace| it.drops()) {
-                Some(Ok(found)) => found.into_iter().for_each(|it| counts.add(it)),
-                _ => counts.failed(*netns),
-            }
-        }
-    }
+    let all = (question.ranges.len() > 2).then(Namespaces::read);
     let ranges = question.ranges.iter().map(|(netns, pid)| {
-        let range = find(*netns, *pid).and_then(|it| it.port_range().ok());
-        (*netns, range)
+        let namespace = match &all {
+            Some(all) => all.one(*netns),
+            None => Namespaces::find(*netns, *pid),
+        };
+        (*netns, namespace.and_then(|it| it.port_range().ok()))
     });
     Answer {
         ranges: ranges.collect(),
-        drops,
+        drops: question.drops.as_deref().map(Namespaces::drops),
     }
 }

@@ -10,13 +10,13 @@ use std::{
 use super::{is_asked_for, lines::Lines, looks::Looks};
 use crate::{
     aggregate::stats::{
-        At, By, Census, DropCounts, Drops, Earlier, Figures, HalfOpen, Lately, ListenAddress,
-        Period, Span, TakenPorts,
+        At, By, Census, Drops, Earlier, Figures, HalfOpen, Lately, ListenAddress, Period, Span,
+        TakenPorts,
     },
     engine::Consumer,
     filter::Filter,
     host::Clock,
-    model::{Machine, NamespaceSettings, Transition, ns},
+    model::{DropCounts, Machine, NamespaceSettings, Transition, ns},
     output::{Context, End, Start, View},
     track::Tracker,
 };
@@ -59,10 +59,17 @@ impl Interval {
     fn look_due(&self) -> u64 {
         self.due - AHEAD_NS.min(self.every_ns / 4)
     }
+
+    /// A recorded look that was so much before its end tells what it is at its end.
+    fn near_ns(&self) -> u64 {
+        NEAR_NS.min(self.every_ns / 4)
+    }
 }
 
 /// So long before its end it is asked what is to be looked up for an interval.
 const AHEAD_NS: u64 = 50_000_000;
+/// The same of the end of the run: what is recorded is looked at about every second.
+const NEAR_NS: u64 = 2_000_000_000;
 /// How long answers are waited for at the beginning and at the end of the run.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -164,21 +171,20 @@ impl Stats {
         ))
     }
 
-    /// What listeners dropped since they had dropped `before`, and those of them that are asked for
-    /// and that no SYN got to.
+    /// What listeners dropped between two looks, and those of them that are asked for and that no SYN
+    /// got to.
     fn drops(
         &self,
         figures: &Figures,
         census: Option<&Census>,
-        before: Option<&DropCounts>,
+        (before, now): (Option<&DropCounts>, Option<&DropCounts>),
         known: &Tracker,
         around: &mut Context<'_>,
     ) -> (Option<Drops>, Vec<ListenAddress>) {
-        let now = self.looks.drops_asked_for();
         let (Some(before), Some(now)) = (before, now) else {
             return (None, Vec::new());
         };
-        let drops = Drops::between(before, &now);
+        let drops = Drops::between(before, now);
         let half_open = census.iter().flat_map(|it| it.half_open.iter());
         let rows = figures.listeners.iter().map(|(it, _): (_, &HalfOpen)| it);
         let rows = rows.chain(half_open.map(|(it, _)| it));
@@ -208,7 +214,9 @@ impl Stats {
         };
         let figures = std::mem::replace(&mut interval.figures, Figures::new(by));
         let before = interval.drops.take();
-        let (drops, full) = self.drops(&figures, census.as_ref(), before.as_deref(), known, around);
+        let by_now = self.looks.drops_by(now, interval.near_ns());
+        let looks = (before.as_deref(), by_now.as_deref());
+        let (drops, full) = self.drops(&figures, census.as_ref(), looks, known, around);
         let Some(interval) = &mut self.interval else {
             return Ok(());
         };
@@ -232,7 +240,7 @@ impl Stats {
         self.view.flush()?;
         interval.began_ns = now;
         interval.before = census;
-        interval.drops = self.looks.drops_asked_for();
+        interval.drops = by_now;
         interval.asked = false;
         // A machine that was suspended, or too busy, leaves intervals out.
         while interval.due <= now {
@@ -246,12 +254,9 @@ impl Stats {
 impl Consumer for Stats {
     /// What listeners had dropped before must not count as dropped meanwhile.
     fn begin(&mut self, known: &Tracker, machine: &Machine) {
-        if let Some(namespaces) = &machine.namespaces {
-            self.looks = Looks::known(namespaces);
-        }
+        self.looks = Looks::at(machine);
         self.looks.ask(known, true);
         self.looks.wait(PATIENCE);
-        self.drops = self.looks.drops_asked_for();
     }
 
     fn start(&mut self, start: &Start, clock: &Clock) -> io::Result<()> {
@@ -301,11 +306,14 @@ impl Consumer for Stats {
             self.began_wall_ns = around.clock.wall(now);
             self.before = self.census(known, now, now, around);
             self.recent.due = Some(now + LOOK_NS);
+            let drops = self.looks.drops_by(now, NEAR_NS);
+            // What was dropped between two parts of a recording nobody knows.
+            self.drops = drops.clone().filter(|_| self.earlier.is_none());
             if let Some(interval) = &mut self.interval {
                 interval.began_ns = now;
                 interval.due = now + interval.every_ns;
                 interval.before.clone_from(&self.before);
-                interval.drops.clone_from(&self.drops);
+                interval.drops = drops;
             }
             return Ok(ControlFlow::Continue(()));
         }
@@ -315,7 +323,7 @@ impl Consumer for Stats {
         {
             if interval.drops.is_none() {
                 // It came late.
-                interval.drops = self.looks.drops_asked_for();
+                interval.drops = self.looks.drops_by(interval.began_ns, interval.near_ns());
             }
             if now >= interval.look_due() {
                 interval.asked = true;
@@ -340,8 +348,9 @@ impl Consumer for Stats {
         if let Some(interval) = self.interval.take() {
             self.run.absorb(interval.figures);
         }
-        let before = self.drops.as_deref();
-        let (drops, full) = self.drops(&self.run, census.as_ref(), before, known, around);
+        let by_now = self.looks.drops_by(now, NEAR_NS);
+        let looks = (self.drops.as_deref(), by_now.as_deref());
+        let (drops, full) = self.drops(&self.run, census.as_ref(), looks, known, around);
         self.view.show(
             &Period {
                 span: Span::Run,
@@ -377,6 +386,10 @@ impl Consumer for Stats {
 
     fn learn(&mut self, netns: u32, settings: &NamespaceSettings) {
         self.looks.ranges.insert(netns, settings.ports.clone());
+    }
+
+    fn dropped(&mut self, at_ns: u64, counts: Option<&DropCounts>) {
+        self.looks.told(at_ns, counts.cloned());
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -64,6 +64,7 @@ impl Engine<Live> {
         let beginning = Beginning {
             mono_ns: attached_ns,
             machine: Machine {
+                drops: None,
                 kernel: kernel_release(),
                 netns: own_netns(),
                 jiffies_per_second: jiffies_per_second(),
@@ -96,6 +97,7 @@ impl Engine<Live> {
                 | Told::Workload { .. }
                 | Told::LinkNamed { .. }
                 | Told::Namespace { .. }
+                | Told::Dropped { .. }
                 | Told::Stuck(_)
                 | Told::Found(_) => {}
             });

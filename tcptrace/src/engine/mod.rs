@@ -3,6 +3,7 @@
 mod addresses;
 mod attach;
 mod child;
+mod dropping;
 mod export;
 mod held;
 mod holders;
@@ -41,7 +42,7 @@ pub use self::{
 use crate::{
     filter::Filter,
     host::{CgroupFilter, Cgroups, Clock, Links, monotonic_now},
-    model::{Coverage, Degraded, Machine, NamespaceSettings, Transition},
+    model::{Coverage, Degraded, DropCounts, Machine, NamespaceSettings, Transition},
     output::{Context, End, Part, Start, say},
     record::{Anonymizer, Progress, Recorder},
     source::{Beginning, Source, live::Metrics},
@@ -233,6 +234,9 @@ pub trait Consumer {
     }
     /// How a network namespace is set up became known, of another machine.
     fn learn(&mut self, _netns: u32, _settings: &NamespaceSettings) {}
+    /// What listeners had dropped was looked at, on another machine: CLOCK_MONOTONIC, ns. `None`: as
+    /// much as was told last.
+    fn dropped(&mut self, _at_ns: u64, _counts: Option<&DropCounts>) {}
     /// A connection was found to be stuck, on another machine: JSON.
     ///
     /// # Errors

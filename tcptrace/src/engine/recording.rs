@@ -11,13 +11,14 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::SigSet;
 
-use super::{Consumer, Engine, RunOptions};
+use super::{Consumer, Engine, RunOptions, dropping::Dropping};
 use crate::{
     host::{
         CgroupFilter, Cgroups, Looker, Namespaces, boot_id, host_name, monotonic_now, suspended,
     },
     model::{
-        CgroupMade, Cookie, Event, Existing, HolderAnswer, Link, NamespaceSettings, Tuple, Workload,
+        CgroupMade, Cookie, DropCounts, DropLook, Event, Existing, HolderAnswer, Link,
+        NamespaceSettings, Tuple, Workload,
     },
     output::say,
     privileges::{self, CapabilitySet},
@@ -26,12 +27,15 @@ use crate::{
         format::{Beginning, Entry, Namespace},
     },
     source::{Finding, Source, Told},
+    track::Tracker,
 };
 
 /// What part of the time the thread may take that reads settings of namespaces.
 const SHARE: u32 = 20;
 /// So many namespaces wait to be looked into.
 const MOST: usize = 4096;
+/// What listeners dropped is recorded of so many at the most.
+const MOST_LISTENERS: usize = 1 << 14;
 /// What the kernel half tells twice, it tells within that, ns.
 const TOLD_AGAIN_NS: u64 = 20_000_000;
 /// How long those are waited for that are there in the beginning.
@@ -65,6 +69,12 @@ pub(super) struct Recording {
     looker: Option<Looker<u32, Found>>,
     /// Namespaces that wait to be asked for.
     wanted: Vec<u32>,
+    /// `None`: nobody is asked, as this is another machine, or no thread could be made.
+    dropping: Option<Dropping>,
+    /// What listeners had dropped when that was told last, as it was told.
+    drops: Option<DropLook>,
+    /// How many events had been told when it was.
+    told_by_then: u64,
     other: Option<Anonymizer>,
 }
 
@@ -97,6 +107,9 @@ impl Recording {
             last_netns: 0,
             looker: None,
             wanted: Vec::new(),
+            dropping: None,
+            drops: None,
+            told_by_then: 0,
             other: options.anonymize.then(Anonymizer::new).transpose()?,
         })
     }
@@ -130,6 +143,7 @@ impl Recording {
                 }
             }
             Told::Namespace { netns, settings } => self.settings(*netns, (*settings).clone()),
+            Told::Dropped { at_ns, counts } => self.dropped(*at_ns, *counts),
             // What it says of whom is its own.
             Told::Stuck(_) if self.other.is_some() => {}
             Told::Stuck(found) => self.recorder.note(&Entry::Stuck(found)),
@@ -181,6 +195,53 @@ impl Recording {
             settings: settings.clone(),
         });
         self.namespaces.insert(netns, Some(settings));
+    }
+
+    /// What listeners had dropped by then. `None`: as much as was told last.
+    fn dropped(&mut self, at_ns: u64, counts: Option<&DropCounts>) {
+        self.told_by_then = self.recorder.told();
+        let Some(counts) = counts else {
+            if let Some(last) = &mut self.drops {
+                last.at_ns = at_ns;
+                let counts = None;
+                self.recorder.note(&Entry::Dropped { at_ns, counts });
+            }
+            return;
+        };
+        // That it is long ago tells that it is not known any more.
+        if counts.each().len() > MOST_LISTENERS {
+            return;
+        }
+        let counts = match &mut self.other {
+            None => counts.clone(),
+            Some(other) => other.drops(counts),
+        };
+        let same = matches!(&self.drops, Some(last) if last.counts == counts);
+        let told = (!same).then(|| counts.clone());
+        self.drops = Some(DropLook { at_ns, counts });
+        self.recorder.note(&Entry::Dropped {
+            at_ns,
+            counts: told,
+        });
+    }
+
+    /// Looks at the listeners when it is time.
+    fn look_at_listeners(&mut self, now: u64, tracker: &Tracker) {
+        let quiet = self.recorder.told() == self.told_by_then;
+        let Some(dropping) = &mut self.dropping else {
+            return;
+        };
+        if let Some(found) = dropping.turn(now, quiet, || tracker.listened_in()) {
+            self.dropped(found.at_ns, Some(&found.counts));
+        }
+    }
+
+    /// Looks at them now, and waits for it, but not for long.
+    fn look_at_listeners_now(&mut self, tracker: &Tracker) {
+        let dropping = self.dropping.as_mut();
+        if let Some(found) = dropping.and_then(|it| it.look(tracker.listened_in())) {
+            self.dropped(found.at_ns, Some(&found.counts));
+        }
     }
 
     /// Events were lost.
@@ -401,11 +462,16 @@ impl<S: Source> Engine<S> {
                     recording.want(it.tuple.netns);
                 }
                 recording.look_first();
+                recording.dropping = Dropping::start().ok();
+                recording.look_at_listeners_now(&self.tracker);
                 self.told_until_ns = monotonic_now();
             }
             Some(known) => {
                 for (netns, settings) in known {
                     recording.namespaces.insert(*netns, Some(settings.clone()));
+                }
+                if let Some(look) = &self.machine.drops {
+                    recording.dropped(look.at_ns, Some(&look.counts));
                 }
             }
         }
@@ -445,6 +511,7 @@ impl<S: Source> Engine<S> {
             }
         }
         recording.look_into_namespaces();
+        recording.look_at_listeners(now, &self.tracker);
         let before = &mut recording.suspended_ns;
         let suspended_ns = || {
             let now = suspended();
@@ -533,7 +600,12 @@ impl<S: Source> Engine<S> {
         let closed = self
             .tracker
             .closed_since(self.told_until_ns.saturating_sub(TOLD_AGAIN_NS));
+        let drops = recording.drops.clone().map(|it| Entry::Dropped {
+            at_ns: it.at_ns,
+            counts: Some(it.counts),
+        });
         let others = forks.map(Entry::Event).chain(closed.map(Entry::Closed));
+        let others = others.chain(drops);
         let remembered = self.tracker.all_remembered();
         match &mut recording.other {
             None => {
@@ -551,9 +623,10 @@ impl<S: Source> Engine<S> {
 
     /// Has the rest written; how many events could not be.
     pub(super) fn end_recording(&mut self, consumer: &mut impl Consumer) -> u64 {
-        let Some(recording) = self.recording.take() else {
+        let Some(mut recording) = self.recording.take() else {
             return 0;
         };
+        recording.look_at_listeners_now(&self.tracker);
         let progress = recording.end();
         consumer.recorded(&progress);
         progress.lost

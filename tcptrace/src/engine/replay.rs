@@ -8,7 +8,7 @@ use super::{Consumer, Engine, Outcome, RunOptions, notices, progress::Progress, 
 use crate::{
     filter::Filter,
     host::{CgroupFilter, Cgroups, Clock, Links},
-    model::{Connection, Known as _, Link, ns},
+    model::{Connection, DropCounts, DropLook, Known as _, Link, ns},
     output::{Context, End, say},
     privileges,
     source::{
@@ -316,6 +316,21 @@ pub(super) fn narrowed(options: &RunOptions, piece: &Piece) -> Result<RunOptions
     Ok(options)
 }
 
+/// Remembers the last look at the listeners.
+fn dropped(last: &mut Option<DropLook>, at_ns: u64, counts: Option<&DropCounts>) {
+    match (counts, last) {
+        (Some(counts), last) => {
+            *last = Some(DropLook {
+                at_ns,
+                counts: counts.clone(),
+            });
+        }
+        (None, Some(last)) => last.at_ns = at_ns,
+        // The look that it refers to can't be read.
+        (None, None) => {}
+    }
+}
+
 impl Engine<Replay> {
     /// Remembers what happened before what is asked for, and tells nothing of it.
     pub(super) fn skip(&mut self) {
@@ -324,6 +339,7 @@ impl Engine<Replay> {
             tracker,
             cgroups,
             links,
+            machine,
             most,
             ..
         } = self;
@@ -340,6 +356,7 @@ impl Engine<Replay> {
                     }
                 }
                 Told::Found(finding) => find(tracker, &finding, &mut |_| {}),
+                Told::Dropped { at_ns, counts } => dropped(&mut machine.drops, at_ns, counts),
                 Told::Unrecorded(_) | Told::Namespace { .. } | Told::Stuck(_) => {}
             });
             tracker.advance(batch.until_ns, &mut |_| {});

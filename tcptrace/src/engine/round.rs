@@ -74,6 +74,7 @@ impl<S: Source> Engine<S> {
                 Told::Workload { id, workload } => sink.workload_told(id, workload),
                 Told::LinkNamed { netns, index, name } => sink.link_named(netns, index, name),
                 Told::Namespace { netns, settings } => sink.learn(netns, settings),
+                Told::Dropped { at_ns, counts } => sink.dropped(at_ns, counts),
                 Told::Stuck(found) => sink.stuck(found),
             }
         });

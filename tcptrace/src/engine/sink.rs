@@ -8,7 +8,7 @@ use super::{Consumer, held::Held};
 use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Links},
-    model::{CgroupMade, Link, NamespaceSettings, Transition, Workload},
+    model::{CgroupMade, DropCounts, Link, NamespaceSettings, Transition, Workload},
     output::Context,
 };
 
@@ -136,6 +136,11 @@ impl<'a, C: Consumer> Sink<'a, C> {
     /// How a network namespace is set up became known.
     pub fn learn(&mut self, netns: u32, settings: &NamespaceSettings) {
         self.consumer.learn(netns, settings);
+    }
+
+    /// A look at the listeners found what they had dropped by then; see [`Consumer::dropped`].
+    pub fn dropped(&mut self, at_ns: u64, counts: Option<&DropCounts>) {
+        self.consumer.dropped(at_ns, counts);
     }
 
     /// A connection was found to be stuck.

@@ -1,12 +1,15 @@
 //! Listeners: which of them a connection came from, where the kernel does not say, and what they
 //! have dropped.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use crate::model::{Cookie, Reach, Tuple};
 
 /// What a listener has dropped, as a look found it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenerDrops {
     /// Its cookie.
     pub cookie: Cookie,
@@ -16,6 +19,56 @@ pub struct ListenerDrops {
     pub reach: Reach,
     /// What it has dropped since it was made; `None` where the kernel does not tell.
     pub dropped: Option<u32>,
+}
+
+/// The listeners of some network namespaces at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DropCounts {
+    listeners: BTreeMap<Cookie, ListenerDrops>,
+    failed: BTreeSet<u32>,
+}
+
+impl DropCounts {
+    /// Takes a listener in.
+    pub fn add(&mut self, it: ListenerDrops) {
+        self.listeners.insert(it.cookie, it);
+    }
+
+    /// A namespace could not be looked into.
+    pub fn fail(&mut self, netns: u32) {
+        self.failed.insert(netns);
+    }
+
+    /// What one has dropped; `None`: it was not there.
+    #[must_use]
+    pub fn of(&self, cookie: Cookie) -> Option<&ListenerDrops> {
+        self.listeners.get(&cookie)
+    }
+
+    /// What each has dropped, in the order of their cookies.
+    pub fn each(&self) -> impl ExactSizeIterator<Item = &ListenerDrops> {
+        self.listeners.values()
+    }
+
+    /// Namespaces that could not be looked into, by their inode numbers.
+    pub fn failed(&self) -> impl ExactSizeIterator<Item = u32> {
+        self.failed.iter().copied()
+    }
+
+    /// Whether a namespace could not be looked into.
+    #[must_use]
+    pub fn has_failed(&self, netns: u32) -> bool {
+        self.failed.contains(&netns)
+    }
+}
+
+/// The listeners as they were when they were looked at.
+#[derive(Clone, Debug)]
+pub struct DropLook {
+    /// When: CLOCK_MONOTONIC, ns.
+    pub at_ns: u64,
+    /// What they had dropped by then.
+    pub counts: DropCounts,
 }
 
 /// Listeners by namespace and port.

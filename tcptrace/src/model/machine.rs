@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::PortRange;
+use super::{DropLook, PortRange};
 
 /// What a run has to know of the machine that its events happen on, beside them.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,9 @@ pub struct Machine {
     /// How its network namespaces are set up, by their inode numbers. `None`: it is this machine,
     /// and can be asked.
     pub namespaces: Option<HashMap<u32, NamespaceSettings>>,
+    /// What listeners had dropped at the last look before the run. `None`: it is not known, or this
+    /// machine can be asked.
+    pub drops: Option<DropLook>,
 }
 
 /// How a network namespace is set up; `None` for what is not known of it.

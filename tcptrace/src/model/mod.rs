@@ -31,7 +31,7 @@ pub use self::{
     flow::{FlowEnd, FlowRecord, PathStep},
     holding::{HolderAnswer, HolderQuestion},
     length::Length,
-    listeners::ListenerDrops,
+    listeners::{DropCounts, DropLook, ListenerDrops},
     machine::{KeepaliveSettings, Machine, NamespaceSettings},
     ports::{PortRange, Reuse},
     reason::{Closer, Detail, Reason, Side},

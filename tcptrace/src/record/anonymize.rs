@@ -12,9 +12,9 @@ use ipcrypt_rs::IpcryptPfx;
 use rustc_hash::FxHashMap;
 
 use crate::model::{
-    AcceptedEvent, Comm, Container, Endpoint, Event, Existing, FinDroppedEvent, HolderAnswer,
-    MinisockEvent, Owner, Pod, Process, Remembered, RequestEvent, SocketEvent, SynEvent, Tuple,
-    Workload,
+    AcceptedEvent, Comm, Container, DropCounts, Endpoint, Event, Existing, FinDroppedEvent,
+    HolderAnswer, ListenerDrops, MinisockEvent, Owner, Pod, Process, Remembered, RequestEvent,
+    SocketEvent, SynEvent, Tuple, Workload,
 };
 
 /// So many addresses are kept with what becomes of them: to find that out takes a microsecond.
@@ -202,6 +202,19 @@ impl Anonymizer {
             owner: self.owner(it.owner),
             ..it
         }
+    }
+
+    /// The same of listeners elsewhere.
+    pub fn drops(&mut self, counts: &DropCounts) -> DropCounts {
+        let mut other = DropCounts::default();
+        counts.failed().for_each(|netns| other.fail(netns));
+        for it in counts.each() {
+            other.add(ListenerDrops {
+                tuple: self.tuple(it.tuple),
+                ..*it
+            });
+        }
+        other
     }
 
     /// The same socket, elsewhere.

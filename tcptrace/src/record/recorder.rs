@@ -395,6 +395,12 @@ impl Recorder {
         }
     }
 
+    /// How many events it was told.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        self.told
+    }
+
     /// How it goes.
     #[must_use]
     pub fn progress(&self) -> Progress {

@@ -13,8 +13,8 @@ use std::{io, os::fd::OwnedFd};
 
 pub use self::decode::{DecodeError, decode};
 use crate::model::{
-    CgroupMade, Closed, Cookie, Coverage, Degraded, Event, Existing, ForkedEvent, HolderAnswer,
-    Machine, NamespaceSettings, Remembered, Tuple, Workload,
+    CgroupMade, Closed, Cookie, Coverage, Degraded, DropCounts, Event, Existing, ForkedEvent,
+    HolderAnswer, Machine, NamespaceSettings, Remembered, Tuple, Workload,
 };
 
 /// Something that a source tells.
@@ -59,6 +59,13 @@ pub enum Told<'a> {
         netns: u32,
         /// How it is set up.
         settings: &'a NamespaceSettings,
+    },
+    /// A look at the listeners found what they had dropped. Of a source that is not live.
+    Dropped {
+        /// When that look was: CLOCK_MONOTONIC, ns.
+        at_ns: u64,
+        /// What they had dropped; `None`: as much as was told last.
+        counts: Option<&'a DropCounts>,
     },
     /// A look at the machine found a connection to be stuck: JSON. Of a source that is not live.
     Stuck(&'a str),

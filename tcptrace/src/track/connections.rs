@@ -27,9 +27,11 @@ fn connection(cookie: Option<Cookie>, flow: &Flow, kind: SocketKind) -> Connecti
 }
 
 impl Tracker {
-    /// The network namespaces in which somebody listens, some of them more than once.
-    pub fn listened_in(&self) -> impl Iterator<Item = u32> + '_ {
-        self.listeners.namespaces()
+    /// The network namespaces in which somebody listens.
+    pub fn listened_in(&self) -> Vec<u32> {
+        let mut namespaces: Vec<u32> = self.listeners.namespaces().collect();
+        namespaces.dedup();
+        namespaces
     }
 
     /// What is known of a connection that has a socket or minisock.

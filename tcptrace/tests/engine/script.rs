@@ -88,6 +88,7 @@ fn beginning() -> Beginning {
             kernel: "6.18.44".to_owned(),
             netns: Some(NETNS),
             jiffies_per_second: 250,
+            drops: None,
             namespaces: Some([].into()),
         },
         coverage: Coverage::FULL,

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    net::TcpStream,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -10,20 +11,25 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use nix::{
     mount::{MntFlags, MsFlags, mount, umount2},
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde_json::Value;
+use socket2::SockRef;
 use tempfile::TempDir;
 
 use crate::{
-    Family,
+    Family, in_both_families,
     namespace::Namespace,
     sockets::{await_reset, close_in_turn, reset},
+    stats::dropped_syn,
     trace::{Trace, binary},
 };
+
+in_both_families!(stats_of_a_recording_tells_what_listeners_dropped_as_a_live_one_does);
 
 /// What was told is written after so long.
 const WRITTEN: Duration = Duration::from_millis(1600);
@@ -195,6 +201,44 @@ fn what_is_recorded_is_what_a_live_trace_shows() {
     assert!(live.len() > 20 * 9, "{}", live.len());
     assert_eq!(live, recorded);
     assert_eq!(info(folder.path())["complete"], true);
+}
+
+fn stats_of_a_recording_tells_what_listeners_dropped_as_a_live_one_does(family: Family) {
+    let net = Namespace::new();
+    let folder = TempDir::new().expect("a folder");
+    let full = net.listen(family);
+    SockRef::from(&full).listen(0).unwrap();
+    let _waiting = TcpStream::connect(full.local_addr().unwrap()).unwrap();
+    let _before = dropped_syn(&net, family, &full);
+    let live = Trace::of(&net).subcommand("stats").start_raw();
+    let recording = Recording::start(&net, folder.path(), &[]);
+    let _three = [(); 3].map(|()| dropped_syn(&net, family, &full));
+    // Each is sent again every second: tcp_syn_linear_timeouts, of 6.5.
+    sleep(Duration::from_millis(2200));
+    let between = Timestamp::now().to_string();
+    sleep(Duration::from_millis(1500));
+    recording.stop();
+    let live = live.stop();
+    let dropped = |reports: &[Value]| {
+        let run = reports.iter().find(|it| it["span"] == "run");
+        let rows = run.expect("a report")["listeners"].as_array().unwrap();
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        rows[0]["dropped"].clone()
+    };
+    let live: Vec<Value> = live
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let of_all = dropped(&told("stats", folder.path()));
+    assert!(of_all.as_u64() >= Some(9), "{of_all}");
+    assert_eq!(of_all, dropped(&live));
+    // What the look before tells was not dropped later.
+    let mut later = tcptrace();
+    later.args(["stats", "-o", "json", "-r"]).arg(folder.path());
+    later.args(["--from", &between]);
+    let later = lines(&later.output().expect("tcptrace"));
+    let later = dropped(&later).as_u64().unwrap();
+    assert!((3..9).contains(&later), "{later} of {of_all}");
 }
 
 #[test]

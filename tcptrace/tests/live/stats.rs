@@ -204,7 +204,7 @@ fn half_open_connections_are_told_with_their_listener(family: Family) {
 }
 
 /// A SYN that comes to a listener without room, which has dropped it when this returns.
-fn dropped_syn(net: &Namespace, family: Family, listener: &TcpListener) -> Socket {
+pub fn dropped_syn(net: &Namespace, family: Family, listener: &TcpListener) -> Socket {
     let socket = net.socket(family);
     begin_connect(&socket, listener.local_addr().unwrap());
     sleep(Duration::from_millis(20));

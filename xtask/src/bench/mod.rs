@@ -172,11 +172,8 @@ fn measure(options: &Options, binary: &Path) -> Result<Results> {
         seconds: options.load().as_secs(),
         idle_seconds: options.idle().as_secs(),
         kernel_half: None,
-        tracers: Vec::new(),
+        tracers: pairs::measure(options, &tracers),
     };
-    for tracer in &tracers {
-        results.tracers.push(pairs::measure(options, tracer));
-    }
     if let Some(watch) = tracers.iter().find(|tracer| tracer.name == "watch") {
         eprintln!("bench: the programs in the kernel");
         results.kernel_half =

@@ -20,61 +20,128 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// From the end of the load to that of the tracer: a peer throws away what it has not read.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
-/// Measures one tracer; an error is a result, too.
-pub fn measure(options: &Options, tracer: &Tracer) -> TracerResults {
-    let figures = figures(options, tracer).map_err(|error| {
-        let why = format!("{error:#}");
-        eprintln!("bench: {} can't be measured: {why}", tracer.shown());
-        why
-    });
-    TracerResults {
-        name: tracer.name.to_owned(),
-        of: tracer.of.to_owned(),
-        command: tracer.shown(),
-        version: tracer.version(),
-        figures,
+/// Measures tracers; an error is a result, too. The pairs of all take turns: what the machine does
+/// meanwhile, all of them meet.
+pub fn measure(options: &Options, tracers: &[Tracer]) -> Vec<TracerResults> {
+    let mut all: Vec<Measured<'_>> = tracers.iter().map(Measured::of).collect();
+    for it in &mut all {
+        it.go_on(|it| it.without_a_load(options));
     }
+    for configuration in CONFIGURATIONS {
+        for number in 1..=options.pairs() {
+            for it in &mut all {
+                it.go_on(|it| it.one_more(options, configuration, number));
+            }
+        }
+        for it in &mut all {
+            it.go_on(|it| it.sum_up(configuration));
+        }
+    }
+    all.into_iter().map(Measured::results).collect()
 }
 
-fn figures(options: &Options, tracer: &Tracer) -> Result<Figures> {
-    eprintln!("bench: {}: without a load", tracer.shown());
-    let idle = idle::measure(tracer, options.idle())?;
-    let mut ready = vec![idle.ready];
-    let mut loads = Vec::new();
-    let mut failed = Vec::new();
-    for configuration in CONFIGURATIONS {
-        let mut pairs = Vec::new();
-        for number in 1..=options.pairs() {
-            let pair = match Pair::run(tracer, configuration, options.load()) {
-                // A peer may hang once. tcptrace may not.
-                Err(error) if tracer.is_peer() => {
-                    eprintln!("bench: {}: {error:#}; once more", tracer.shown());
-                    failed.push(format!("{error:#}"));
-                    Pair::run(tracer, configuration, options.load())?
-                }
-                pair => pair?,
-            };
-            eprintln!(
-                "bench: {}: {}, pair {number} of {}: {:.0} and {:.0} connections a second",
-                tracer.shown(),
-                configuration.title().to_lowercase(),
-                options.pairs(),
-                pair.base.per_second,
-                pair.traced.made.per_second,
-            );
-            ready.push(pair.traced.ready);
-            pairs.push(pair);
+/// A tracer, and what is known of it by now.
+struct Measured<'t> {
+    tracer: &'t Tracer,
+    idle_percent: f64,
+    ready: Vec<Duration>,
+    /// Of the configuration that is measured.
+    pairs: Vec<Pair>,
+    loads: Vec<LoadFigures>,
+    failed: Vec<String>,
+    /// Why it is measured no more.
+    error: Option<String>,
+}
+
+impl<'t> Measured<'t> {
+    fn of(tracer: &'t Tracer) -> Self {
+        Self {
+            tracer,
+            idle_percent: 0.0,
+            ready: Vec::new(),
+            pairs: Vec::new(),
+            loads: Vec::new(),
+            failed: Vec::new(),
+            error: None,
         }
-        loads.push(summary(configuration, &pairs).context("no pairs were run")?);
     }
-    let ready_ms = Spread::of(ready.iter().map(|ready| ready.as_secs_f64() * 1e3))
-        .context("it was never started")?;
-    Ok(Figures {
-        ready_ms,
-        idle_percent: idle.percent,
-        loads,
-        failed,
-    })
+
+    /// Does the next step, if none has failed.
+    fn go_on(&mut self, step: impl FnOnce(&mut Self) -> Result<()>) {
+        if self.error.is_some() {
+            return;
+        }
+        if let Err(error) = step(self) {
+            let why = format!("{error:#}");
+            eprintln!("bench: {} can't be measured: {why}", self.tracer.shown());
+            self.error = Some(why);
+        }
+    }
+
+    fn without_a_load(&mut self, options: &Options) -> Result<()> {
+        eprintln!("bench: {}: without a load", self.tracer.shown());
+        let idle = idle::measure(self.tracer, options.idle())?;
+        self.ready.push(idle.ready);
+        self.idle_percent = idle.percent;
+        Ok(())
+    }
+
+    fn one_more(
+        &mut self,
+        options: &Options,
+        configuration: Configuration,
+        number: u32,
+    ) -> Result<()> {
+        let tracer = self.tracer;
+        let pair = match Pair::run(tracer, configuration, options.load()) {
+            // A peer may hang once. tcptrace may not.
+            Err(error) if tracer.is_peer() => {
+                eprintln!("bench: {}: {error:#}; once more", tracer.shown());
+                self.failed.push(format!("{error:#}"));
+                Pair::run(tracer, configuration, options.load())?
+            }
+            pair => pair?,
+        };
+        eprintln!(
+            "bench: {}: {}, pair {number} of {}: {:.0} and {:.0} connections a second",
+            tracer.shown(),
+            configuration.title().to_lowercase(),
+            options.pairs(),
+            pair.base.per_second,
+            pair.traced.made.per_second,
+        );
+        self.ready.push(pair.traced.ready);
+        self.pairs.push(pair);
+        Ok(())
+    }
+
+    fn sum_up(&mut self, configuration: Configuration) -> Result<()> {
+        let pairs = std::mem::take(&mut self.pairs);
+        let load = summary(configuration, &pairs).context("no pairs were run")?;
+        self.loads.push(load);
+        Ok(())
+    }
+
+    fn results(self) -> TracerResults {
+        let ready = self.ready.iter().map(|ready| ready.as_secs_f64() * 1e3);
+        let figures = match (self.error, Spread::of(ready)) {
+            (Some(why), _) => Err(why),
+            (None, None) => Err("it was never started".to_owned()),
+            (None, Some(ready_ms)) => Ok(Figures {
+                ready_ms,
+                idle_percent: self.idle_percent,
+                loads: self.loads,
+                failed: self.failed,
+            }),
+        };
+        TracerResults {
+            name: self.tracer.name.to_owned(),
+            of: self.tracer.of.to_owned(),
+            command: self.tracer.shown(),
+            version: self.tracer.version(),
+            figures,
+        }
+    }
 }
 
 /// A run without, and one with.

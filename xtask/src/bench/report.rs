@@ -37,7 +37,7 @@ fn head(results: &Results, checkout: &Checkout) -> String {
          \n\
          The load is short TCP connections over loopback, closed by RST, as fast as the kernel \
          makes them; each\nthread connects, accepts and closes by itself. {} pairs of runs of {} \
-         s, without and with a tracer in\nturn. Figures are medians, with the least and the most \
+         s, without and with a tracer in\nturn, and the tracers take turns, too. Figures are medians, with the least and the most \
          in brackets. Output goes to a file in memory.\nCPU time is that of the tracer's process; \
          what its kernel half takes is in the slowdown.\n",
         checkout.command,

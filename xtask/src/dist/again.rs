@@ -6,12 +6,14 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum as _;
 
 use super::{
-    architecture::Architecture,
     contents::{copy, copy_all},
     made::{EPOCH, Made},
     sums::files,
 };
-use crate::cargo::{cargo_home, output, say_and_succeed};
+use crate::{
+    architecture::Architecture,
+    cargo::{cargo_home, output, say_and_succeed},
+};
 
 /// What a build is made in: gigabytes, which /tmp may keep in memory.
 const ELSEWHERE: &str = "/var/tmp";

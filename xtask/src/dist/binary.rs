@@ -8,8 +8,9 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{architecture::Architecture, made::Made, paths::Renamed};
+use super::{made::Made, paths::Renamed};
 use crate::{
+    architecture::Architecture,
     cargo::{cargo, executable, shown, succeed},
     setup,
 };

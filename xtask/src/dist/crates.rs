@@ -8,8 +8,11 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::{architecture::Architecture, made::Made};
-use crate::cargo::{cargo, output};
+use super::made::Made;
+use crate::{
+    architecture::Architecture,
+    cargo::{cargo, output},
+};
 
 /// The target of the kernel half.
 const KERNEL_HALF: &str = "bpfel-unknown-none";

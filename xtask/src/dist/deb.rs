@@ -113,7 +113,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{Made, Names, changelog, packaged};
-    use crate::{dist::architecture::Architecture, repository::Repository};
+    use crate::{architecture::Architecture, repository::Repository};
 
     fn deploy() -> std::path::PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")

@@ -1,9 +1,9 @@
 //! Packages of a version, for all architectures: `cargo xtask dist`.
 
 mod again;
-mod architecture;
 mod archive;
 mod binary;
+mod compilers;
 mod contents;
 mod crates;
 mod deb;
@@ -25,9 +25,9 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use self::{architecture::Architecture, made::Made, names::Names};
+use self::{made::Made, names::Names};
 pub use self::{made::version, paths::Renamed};
-use crate::{packages, repository::Repository};
+use crate::{architecture::Architecture, packages, repository::Repository};
 
 /// What of it is done.
 #[derive(Args, Debug)]

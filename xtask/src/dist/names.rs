@@ -1,6 +1,6 @@
 //! What the files are called.
 
-use super::architecture::Architecture;
+use crate::architecture::Architecture;
 
 /// The package's name at Debian, which has another `tcptrace` already.
 pub const DEBIAN: &str = "tcptrace-bpf";

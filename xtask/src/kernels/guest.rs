@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{disk::Disk, processor::Processor};
+use super::disk::Disk;
+use crate::architecture::Architecture;
 
 /// Most of it is the file system, which is there twice while it is unpacked.
 const MEGABYTES: &str = "1024";
@@ -19,7 +20,7 @@ const MEGABYTES: &str = "1024";
 #[derive(Debug)]
 pub struct Machine<'a> {
     /// What its programs and its kernel are for.
-    pub processor: Processor,
+    pub architecture: Architecture,
     /// The kernel.
     pub vmlinuz: &'a Path,
     /// Its file system.
@@ -45,7 +46,7 @@ impl Machine<'_> {
             .command()
             .stderr(File::create(&complaints)?)
             .spawn()
-            .with_context(|| format!("{} can't be started", self.processor.qemu()))?;
+            .with_context(|| format!("{} can't be started", self.architecture.qemu()))?;
         let (mut timed_out, mut cut) = (false, false);
         let status = loop {
             if let Some(status) = child.try_wait()? {
@@ -64,7 +65,7 @@ impl Machine<'_> {
         ensure!(
             timed_out || cut || status.success(),
             "{} failed: {status}: {}",
-            self.processor.qemu(),
+            self.architecture.qemu(),
             complained.trim_end()
         );
         Ok(Run {
@@ -74,13 +75,13 @@ impl Machine<'_> {
     }
 
     fn command(&self) -> Command {
-        let processor = self.processor;
-        let mut command = Command::new(processor.qemu());
+        let architecture = self.architecture;
+        let mut command = Command::new(architecture.qemu());
         command
-            .args(["-machine", processor.machine(), "-m", MEGABYTES])
+            .args(["-machine", architecture.machine(), "-m", MEGABYTES])
             // Emulated, even where KVM seems to be there: a /dev/kvm may open and the guest hang.
             // All CPUs by one thread: QEMU 7.2 corrupts guests that have more.
-            .args(["-accel", "tcg,thread=single", "-cpu", processor.model()])
+            .args(["-accel", "tcg,thread=single", "-cpu", architecture.model()])
             .args(["-smp", &self.cpus.to_string()])
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
             .args(["-monitor", "none", "-no-reboot", "-serial"])
@@ -92,7 +93,7 @@ impl Machine<'_> {
             .arg("-append")
             .arg(format!(
                 "console={} quiet panic=-1 oops=panic random.trust_cpu=on",
-                processor.console()
+                architecture.console()
             ))
             .stdin(Stdio::null())
             .stdout(Stdio::null());

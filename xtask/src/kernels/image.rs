@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, ensure};
 use super::{
     choice::{Kernel, begins},
     mirror::Mirror,
-    processor::Processor,
 };
+use crate::architecture::Architecture;
 
 /// For virtual machines: small, and nothing that TCP needs is left out.
 const FLAVOUR: &str = "-cloud-";
@@ -34,12 +34,12 @@ impl Image {
     ///
     /// # Errors
     /// When it can't be got.
-    pub fn of(kernel: &Kernel, processor: Processor, directory: &Path) -> Result<Self> {
+    pub fn of(kernel: &Kernel, architecture: Architecture, directory: &Path) -> Result<Self> {
         let home = directory.join(kernel.series);
         if !home.exists() {
-            let mirror = Mirror::open(&directory.join("apt"), kernel.suite, processor.debian())?;
+            let mirror = Mirror::open(&directory.join("apt"), kernel.suite, architecture.debian())?;
             let names = mirror.names("linux-")?;
-            let release = newest(&names, kernel.series, processor).with_context(|| {
+            let release = newest(&names, kernel.series, architecture).with_context(|| {
                 format!(
                     "Debian's {} has no kernel {} with modules: mend {}",
                     kernel.suite, kernel.series, "xtask/src/kernels/choice.rs"
@@ -96,8 +96,8 @@ impl Image {
 }
 
 /// The newest release of a series of which there is an image with modules.
-fn newest<'n>(names: &'n [String], series: &str, processor: Processor) -> Option<&'n str> {
-    let flavour = format!("{FLAVOUR}{}", processor.debian());
+fn newest<'n>(names: &'n [String], series: &str, architecture: Architecture) -> Option<&'n str> {
+    let flavour = format!("{FLAVOUR}{}", architecture.debian());
     names
         .iter()
         .filter_map(|name| name.strip_prefix("linux-image-"))
@@ -146,7 +146,7 @@ fn hz(config: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Processor, hz, newest, packages};
+    use super::{Architecture, hz, newest, packages};
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(ToString::to_string).collect()
@@ -163,14 +163,14 @@ mod tests {
             "linux-image-6.1.0-60-cloud-arm64",
         ]);
         assert_eq!(
-            newest(&names, "6.12", Processor::X86_64),
+            newest(&names, "6.12", Architecture::X86_64),
             Some("6.12.107+deb13-cloud-amd64")
         );
         assert_eq!(
-            newest(&names, "6.1", Processor::X86_64),
+            newest(&names, "6.1", Architecture::X86_64),
             Some("6.1.0-50-cloud-amd64")
         );
-        assert_eq!(newest(&names, "7", Processor::X86_64), None);
+        assert_eq!(newest(&names, "7", Architecture::X86_64), None);
         let image = "linux-image-6.1.0-50-cloud-amd64";
         assert_eq!(packages(&names, "6.1.0-50-cloud-amd64"), [image]);
     }
@@ -185,7 +185,7 @@ mod tests {
             "linux-image-7.1.13+deb13-cloud-amd64",
             "linux-binary-7.1.13+deb13-cloud-amd64",
         ]);
-        let found = newest(&names, "7", Processor::X86_64).expect("one");
+        let found = newest(&names, "7", Architecture::X86_64).expect("one");
         assert_eq!(found, "7.1.8+deb13-cloud-amd64");
         assert_eq!(packages(&names, found), names[1..4]);
     }

@@ -5,6 +5,7 @@ mod binaries;
 mod capture;
 mod choice;
 mod disk;
+mod emulation;
 mod guest;
 mod image;
 mod initramfs;
@@ -13,7 +14,6 @@ mod modules;
 mod not_run;
 mod packaged;
 mod power_cut;
-mod processor;
 mod table;
 mod verdict;
 
@@ -48,9 +48,8 @@ pub use self::{
     mirror::address,
     packaged::trace_by,
     power_cut::power_cut,
-    processor::Processor,
 };
-use crate::{packages, repository::Repository};
+use crate::{architecture::Architecture, packages, repository::Repository};
 
 /// How long a guest may take. On a machine that does nothing else it takes a third of that.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -330,7 +329,7 @@ fn boot(
     let log = logs.join(format!("{}{log}.log", kernel.series));
     eprintln!("\n==> {}: console in {}", image.release, log.display());
     let machine = guest::Machine {
-        processor: Processor::X86_64,
+        architecture: Architecture::X86_64,
         vmlinuz: &image.vmlinuz,
         initramfs: &archive,
         cpus,
@@ -340,35 +339,35 @@ fn boot(
     machine.run(LIMIT, || false)
 }
 
-/// A guest's shell and its kernel, for this machine's processor.
+/// A guest's shell and its kernel, for this machine's architecture.
 fn unpacked(kernel: &Kernel, downloads: &Path) -> Result<(PathBuf, Image)> {
-    unpacked_for(Processor::X86_64, kernel, downloads)
+    unpacked_for(Architecture::X86_64, kernel, downloads)
 }
 
 /// A guest's shell and its kernel. Packages of all kernels are unpacked in the same folders: by one
 /// at a time.
 fn unpacked_for(
-    processor: Processor,
+    architecture: Architecture,
     kernel: &Kernel,
     downloads: &Path,
 ) -> Result<(PathBuf, Image)> {
     static UNPACKING: Mutex<()> = Mutex::new(());
     let _one = UNPACKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let home = match processor {
-        Processor::X86_64 => downloads.to_owned(),
-        Processor::Aarch64 => downloads.join(processor.debian()),
+    let home = match architecture {
+        Architecture::X86_64 => downloads.to_owned(),
+        Architecture::Aarch64 => downloads.join(architecture.debian()),
     };
     Ok((
-        busybox(processor, &home)?,
-        Image::of(kernel, processor, &home)?,
+        busybox(architecture, &home)?,
+        Image::of(kernel, architecture, &home)?,
     ))
 }
 
 /// The shell of the guest.
-fn busybox(processor: Processor, downloads: &Path) -> Result<PathBuf> {
+fn busybox(architecture: Architecture, downloads: &Path) -> Result<PathBuf> {
     let home = downloads.join("busybox");
     if !home.exists() {
-        let mirror = Mirror::open(&downloads.join("apt"), BUSYBOX_SUITE, processor.debian())?;
+        let mirror = Mirror::open(&downloads.join("apt"), BUSYBOX_SUITE, architecture.debian())?;
         mirror.unpack(&["busybox-static".to_owned()], &home)?;
     }
     ["usr/bin/busybox", "bin/busybox"]

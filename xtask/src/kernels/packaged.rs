@@ -1,4 +1,4 @@
-//! Whether a binary that others get traces real sockets, on the kernels of its processor.
+//! Whether a binary that others get traces real sockets, on the kernels of its architecture.
 
 use std::{path::Path, time::Duration};
 
@@ -9,11 +9,9 @@ use super::{
     choice, folders,
     guest::{Machine, Run},
     initramfs::Initramfs,
-    modules,
-    processor::Processor,
-    unpacked_for, verdict,
+    modules, unpacked_for, verdict,
 };
-use crate::{packages, repository::Repository};
+use crate::{architecture::Architecture, packages, repository::Repository};
 
 /// The oldest that tcptrace is for, and the newest that has what Arm's 6.1 lacks: a way for
 /// programs to be called at the end of a function.
@@ -27,25 +25,25 @@ const PORTS: [u16; 2] = [9000, 9001];
 ///
 /// # Errors
 /// When a kernel can't be got or booted, or something isn't told, or told wrongly.
-pub fn trace_by(repository: &Repository, processor: Processor, binary: &Path) -> Result<()> {
-    packages::install(match processor {
-        Processor::X86_64 => packages::OF_KERNELS,
-        Processor::Aarch64 => packages::OF_ARM_KERNELS,
+pub fn trace_by(repository: &Repository, architecture: Architecture, binary: &Path) -> Result<()> {
+    packages::install(match architecture {
+        Architecture::X86_64 => packages::OF_KERNELS,
+        Architecture::Aarch64 => packages::OF_ARM_KERNELS,
     })?;
     let folders = folders(repository)?;
     for kernel in choice::chosen(&SERIES.map(str::to_owned))? {
-        let (busybox, image) = unpacked_for(processor, kernel, &folders.downloads)?;
+        let (busybox, image) = unpacked_for(architecture, kernel, &folders.downloads)?;
         let mut initramfs = Initramfs::of_busybox(&busybox)?;
         initramfs.copy(binary, "tcptrace")?;
         initramfs.modules(modules::to_load(&image.modules, &[])?);
         initramfs.run(include_str!("packaged.sh"));
-        let name = format!("{}-packaged-{}", kernel.series, processor.debian());
+        let name = format!("{}-packaged-{}", kernel.series, architecture.debian());
         let archive = folders.logs.with_file_name(format!("initramfs-{name}"));
         initramfs.write(&archive)?;
         let console = folders.logs.join(format!("{name}.log"));
         eprintln!("{}: console in {}", image.release, console.display());
         let machine = Machine {
-            processor,
+            architecture,
             vmlinuz: &image.vmlinuz,
             initramfs: &archive,
             cpus: 1,

@@ -16,11 +16,9 @@ use super::{
     disk::Disk,
     folders, guest,
     initramfs::Initramfs,
-    modules,
-    processor::Processor,
-    unpacked, verdict,
+    modules, unpacked, verdict,
 };
-use crate::{cargo::shown, packages, repository::Repository};
+use crate::{architecture::Architecture, cargo::shown, packages, repository::Repository};
 
 /// What the guest runs: one trace to the disk, one to the console, and connections until the end.
 /// What tcptrace says beside that goes through pipes: to a terminal it would say how far it is.
@@ -88,7 +86,7 @@ pub fn power_cut(repository: &Repository, asked: &[String]) -> Result<ExitCode> 
         .join(format!("{}-power-cut.log", kernel.series));
     eprintln!("\n==> {}: console in {}", image.release, console.display());
     let machine = guest::Machine {
-        processor: Processor::X86_64,
+        architecture: Architecture::X86_64,
         vmlinuz: &image.vmlinuz,
         initramfs: &archive,
         cpus: 1,

@@ -5,27 +5,7 @@ use std::num::NonZero;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ListenAddress;
-use crate::model::{Cookie, Endpoint, ListenerDrops, Listeners, State, Transition, Tuple};
-
-/// The listeners of some network namespaces at a moment.
-#[derive(Clone, Debug, Default)]
-pub struct DropCounts {
-    listeners: FxHashMap<Cookie, ListenerDrops>,
-    /// Namespaces that could not be looked into.
-    failed: FxHashSet<u32>,
-}
-
-impl DropCounts {
-    /// Takes a listener in.
-    pub fn add(&mut self, it: ListenerDrops) {
-        self.listeners.insert(it.cookie, it);
-    }
-
-    /// A namespace could not be looked into.
-    pub fn failed(&mut self, netns: u32) {
-        self.failed.insert(netns);
-    }
-}
+use crate::model::{Cookie, DropCounts, Endpoint, Listeners, State, Transition, Tuple};
 
 /// Ports at which a listener was closed: what it dropped last nobody knows.
 #[derive(Clone, Debug, Default)]
@@ -83,10 +63,10 @@ impl Drops {
     #[must_use]
     pub fn between(before: &DropCounts, now: &DropCounts) -> Self {
         let mut drops = Self::default();
-        for it in now.listeners.values() {
-            let then = match before.listeners.get(&it.cookie) {
+        for it in now.each() {
+            let then = match before.of(it.cookie) {
                 Some(then) => then.dropped,
-                None if before.failed.contains(&it.tuple.netns) => None,
+                None if before.has_failed(it.tuple.netns) => None,
                 None => Some(0),
             };
             // The kernel's counter is of 32 bits, too.
@@ -96,9 +76,8 @@ impl Drops {
             drops.listeners.add(it.cookie, it.tuple, it.reach);
         }
         let gone = before
-            .listeners
-            .values()
-            .filter(|it| !now.listeners.contains_key(&it.cookie))
+            .each()
+            .filter(|it| now.of(it.cookie).is_none())
             .map(|it| (it.tuple.netns, it.tuple.local.port_or_zero()));
         drops.gone.extend(gone);
         drops
@@ -154,7 +133,7 @@ impl Drops {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Reach;
+    use crate::model::{ListenerDrops, Reach};
 
     fn at(addr: &str, port: u16) -> ListenAddress {
         ListenAddress {

@@ -23,7 +23,7 @@ mod taken;
 pub use self::{
     bounded::Bounded,
     census::{Census, TimeWaitsNow},
-    drops::{ClosedListeners, DropCounts, Drops},
+    drops::{ClosedListeners, Drops},
     durations::Durations,
     ends::{Ends, FailedHandshakes, Failure},
     figures::Figures,

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    aggregate::stats::{Bounded, DropCounts, Drops, ListenAddress},
+    aggregate::stats::{Bounded, Drops, ListenAddress},
     metrics::ListenerFigures,
+    model::DropCounts,
 };
 
 /// So many are remembered.

@@ -25,9 +25,7 @@ pub(super) struct FullestPorts {
 impl FullestPorts {
     /// The connections are that machine's.
     pub fn begin(&mut self, machine: &Machine) {
-        if let Some(namespaces) = &machine.namespaces {
-            self.looks = Looks::known(namespaces);
-        }
+        self.looks = Looks::at(machine);
     }
 
     /// How a namespace is set up became known.

@@ -26,7 +26,10 @@ use super::{
 };
 use crate::{
     host::cpu,
-    model::{Cookie, KeepaliveSettings, ListenerDrops, PortRange, Reuse, SocketKind, State, Tuple},
+    model::{
+        Cookie, DropCounts, KeepaliveSettings, ListenerDrops, PortRange, Reuse, SocketKind, State,
+        Tuple,
+    },
 };
 
 /// Where `ip netns` and Docker give namespaces a name, in the order in which a name is looked for.
@@ -69,7 +72,7 @@ impl Namespace {
     ///
     /// # Errors
     /// As [`dump`](Self::dump).
-    pub fn drops(&self) -> io::Result<Vec<ListenerDrops>> {
+    fn drops(&self) -> io::Result<Vec<ListenerDrops>> {
         let found = self.dump(StateFlags::LISTEN)?;
         let dropper = |it: &Found| {
             Some(ListenerDrops {
@@ -242,6 +245,25 @@ impl Namespaces {
             .filter(|found| found.kind == SocketKind::Full)
             .filter_map(|found| Some((found.cookie?, found.tuple)))
             .collect()
+    }
+
+    /// Looks at the listeners of namespaces: what each has dropped.
+    #[must_use]
+    pub fn drops(namespaces: &[u32]) -> DropCounts {
+        // All are gone through at once, but only where there are several.
+        let all = (namespaces.len() > 2).then(Self::read);
+        let mut counts = DropCounts::default();
+        for netns in namespaces {
+            let namespace = match &all {
+                Some(all) => all.one(*netns),
+                None => Self::find(*netns, None),
+            };
+            match namespace.map(|it| it.drops()) {
+                Some(Ok(found)) => found.into_iter().for_each(|it| counts.add(it)),
+                _ => counts.fail(*netns),
+            }
+        }
+        counts
     }
 
     /// Finds a namespace by its inode number. `pid`: a process that may live in it.

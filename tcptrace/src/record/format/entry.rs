@@ -2,12 +2,12 @@
 
 use super::{
     bytes::{Bytes, FormatError, Put},
-    event, remembered,
+    dropped, event, remembered,
     shared::Shared,
 };
 use crate::model::{
-    CgroupMade, Closed, Cookie, Event, Existing, HolderAnswer, NamespaceSettings, Remembered,
-    Tuple, Workload,
+    CgroupMade, Closed, Cookie, DropCounts, Event, Existing, HolderAnswer, NamespaceSettings,
+    Remembered, Tuple, Workload,
 };
 
 /// What the first byte of an entry says it is.
@@ -34,6 +34,7 @@ pub(super) mod kind {
     pub const STUCK: u8 = 27;
     pub const NAMESPACE: u8 = 28;
     pub const WORKLOAD: u8 = 29;
+    pub const DROPPED: u8 = 30;
     pub const REMEMBERED: u8 = 32;
     pub const CLOSED: u8 = 33;
 }
@@ -95,6 +96,13 @@ pub enum Entry<'a> {
         netns: u32,
         /// How it is set up.
         settings: NamespaceSettings,
+    },
+    /// A look at the listeners found what they had dropped by then.
+    Dropped {
+        /// When: CLOCK_MONOTONIC, ns.
+        at_ns: u64,
+        /// What they had dropped; `None`: as much as was told last.
+        counts: Option<DropCounts>,
     },
     /// A connection was found to be stuck: JSON, what `tcptrace stuck` has to know of it.
     Stuck(&'a str),
@@ -230,6 +238,11 @@ impl EntryWriter {
                 to.byte(kind::NAMESPACE);
                 to.number((*netns).into());
                 to.text(&serde_json::to_vec(settings).unwrap_or_default());
+            }
+            Entry::Dropped { at_ns, counts } => {
+                to.byte(kind::DROPPED);
+                shared.time(*at_ns, to);
+                dropped::write(counts.as_ref(), to, shared);
             }
             Entry::Stuck(json) => {
                 to.byte(kind::STUCK);
@@ -388,6 +401,10 @@ impl EntryReader {
                 id: from.number()?,
                 workload: serde_json::from_slice(from.text()?)
                     .map_err(|_| FormatError::value("what runs in a control group", 0_u64))?,
+            },
+            kind::DROPPED => Entry::Dropped {
+                at_ns: shared.read_time(from)?,
+                counts: dropped::read(from, shared)?,
             },
             kind::STUCK => Entry::Stuck(text(from)?),
             kind::REMEMBERED => Entry::Remembered(remembered::read(from, shared)?),

@@ -8,6 +8,7 @@
 mod beginning;
 mod block;
 mod bytes;
+mod dropped;
 mod entry;
 mod event;
 mod index;
@@ -22,8 +23,9 @@ pub use self::{
     index::{Index, IndexEntry, TAIL_BYTES, read_tail, tail},
 };
 
-/// The version of the format. A reader takes all up to its own: 2 has what runs in control groups.
-pub const VERSION: u16 = 2;
+/// The version of the format. A reader takes all up to its own: 2 has what runs in control groups, 3
+/// what listeners dropped.
+pub const VERSION: u16 = 3;
 /// A block of entries is closed when it has so many bytes, before compression.
 pub const BLOCK_BYTES: usize = 64 << 10;
 /// No block has more bytes than that, before compression.

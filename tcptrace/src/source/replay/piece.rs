@@ -11,7 +11,7 @@ use super::{
     segment::Segment,
 };
 use crate::{
-    model::{Event, Existing, Machine},
+    model::{DropLook, Event, Existing, Machine},
     record::format::{self, BlockKind, Entry, EntryReader},
     source::{Batch, Beginning, Finding, Source, Told},
 };
@@ -282,6 +282,7 @@ impl Replay {
         };
         let mut remembered = Vec::new();
         let (mut closed, mut forks) = (Vec::new(), Vec::new());
+        let mut drops = None;
         loop {
             let offset = self.blocks.offset;
             let Next::Block(head) = self.blocks.next()? else {
@@ -298,6 +299,9 @@ impl Replay {
                     Ok(Some(Entry::Remembered(it))) => remembered.push(it),
                     Ok(Some(Entry::Closed(it))) => closed.push(it),
                     Ok(Some(Entry::Event(Event::Forked(it)))) => forks.push(it),
+                    Ok(Some(Entry::Dropped { at_ns, counts })) => {
+                        drops = counts.map(|counts| DropLook { at_ns, counts });
+                    }
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(error) => return Err(broken(&error.to_string())),
@@ -319,6 +323,7 @@ impl Replay {
                 netns: told.netns,
                 jiffies_per_second: told.jiffies_per_second,
                 namespaces: Some(settings.map(|it| (it.netns, it.settings)).collect()),
+                drops,
             },
             coverage: told.coverage,
             degraded: told.degraded,
@@ -495,6 +500,10 @@ impl Source for Replay {
                 Entry::Namespace { netns, settings } => {
                     let settings = &settings;
                     each(Told::Namespace { netns, settings });
+                }
+                Entry::Dropped { at_ns, counts } => {
+                    let counts = counts.as_ref();
+                    each(Told::Dropped { at_ns, counts });
                 }
                 Entry::Stuck(json) => each(Told::Stuck(json)),
                 // Only of keyframes.

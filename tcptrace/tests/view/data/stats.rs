@@ -2,10 +2,10 @@
 
 use rustc_hash::FxHashMap;
 use tcptrace::{
-    aggregate::stats::{At, By, Census, DropCounts, Drops, Figures, ListenAddress, Period, Span},
+    aggregate::stats::{At, By, Census, Drops, Figures, ListenAddress, Period, Span},
     model::{
-        Cookie, Coverage, Existing, Length, ListenerDrops, Owner, PortRange, Reach, Reason, Side,
-        SocketKind, State, Transition, Tuple,
+        Cookie, Coverage, DropCounts, Existing, Length, ListenerDrops, Owner, PortRange, Reach,
+        Reason, Side, SocketKind, State, Transition, Tuple,
     },
     track::{Limits, Tracker},
 };

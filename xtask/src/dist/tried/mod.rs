@@ -10,16 +10,15 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use super::{
-    architecture::Architecture,
     contents::PAGES,
     made::Made,
     names::{Names, SUMS},
     sums::files,
 };
 use crate::{
+    architecture::Architecture,
     cargo::{output, say_and_succeed, succeed},
-    kernels::{self, Processor},
-    packages,
+    kernels, packages,
     steps::Steps,
 };
 
@@ -61,7 +60,7 @@ pub fn all(made: &Made<'_>, architectures: &[Architecture]) -> Result<ExitCode> 
         steps.step(lintian, || is_clean(&made.out.join(names.deb())));
         let binary = folder.join("tcptrace");
         steps.step(guest, || {
-            kernels::trace_by(made.repository, architecture.into(), &binary)
+            kernels::trace_by(made.repository, architecture, &binary)
         });
         if architecture.name() == std::env::consts::ARCH {
             steps.step("the binary runs here", || says_its_version(made, &binary));
@@ -71,15 +70,6 @@ pub fn all(made: &Made<'_>, architectures: &[Architecture]) -> Result<ExitCode> 
         }
     }
     Ok(steps.finish())
-}
-
-impl From<Architecture> for Processor {
-    fn from(architecture: Architecture) -> Self {
-        match architecture {
-            Architecture::X86_64 => Self::X86_64,
-            Architecture::Aarch64 => Self::Aarch64,
-        }
-    }
 }
 
 fn are_there(made: &Made<'_>, architectures: &[Architecture]) -> Result<()> {

@@ -1,25 +1,9 @@
-//! The processors of guests.
+//! How QEMU emulates an architecture.
 
-/// What a guest has for a processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Processor {
-    /// That of most machines.
-    X86_64,
-    /// Arm's, 64 bits.
-    Aarch64,
-}
+use crate::architecture::Architecture;
 
-impl Processor {
-    /// As Debian calls it.
-    #[must_use]
-    pub fn debian(self) -> &'static str {
-        match self {
-            Self::X86_64 => "amd64",
-            Self::Aarch64 => "arm64",
-        }
-    }
-
-    /// What emulates it.
+impl Architecture {
+    /// The program that does.
     #[must_use]
     pub fn qemu(self) -> &'static str {
         match self {
@@ -28,7 +12,7 @@ impl Processor {
         }
     }
 
-    /// The machine around it.
+    /// The machine around the processor.
     #[must_use]
     pub fn machine(self) -> &'static str {
         match self {
@@ -37,7 +21,7 @@ impl Processor {
         }
     }
 
-    /// QEMU's model of it.
+    /// Its model of the processor.
     #[must_use]
     pub fn model(self) -> &'static str {
         match self {

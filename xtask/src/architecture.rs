@@ -1,8 +1,8 @@
-//! What packages are made for.
+//! What packages are made for, and what guests have.
 
 use clap::ValueEnum;
 
-/// An architecture.
+/// An architecture. How programs are built for it is said in `dist`, how it is emulated in `kernels`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Architecture {
@@ -33,20 +33,5 @@ impl Architecture {
             Self::X86_64 => "amd64",
             Self::Aarch64 => "arm64",
         }
-    }
-
-    /// As Rust calls it: static, with musl.
-    #[must_use]
-    pub fn target(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64-unknown-linux-musl",
-            Self::Aarch64 => "aarch64-unknown-linux-musl",
-        }
-    }
-
-    /// A program of the C compiler for it: `gcc`, `objcopy`.
-    #[must_use]
-    pub fn program(self, name: &str) -> String {
-        format!("{}-linux-gnu-{name}", self.name())
     }
 }
