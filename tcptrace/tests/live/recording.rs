@@ -209,14 +209,16 @@ fn stats_of_a_recording_tells_what_listeners_dropped_as_a_live_one_does(family: 
     let full = net.listen(family);
     SockRef::from(&full).listen(0).unwrap();
     let _waiting = TcpStream::connect(full.local_addr().unwrap()).unwrap();
-    let _before = dropped_syn(&net, family, &full);
+    let before = dropped_syn(&net, family, &full);
     let live = Trace::of(&net).subcommand("stats").start_raw();
     let recording = Recording::start(&net, folder.path(), &[]);
-    let _three = [(); 3].map(|()| dropped_syn(&net, family, &full));
+    let three = [(); 3].map(|()| dropped_syn(&net, family, &full));
     // Each is sent again every second: tcp_syn_linear_timeouts, of 6.5.
     sleep(Duration::from_millis(2200));
     let between = Timestamp::now().to_string();
     sleep(Duration::from_millis(1500));
+    // Nothing more is sent while one ends before the other.
+    drop((before, three));
     recording.stop();
     let live = live.stop();
     let dropped = |reports: &[Value]| {
