@@ -550,6 +550,7 @@ impl<S: Source> Engine<S> {
         let Some(recording) = &mut self.recording else {
             return;
         };
+        let began = Instant::now();
         let namespaces = recording.namespaces.iter();
         let beginning = Beginning {
             tcptrace: env!("CARGO_PKG_VERSION").to_owned(),
@@ -619,6 +620,7 @@ impl<S: Source> Engine<S> {
                 recording.recorder.keyframe(wanted, beginning, remembered);
             }
         }
+        log::debug!("a keyframe took {:?}", began.elapsed());
     }
 
     /// Has the rest written; how many events could not be.
