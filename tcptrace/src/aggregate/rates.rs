@@ -4,7 +4,7 @@ use crate::model::{FlowEnd, Reason, Side, State, Transition};
 
 /// Widths of a slot, ns: each is a multiple of the one before. A longer time has wider slots, so that
 /// there are never more than [`MOST`].
-const WIDTHS: [u64; 16] = [
+const WIDTHS: [u64; 17] = [
     100_000_000,
     200_000_000,
     1_000_000_000,
@@ -21,6 +21,7 @@ const WIDTHS: [u64; 16] = [
     86_400_000_000_000,
     864_000_000_000_000,
     86_400_000_000_000_000,
+    8_640_000_000_000_000_000,
 ];
 /// So many slots there are at the most.
 const MOST: usize = 600;
@@ -94,10 +95,13 @@ pub struct RateSlot {
 }
 
 impl RateSlot {
-    /// A count as a rate, 1/s; `None`: it is not known what happened then.
+    /// A count as a rate, 1/s; `None`: it is not known what happened then. `width_ns`: how long a slot
+    /// is. Of a slot that is hardly known, it is taken for known by half: what happens in a moment is no
+    /// rate.
     #[must_use]
-    pub fn per_s(&self, count: u64) -> Option<f64> {
-        (self.known_ns > 0).then(|| count as f64 * 1e9 / self.known_ns as f64)
+    pub fn per_s(&self, count: u64, width_ns: i64) -> Option<f64> {
+        let known_ns = self.known_ns.max(width_ns.unsigned_abs() / 2);
+        (self.known_ns > 0).then(|| count as f64 * 1e9 / known_ns as f64)
     }
 }
 
@@ -287,7 +291,7 @@ mod tests {
         let at = |s: i64| {
             let mut slots = rates.iter();
             let (_, slot) = slots.find(|(at, _)| *at == BEGAN + s * SECOND).unwrap();
-            slot.per_s(0)
+            slot.per_s(0, rates.width_ns())
         };
         assert_eq!((at(5), at(20), at(35)), (Some(0.0), None, Some(0.0)));
     }

@@ -244,7 +244,8 @@ mod tests {
         assert!(unsaid.is_empty(), "nobody says {unsaid:?}");
         let mut missing = Vec::new();
         said(&source, &mut |id| {
-            if !english.contains_key(id) {
+            // What collectors are told has names of its own, with dots.
+            if !english.contains_key(id) && !id.contains('.') {
                 missing.push(id.to_owned());
             }
         });

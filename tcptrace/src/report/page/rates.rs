@@ -55,7 +55,7 @@ fn chart(
 ) -> Markup {
     let times: Vec<i64> = rates.iter().map(|(at, _)| at).collect();
     let series = counted.iter().map(|(name, class, of)| {
-        let value = |slot: &RateSlot| slot.per_s(of(&slot.counts));
+        let value = |slot: &RateSlot| slot.per_s(of(&slot.counts), rates.width_ns());
         Series {
             name: writing.word(name),
             class,
