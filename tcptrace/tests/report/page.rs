@@ -248,11 +248,11 @@ fn several_parts_are_one_page_with_a_connection_of_each_kind() {
         .collect();
     let mut compared = 0;
     for life in page.class("life") {
-        let facts = life.class("facts")[0].text();
-        let Some((_, cookie)) = facts.split_once("Cookie") else {
+        let facts = life.class("facts")[0].named("div").into_iter();
+        let mut facts = facts.filter(|it| it.named("dt")[0].text() == "Cookie");
+        let Some(cookie) = facts.next().map(|it| it.named("dd")[0].text()) else {
             continue;
         };
-        let cookie: String = cookie.chars().take_while(char::is_ascii_hexdigit).collect();
         for row in life.named("table")[0].rows() {
             let Some((from, to)) = row[1].split_once(" → ") else {
                 continue;
@@ -261,7 +261,7 @@ fn several_parts_are_one_page_with_a_connection_of_each_kind() {
                 it["to"] == to
                     && (it["from"] == from || it["from"] == "CLOSED")
                     && row[2].starts_with(it["reason"].as_str().unwrap_or("?"))
-                    && (it["cookie"] == *cookie || it["cookie"].is_null())
+                    && (it["cookie"] == cookie.as_str() || it["cookie"].is_null())
                     && it["time"].as_str().unwrap_or_default().contains(&row[0])
             });
             assert!(

@@ -302,7 +302,8 @@ fn place(
 pub(super) fn class(state: State) -> &'static str {
     match state {
         State::Closed => "s-closed",
-        State::Listen | State::SynSent | State::SynRecv => "s-opening",
+        State::Listen | State::SynSent => "s-opening",
+        State::SynRecv => "s-opening2",
         State::Established => "s-open",
         State::FinWait1 => "s-first1",
         State::FinWait2 => "s-first2",

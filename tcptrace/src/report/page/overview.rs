@@ -19,8 +19,7 @@ pub(super) fn span(page: &Page<'_>, writing: &Writing<'_>) -> Markup {
     };
     html! {
         p.span {
-            (date(summary.from_wall_ns)) " – " (date(summary.to_wall_ns)) " UTC "
-            "(" (duration(summary.traced_ns)) ") "
+            (date(summary.from_wall_ns)) " – " (date(summary.to_wall_ns)) " (" (duration(summary.traced_ns)) ") "
             span.quiet { (writing.word("all-times-utc")) }
         }
     }

@@ -6,7 +6,7 @@ use super::{
     Page, Section,
     chart::{Chart, Series},
     table::{cell, number, table, text},
-    values::{count, date, duration},
+    values::{count, date, round_duration},
     writing::Writing,
 };
 use crate::aggregate::{RateCounts, RateSlot, Rates};
@@ -37,7 +37,7 @@ pub(super) fn section(page: &Page<'_>, writing: &Writing<'_>) -> Section {
         body: match rates.is_empty() {
             true => writing.note("nothing-happened", []),
             false => html! {
-                (writing.note("rates-note", [("width", duration(rates.width_ns().unsigned_abs()).into())]))
+                (writing.note("rates-note", [("width", round_duration(rates.width_ns().unsigned_abs()).into())]))
                 (chart(rates, "connections", "rates-connections", &CONNECTIONS, writing))
                 (chart(rates, "trouble", "rates-trouble", &TROUBLE, writing))
                 (table_of(rates, writing))
@@ -88,7 +88,7 @@ fn table_of(rates: &Rates, writing: &Writing<'_>) -> Markup {
         .collect();
     let mut columns = vec![text(writing.word("from"))];
     columns.extend(counted.clone().map(|(id, ..)| number(writing.word(id))));
-    let width = duration(wide.width_ns().unsigned_abs());
+    let width = round_duration(wide.width_ns().unsigned_abs());
     let caption = writing.prose("rates-table", [("width", width.into())]);
     html! {
         details.list {

@@ -95,6 +95,7 @@
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, at) => {
+      if (head.classList.contains("fixed")) return;
       const text = head.textContent;
       const button = make("button", text);
       button.type = "button";
@@ -138,6 +139,7 @@
       {
         width: Math.max(280, figure.clientWidth),
         height: 260,
+        padding: [8, 32, 0, 0],
         tzDate: s => uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
         cursor: { drag: { x: true, y: false } },
         scales: { y: { range: (u, min, max) => [0, max > 0 ? max * 1.05 : 1] } },

@@ -6,7 +6,7 @@ use super::{
     Page, Section,
     machine::class,
     svg::at,
-    table::{cell, number, table, text},
+    table::{cell, drawing, number, table, text},
     values::{count, duration, known_count, known_duration},
     writing::Writing,
 };
@@ -65,7 +65,7 @@ fn body(page: &Page<'_>, writing: &Writing<'_>) -> Markup {
         number("p90".to_owned()),
         number("p99".to_owned()),
         number(writing.word("longest")),
-        text(writing.word("histogram")),
+        drawing(writing.word("histogram")),
     ];
     html! {
         (writing.note("states-note", []))
@@ -120,7 +120,9 @@ fn histogram(held: &Durations, class: &str, writing: &Writing<'_>) -> Markup {
             @for (decades, name) in NAMED {
                 @let x = decades * decade;
                 line.scale x1=(at(x)) x2=(at(x)) y1="0" y2=(at(HIGH)) {}
-                text.scale x=(at(x + 2.0)) y=(at(HIGH + SCALE - 3.0)) { (name) }
+                // The last one ends where the drawing does.
+                @let (x, anchor) = if x > WIDE * 0.9 { (WIDE, "end") } else { (x + 2.0, "start") };
+                text.scale x=(at(x)) y=(at(HIGH + SCALE - 3.0)) text-anchor=(anchor) { (name) }
             }
             line.base x1="0" x2=(at(WIDE)) y1=(at(HIGH)) y2=(at(HIGH)) {}
             @for bar in bars { (bar) }

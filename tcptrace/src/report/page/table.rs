@@ -9,6 +9,8 @@ pub(super) struct Column {
     heading: String,
     /// What stands in it are numbers.
     numbers: bool,
+    /// By what stands in it, rows can be sorted.
+    sorts: bool,
 }
 
 /// A column of names or sentences.
@@ -16,6 +18,16 @@ pub(super) fn text(heading: String) -> Column {
     Column {
         heading,
         numbers: false,
+        sorts: true,
+    }
+}
+
+/// A column of drawings.
+pub(super) fn drawing(heading: String) -> Column {
+    Column {
+        heading,
+        numbers: false,
+        sorts: false,
     }
 }
 
@@ -24,6 +36,7 @@ pub(super) fn number(heading: String) -> Column {
     Column {
         heading,
         numbers: true,
+        sorts: true,
     }
 }
 
@@ -42,7 +55,7 @@ pub(super) fn table(
                 thead {
                     tr {
                         @for column in columns {
-                            th.n[column.numbers] scope="col" { (column.heading) }
+                            th.n[column.numbers].fixed[!column.sorts] scope="col" { (column.heading) }
                         }
                     }
                 }

@@ -29,6 +29,22 @@ pub(super) fn duration(ns: u64) -> String {
     Human { ns, ascii: false }.to_string()
 }
 
+/// A duration that is a whole number of something: `200 ms`, `10 s`, `2 h`.
+pub(super) fn round_duration(ns: u64) -> String {
+    const UNITS: [(u64, &str); 5] = [
+        (86_400_000_000_000, "d"),
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "min"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+    ];
+    let whole = |(unit, _): &&(u64, &str)| ns >= *unit && ns.is_multiple_of(*unit);
+    match UNITS.iter().find(whole) {
+        Some((unit, name)) => format!("{} {name}", ns / unit),
+        None => duration(ns),
+    }
+}
+
 /// A duration, or a dash.
 pub(super) fn known_duration(ns: Option<u64>) -> String {
     ns.map_or_else(dash, duration)
