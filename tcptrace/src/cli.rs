@@ -6,6 +6,8 @@ mod export;
 mod list;
 mod record;
 mod replay;
+#[cfg(feature = "report")]
+mod report;
 mod schema;
 #[cfg(feature = "serve")]
 mod serve;
@@ -23,6 +25,8 @@ use clap::{
     ArgAction, Args, CommandFactory as _, Parser, Subcommand,
     error::{ContextKind, ContextValue},
 };
+#[cfg(feature = "report")]
+use tcptrace::commands::ReportOptions;
 #[cfg(feature = "serve")]
 use tcptrace::commands::ServeOptions;
 #[cfg(feature = "ship")]
@@ -40,6 +44,8 @@ use tcptrace::{
     source::live::buffer_size,
 };
 
+#[cfg(feature = "report")]
+use self::report::ReportArgs;
 #[cfg(feature = "serve")]
 use self::serve::ServeArgs;
 #[cfg(feature = "ship")]
@@ -97,6 +103,9 @@ enum Command {
     Info(InfoArgs),
     /// A recording as Parquet, JSON or CSV: files that DuckDB, polars and others read.
     Export(ExportArgs),
+    /// A recording as a page to be read by people: one file of HTML, which asks nobody for anything.
+    #[cfg(feature = "report")]
+    Report(ReportArgs),
     /// A recording's flows to ClickHouse or a collector of OpenTelemetry, as they come.
     #[cfg(feature = "ship")]
     Ship(ShipArgs),
@@ -131,6 +140,9 @@ pub enum Invocation {
     Info(InfoOptions),
     /// `tcptrace export`.
     Export(ExportOptions),
+    /// `tcptrace report`.
+    #[cfg(feature = "report")]
+    Report(Box<ReportOptions>),
     /// `tcptrace ship`.
     #[cfg(feature = "ship")]
     Ship(Box<ShipOptions>),
@@ -241,6 +253,8 @@ impl Cli {
             #[cfg(feature = "serve")]
             Some(Command::Serve(serve)) => serve.trace.verbose,
             Some(Command::Export(export)) => export.verbose,
+            #[cfg(feature = "report")]
+            Some(Command::Report(report)) => report.verbose,
             #[cfg(feature = "ship")]
             Some(Command::Ship(ship)) => ship.verbose,
             // They have nothing to log.
@@ -272,6 +286,8 @@ impl Cli {
             Some(Command::Serve(serve)) => Invocation::Serve(Box::new(serve.into_options()?)),
             Some(Command::Info(info)) => Invocation::Info(info.into_options()),
             Some(Command::Export(export)) => Invocation::Export(export.into_options()?),
+            #[cfg(feature = "report")]
+            Some(Command::Report(report)) => Invocation::Report(Box::new(report.into_options()?)),
             #[cfg(feature = "ship")]
             Some(Command::Ship(ship)) => match ship.into_shipping()? {
                 Shipping::Ship(options) => Invocation::Ship(options),

@@ -5,6 +5,7 @@
 //! (`cargo xtask lint` sees to it):
 //!
 //! * [`model`] is the vocabulary,
+//! * [`language`] has its words for people, in several languages,
 //! * [`privileges`] are given up as soon as they are not needed,
 //! * [`host`] asks the machine while the others go on,
 //! * [`filter`] drops what nobody asked for,
@@ -16,6 +17,7 @@
 //! * [`explain`] has words for what is seen,
 //! * [`doctor`] tells whether it can be, and how TCP is set up,
 //! * [`output`] writes all that,
+//! * `report` makes a page of it,
 //! * [`screen`] draws it, live,
 //! * `metrics` tells it to monitoring systems,
 //! * [`engine`] puts them together, and runs the loop,
@@ -32,12 +34,15 @@ pub mod engine;
 pub mod explain;
 pub mod filter;
 pub mod host;
+pub mod language;
 #[cfg(feature = "serve")]
 pub mod metrics;
 pub mod model;
 pub mod output;
 pub mod privileges;
 pub mod record;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod screen;
 #[cfg(feature = "ship")]
 pub mod ship;

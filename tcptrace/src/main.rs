@@ -53,6 +53,8 @@ fn main() -> ExitCode {
             Invocation::Serve(options) => commands::serve(&options).await.map(|it| it.code),
             Invocation::Info(options) => commands::info(&options).map(|()| 0),
             Invocation::Export(options) => commands::export(&options).await.map(|it| it.code),
+            #[cfg(feature = "report")]
+            Invocation::Report(options) => commands::report(&options).await.map(|it| it.code),
             #[cfg(feature = "ship")]
             Invocation::Ship(options) => commands::ship(&options).await.map(|it| it.code),
             #[cfg(feature = "ship")]

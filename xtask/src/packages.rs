@@ -22,8 +22,8 @@ pub struct Program {
     others: [&'static str; 2],
 }
 
-/// What real-socket tests start beside tcptrace: the servers of tests/servers, the engines of
-/// tests/containers, the database of tests/fleet.
+/// What tests start beside tcptrace: the servers of tests/servers, the engines of tests/containers, the
+/// database of tests/fleet, the browser of tests/report.
 pub const OF_TESTS: &[Program] = &[
     IP,
     program("ss", "iproute2", ["iproute", "iproute2"]),
@@ -49,6 +49,8 @@ pub const OF_TESTS: &[Program] = &[
     // All that the package has where programs are; its server is a library of Java.
     program("zooinspector", "zookeeper", ["zookeeper", "zookeeper"]),
     program("openssl", "openssl", ["openssl", "openssl"]),
+    // It opens pages of `tcptrace report`.
+    program("chromium", "chromium", ["chromium", "chromium"]),
     program("systemd-analyze", "systemd", ["systemd", "systemd"]),
 ];
 /// What load tests start.

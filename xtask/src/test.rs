@@ -120,6 +120,11 @@ pub fn all(repository: &Repository, arguments: &[OsString]) -> Result<ExitCode> 
         command.args(["test", "--workspace", "--test", "export", "--"]);
         say_and_succeed(command.args(arguments))
     });
+    steps.step("pages of tcptrace report, in Chromium", || {
+        let mut command = cargo(repository);
+        command.args(["test", "--workspace", "--test", "report", "--"]);
+        say_and_succeed(command.args(arguments))
+    });
     steps.step("what Kubernetes and systemd are given", || {
         python::install(repository)?;
         let python = repository.tools().join("python/bin/python");

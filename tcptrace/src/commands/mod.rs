@@ -9,6 +9,8 @@ mod info;
 mod list;
 mod output;
 mod record;
+#[cfg(feature = "report")]
+mod report;
 mod schema;
 #[cfg(feature = "serve")]
 mod serve;
@@ -19,6 +21,8 @@ mod stuck;
 mod top;
 mod watch;
 
+#[cfg(feature = "report")]
+pub use self::report::{ReportOptions, ReportTarget, report};
 #[cfg(feature = "serve")]
 pub use self::serve::{ServeOptions, serve};
 #[cfg(feature = "ship")]

@@ -1,4 +1,4 @@
-//! What each command does with what happens: `watch`, `flows`, `stats`, `stuck` and `top` are fed by the loop
+//! What each command does with what happens: `watch`, `flows`, `stats`, `stuck`, `top` and `report` are fed by the loop
 //! of [`engine`](crate::engine). `list`, and `stuck` where it looks only once, need no loop: they ask
 //! the kernel for what is there.
 
@@ -9,6 +9,8 @@ mod lines;
 mod list;
 mod looks;
 mod record;
+#[cfg(feature = "report")]
+mod report;
 #[cfg(feature = "serve")]
 mod serve;
 mod stats;
@@ -16,6 +18,8 @@ mod stuck;
 mod top;
 mod watch;
 
+#[cfg(feature = "report")]
+pub use self::report::{GatheredReport, Report};
 #[cfg(feature = "serve")]
 pub use self::serve::{Serve, Served};
 pub use self::{

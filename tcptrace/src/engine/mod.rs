@@ -82,6 +82,17 @@ impl RunOptions {
             strict: false,
         }
     }
+
+    /// What is asked for, as options of the command line, each with its value.
+    #[must_use]
+    pub fn asked(&self) -> Vec<(String, String)> {
+        let mut options = self.filter.to_options();
+        for cgroups in &self.cgroups {
+            let (option, value) = cgroups.to_option();
+            options.push((option.to_owned(), value));
+        }
+        options
+    }
 }
 
 /// What every live command is told.
@@ -118,6 +129,10 @@ pub struct Outcome {
     pub of_command: bool,
     /// Nobody reads any more: the last line is not written.
     pub unread: bool,
+    /// A signal ended it before it was over by itself.
+    pub interrupted: bool,
+    /// Of a recording, something could not be read.
+    pub damaged: bool,
     /// Numbers for the last line.
     pub end: End,
 }

@@ -132,6 +132,8 @@ pub async fn play(
         code: 0,
         of_command: false,
         unread: true,
+        interrupted: false,
+        damaged: false,
         end,
     })
 }

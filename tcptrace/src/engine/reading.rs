@@ -116,6 +116,7 @@ pub async fn read_on(
     };
     Outcome {
         unread: interrupted,
+        interrupted,
         ..whole.outcome(end, options)
     }
     .told(written)

@@ -87,11 +87,7 @@ impl Recording {
     pub fn open(options: &RecordingOptions, run: &RunOptions) -> Result<Self> {
         let opened = Recorder::open(&options.folder, options.limits.clone());
         let (recorder, worker) = opened?;
-        let mut filter = run.filter.to_options();
-        for cgroups in &run.cgroups {
-            let (option, value) = cgroups.to_option();
-            filter.push((option.to_owned(), value));
-        }
+        let filter = run.asked();
         if options.anonymize {
             run.cgroups.iter().try_for_each(whole_names)?;
         }

@@ -262,6 +262,8 @@ pub(super) struct Whole {
     duration_ns: u64,
     /// Not all could be read.
     pub damaged: bool,
+    /// A signal ended it.
+    interrupted: bool,
 }
 
 impl Whole {
@@ -272,6 +274,7 @@ impl Whole {
         self.forgotten += engine.tracker.forgotten();
         self.duration_ns += engine.now().saturating_sub(began);
         self.damaged |= engine.source.unreadable() > 0;
+        self.interrupted |= engine.interrupted;
     }
 
     /// Numbers for the last line.
@@ -292,6 +295,8 @@ impl Whole {
             code: u8::from(options.strict && incomplete),
             of_command: false,
             unread: false,
+            interrupted: self.interrupted,
+            damaged: self.damaged,
             end,
         }
     }

@@ -92,6 +92,8 @@ impl<S: Source> Engine<S> {
                             code: child::code_of_failure(&error),
                             of_command: true,
                             unread: false,
+                            interrupted: false,
+                            damaged: false,
                             end,
                         });
                     }
@@ -131,6 +133,8 @@ impl<S: Source> Engine<S> {
                 code,
                 of_command: true,
                 unread: true,
+                interrupted: false,
+                damaged: false,
                 end,
             });
         }
@@ -142,6 +146,8 @@ impl<S: Source> Engine<S> {
             },
             of_command: status.is_some(),
             unread: false,
+            interrupted: self.interrupted,
+            damaged: unreadable,
             end,
         })
     }

@@ -11,6 +11,8 @@ pub struct PathStep {
     pub state: State,
     /// For how long, ns; `None` when unknown or not over.
     pub ns: Option<u64>,
+    /// Why it came into it; `None`: unknown, as that was before tracing began, or was lost.
+    pub why: Option<Reason>,
 }
 
 /// How a connection ended.

@@ -56,7 +56,7 @@ pub use self::{
     json::Json,
     message::{Log, Waiting, held_messages, hold_messages, release_messages, say},
     progress::{ReadingProgress, RecordingProgress, Size, StatusLine},
-    recording::RecordingReport,
+    recording::{RecordingPart, RecordingReport},
     rows::GroupValue,
     sockets::{Counts, ShownSockets},
     stats::{StatsCsv, StatsTable},
@@ -64,6 +64,11 @@ pub use self::{
     stuck::{Collected, ShownStuck},
     table::{Table, TableLook, Tabled},
     time::TimeFormat,
+};
+#[cfg(feature = "report")]
+pub use self::{
+    rows::{ListenerRow, MakerRow, NamedLink, PortsRow, RetriedRow, ServiceRow},
+    stats::{FirstRows, Summary},
 };
 use crate::{
     host::{Cgroups, Clock, Links},

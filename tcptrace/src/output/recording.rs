@@ -24,20 +24,24 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct RecordingReport {
     path: PathBuf,
-    pieces: Vec<Part>,
+    pieces: Vec<RecordingPart>,
     damage: Vec<(PathBuf, Damage)>,
     marks: Vec<Mark>,
 }
 
 /// What is known of a piece.
 #[derive(Clone, Debug)]
-struct Part {
-    piece: Piece,
-    events: u64,
-    bytes: u64,
-    lost: u64,
+pub struct RecordingPart {
+    /// The piece.
+    pub piece: Piece,
+    /// How many events of the kernel are in it.
+    pub events: u64,
+    /// How large its files are.
+    pub bytes: u64,
+    /// How many events were lost.
+    pub lost: u64,
     /// Its last segment was ended in good order.
-    ended: bool,
+    pub ended: bool,
 }
 
 impl RecordingReport {
@@ -53,7 +57,7 @@ impl RecordingReport {
             marks: Vec::new(),
         };
         for piece in &recording.pieces {
-            let mut part = Part {
+            let mut part = RecordingPart {
                 piece: piece.clone(),
                 events: 0,
                 bytes: 0,
@@ -79,6 +83,24 @@ impl RecordingReport {
         Ok(report)
     }
 
+    /// Its pieces, in their order.
+    #[must_use]
+    pub fn pieces(&self) -> &[RecordingPart] {
+        &self.pieces
+    }
+
+    /// Where events were lost, the clock was set, or the machine was suspended.
+    #[must_use]
+    pub fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
+
+    /// Files that can't be read, or from where on they can't.
+    #[must_use]
+    pub fn damage(&self) -> &[(PathBuf, Damage)] {
+        &self.damage
+    }
+
     fn row<'a>(&'a self, time: &mut TimeFormat) -> Option<RecordingRow<'a>> {
         let (first, last) = (self.pieces.first()?, self.pieces.last()?);
         let beginning = last.piece.beginning()?;
@@ -102,7 +124,7 @@ impl RecordingReport {
                 })
             })
             .collect();
-        let sum = |of: fn(&Part) -> u64| self.pieces.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&RecordingPart) -> u64| self.pieces.iter().map(of).sum::<u64>();
         let mut losses = Vec::new();
         let mut clock_changes = Vec::new();
         for mark in &self.marks {

@@ -24,6 +24,8 @@ const BEGINNINGS: [&str; 6] = [
 const OTHERS: [&str; 5] = ["rs", "png", "html", "json", "toml"];
 /// The C library that the binary is linked to has no crate.
 const MUSL: &str = include_str!("musl.txt");
+/// What draws charts in pages of `tcptrace report` is no crate either.
+const UPLOT: &str = include_str!("../../../tcptrace/data/uplot/LICENSE");
 const RULE: &str =
     "\n--------------------------------------------------------------------------------\n";
 
@@ -33,7 +35,8 @@ const RULE: &str =
 /// When a file can't be read.
 pub fn text(crates: &[Crate]) -> Result<String> {
     let mut texts = Texts::default();
-    let mut list = String::new();
+    let uplot = texts.number(UPLOT);
+    let mut list = format!("uPlot 1.6.32, in pages of tcptrace report: MIT; text {uplot}\n");
     for each in crates {
         let folder = each
             .manifest_path

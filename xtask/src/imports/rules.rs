@@ -22,6 +22,8 @@ enum May {
 const ROOMS: &[Room] = &[
     // The vocabulary, and what is as good as the system's.
     room("model", Only(&[])),
+    // Words for people, in their language.
+    room("language", Only(&["model"])),
     room("privileges", Only(&[])),
     // These know nothing of each other.
     room("filter", Only(&["model"])),
@@ -48,6 +50,8 @@ const ROOMS: &[Room] = &[
     ),
     // These put the others together.
     room("output", AllBelow),
+    // A page, made of what is summed up and of rows.
+    room("report", AllBelow),
     room("screen", AllBelow),
     room("metrics", AllBelow),
     room("engine", AllBelow),
@@ -61,6 +65,7 @@ const ROOMS: &[Room] = &[
         "cli",
         Only(&[
             "model",
+            "language",
             "filter",
             "host",
             "aggregate",
@@ -93,10 +98,11 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     // Container runtimes keep what they know of a container as JSON: `host` reads it. A record of a
     // connection is sent to a collector field by field: `metrics` reads lines. The columns of tables are
-    // made of the schema of a line, and how far a recording was shipped is kept as JSON: `ship`.
+    // made of the schema of a line, and how far a recording was shipped is kept as JSON: `ship`. The script of
+    // a page reads what it draws as JSON: `report`.
     (
         "serde_json",
-        &["output", "metrics", "record", "host", "ship"],
+        &["output", "metrics", "record", "host", "ship", "report"],
     ),
     ("io::stdout", &["output", "screen"]),
     ("eprint!", &["output"]),

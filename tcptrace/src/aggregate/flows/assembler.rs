@@ -134,6 +134,7 @@ impl FlowRecord {
         let step = PathStep {
             state: it.state,
             ns: None,
+            why: None,
         };
         Self {
             cookie: it.cookie,
@@ -194,6 +195,7 @@ impl FlowRecord {
             PathStep {
                 state: it.to,
                 ns: None,
+                why: Some(it.reason),
             },
         )
     }
@@ -212,6 +214,7 @@ impl FlowRecord {
             PathStep {
                 state: it.from,
                 ns: None,
+                why: None,
             },
         )
     }
@@ -238,12 +241,14 @@ impl FlowRecord {
             self.path.push(PathStep {
                 state: it.from,
                 ns: it.held_ns,
+                why: None,
             });
         }
         if it.to != State::Closed {
             self.path.push(PathStep {
                 state: it.to,
                 ns: None,
+                why: Some(it.reason),
             });
         }
         match (it.from, it.to) {

@@ -3,8 +3,10 @@
 
 mod assembler;
 mod idle;
+mod idle_closes;
 
 pub use self::{
     assembler::{Assembler, Patience},
     idle::{Candidate, IdleTable, IdleTableError, Manner, Role},
+    idle_closes::{IdleCloses, IdleCount, IdleKind},
 };

@@ -1,6 +1,6 @@
 //! How long something lasted, many times over.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use hdrhistogram::Histogram;
 
@@ -10,6 +10,9 @@ const DIGITS: u8 = 2;
 const LOWEST_NS: u64 = 1_000;
 /// A week; what lasts longer counts as that, but for the maximum.
 const HIGHEST_NS: u64 = 7 * 86_400 * 1_000_000_000;
+
+/// The powers of ten, in ns, at which decades end: 10 µs to 1000 s.
+const DECADES: RangeInclusive<u32> = 4..=12;
 
 /// Durations in ns, to two significant digits: at most 18 KiB, whatever their number.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +66,24 @@ impl Durations {
             }
             _ => 0,
         }
+    }
+
+    /// How many there were in each decade from 1 µs to 1000 s, cut into so many parts: each with where
+    /// it ends, ns. What was shorter is in the first, what was longer in one more.
+    #[must_use]
+    pub fn in_decades(&self, parts: u32) -> Vec<(u64, u64)> {
+        let mut counts = Vec::new();
+        let mut from = 0;
+        for decade in DECADES {
+            for part in 1..=parts {
+                let exponent = f64::from(decade) - 1.0 + f64::from(part) / f64::from(parts);
+                let to = 10_f64.powf(exponent) as u64;
+                counts.push((to, self.count_in(from..to)));
+                from = to;
+            }
+        }
+        counts.push((u64::MAX, self.count_in(from..u64::MAX)));
+        counts
     }
 
     /// Takes all of another in.

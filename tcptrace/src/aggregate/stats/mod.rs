@@ -6,6 +6,7 @@
 
 mod bounded;
 mod census;
+mod closers;
 mod drops;
 mod durations;
 mod ends;
@@ -23,6 +24,7 @@ mod taken;
 pub use self::{
     bounded::Bounded,
     census::{Census, TimeWaitsNow},
+    closers::Closers,
     drops::{ClosedListeners, Drops},
     durations::Durations,
     ends::{Ends, FailedHandshakes, Failure},

@@ -128,6 +128,8 @@ pub(super) fn look(
         code: 0,
         of_command: false,
         unread: false,
+        interrupted: false,
+        damaged: false,
         end,
     })
 }

@@ -15,6 +15,8 @@ mod transition;
 mod workload;
 
 pub use self::stats::GroupValue;
+#[cfg(feature = "report")]
+pub use self::stats::{ListenerRow, MakerRow, NamedLink, PortsRow, RetriedRow, ServiceRow};
 pub(super) use self::{
     count::CountRow,
     doctor::DoctorRow,

@@ -4,6 +4,10 @@ mod csv;
 mod sections;
 mod spark;
 mod states;
+#[cfg(feature = "report")]
+mod summary;
 mod table;
 
+#[cfg(feature = "report")]
+pub use self::summary::{FirstRows, Summary};
 pub use self::{csv::StatsCsv, table::StatsTable};

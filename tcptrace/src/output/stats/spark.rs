@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::aggregate::stats::Durations;
 
-/// The powers of ten, in ns, at which the columns end: 10 µs to 1000 s; one more for the rest.
-const DECADES: std::ops::RangeInclusive<u32> = 4..=12;
+/// Decades from 1 µs to 1000 s; one more for the rest.
+const DECADES: usize = 9;
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const ASCII_BARS: [char; 9] = [' ', '.', ':', '-', '=', '+', '*', '#', '@'];
 
@@ -19,23 +19,14 @@ pub(super) struct Spark<'a> {
 
 /// How many columns it takes.
 pub(super) fn width(fine: usize) -> usize {
-    (DECADES.count() + 1) * fine
+    (DECADES + 1) * fine
 }
 
 impl Spark<'_> {
     fn counts(&self) -> Vec<u64> {
-        let mut counts = Vec::new();
-        let mut from = 0;
         let fine = self.fine.max(1);
-        for decade in DECADES {
-            for part in 1..=fine {
-                let exponent = f64::from(decade) - 1.0 + part as f64 / fine as f64;
-                let to = 10_f64.powf(exponent) as u64;
-                counts.push(self.held.count_in(from..to));
-                from = to;
-            }
-        }
-        counts.push(self.held.count_in(from..u64::MAX));
+        let parts = self.held.in_decades(fine as u32).into_iter();
+        let mut counts: Vec<u64> = parts.map(|(_, count)| count).collect();
         counts.resize(width(fine), 0);
         counts
     }

@@ -31,7 +31,11 @@ fn flow(of: &(Tuple, Owner), path: &[(State, Option<u64>)], end: Option<FlowEnd>
         time_ns: 70 * SECOND,
         path: path
             .iter()
-            .map(|&(state, ns)| PathStep { state, ns })
+            .map(|&(state, ns)| PathStep {
+                state,
+                ns,
+                why: None,
+            })
             .collect(),
         end,
         detail: None,

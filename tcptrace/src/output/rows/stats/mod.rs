@@ -16,3 +16,8 @@ pub use self::{
     report::{StatsRow, began},
     state_line::StateLine,
 };
+#[cfg(feature = "report")]
+pub use self::{
+    link::NamedLink,
+    report::{ListenerRow, MakerRow, PortsRow, RetriedRow, ServiceRow},
+};
