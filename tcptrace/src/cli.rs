@@ -3,6 +3,7 @@
 mod doctor;
 mod explain;
 mod export;
+mod language;
 mod list;
 mod record;
 mod replay;
@@ -293,7 +294,7 @@ impl Cli {
                 Shipping::Ship(options) => Invocation::Ship(options),
                 Shipping::Schema(options) => Invocation::ShipSchema(options),
             },
-            Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()),
+            Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()?),
             Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
             Some(Command::Schema(schema)) => Invocation::Schema(schema.into_what()),
         })

@@ -3,7 +3,7 @@
 use clap::Args;
 use tcptrace::{commands::ExplainOptions, output::Colour};
 
-use super::words;
+use super::{Usage, language::LanguageArgs, words};
 
 /// Options of `tcptrace explain`.
 #[derive(Args, Debug)]
@@ -14,14 +14,20 @@ pub struct ExplainArgs {
     /// When to colour; NO_COLOR is honoured.
     #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
     color: Colour,
+    #[command(flatten)]
+    language: LanguageArgs,
 }
 
 impl ExplainArgs {
     /// What `explain` is told.
-    pub fn into_options(self) -> ExplainOptions {
-        ExplainOptions {
+    ///
+    /// # Errors
+    /// When a language is asked for that tcptrace does not speak.
+    pub fn into_options(self) -> Result<ExplainOptions, Usage> {
+        Ok(ExplainOptions {
             what: (!self.what.is_empty()).then(|| self.what.join(" ")),
+            language: self.language.of_terminal()?,
             colour: self.color,
-        }
+        })
     }
 }

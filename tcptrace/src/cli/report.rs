@@ -7,11 +7,10 @@ use tcptrace::{
     commands::{ReportOptions, ReportTarget},
     engine::{Moment, ReplayOptions, RunOptions},
     filter::Filter,
-    language::Asked,
     model::State,
 };
 
-use super::{Usage, replay::moment, sockets::SocketArgs};
+use super::{language::LanguageArgs, replay::moment, sockets::SocketArgs};
 
 /// Options of `tcptrace report`.
 #[derive(Args, Debug)]
@@ -41,11 +40,8 @@ pub struct ReportArgs {
     /// The file that is written; - is standard output.
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     output: PathBuf,
-    /// The language of the page: en or zh. Without it, TCPTRACE_LANG, LC_ALL, LC_MESSAGES or LANG
-    /// says which, the first of them that is set. Names of states, reasons and settings are the same
-    /// in all.
-    #[arg(long, value_name = "LANG")]
-    lang: Option<String>,
+    #[command(flatten)]
+    language: LanguageArgs,
     #[command(flatten)]
     sockets: SocketArgs,
     /// Transitions from or to these states, and connections that went through them: time-wait, …
@@ -81,10 +77,8 @@ impl ReportArgs {
     /// When an interface is asked for, which is another machine's, or a language that tcptrace does
     /// not speak.
     pub fn into_options(self) -> anyhow::Result<ReportOptions> {
-        let asked = Asked::of(self.lang, |name| std::env::var(name).ok());
-        let language = asked.language();
         Ok(ReportOptions {
-            language: language.map_err(|error| Usage(error.to_string()))?,
+            language: self.language.of_file()?,
             run: RunOptions {
                 cgroups: self.sockets.cgroups(false)?,
                 filter: Filter {

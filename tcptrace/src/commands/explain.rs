@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::{
     explain::Book,
+    language::{Chapter, Language, Words},
     output::{Colour, Look, Palette, Stdout, contents, page, terminal},
     privileges::{self, CapabilitySet},
 };
@@ -15,6 +16,8 @@ use crate::{
 pub struct ExplainOptions {
     /// What to explain; the list of everything without.
     pub what: Option<String>,
+    /// In which language.
+    pub language: Language,
     /// When to colour.
     pub colour: Colour,
 }
@@ -31,14 +34,15 @@ pub fn explain(options: &ExplainOptions) -> Result<()> {
         !terminal::speaks_unicode(),
         Palette::stdout(options.colour),
     );
-    let book = Book::read()?;
+    let book = Book::read(options.language)?;
+    let words = Words::of(Chapter::Explain, options.language)?;
     let text = match &options.what {
-        None => contents(&book, look),
+        None => contents(&book, look, &words),
         Some(word) => {
             let pages: Vec<String> = book
                 .find(word)?
                 .into_iter()
-                .map(|entry| page(entry, look))
+                .map(|entry| page(entry, look, &words))
                 .collect();
             pages.join("\n")
         }

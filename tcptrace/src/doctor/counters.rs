@@ -35,10 +35,11 @@ pub(super) fn counters(book: &Book, values: &BTreeMap<&str, u64>) -> Vec<Counter
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn what_should_not_go_up_is_marked_when_it_did() {
-        let book = Book::read().unwrap();
+        let book = Book::read(Language::English).unwrap();
         let values = BTreeMap::from([("ListenDrops", 3), ("ListenOverflows", 0), ("TW", 172)]);
         let counters = counters(&book, &values);
         let counter = |name: &str| counters.iter().find(|it| it.name == name).unwrap();

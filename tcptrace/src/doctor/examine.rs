@@ -15,6 +15,7 @@ use crate::{
     explain::Book,
     filter::Filter,
     host::{Listing, Scope, is_split, kernel_release, pid_namespace, silent_cgroup, snapshot},
+    language::Language,
     model::{Endpoint, State},
     privileges,
     source::live::{Kernel, KernelError, Metrics, Options, Symbols},
@@ -42,7 +43,7 @@ pub fn examine() -> anyhow::Result<Report> {
     checks.push(sock_diag(&listing));
 
     let listeners = listing.as_ref().map(listeners).unwrap_or_default();
-    let (book, products) = (Book::read()?, IdleTable::load(None)?);
+    let (book, products) = (Book::read(Language::English)?, IdleTable::load(None)?);
     Ok(judge(&book, &products, checks, listeners, |file| {
         fs::read_to_string(file).ok()
     }))

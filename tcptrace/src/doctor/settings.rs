@@ -131,9 +131,10 @@ impl Values {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     fn shown(files: &[(&str, &str)], name: &str) -> Setting {
-        let book = Book::read().unwrap();
+        let book = Book::read(Language::English).unwrap();
         let values = Values::read(&book, |file| {
             let found = files.iter().find(|(path, _)| file.ends_with(path));
             found.map(|(_, text)| (*text).to_owned())

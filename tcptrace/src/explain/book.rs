@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::language::Language;
+
 /// What an entry is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -39,35 +41,37 @@ impl Kind {
         Self::Product,
     ];
 
-    /// Several of them, as a heading.
+    /// Several of them, as a heading: the id of a word of [`Chapter::Explain`].
+    ///
+    /// [`Chapter::Explain`]: crate::language::Chapter::Explain
     #[must_use]
     pub fn heading(self) -> &'static str {
         match self {
-            Self::Topic => "Topics",
-            Self::State => "States",
-            Self::Reason => "Reasons",
-            Self::Detail => "Details of a reason",
-            Self::Verdict => "Verdicts on connections that are stuck",
-            Self::Setting => "Settings",
-            Self::Counter => "Counters",
-            Self::Word => "Words",
-            Self::Product => "Other programs and their settings",
+            Self::Topic => "topics",
+            Self::State => "states",
+            Self::Reason => "reasons",
+            Self::Detail => "details",
+            Self::Verdict => "verdicts",
+            Self::Setting => "settings",
+            Self::Counter => "counters",
+            Self::Word => "words",
+            Self::Product => "products",
         }
     }
 
-    /// One of them.
+    /// One of them: likewise.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Topic => "topic",
             Self::State => "state",
             Self::Reason => "reason",
-            Self::Detail => "detail of a reason",
+            Self::Detail => "detail",
             Self::Verdict => "verdict",
             Self::Setting => "setting",
             Self::Counter => "counter",
             Self::Word => "word",
-            Self::Product => "another program",
+            Self::Product => "product",
         }
     }
 
@@ -82,6 +86,21 @@ impl Kind {
             Self::Counter => include_str!("texts/counters.toml"),
             Self::Word => include_str!("texts/words.toml"),
             Self::Product => include_str!("texts/products.toml"),
+        }
+    }
+
+    /// The same in Chinese, without what is the same in every language.
+    fn in_chinese(self) -> &'static str {
+        match self {
+            Self::Topic => include_str!("texts/zh/topics.toml"),
+            Self::State => include_str!("texts/zh/states.toml"),
+            Self::Reason => include_str!("texts/zh/reasons.toml"),
+            Self::Detail => include_str!("texts/zh/details.toml"),
+            Self::Verdict => include_str!("texts/zh/verdicts.toml"),
+            Self::Setting => include_str!("texts/zh/settings.toml"),
+            Self::Counter => include_str!("texts/zh/counters.toml"),
+            Self::Word => include_str!("texts/zh/words.toml"),
+            Self::Product => include_str!("texts/zh/products.toml"),
         }
     }
 }
@@ -152,8 +171,47 @@ pub struct BookError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Chapter {
-    entry: Vec<Entry>,
+struct Chapter<E> {
+    entry: Vec<E>,
+}
+
+/// What an entry has in another language: the same parts as in English.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Translated {
+    name: String,
+    #[serde(default)]
+    also: Vec<String>,
+    line: String,
+    what: String,
+    who: Option<String>,
+    ends: Option<String>,
+    lasts: Option<String>,
+    many: Option<String>,
+    how: Option<String>,
+    default_words: Option<String>,
+    unit: Option<String>,
+    trap: Option<String>,
+}
+
+impl Translated {
+    /// Puts it in the place of the English.
+    fn replace(self, it: &mut Entry) {
+        it.line = self.line;
+        it.what = self.what;
+        for (part, text) in [
+            (&mut it.who, self.who),
+            (&mut it.ends, self.ends),
+            (&mut it.lasts, self.lasts),
+            (&mut it.many, self.many),
+            (&mut it.how, self.how),
+            (&mut it.default_words, self.default_words),
+            (&mut it.unit, self.unit),
+            (&mut it.trap, self.trap),
+        ] {
+            *part = text;
+        }
+    }
 }
 
 /// All entries.
@@ -163,21 +221,31 @@ pub struct Book {
 }
 
 impl Book {
-    /// Reads the texts that the binary holds.
+    /// Reads the texts that the binary holds. Entries are found by the words of every language.
     ///
     /// # Errors
     /// When one of them is not of the form: a mistake in the program.
-    pub fn read() -> Result<Self, BookError> {
+    pub fn read(language: Language) -> Result<Self, BookError> {
         let mut entries = Vec::new();
         for kind in Kind::ALL {
-            let chapter: Chapter = toml::from_str(kind.text()).map_err(|source| BookError {
+            let wrong = |source| BookError {
                 about: kind.name(),
                 source: Box::new(source),
-            })?;
-            entries.extend(chapter.entry.into_iter().map(|mut entry| {
+            };
+            let english: Chapter<Entry> = toml::from_str(kind.text()).map_err(wrong)?;
+            let chinese: Chapter<Translated> = toml::from_str(kind.in_chinese()).map_err(wrong)?;
+            let mut chinese = chinese.entry.into_iter().peekable();
+            for mut entry in english.entry {
                 entry.kind = kind;
-                entry
-            }));
+                // They stand in the same order.
+                if let Some(mut it) = chinese.next_if(|it| it.name == entry.name) {
+                    entry.also.append(&mut it.also);
+                    if language == Language::Chinese {
+                        it.replace(&mut entry);
+                    }
+                }
+                entries.push(entry);
+            }
         }
         Ok(Self { entries })
     }
@@ -203,7 +271,7 @@ mod tests {
     };
 
     fn names(kind: Kind) -> Vec<String> {
-        let book = Book::read().unwrap();
+        let book = Book::read(Language::English).unwrap();
         book.of(kind).map(|entry| entry.name.clone()).collect()
     }
 
@@ -217,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_verdict_tells_who_is_to_blame_and_what_to_do() {
-        for entry in Book::read().unwrap().of(Kind::Verdict) {
+        for entry in Book::read(Language::English).unwrap().of(Kind::Verdict) {
             assert!(entry.who.is_some(), "{}", entry.name);
             assert!(entry.many.is_some(), "{}", entry.name);
         }
@@ -225,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_state_is_told_in_full() {
-        for entry in Book::read().unwrap().of(Kind::State) {
+        for entry in Book::read(Language::English).unwrap().of(Kind::State) {
             for (part, text) in [
                 ("who", &entry.who),
                 ("ends", &entry.ends),
@@ -239,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_setting_says_how_it_is_set_and_what_is_usual() {
-        for entry in Book::read().unwrap().of(Kind::Setting) {
+        for entry in Book::read(Language::English).unwrap().of(Kind::Setting) {
             assert!(
                 entry.file.is_some() != entry.how.is_some(),
                 "{}",
@@ -256,9 +324,51 @@ mod tests {
         }
     }
 
+    /// What of a text is the same in every language: paragraphs, code, numbers.
+    fn fixed(text: &str) -> (usize, Vec<&str>, Vec<String>) {
+        let code = text.split('`').skip(1).step_by(2).collect();
+        let mut numbers: Vec<String> = text
+            .split(|it: char| !it.is_ascii_digit())
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect();
+        numbers.sort();
+        (text.trim().split("\n\n").count(), code, numbers)
+    }
+
+    #[test]
+    fn the_chinese_texts_have_what_the_english_have() {
+        let english = Book::read(Language::English).unwrap();
+        let chinese = Book::read(Language::Chinese).unwrap();
+        for (one, other) in english.entries().iter().zip(chinese.entries()) {
+            let name = &one.name;
+            let parts = |it: &Entry| {
+                [
+                    Some(it.line.clone()),
+                    Some(it.what.clone()),
+                    it.who.clone(),
+                    it.ends.clone(),
+                    it.lasts.clone(),
+                    it.many.clone(),
+                    it.how.clone(),
+                    it.default_words.clone(),
+                    it.trap.clone(),
+                ]
+            };
+            for (one, other) in parts(one).iter().zip(&parts(other)) {
+                assert_eq!(one.is_some(), other.is_some(), "{name}");
+                if let (Some(one), Some(other)) = (one, other) {
+                    assert_eq!(fixed(one), fixed(other), "{name}: {one} {other}");
+                }
+            }
+            assert!(!other.what.is_ascii(), "{name} is not translated");
+            assert_eq!(one.unit.is_some(), other.unit.is_some(), "{name}");
+        }
+    }
+
     #[test]
     fn the_texts_are_ascii_and_their_references_lead_somewhere() {
-        let book = Book::read().unwrap();
+        let book = Book::read(Language::English).unwrap();
         for kind in Kind::ALL {
             assert!(kind.text().is_ascii(), "{kind:?}");
         }

@@ -151,15 +151,20 @@ fn key(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     fn found(word: &str) -> Vec<String> {
-        let book = Book::read().unwrap();
+        let book = Book::read(Language::English).unwrap();
         let found = book.find(word).unwrap();
         found.iter().map(|entry| entry.name.clone()).collect()
     }
 
     fn near(word: &str) -> Vec<String> {
-        Book::read().unwrap().find(word).unwrap_err().near
+        Book::read(Language::English)
+            .unwrap()
+            .find(word)
+            .unwrap_err()
+            .near
     }
 
     #[test]
@@ -232,7 +237,7 @@ mod tests {
 
     #[test]
     fn every_product_of_the_idle_table_is_explained() {
-        let book = Book::read().unwrap();
+        let book = Book::read(Language::English).unwrap();
         let known: Vec<String> = book
             .entries()
             .iter()
@@ -278,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_name_finds_its_entry() {
-        for entry in Book::read().unwrap().entries() {
+        for entry in Book::read(Language::English).unwrap().entries() {
             for word in std::iter::once(&entry.name).chain(&entry.also) {
                 assert!(found(word).contains(&entry.name), "{word}");
             }
@@ -297,7 +302,10 @@ mod tests {
 
     #[test]
     fn control_characters_of_an_unknown_word_are_not_repeated() {
-        let error = Book::read().unwrap().find("\x1b[31m").unwrap_err();
+        let error = Book::read(Language::English)
+            .unwrap()
+            .find("\x1b[31m")
+            .unwrap_err();
         assert!(!error.to_string().contains('\x1b'));
     }
 }

@@ -3,6 +3,7 @@
 
 mod book;
 mod lookup;
+mod parts;
 mod words;
 
 pub(crate) use self::words::{WIDTH, why};

@@ -34,6 +34,7 @@ mod stuck;
 mod table;
 pub mod terminal;
 mod time;
+mod wrapping;
 
 use std::{io, time::Duration};
 

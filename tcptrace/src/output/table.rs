@@ -376,8 +376,7 @@ impl Below<'_> {
         first: &str,
         rest: &str,
     ) -> io::Result<()> {
-        let options = textwrap::Options::new(width)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        let options = super::wrapping::wrapping(width)
             .initial_indent(first)
             .subsequent_indent(rest);
         for line in textwrap::wrap(text, options) {

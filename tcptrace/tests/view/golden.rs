@@ -6,6 +6,7 @@ use std::{env, fs, path::Path};
 use tcptrace::{
     aggregate::stats::{By, Period, Span},
     explain::Book,
+    language::{Chapter, Language, Words},
     output::{
         Colour, Context, Counts, Look, Palette, ShownFlow, ShownSockets, StatsTable, Table,
         TableLook, View as _, page,
@@ -205,7 +206,22 @@ fn doctor() {
 
 #[test]
 fn explain() {
-    let book = Book::read().unwrap();
+    let explained = |language| {
+        let book = Book::read(language).unwrap();
+        (book, Words::of(Chapter::Explain, language).unwrap())
+    };
+    let (book, words) = explained(Language::Chinese);
+    for (word, columns) in [
+        ("半连接", 80),
+        ("TIME_WAIT", 80),
+        ("TIME_WAIT 过多怎么办", 60),
+    ] {
+        let look = Look::new(Some(columns), false, Palette::plain());
+        let found = book.find(word).unwrap();
+        let name = format!("explain-zh-{}-{columns}", found[0].name);
+        golden(&name, &page(found[0], look, &words));
+    }
+    let (book, words) = explained(Language::English);
     for (word, columns, ascii, palette, name) in [
         ("time-wait", 80, false, Palette::plain(), "explain-80"),
         ("time-wait", 80, true, Palette::plain(), "explain-80-ascii"),
@@ -221,6 +237,6 @@ fn explain() {
     ] {
         let look = Look::new(Some(columns), ascii, palette);
         let found = book.find(word).unwrap();
-        golden(name, &page(found[0], look));
+        golden(name, &page(found[0], look, &words));
     }
 }

@@ -34,7 +34,7 @@ const ROOMS: &[Room] = &[
     room("source", Only(&["model"])),
     // It judges what those two tell.
     room("diagnose", Only(&["model", "host", "aggregate"])),
-    room("explain", Only(&["model"])),
+    room("explain", Only(&["model", "language"])),
     // It tries out what a trace would take, and compares settings with the tables that others have.
     room(
         "doctor",

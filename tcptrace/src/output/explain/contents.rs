@@ -3,17 +3,22 @@
 use std::fmt::Write as _;
 
 use super::Look;
-use crate::explain::{Book, Kind};
+use crate::{
+    explain::{Book, Kind},
+    language::Words,
+};
 
 /// Lists everything that can be explained, in sections, one line each where the terminal is wide
-/// enough.
+/// enough. `words`: those of [`Chapter::Explain`], in the language of the book.
+///
+/// [`Chapter::Explain`]: crate::language::Chapter::Explain
 #[must_use]
-pub fn contents(book: &Book, look: Look) -> String {
+pub fn contents(book: &Book, look: Look, words: &Words) -> String {
     let mut list = String::new();
     let style = look.palette.header();
     for kind in Kind::ALL {
         // Writing to a string does not fail.
-        let _ = writeln!(list, "{style}{}{style:#}", kind.heading());
+        let _ = writeln!(list, "{style}{}{style:#}", words.word(kind.heading()));
         let widest = book
             .of(kind)
             .map(|entry| entry.name.len())
@@ -27,28 +32,38 @@ pub fn contents(book: &Book, look: Look) -> String {
         }
         list.push('\n');
     }
-    list.push_str("tcptrace explain NAME tells more, as in: tcptrace explain time-wait\n");
+    list.push_str(&words.word("tells-more"));
+    list.push('\n');
     list
 }
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
     use super::*;
-    use crate::output::Palette;
+    use crate::{
+        language::{Chapter, Language},
+        output::Palette,
+    };
 
     #[test]
     fn everything_is_listed_with_one_line_of_at_most_80_columns() {
-        let book = Book::read().unwrap();
-        let list = contents(&book, Look::new(Some(80), false, Palette::plain()));
-        for entry in book.entries() {
-            let listed = list.lines().any(|line| {
-                line.trim_start().starts_with(&format!("{} ", entry.name))
-                    && line.ends_with(&format!("  {}", entry.line))
-            });
-            assert!(listed, "{} is not in one line:\n{list}", entry.name);
-        }
-        for line in list.lines() {
-            assert!(line.chars().count() <= 80, "{line}");
+        for language in Language::ALL {
+            let book = Book::read(language).unwrap();
+            let words = Words::of(Chapter::Explain, language).unwrap();
+            let look = Look::new(Some(80), false, Palette::plain());
+            let list = contents(&book, look, &words);
+            for entry in book.entries() {
+                let listed = list.lines().any(|line| {
+                    line.trim_start().starts_with(&format!("{} ", entry.name))
+                        && line.ends_with(&format!("  {}", entry.line))
+                });
+                assert!(listed, "{} is not in one line:\n{list}", entry.name);
+            }
+            for line in list.lines() {
+                assert!(line.width() <= 80, "{line}");
+            }
         }
     }
 }

@@ -2,11 +2,19 @@
 
 use std::fmt::Write as _;
 
-use super::Look;
-use crate::model::State;
+use super::{Look, wrapping};
+use crate::{
+    language::{Language, Words},
+    model::State,
+};
 
 /// Each state stands between two blanks on either side, where its mark goes.
-const MACHINE: &str = include_str!("machine.txt");
+const fn machine(language: Language) -> &'static str {
+    match language {
+        Language::English => include_str!("machine.txt"),
+        Language::Chinese => include_str!("machine.zh.txt"),
+    }
+}
 
 /// Columns of the drawing.
 const WIDTH: usize = 78;
@@ -16,40 +24,32 @@ const SPINE: usize = 16;
 /// Columns for words on its right, at the least.
 const WORDS: usize = 12;
 
-/// The ways of [`MACHINE`]: from a state, to a state, and what leads there.
+/// The ways of the drawing: from a state, to a state, and the id of the words for what leads there.
 const WAYS: [(State, State, &str); 15] = [
-    (State::Closed, State::SynSent, "connect(): SYN sent"),
-    (State::Closed, State::Listen, "listen()"),
-    (State::Listen, State::SynRecv, "SYN received"),
-    (State::SynSent, State::SynRecv, "SYN received: they crossed"),
-    (State::SynSent, State::Established, "SYN+ACK received"),
-    (State::SynRecv, State::Established, "ACK received"),
-    (
-        State::Established,
-        State::FinWait1,
-        "this side closes: FIN sent",
-    ),
-    (
-        State::Established,
-        State::CloseWait,
-        "FIN received: the peer closes",
-    ),
-    (State::FinWait1, State::FinWait2, "FIN acked"),
-    (State::FinWait1, State::Closing, "FIN received"),
-    (State::FinWait2, State::TimeWait, "FIN received"),
-    (State::Closing, State::TimeWait, "FIN acked"),
-    (State::CloseWait, State::LastAck, "FIN sent"),
-    (State::LastAck, State::Closed, "FIN acked"),
-    (State::TimeWait, State::Closed, "60 s are over"),
+    (State::Closed, State::SynSent, "way-connect"),
+    (State::Closed, State::Listen, "way-listen"),
+    (State::Listen, State::SynRecv, "way-syn-received"),
+    (State::SynSent, State::SynRecv, "way-syns-crossed"),
+    (State::SynSent, State::Established, "way-syn-ack-received"),
+    (State::SynRecv, State::Established, "way-ack-received"),
+    (State::Established, State::FinWait1, "way-closes"),
+    (State::Established, State::CloseWait, "way-peer-closes"),
+    (State::FinWait1, State::FinWait2, "way-fin-acked"),
+    (State::FinWait1, State::Closing, "way-fin-received"),
+    (State::FinWait2, State::TimeWait, "way-fin-received"),
+    (State::Closing, State::TimeWait, "way-fin-acked"),
+    (State::CloseWait, State::LastAck, "way-fin-sent"),
+    (State::LastAck, State::Closed, "way-fin-acked"),
+    (State::TimeWait, State::Closed, "way-time-over"),
 ];
 
 /// Draws the state machine, with one state marked; on short lines that state and its neighbours;
 /// `None` where the lines are too short for these, too.
-pub(super) fn draw(marked: State, look: Look) -> Option<String> {
+pub(super) fn draw(marked: State, look: Look, words: &Words) -> Option<String> {
     let drawing = if look.width >= WIDTH {
-        MACHINE.to_owned()
+        machine(words.language()).to_owned()
     } else {
-        neighbours(marked, look.width.checked_sub(SPINE + 2)?)?
+        neighbours(marked, look.width.checked_sub(SPINE + 2)?, words)?
     };
     let drawing = if look.ascii {
         drawing.chars().map(ascii).collect()
@@ -66,7 +66,7 @@ pub(super) fn draw(marked: State, look: Look) -> Option<String> {
 
 /// A state, above it the states that lead to it, and below it those that it leads to. `room` is for
 /// the words on the right.
-fn neighbours(state: State, room: usize) -> Option<String> {
+fn neighbours(state: State, room: usize, words: &Words) -> Option<String> {
     if room < WORDS {
         return None;
     }
@@ -74,11 +74,12 @@ fn neighbours(state: State, room: usize) -> Option<String> {
     let ways_out: Vec<_> = WAYS.iter().filter(|(from, ..)| *from == state).collect();
     let mut drawing = String::new();
     let blank = " ".repeat(SPINE);
-    for (index, (from, _, words)) in ways_in.iter().enumerate() {
+    for (index, (from, _, way)) in ways_in.iter().enumerate() {
         let corner = if index == 0 { '┐' } else { '┤' };
         let line = "─".repeat(SPINE - 3 - from.name().len());
         let name = format!("  {from} {line}{corner}");
-        beside(&mut drawing, &name, &format!("{blank}│"), words, room);
+        let said = words.word(way);
+        beside(&mut drawing, &name, &format!("{blank}│"), &said, room);
     }
     // Writing to a string does not fail.
     let _ = writeln!(drawing, "{blank}▼");
@@ -86,7 +87,7 @@ fn neighbours(state: State, room: usize) -> Option<String> {
     let _ = writeln!(drawing, "{indent}┌{edge}┐");
     let _ = writeln!(drawing, "{indent}│{:^15}│", state.name());
     let _ = writeln!(drawing, "{indent}└───────┬───────┘");
-    for (index, (_, to, words)) in ways_out.iter().enumerate() {
+    for (index, (_, to, way)) in ways_out.iter().enumerate() {
         let (corner, below) = if index + 1 == ways_out.len() {
             ('┘', ' ')
         } else {
@@ -94,14 +95,15 @@ fn neighbours(state: State, room: usize) -> Option<String> {
         };
         let line = "─".repeat(SPINE - 4 - to.name().len());
         let name = format!("  {to} ◀{line}{corner}");
-        beside(&mut drawing, &name, &format!("{blank}{below}"), words, room);
+        let said = words.word(way);
+        beside(&mut drawing, &name, &format!("{blank}{below}"), &said, room);
     }
     Some(drawing)
 }
 
 /// Writes a way, and on its right what leads there; further lines of that are beside `below`.
 fn beside(drawing: &mut String, way: &str, below: &str, words: &str, room: usize) {
-    for (index, words) in textwrap::wrap(words, room).iter().enumerate() {
+    for (index, words) in textwrap::wrap(words, wrapping(room)).iter().enumerate() {
         let left = if index == 0 { way } else { below };
         let _ = writeln!(drawing, "{left} {words}");
     }
@@ -122,8 +124,21 @@ fn ascii(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
     use super::*;
-    use crate::output::{Colour, Palette};
+    use crate::{
+        language::Chapter,
+        output::{Colour, Palette},
+    };
+
+    fn drawn_in(language: Language, state: State, look: Look) -> Option<String> {
+        draw(state, look, &Words::of(Chapter::Explain, language).unwrap())
+    }
+
+    fn draw_it(state: State, look: Look) -> Option<String> {
+        drawn_in(Language::English, state, look)
+    }
 
     fn look(ascii: bool) -> Look {
         Look::new(None, ascii, Palette::plain())
@@ -132,7 +147,7 @@ mod tests {
     #[test]
     fn the_state_asked_for_is_marked_and_no_other() {
         for state in State::ALL {
-            let drawing = draw(state, look(false)).unwrap();
+            let drawing = draw_it(state, look(false)).unwrap();
             let times = if state == State::Closed { 2 } else { 1 };
             assert_eq!(
                 drawing.matches(&format!("● {state} ●")).count(),
@@ -146,7 +161,7 @@ mod tests {
     #[test]
     fn the_mark_is_coloured() {
         let palette = Palette::stdout(Colour::Always);
-        let drawing = draw(State::TimeWait, Look::new(None, false, palette)).unwrap();
+        let drawing = draw_it(State::TimeWait, Look::new(None, false, palette)).unwrap();
         let line = drawing.lines().find(|line| line.contains('●')).unwrap();
         assert!(line.contains("\x1b[") && line.contains("\x1b[0m"), "{line}");
         assert_eq!(
@@ -157,18 +172,20 @@ mod tests {
 
     #[test]
     fn lines_are_as_wide_with_the_mark_and_fit_80_columns() {
-        for state in State::ALL {
-            let drawing = draw(state, look(false)).unwrap();
-            for (line, plain) in drawing.lines().zip(MACHINE.lines()) {
-                assert_eq!(line.chars().count(), plain.chars().count());
-                assert!(line.chars().count() <= WIDTH, "{line}");
+        for language in Language::ALL {
+            for state in State::ALL {
+                let drawing = drawn_in(language, state, look(false)).unwrap();
+                for (line, plain) in drawing.lines().zip(machine(language).lines()) {
+                    assert_eq!(line.width(), plain.width());
+                    assert!(line.width() <= WIDTH, "{line}");
+                }
             }
         }
     }
 
     #[test]
     fn ascii_has_the_same_drawing() {
-        let drawing = draw(State::LastAck, look(true)).unwrap();
+        let drawing = draw_it(State::LastAck, look(true)).unwrap();
         assert!(drawing.is_ascii(), "{drawing}");
         assert!(drawing.contains("| * LAST_ACK *  |"), "{drawing}");
     }
@@ -176,7 +193,7 @@ mod tests {
     /// The names of states that are drawn, the marked one but once.
     fn drawn(state: State, columns: usize) -> Vec<State> {
         let look = Look::new(Some(columns), false, Palette::plain());
-        let drawing = draw(state, look).unwrap();
+        let drawing = draw_it(state, look).unwrap();
         let words: Vec<&str> = drawing.split_whitespace().collect();
         State::ALL
             .into_iter()
@@ -199,9 +216,10 @@ mod tests {
         for columns in 30..WIDTH {
             for state in State::ALL {
                 let look = Look::new(Some(columns), false, Palette::plain());
-                let drawing = draw(state, look).unwrap();
-                for line in drawing.lines() {
-                    assert!(line.chars().count() <= columns, "{columns}: {line}");
+                let drawing = draw_it(state, look).unwrap();
+                let chinese = drawn_in(Language::Chinese, state, look).unwrap();
+                for line in drawing.lines().chain(chinese.lines()) {
+                    assert!(line.width() <= columns, "{columns}: {line}");
                     assert_eq!(line.trim_end(), line);
                 }
                 assert!(drawing.contains(&format!("● {state} ●")), "{drawing}");
@@ -209,13 +227,17 @@ mod tests {
             }
         }
         let narrower = Look::new(Some(29), false, Palette::plain());
-        assert!(draw(State::Listen, narrower).is_none());
+        assert!(draw_it(State::Listen, narrower).is_none());
     }
 
     #[test]
     fn the_ways_are_those_of_the_drawing() {
-        for (_, _, words) in WAYS {
-            assert!(MACHINE.contains(words), "{words}");
+        for language in Language::ALL {
+            let words = Words::of(Chapter::Explain, language).unwrap();
+            for (_, _, way) in WAYS {
+                let said = words.word(way);
+                assert!(machine(language).contains(&said), "{said}");
+            }
         }
         for state in State::ALL {
             assert!(WAYS.iter().any(|(from, ..)| *from == state), "{state}");
@@ -223,6 +245,8 @@ mod tests {
         }
         // Every way begins or ends with an arrow.
         let arrows = |drawing: &str| drawing.matches(['▶', '◀', '▼', '▲']).count();
-        assert_eq!(arrows(MACHINE), WAYS.len());
+        for language in Language::ALL {
+            assert_eq!(arrows(machine(language)), WAYS.len());
+        }
     }
 }

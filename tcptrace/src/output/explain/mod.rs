@@ -6,7 +6,7 @@ mod machine;
 mod page;
 
 pub use self::{contents::contents, page::page};
-use super::Palette;
+use super::{Palette, wrapping::wrapping};
 
 /// What the text is laid out for.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +37,8 @@ impl Look {
         }
     }
 
-    /// For wrapping: names with a dash in them stay in one piece.
+    /// For wrapping.
     pub(crate) fn options(&self) -> textwrap::Options<'static> {
-        textwrap::Options::new(self.width).word_splitter(textwrap::WordSplitter::NoHyphenation)
+        wrapping(self.width)
     }
 }

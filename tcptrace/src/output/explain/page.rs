@@ -3,17 +3,23 @@
 use std::fmt::Write as _;
 
 use super::{Look, idle, machine};
-use crate::explain::{Entry, Kind};
-use crate::model::State;
+use crate::{
+    explain::{Entry, Kind},
+    language::Words,
+    model::State,
+};
 
 /// What stands under a heading.
 const INDENT: &str = "  ";
 /// Begins a line that is shown as it is.
 const VERBATIM: &str = "| ";
 
-/// Lays an entry out: its name, what it is in one line, and all that is to be said.
+/// Lays an entry out: its name, what it is in one line, and all that is to be said. `words`: those of
+/// [`Chapter::Explain`], in the language of the entry.
+///
+/// [`Chapter::Explain`]: crate::language::Chapter::Explain
 #[must_use]
-pub fn page(entry: &Entry, look: Look) -> String {
+pub fn page(entry: &Entry, look: Look, words: &Words) -> String {
     let mut page = String::new();
     let heading = look.palette.header();
     // Writing to a string does not fail.
@@ -21,67 +27,34 @@ pub fn page(entry: &Entry, look: Look) -> String {
         page,
         "{heading}{}{heading:#}  ({})",
         entry.name,
-        entry.kind().name()
+        words.word(entry.kind().name())
     );
     wrap(&mut page, &entry.line, "", look);
     if entry.kind() == Kind::State
         && let Ok(state) = entry.name.parse::<State>()
-        && let Some(drawing) = machine::draw(state, look)
+        && let Some(drawing) = machine::draw(state, look, words)
     {
         let _ = writeln!(page, "\n{drawing}");
-        wrap(
-            &mut page,
-            "An RST, or no answer at all, leads to CLOSED from nearly everywhere.",
-            INDENT,
-            look,
-        );
+        wrap(&mut page, &words.word("anywhere"), INDENT, look);
     }
-    for (name, text) in parts(entry) {
-        let _ = writeln!(page, "\n{heading}{name}{heading:#}");
+    for (name, text) in entry.parts() {
+        let _ = writeln!(page, "\n{heading}{}{heading:#}", words.word(name));
         paragraphs(&mut page, &text, look);
     }
     if entry.name == "idle-timeouts" {
         page.push('\n');
-        idle::list(&mut page, look);
+        idle::list(&mut page, look, words);
     }
     if !entry.see.is_empty() {
         page.push('\n');
         wrap(
             &mut page,
-            &format!("See also: {}", entry.see.join(", ")),
+            &words.say("see-also", [("names", entry.see.join(", ").into())]),
             "",
             look,
         );
     }
     page
-}
-
-fn parts(entry: &Entry) -> Vec<(&'static str, String)> {
-    let (what, who, many) = match entry.kind() {
-        Kind::State => ("What it is", "Who is in it", "When there are many"),
-        Kind::Setting => ("What it does", "Who is in it", "When there are many"),
-        Kind::Topic => ("How it goes", "Who is in it", "When there are many"),
-        Kind::Verdict => ("What it means", "Who is to blame", "What to do"),
-        Kind::Product => ("What it does", "Who is in it", "What to do"),
-        _ => ("What it means", "Who is in it", "When it comes often"),
-    };
-    let usual = entry.default.as_ref().map(|value| match &entry.unit {
-        Some(unit) => format!("{value} {unit}"),
-        None => value.clone(),
-    });
-    [
-        (what, Some(entry.what.clone())),
-        (who, entry.who.clone()),
-        ("How it ends", entry.ends.clone()),
-        ("How long", entry.lasts.clone()),
-        (many, entry.many.clone()),
-        ("Where", entry.file.clone().or_else(|| entry.how.clone())),
-        ("Default", usual.or_else(|| entry.default_words.clone())),
-        ("Mind", entry.trap.clone()),
-    ]
-    .into_iter()
-    .filter_map(|(name, text)| text.map(|text| (name, text)))
-    .collect()
 }
 
 fn paragraphs(page: &mut String, text: &str, look: Look) {
@@ -122,31 +95,53 @@ pub(super) fn wrap(page: &mut String, paragraph: &str, indent: &str, look: Look)
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
     use super::*;
-    use crate::{explain::Book, output::Palette};
+    use crate::{
+        explain::Book,
+        language::{Chapter, Language},
+        output::Palette,
+    };
 
     #[test]
     fn no_line_is_longer_than_the_terminal_is_wide() {
-        let book = Book::read().unwrap();
-        for columns in [80, 60, 40, 200] {
-            let look = Look::new(Some(columns), false, Palette::plain());
-            for entry in book.entries() {
-                for line in page(entry, look).lines() {
-                    assert!(
-                        line.chars().count() <= columns.min(80),
-                        "{}: {line}",
-                        entry.name
-                    );
+        for language in Language::ALL {
+            let book = Book::read(language).unwrap();
+            let words = Words::of(Chapter::Explain, language).unwrap();
+            for columns in [80, 60, 40, 200] {
+                let look = Look::new(Some(columns), false, Palette::plain());
+                for entry in book.entries() {
+                    for line in page(entry, look, &words).lines() {
+                        assert!(line.width() <= columns.min(80), "{}: {line}", entry.name);
+                    }
                 }
             }
         }
     }
 
     #[test]
+    fn chinese_breaks_between_characters_and_not_before_a_mark_or_in_a_name() {
+        let look = Look::new(Some(20), false, Palette::plain());
+        let mut shown = String::new();
+        wrap(
+            &mut shown,
+            "收到对端的 FIN 之后，它在 /proc/sys/net/ipv4 里等待，直到结束。",
+            "",
+            look,
+        );
+        assert_eq!(
+            shown,
+            "收到对端的 FIN 之\n后，它在\n/proc/sys/net/ipv4\n里等待，直到结束。\n"
+        );
+    }
+
+    #[test]
     fn an_ascii_terminal_gets_ascii() {
         let look = Look::new(None, true, Palette::plain());
-        for entry in Book::read().unwrap().entries() {
-            assert!(page(entry, look).is_ascii(), "{}", entry.name);
+        let words = Words::of(Chapter::Explain, Language::English).unwrap();
+        for entry in Book::read(Language::English).unwrap().entries() {
+            assert!(page(entry, look, &words).is_ascii(), "{}", entry.name);
         }
     }
 

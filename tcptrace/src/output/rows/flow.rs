@@ -26,6 +26,7 @@ use crate::{
         or_dash::OrDash,
         row::{Field, Fields as _, inserted_as, line, row, stored_as},
         table::{Below, Cell, Tabled},
+        wrapping::wrapping,
     },
 };
 
@@ -338,9 +339,7 @@ impl Tabled for ShownFlow<'_> {
             // Writing to a string does not fail.
             let _ = write!(names, " or {} {}", it.product, it.setting);
         }
-        let options = textwrap::Options::new(below.width)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .subsequent_indent("    ");
+        let options = wrapping(below.width).subsequent_indent("    ");
         let mut line = Line::default();
         for text in textwrap::wrap(&format!("{said} {names}"), options) {
             let (plain, faint) = (Style::new(), below.look.palette.faint());

@@ -7,23 +7,9 @@ use super::{
     writing::{Anchor, Writing},
 };
 use crate::{
-    explain::{Book, BookError, Entry, Kind},
-    language::Language,
+    explain::{Entry, Kind},
+    language::Words,
 };
-
-/// The explanations in a language. There are none but in English yet.
-pub(super) fn book(language: Language) -> Result<Book, BookError> {
-    match language {
-        Language::English | Language::Chinese => Book::read(),
-    }
-}
-
-/// The language that they are in.
-const fn written_in(language: Language) -> Language {
-    match language {
-        Language::English | Language::Chinese => Language::English,
-    }
-}
 
 pub(super) fn section(writing: &Writing<'_>) -> Section {
     let entries = writing.named();
@@ -32,11 +18,11 @@ pub(super) fn section(writing: &Writing<'_>) -> Section {
         heading: writing.word("explained"),
         body: html! {
             (writing.note("explained-note", []))
-            div lang=(written_in(writing.language()).tag()) {
+            div {
                 @for kind in Kind::ALL {
                     @let of_it: Vec<&&Entry> = entries.iter().filter(|it| it.kind() == kind).collect();
                     @if !of_it.is_empty() {
-                        h3 { (kind.heading()) }
+                        h3 { (writing.explaining().word(kind.heading())) }
                         @for entry in of_it { (explained(entry, writing)) }
                     }
                 }
@@ -46,40 +32,43 @@ pub(super) fn section(writing: &Writing<'_>) -> Section {
 }
 
 fn explained(entry: &Entry, writing: &Writing<'_>) -> Markup {
-    let default = entry.default.as_ref().map(|value| match &entry.unit {
-        Some(unit) => format!("{value} {unit}"),
-        None => value.clone(),
-    });
-    let parts = [
-        ("Who is in it", &entry.who),
-        ("How it ends", &entry.ends),
-        ("How long", &entry.lasts),
-        ("What to do", &entry.many),
-        ("Where", &entry.file.clone().or_else(|| entry.how.clone())),
-        ("Default", &default.or_else(|| entry.default_words.clone())),
-        ("Mind", &entry.trap),
-    ];
+    let words = writing.explaining();
+    let mut parts = entry.parts().into_iter();
+    // What it is needs no heading.
+    let what = parts.next().map_or(String::new(), |(_, text)| text);
+    let see: Vec<Markup> = entry
+        .see
+        .iter()
+        .map(|name| writing.if_named(name))
+        .collect();
     html! {
         article.entry id=(Anchor(entry)) {
             h4 { (entry.name) }
             p.line { (entry.line) }
-            (paragraphs(&entry.what))
+            (paragraphs(&what))
             @for (heading, text) in parts {
-                @if let Some(text) = text {
-                    h5 { (heading) }
-                    (paragraphs(text))
-                }
+                h5 { (words.word(heading)) }
+                (paragraphs(&text))
             }
-            @if !entry.see.is_empty() {
-                p.see {
-                    "See also: "
-                    @for (at, name) in entry.see.iter().enumerate() {
-                        @if at > 0 { ", " }
-                        (writing.if_named(name))
-                    }
-                }
+            @if !see.is_empty() {
+                p.see { (see_also(words, &see)) }
             }
         }
+    }
+}
+
+/// The sentence that names what is near, with links in it.
+fn see_also(words: &Words, names: &[Markup]) -> Markup {
+    const PLACE: &str = "\u{0}";
+    let said = words.say("see-also", [("names", PLACE.into())]);
+    let (before, behind) = said.split_once(PLACE).unwrap_or((&said, ""));
+    html! {
+        (before)
+        @for (at, name) in names.iter().enumerate() {
+            @if at > 0 { ", " }
+            (name)
+        }
+        (behind)
     }
 }
 

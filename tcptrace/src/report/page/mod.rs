@@ -26,7 +26,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use self::{policy::Policy, writing::Writing};
 use super::Gathered;
 use crate::{
-    explain::BookError,
+    explain::{Book, BookError},
     language::{Chapter, Language, Words, WordsError},
     output::RecordingReport,
 };
@@ -68,8 +68,9 @@ impl Page<'_> {
     /// See [`PageError`].
     pub fn write(&self, language: Language) -> Result<String, PageError> {
         let words = Words::of(Chapter::Report, language)?;
-        let book = explained::book(language)?;
-        let writing = Writing::new(&words, &book);
+        let explaining = Words::of(Chapter::Explain, language)?;
+        let book = Book::read(language)?;
+        let writing = Writing::new(&words, &explaining, &book);
         Ok(self.html(&writing).into_string())
     }
 

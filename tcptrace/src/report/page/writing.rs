@@ -15,15 +15,18 @@ use crate::{
 /// Words, and which of them were named.
 pub(super) struct Writing<'a> {
     words: &'a Words,
+    explaining: &'a Words,
     book: &'a Book,
     /// Entries that are named, by their place in the book.
     named: RefCell<BTreeSet<usize>>,
 }
 
 impl<'a> Writing<'a> {
-    pub fn new(words: &'a Words, book: &'a Book) -> Self {
+    /// `explaining`: the words around what is explained.
+    pub fn new(words: &'a Words, explaining: &'a Words, book: &'a Book) -> Self {
         Self {
             words,
+            explaining,
             book,
             named: RefCell::default(),
         }
@@ -36,6 +39,11 @@ impl<'a> Writing<'a> {
     /// A word, or a sentence without a place.
     pub fn word(&self, id: &str) -> String {
         self.words.word(id)
+    }
+
+    /// The words around what is explained.
+    pub fn explaining(&self) -> &'a Words {
+        self.explaining
     }
 
     /// A sentence.
@@ -163,7 +171,7 @@ pub(super) struct Anchor<'a>(pub &'a Entry);
 
 impl fmt::Display for Anchor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = self.0.kind().name().split(' ').next().unwrap_or_default();
+        let kind = self.0.kind().name();
         write!(f, "x-{kind}-")?;
         for it in self.0.name.chars() {
             match it {
