@@ -16,6 +16,7 @@ use tcptrace::{
         stats::Figures,
     },
     host::{Cgroups, Clock, Links},
+    language::Language,
     model::{Coverage, Event, FlowRecord, Transition},
     output::{Context, Csv, Json, Palette, ShownFlow, Table, TableLook, View},
     source::{decode, live::Symbols},
@@ -120,6 +121,7 @@ fn writers(criterion: &mut Criterion) {
         TableLook {
             palette: Palette::plain(),
             ascii: false,
+            language: Language::English,
             utc: true,
         },
         || Some(120),

@@ -55,6 +55,7 @@ use self::{
     doctor::DoctorArgs,
     explain::ExplainArgs,
     export::ExportArgs,
+    language::LanguageArgs,
     list::ListArgs,
     record::{InfoArgs, RecordArgs},
     replay::ReplayArgs,
@@ -197,6 +198,8 @@ struct LiveArgs {
     /// When to colour; NO_COLOR is honoured.
     #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
     color: Colour,
+    #[command(flatten)]
+    language: LanguageArgs,
     /// Show times in UTC, not in this machine's zone (JSON and CSV are always UTC).
     #[arg(long)]
     utc: bool,
@@ -307,6 +310,7 @@ impl Watch {
             count: self.count,
             output: self.live.output,
             colour: self.live.color,
+            language: self.live.language.of_terminal()?,
             utc: self.live.utc,
             live: self.live.into_options(self.command)?,
         })
@@ -320,6 +324,7 @@ impl Flows {
             count,
             output,
             colour,
+            language,
             utc: _,
         } = self.watch.into_options()?;
         Ok(FlowsOptions {
@@ -327,6 +332,7 @@ impl Flows {
             count,
             output,
             colour,
+            language,
             time_wait: self.time_wait,
             idle_table: self.idle_table,
         })

@@ -15,7 +15,10 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use tcptrace::diagnose::{Age, Verdict, diagnose};
+use tcptrace::{
+    diagnose::{Age, Diagnosis, Suspect, Verdict, advice, diagnose, text},
+    language::{Chapter, Language, Words},
+};
 
 use crate::notation::{parse, write};
 
@@ -51,13 +54,40 @@ fn run(path: &Path) -> Result<(), Failed> {
         .split_once("\n---\n")
         .ok_or("no line of three dashes")?;
     let suspect = parse(known)?;
-    let said = write(&Age::of(&suspect), &diagnose(&suspect));
+    let diagnosis = diagnose(&suspect);
+    let said = write(&Age::of(&suspect), &suspect, &diagnosis);
     if std::env::var_os("BLESS").is_some() {
         fs::write(path, format!("{known}\n---\n{said}"))?;
         return Ok(());
     }
     if expected != said {
         return Err(format!("expected:\n{expected}\nbut it says:\n{said}").into());
+    }
+    says_the_same_in_chinese(&suspect, &diagnosis)
+}
+
+/// The same names and numbers, and nothing that is left in English.
+fn says_the_same_in_chinese(suspect: &Suspect, it: &Diagnosis) -> Result<(), Failed> {
+    let said = |language| {
+        let words = Words::kept(Chapter::Stuck, language);
+        [text(suspect, it, words), advice(suspect, it.verdict, words)]
+    };
+    let numbers = |text: &str| {
+        let digits = text.split(|it: char| !it.is_ascii_digit());
+        let mut all: Vec<String> = digits.map(str::to_owned).collect();
+        all.retain(|it| !it.is_empty());
+        all.sort();
+        all
+    };
+    let (english, chinese) = (said(Language::English), said(Language::Chinese));
+    for (english, chinese) in english.iter().zip(&chinese) {
+        let left = ["the ", " peer", "{", " is ", "not ", "  "];
+        let left = left
+            .iter()
+            .find(|it| chinese.contains(**it) && !english.contains("{1, 0}"));
+        if numbers(english) != numbers(chinese) || chinese.is_ascii() || left.is_some() {
+            return Err(format!("{english}\nis in Chinese\n{chinese}").into());
+        }
     }
     Ok(())
 }

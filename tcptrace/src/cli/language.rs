@@ -22,8 +22,8 @@ impl LanguageArgs {
     ///
     /// # Errors
     /// When one is asked for that tcptrace does not speak.
-    pub fn of_file(self) -> Result<Language, Usage> {
-        let asked = Asked::of(self.lang, |name| std::env::var(name).ok());
+    pub fn of_file(&self) -> Result<Language, Usage> {
+        let asked = Asked::of(self.lang.clone(), |name| std::env::var(name).ok());
         asked.language().map_err(|error| Usage(error.to_string()))
     }
 
@@ -32,7 +32,7 @@ impl LanguageArgs {
     ///
     /// # Errors
     /// As [`of_file`](Self::of_file).
-    pub fn of_terminal(self) -> Result<Language, Usage> {
+    pub fn of_terminal(&self) -> Result<Language, Usage> {
         let by_name = self.lang.is_some() || std::env::var_os("TCPTRACE_LANG").is_some();
         let language = self.of_file()?;
         match by_name || terminal::speaks_unicode() {

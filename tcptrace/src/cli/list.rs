@@ -9,7 +9,7 @@ use tcptrace::{
     output::Colour,
 };
 
-use super::{replay::ReplayArgs, sockets::SocketArgs, words};
+use super::{language::LanguageArgs, replay::ReplayArgs, sockets::SocketArgs, words};
 
 /// Options of `tcptrace list`.
 #[derive(Args, Debug)]
@@ -53,6 +53,8 @@ pub struct ListArgs {
     /// When to colour; NO_COLOR is honoured.
     #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
     color: Colour,
+    #[command(flatten)]
+    language: LanguageArgs,
 }
 
 impl ListArgs {
@@ -85,6 +87,7 @@ impl ListArgs {
             summary: self.summary,
             output: self.output,
             colour: self.color,
+            language: self.language.of_terminal()?,
         })
     }
 }

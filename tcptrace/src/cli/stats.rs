@@ -34,6 +34,7 @@ impl StatsArgs {
             count,
             output,
             colour,
+            language,
             utc,
         } = self.watch.into_options()?;
         Ok(StatsOptions {
@@ -43,6 +44,7 @@ impl StatsArgs {
             by: self.by,
             output,
             colour,
+            language,
             utc,
         })
     }

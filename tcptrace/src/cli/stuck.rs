@@ -42,6 +42,7 @@ impl StuckArgs {
             count: self.count,
             output: self.live.output,
             colour: self.live.color,
+            language: self.live.language.of_terminal()?,
             live: self.live.into_options(Vec::new())?,
         })
     }

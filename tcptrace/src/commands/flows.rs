@@ -9,6 +9,7 @@ use crate::{
     aggregate::flows::{IdleTable, Patience},
     consumers::Flows,
     engine::{LiveOptions, Outcome, trace},
+    language::Language,
     output::{Colour, Csv, Json, ShownFlow, Table, View, terminal},
     privileges,
     source::live::Metrics,
@@ -25,6 +26,8 @@ pub struct FlowsOptions {
     pub output: Output,
     /// When to colour.
     pub colour: Colour,
+    /// In which language tables speak.
+    pub language: Language,
     /// Wait until TIME_WAIT is over.
     pub time_wait: bool,
     /// Idle timeouts beside those that tcptrace knows.
@@ -54,7 +57,7 @@ fn view(options: &FlowsOptions) -> Box<dyn for<'a> View<ShownFlow<'a>>> {
         Output::Json => Box::new(Json::new(out)),
         Output::Csv => Box::new(Csv::new(out)),
         Output::Table => {
-            let look = table_look(options.colour, false);
+            let look = table_look(options.colour, options.language, false);
             Box::new(Table::new(out, look, terminal::columns))
         }
     }

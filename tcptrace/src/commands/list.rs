@@ -10,6 +10,7 @@ use crate::{
     engine::{ReplayOptions, RunOptions},
     filter::Filter,
     host::{CgroupFilter, Scope},
+    language::Language,
     output::{Colour, Counts, Palette, ShownSockets, terminal},
 };
 
@@ -32,6 +33,8 @@ pub struct ListOptions {
     pub output: Output,
     /// When to colour.
     pub colour: Colour,
+    /// In which language tables speak.
+    pub language: Language,
 }
 
 /// Shows the sockets that there are now.
@@ -70,7 +73,7 @@ pub fn list(options: &ListOptions) -> Result<()> {
         };
         match options.output {
             Output::Table => {
-                let look = table_look(options.colour, false);
+                let look = table_look(options.colour, options.language, false);
                 shown.table(&mut out, look, terminal::columns())?;
             }
             Output::Json => shown.json(&mut out)?,

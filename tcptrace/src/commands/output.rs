@@ -2,8 +2,9 @@
 
 use std::io::BufWriter;
 
-use crate::output::{
-    Colour, Csv, Json, Palette, Shown, Stdout, Table, TableLook, Tabled, View, terminal,
+use crate::{
+    language::Language,
+    output::{Colour, Csv, Json, Palette, Shown, Stdout, Table, TableLook, Tabled, View, terminal},
 };
 
 /// Formats of the output.
@@ -24,10 +25,11 @@ pub(super) fn stdout() -> BufWriter<Stdout> {
 }
 
 /// How a table looks on standard output.
-pub(super) fn table_look(colour: Colour, utc: bool) -> TableLook {
+pub(super) fn table_look(colour: Colour, language: Language, utc: bool) -> TableLook {
     TableLook {
         palette: Palette::stdout(colour),
         ascii: !terminal::speaks_unicode(),
+        language,
         utc,
     }
 }
@@ -36,12 +38,17 @@ pub(super) fn table_look(colour: Colour, utc: bool) -> TableLook {
 pub(super) fn lines_of<T: Shown + Tabled>(
     output: Output,
     colour: Colour,
+    language: Language,
     utc: bool,
 ) -> Box<dyn View<T>> {
     let out = stdout();
     match output {
         Output::Json => Box::new(Json::new(out)),
         Output::Csv => Box::new(Csv::new(out)),
-        Output::Table => Box::new(Table::new(out, table_look(colour, utc), terminal::columns)),
+        Output::Table => Box::new(Table::new(
+            out,
+            table_look(colour, language, utc),
+            terminal::columns,
+        )),
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     aggregate::stats::{By, Period},
     consumers::Stats,
     engine::{LiveOptions, Outcome, trace},
+    language::Language,
     output::{Colour, Json, Palette, StatsCsv, StatsTable, View, terminal},
     source::live::Metrics,
 };
@@ -28,6 +29,8 @@ pub struct StatsOptions {
     pub output: Output,
     /// When to colour.
     pub colour: Colour,
+    /// In which language tables speak.
+    pub language: Language,
     /// Show UTC instead of local time in tables.
     pub utc: bool,
 }

@@ -9,6 +9,7 @@ use crate::{
     consumers::Stuck,
     diagnose::Thresholds,
     engine::{LiveOptions, Outcome, trace},
+    language::Language,
     output::Colour,
     source::live::Metrics,
 };
@@ -27,6 +28,8 @@ pub struct StuckOptions {
     pub output: Output,
     /// When to colour.
     pub colour: Colour,
+    /// In which language tables speak.
+    pub language: Language,
 }
 
 /// Shows the connections that are stuck, and those that get stuck, until something ends it.
@@ -38,7 +41,7 @@ pub async fn stuck(options: &StuckOptions) -> Result<Outcome> {
     let filter = &options.live.run.filter;
     let thresholds = Thresholds::new(options.held_for, &filter.states)?;
     let stuck = Stuck::new(
-        lines_of(options.output, options.colour, false),
+        lines_of(options.output, options.colour, options.language, false),
         filter.clone(),
         thresholds,
         options.count,

@@ -6,6 +6,7 @@ use super::output::{Output, lines_of};
 use crate::{
     consumers::Watch,
     engine::{LiveOptions, Outcome, trace},
+    language::Language,
     output::Colour,
     source::live::Metrics,
 };
@@ -21,6 +22,8 @@ pub struct WatchOptions {
     pub output: Output,
     /// When to colour.
     pub colour: Colour,
+    /// In which language tables speak.
+    pub language: Language,
     /// Show UTC instead of local time in tables.
     pub utc: bool,
 }
@@ -31,7 +34,12 @@ pub struct WatchOptions {
 /// When this machine can't be traced, or the output not be written.
 pub async fn watch(options: &WatchOptions) -> Result<Outcome> {
     let watch = Watch::new(
-        lines_of(options.output, options.colour, options.utc),
+        lines_of(
+            options.output,
+            options.colour,
+            options.language,
+            options.utc,
+        ),
         options.count,
     );
     trace(&options.live, Metrics::ForReasons, watch).await

@@ -6,7 +6,6 @@ use super::{
     Suspect, Verdict,
     age::{Silence, silence},
     schedule::{self, Outlook},
-    words,
 };
 use crate::{
     host::{TcpInfo, Timer, TimerKind},
@@ -59,10 +58,6 @@ pub struct Diagnosis {
     pub queues: Queues,
     /// The connection is over; only its descriptor is open.
     pub is_over: bool,
-    /// The verdict in words.
-    pub text: String,
-    /// What to do.
-    pub advice: &'static str,
 }
 
 impl Diagnosis {
@@ -99,8 +94,6 @@ pub fn diagnose(suspect: &Suspect) -> Diagnosis {
         most_retries: course.most_retries,
         queues,
         is_over: suspect.state == State::Closed,
-        text: words::text(suspect, verdict, &queues, course.setting),
-        advice: words::advice(suspect, verdict),
     }
 }
 

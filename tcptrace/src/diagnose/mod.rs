@@ -17,4 +17,5 @@ pub use self::{
     thresholds::{NotWatched, Thresholds},
     verdict::Verdict,
     watchlist::Watchlist,
+    words::{advice, text},
 };

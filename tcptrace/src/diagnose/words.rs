@@ -1,414 +1,343 @@
 //! Verdicts in words: what is seen, and what to do. Plain sentences, for one connection; what a
 //! verdict means in general is in the texts of `tcptrace explain`.
+//!
+//! The words are those of [`Chapter::Stuck`](crate::language::Chapter::Stuck).
 
 use super::{
-    Limit, Queues, Suspect, Verdict,
+    Diagnosis, Limit, Queues, Suspect, Verdict,
     age::{Silence, silence},
 };
 use crate::{
     host::{DescriptorLimit, Listening, TimerKind},
+    language::{Arg, Words},
     model::{Reason, SocketKind, State},
 };
 
 /// What is seen.
-pub(super) fn text(
-    suspect: &Suspect,
-    verdict: Verdict,
-    queues: &Queues,
-    setting: Option<Limit>,
-) -> String {
-    let mut text = seen(suspect, verdict, queues, setting);
-    if suspect.context.holders > 1 {
-        text += &shared(suspect);
+#[must_use]
+pub fn text(suspect: &Suspect, why: &Diagnosis, words: &Words) -> String {
+    let text = seen(suspect, why, words);
+    let holders = suspect.context.holders;
+    if holders <= 1 {
+        return text;
     }
-    text
+    let places = [("what", text.into()), ("count", number(holders))];
+    match suspect.context.inherited {
+        true => words.say("shared-inherited", places),
+        false => words.say("shared", places),
+    }
 }
 
-fn seen(suspect: &Suspect, verdict: Verdict, queues: &Queues, setting: Option<Limit>) -> String {
-    match verdict {
-        Verdict::NoAnswer => no_answer(suspect),
-        Verdict::NotSent => "No SYN was sent: connect() was put off to the first write, and \
-                                 this process has not written (TCP_FASTOPEN_CONNECT)."
-            .to_owned(),
-        Verdict::HalfOpen => half_open(suspect),
-        Verdict::AcceptQueueFull => accept_queue_full(suspect),
-        Verdict::DataAwaited => "The client is connected and has sent no data; the listener wants \
-                                 data before it accepts (TCP_DEFER_ACCEPT)."
-            .to_owned(),
-        Verdict::PeerSilent => peer_silent(suspect, queues),
-        Verdict::NotAcked if suspect.state == State::Established => format!(
-            "The peer is heard, and does not acknowledge what was sent: {}.",
-            waiting(queues)
+fn seen(suspect: &Suspect, why: &Diagnosis, words: &Words) -> String {
+    let queues = &why.queues;
+    let what = |id: &str| words.say(id, [("what", waiting(queues, words).into())]);
+    match why.verdict {
+        Verdict::NoAnswer => no_answer(suspect, words),
+        Verdict::NotSent => words.word("not-sent"),
+        Verdict::HalfOpen => half_open(suspect, words),
+        Verdict::AcceptQueueFull => accept_queue_full(suspect, words),
+        Verdict::DataAwaited => words.word("data-awaited"),
+        Verdict::PeerSilent => peer_silent(suspect, queues, words),
+        Verdict::NotAcked if suspect.state == State::Established => what("not-acked-heard"),
+        Verdict::NotAcked => not_acked(suspect, queues, words),
+        Verdict::ZeroWindow if suspect.state == State::Established => what("zero-window"),
+        Verdict::ZeroWindow => what("zero-window-fin"),
+        Verdict::StillSending if suspect.state == State::CloseWait => what("still-sending-half"),
+        Verdict::StillSending => capital(&what("still-sending")),
+        Verdict::FinAwaited => fin_awaited(why.setting, words),
+        Verdict::HalfClosed => half_closed(suspect, queues, words),
+        Verdict::NotClosed if suspect.state == State::Closed => words.say(
+            "not-closed-over",
+            [("ended", ended(suspect.context.ended, words).into())],
         ),
-        Verdict::NotAcked => not_acked(suspect, queues),
-        Verdict::ZeroWindow if suspect.state == State::Established => format!(
-            "The peer has closed its window: its program does not read, and {} wait here.",
-            waiting(queues)
-        ),
-        Verdict::ZeroWindow => format!(
-            "The peer has closed its window: its program does not read, and {} and the FIN wait \
-             here.",
-            waiting(queues)
-        ),
-        Verdict::StillSending if suspect.state == State::CloseWait => format!(
-            "The peer has closed its side, and still takes what this process sends: {}.",
-            waiting(queues)
-        ),
-        Verdict::StillSending => format!(
-            "{} still go out in front of the FIN, and the peer acknowledges them.",
-            capital(&waiting(queues))
-        ),
-        Verdict::FinAwaited => fin_awaited(setting),
-        Verdict::HalfClosed => half_closed(suspect, queues),
-        Verdict::NotClosed if suspect.state == State::Closed => format!(
-            "The connection is over: {}. This process has not closed its descriptor.",
-            ended(suspect.context.ended)
-        ),
-        Verdict::NotClosed => format!(
-            "The peer has closed. This process has read everything, up to the peer's FIN, and has \
-             not closed{}.",
-            unsent_too(queues)
-        ),
-        Verdict::NotRead => format!(
-            "The peer has closed, and this process does not notice: it has not read {}{}.",
-            match queues.unread {
-                Some(0) => "the end of the stream".to_owned(),
-                Some(unread) => format!("{} and the end of the stream", bytes(unread)),
-                None => "all that came".to_owned(),
-            },
-            unsent_too(queues)
-        ),
-        Verdict::NotAccepted => not_accepted(suspect),
+        Verdict::NotClosed => {
+            words.say("not-closed", [("unsent", unsent_too(queues, words).into())])
+        }
+        Verdict::NotRead => not_read(queues, words),
+        Verdict::NotAccepted => not_accepted(suspect, words),
     }
 }
 
 /// What to do.
-pub(super) fn advice(suspect: &Suspect, verdict: Verdict) -> &'static str {
+#[must_use]
+pub fn advice(suspect: &Suspect, verdict: Verdict, words: &Words) -> String {
     let context = &suspect.context;
     match verdict {
         Verdict::NoAnswer if context.server.is_some_and(|(it, _)| it.is_full()) => {
-            "No firewall is to blame: the listener is on this machine. Its program must call \
-             accept(), or is it stopped? A larger backlog in listen(), and somaxconn, help \
-             against bursts only."
+            words.word("do-accept-faster")
         }
-        Verdict::NoAnswer if context.server.is_some() => {
-            "The listener is on this machine, and has room now: does a rule of this machine's own \
-             firewall drop the SYNs, or was its queue full when they came? The next one tells."
-        }
-        Verdict::NoAnswer => {
-            "Is the peer up, is the address right, and does a firewall drop the SYNs? The program \
-             may give up sooner: a timeout of its own for connect(), or TCP_SYNCNT."
-        }
-        Verdict::NotSent => {
-            "The peer knows nothing of it, and no timer runs: the program must write, or close it."
-        }
+        Verdict::NoAnswer if context.server.is_some() => words.word("do-own-firewall"),
+        Verdict::NoAnswer => words.word("do-no-answer"),
+        Verdict::NotSent => words.word("do-not-sent"),
         // Both sides opened: there is no listener, nor a flood.
-        Verdict::HalfOpen if suspect.kind != SocketKind::Request => {
-            "Is the peer still there, and does a firewall drop what it sends?"
-        }
-        Verdict::HalfOpen => {
-            "Does the SYN+ACK find its way back (routes, firewalls)? Many of them from all over \
-             are a SYN flood: tcp_syncookies = 1 lets real clients in."
-        }
+        Verdict::HalfOpen if suspect.kind != SocketKind::Request => words.word("do-half-open-both"),
+        Verdict::HalfOpen => words.word("do-half-open"),
         Verdict::AcceptQueueFull | Verdict::NotAccepted if context.exhausted.is_some() => {
-            "accept() fails with EMFILE until the program closes descriptors, or may have more: \
-             LimitNOFILE= of its unit, or ulimit -n. `tcptrace stuck -s closed,close-wait -p PID` \
-             shows those that it has forgotten."
+            words.word("do-descriptors")
         }
-        Verdict::AcceptQueueFull | Verdict::NotAccepted => {
-            "The program that listens must call accept() faster, or is it stopped? A larger \
-             backlog in listen(), and somaxconn, help against bursts only."
-        }
-        Verdict::DataAwaited => {
-            "A client that waits for the server to speak first waits in vain: take \
-             TCP_DEFER_ACCEPT off that listener. Otherwise leave it alone."
-        }
-        Verdict::PeerSilent => {
-            "Has the peer's machine gone, or a link, or does a firewall or NAT in between drop the \
-             connection? TCP_USER_TIMEOUT makes a program notice sooner."
-        }
+        Verdict::AcceptQueueFull | Verdict::NotAccepted => words.word("do-accept"),
+        Verdict::DataAwaited => words.word("do-data-awaited"),
+        Verdict::PeerSilent => words.word("do-peer-silent"),
         Verdict::NotAcked => match suspect.state {
-            State::Established => {
-                "Small segments come, large ones do not arrive, perhaps: an MTU on the way that \
-                 nobody is told of, as ICMP is filtered (tcp_mtu_probing helps). Or the way there \
-                 is broken, and the way back is not."
-            }
-            State::LastAck => {
-                "The peer, or a firewall in between, has forgotten the connection, mostly as this \
-                 side closed so late: look how long it was in CLOSE_WAIT before."
-            }
-            State::Closing => {
-                "Is the peer still there? Both sides closed at the same moment: the same timeout \
-                 on both is often the cause, give them different ones."
-            }
-            State::FinWait1 if suspect.owned => {
-                "Is the peer still there? close() makes an orphan of it, which is given up sooner: \
-                 tcp_orphan_retries."
-            }
-            _ => {
-                "Is the peer still there, and does a firewall in between still know the \
-                 connection? It ends by itself; nothing here holds it."
-            }
+            State::Established => words.word("do-not-acked-established"),
+            State::LastAck => words.word("do-not-acked-last"),
+            State::Closing => words.word("do-not-acked-closing"),
+            State::FinWait1 if suspect.owned => words.word("do-not-acked-owned"),
+            _ => words.word("do-not-acked"),
         },
-        Verdict::ZeroWindow if suspect.state == State::Established => {
-            "Look at the program at the other end: it hangs, or reads too slowly."
-        }
-        Verdict::ZeroWindow => {
-            "Look at the program at the other end: it hangs, or reads too slowly. To throw the \
-             rest away: SO_LINGER {1, 0} before close()."
-        }
+        Verdict::ZeroWindow if suspect.state == State::Established => words.word("do-zero-window"),
+        Verdict::ZeroWindow => words.word("do-zero-window-fin"),
         Verdict::StillSending if suspect.state == State::CloseWait => {
-            "Nothing is wrong as long as this program has something to send; then it must close()."
+            words.word("do-still-sending-half")
         }
-        Verdict::StillSending => "Nothing is wrong: the network or the peer is slow. Wait.",
-        Verdict::FinAwaited => {
-            "The program at the other end has not closed: look for CLOSE_WAIT there. This one \
-             ends by itself."
-        }
-        Verdict::HalfClosed => {
-            "shutdown() alone leaves it so for ever if the peer does not close: this program must \
-             close(), or have a timeout. tcp_fin_timeout does nothing about it."
-        }
-        Verdict::NotClosed if context.holders > 1 => {
-            "Each process must close its own descriptor: after fork(), the one that does not serve \
-             the connection closes it at once; what exec() should not inherit has SOCK_CLOEXEC."
-        }
-        Verdict::NotClosed if suspect.state == State::Closed => {
-            "Nothing more can come: the program must close() what poll() reports an error or the \
-             end of. Until then each one takes a descriptor of its limit (ulimit -n)."
-        }
-        Verdict::NotClosed => {
-            "Does this program still work at an answer? The peer may have closed its sending side \
-             alone, and wait for one. If not, it has forgotten the connection: it must close() \
-             when read() gives 0."
-        }
-        Verdict::NotRead => {
-            "This program is busy with something else, hangs, or has forgotten the connection: it \
-             must read() to the end, and close()."
-        }
+        Verdict::StillSending => words.word("do-still-sending"),
+        Verdict::FinAwaited => words.word("do-fin-awaited"),
+        Verdict::HalfClosed => words.word("do-half-closed"),
+        Verdict::NotClosed if context.holders > 1 => words.word("do-each-closes"),
+        Verdict::NotClosed if suspect.state == State::Closed => words.word("do-close-descriptor"),
+        Verdict::NotClosed => words.word("do-not-closed"),
+        Verdict::NotRead => words.word("do-not-read"),
     }
 }
 
-fn no_answer(suspect: &Suspect) -> String {
+/// A number as the kernel's files and other programs show it, without commas.
+fn number(it: impl ToString) -> Arg<'static> {
+    it.to_string().into()
+}
+
+fn no_answer(suspect: &Suspect, words: &Words) -> String {
     let Some((listening, process)) = suspect.context.server else {
-        return "The peer does not answer the SYN.".to_owned();
+        return words.word("no-answer");
     };
-    let whose = process.map_or(String::new(), |process| match process.pid {
-        Some(pid) => format!(" ({}, pid {pid})", process.comm.as_str()),
-        None => format!(" ({})", process.comm.as_str()),
+    let whose = process.map_or(String::new(), |process| {
+        let name = process.comm.as_str();
+        match process.pid {
+            Some(pid) => words.say("whose-pid", [("name", name.into()), ("pid", number(pid))]),
+            None => words.say("whose", [("name", name.into())]),
+        }
     });
-    let Listening { queue, backlog, .. } = listening;
-    if listening.is_full() {
-        format!(
-            "The listener is on this machine{whose}, and its accept queue is full: {queue} wait, \
-             for a backlog of {backlog}. It drops the SYN{}.",
-            dropped(&listening)
-        )
-    } else {
-        format!(
-            "The SYN is not answered, though somebody listens there, on this machine{whose}: \
-             {queue} wait in the accept queue, for a backlog of {backlog}{}.",
-            dropped(&listening)
-        )
+    let places = [
+        ("whose", whose.into()),
+        ("queue", number(listening.queue)),
+        ("backlog", number(listening.backlog)),
+        ("dropped", dropped(&listening, words).into()),
+    ];
+    match listening.is_full() {
+        true => words.say("no-answer-full", places),
+        false => words.say("no-answer-here", places),
     }
 }
 
 /// What the listener has dropped.
-fn dropped(listening: &Listening) -> String {
+fn dropped(listening: &Listening, words: &Words) -> String {
     match listening.dropped {
         None | Some(0) => String::new(),
-        Some(1) => "; it has dropped 1 segment so far".to_owned(),
-        Some(many) => format!("; it has dropped {many} segments so far"),
+        Some(1) => words.word("dropped-one"),
+        Some(many) => words.say("dropped-many", [("count", number(many))]),
     }
 }
 
-/// Several processes have it.
-fn shared(suspect: &Suspect) -> String {
-    let how = match suspect.context.inherited {
-        true => "its descriptor was inherited",
-        false => "its descriptor was inherited, or passed on",
-    };
-    format!(
-        " {} processes hold it ({how}): it is closed when all of them have.",
-        suspect.context.holders
-    )
-}
-
-fn peer_silent(suspect: &Suspect, queues: &Queues) -> String {
-    let what = waiting(queues);
+fn peer_silent(suspect: &Suspect, queues: &Queues, words: &Words) -> String {
+    let what = ("what", waiting(queues, words).into());
     match (silence(suspect), suspect.timer.map(|timer| timer.kind)) {
-        (Silence::Total(time), Some(TimerKind::Probe)) => format!(
-            "Nothing has come from the peer for {}, nor an answer to window probes: {what}.",
-            about(time)
-        ),
-        (Silence::Total(time), _) => format!(
-            "Nothing has come from the peer for {}, and what was sent is not acknowledged: {what}.",
-            about(time)
-        ),
-        _ => format!("The peer does not acknowledge what was sent: {what}."),
+        (Silence::Total(time), Some(TimerKind::Probe)) => {
+            words.say("peer-silent-probes", [("time", about(time)), what])
+        }
+        (Silence::Total(time), _) => words.say("peer-silent-since", [("time", about(time)), what]),
+        _ => words.say("peer-silent", [what]),
     }
 }
 
 /// A time in whole seconds, or ms below one.
-fn about(time: std::time::Duration) -> String {
+fn about(time: std::time::Duration) -> Arg<'static> {
     match time.as_secs() {
-        0 => format!("{} ms", time.as_millis()),
-        seconds => format!("{seconds} s"),
+        0 => format!("{} ms", time.as_millis()).into(),
+        seconds => format!("{seconds} s").into(),
     }
 }
 
 /// How a connection ended.
-fn ended(reason: Option<Reason>) -> &'static str {
+fn ended(reason: Option<Reason>, words: &Words) -> String {
     match reason {
-        Some(Reason::ResetByPeer) => "the peer has reset it",
-        Some(Reason::ResetByUs) => "this machine has reset it",
-        Some(Reason::TimedOut) => "the peer did not answer, and its retransmissions are used up",
-        Some(Reason::KeepaliveTimeout) => "the peer did not answer keepalive's probes",
-        Some(Reason::Killed) => "it was killed (ss -K)",
-        Some(Reason::Refused) => "the peer has refused it",
-        Some(Reason::Unreachable) => "the peer could not be reached",
-        Some(Reason::Unknown) | None => "why is not known",
+        Some(Reason::ResetByPeer) => words.word("ended-reset-by-peer"),
+        Some(Reason::ResetByUs) => words.word("ended-reset-by-us"),
+        Some(Reason::TimedOut) => words.word("ended-timed-out"),
+        Some(Reason::KeepaliveTimeout) => words.word("ended-keepalive"),
+        Some(Reason::Killed) => words.word("ended-killed"),
+        Some(Reason::Refused) => words.word("ended-refused"),
+        Some(Reason::Unreachable) => words.word("ended-unreachable"),
+        Some(Reason::Unknown) | None => words.word("ended-unknown"),
         // Both sides have sent a FIN.
-        Some(_) => "both sides have shut it down",
+        Some(_) => words.word("ended-both"),
     }
 }
 
-fn half_open(suspect: &Suspect) -> String {
+fn half_open(suspect: &Suspect, words: &Words) -> String {
     if suspect.kind != SocketKind::Request {
-        return "Both sides sent a SYN, and the ACK of ours does not come.".to_owned();
+        return words.word("half-open-both");
     }
-    let mut text = "The client does not complete the handshake: no ACK for our SYN+ACK".to_owned();
-    if let Some(listening) = suspect.listening {
-        text += &format!(
-            ". {} half open at this port, {} of {} wait for accept()",
-            listening.half_open, listening.queue, listening.backlog
-        );
-    }
-    if let Some(cookies) = suspect.settings.syncookies {
-        text += &format!("; tcp_syncookies = {cookies}");
-    }
-    text + "."
+    let queues = suspect.listening.map(|it| {
+        words.say(
+            "half-open-queues",
+            [
+                ("half-open", number(it.half_open)),
+                ("queue", number(it.queue)),
+                ("backlog", number(it.backlog)),
+            ],
+        )
+    });
+    let cookies = suspect.settings.syncookies;
+    let cookies = cookies.map(|it| words.say("half-open-cookies", [("value", number(it))]));
+    words.say(
+        "half-open",
+        [
+            ("queues", queues.unwrap_or_default().into()),
+            ("cookies", cookies.unwrap_or_default().into()),
+        ],
+    )
 }
 
-fn accept_queue_full(suspect: &Suspect) -> String {
+fn accept_queue_full(suspect: &Suspect, words: &Words) -> String {
     let (queue, backlog) = suspect
         .listening
         .map_or((0, 0), |listening| (listening.queue, listening.backlog));
     let why = match suspect.context.exhausted {
-        Some(limit) => out_of_descriptors(limit),
-        None => "The program does not accept()".to_owned(),
+        Some(limit) => out_of_descriptors(limit, words),
+        None => words.word("does-not-accept"),
     };
-    format!(
-        "The accept queue is full: {queue} wait, for a backlog of {backlog}. {why}, and the \
-         client's ACK is dropped."
+    words.say(
+        "accept-queue-full",
+        [
+            ("queue", number(queue)),
+            ("backlog", number(backlog)),
+            ("why", why.into()),
+        ],
     )
 }
 
-fn out_of_descriptors(DescriptorLimit { limit }: DescriptorLimit) -> String {
-    format!("The program has all {limit} descriptors that it may have open, so that accept() fails")
+fn out_of_descriptors(DescriptorLimit { limit }: DescriptorLimit, words: &Words) -> String {
+    words.say("out-of-descriptors", [("limit", number(limit))])
 }
 
-fn not_accepted(suspect: &Suspect) -> String {
-    let mut text =
-        "The peer has connected and closed, and no process has accepted it yet".to_owned();
-    if let Some(listening) = suspect.listening {
-        text += &format!(
-            ": {} wait in the accept queue, for a backlog of {}",
-            listening.queue, listening.backlog
-        );
-    }
-    if let Some(limit) = suspect.context.exhausted {
-        text += &format!(". {}", out_of_descriptors(limit));
-    }
-    text + "."
+fn not_accepted(suspect: &Suspect, words: &Words) -> String {
+    let queues = suspect.listening.map(|it| {
+        words.say(
+            "not-accepted-queues",
+            [("queue", number(it.queue)), ("backlog", number(it.backlog))],
+        )
+    });
+    let exhausted = suspect.context.exhausted.map(|limit| {
+        let what = out_of_descriptors(limit, words);
+        words.say("and-then", [("what", what.into())])
+    });
+    words.say(
+        "not-accepted",
+        [
+            ("queues", queues.unwrap_or_default().into()),
+            ("exhausted", exhausted.unwrap_or_default().into()),
+        ],
+    )
 }
 
-fn not_acked(suspect: &Suspect, queues: &Queues) -> String {
+fn not_acked(suspect: &Suspect, queues: &Queues, words: &Words) -> String {
     let what = match (queues.unacked, queues.unsent) {
-        (Some(0) | None, Some(0) | None) => "our FIN".to_owned(),
-        _ => format!("what was sent: {} in front of our FIN", waiting(queues)),
-    };
-    let closed = match suspect.state {
-        State::Closing => "Both sides closed at once, and the peer does not acknowledge",
-        State::LastAck => "The peer closed first, and does not acknowledge",
-        _ => "The peer does not acknowledge",
+        (Some(0) | None, Some(0) | None) => words.word("our-fin"),
+        _ => words.say("data-and-fin", [("what", waiting(queues, words).into())]),
     };
     let window = match queues.zero_window {
-        Some(true) => "; its window is closed, and it answers no probes",
-        _ => "",
+        Some(true) => words.word("window-closed"),
+        _ => String::new(),
     };
-    format!("{closed} {what}{window}.")
+    let places = [("what", what.into()), ("window", window.into())];
+    match suspect.state {
+        State::Closing => words.say("not-acked-closing", places),
+        State::LastAck => words.say("not-acked-last", places),
+        _ => words.say("not-acked", places),
+    }
 }
 
-fn fin_awaited(setting: Option<Limit>) -> String {
-    let mut text =
-        "This side has closed and the peer knows; the peer has not closed yet".to_owned();
-    match setting {
+fn fin_awaited(setting: Option<Limit>, words: &Words) -> String {
+    let timer = match setting {
         Some(Limit {
             name: "TCP_LINGER2",
             ..
-        }) => {
-            text += ". Its timer runs longer than tcp_fin_timeout says: TCP_LINGER2 of that \
-                     socket, or the setting was another when it closed";
-        }
+        }) => words.word("fin-awaited-linger"),
         Some(Limit {
             value: Some(timeout @ 61..),
             ..
-        }) => {
-            let half = timeout - 60;
-            text += &format!(
-                ". tcp_fin_timeout = {timeout} is really 2 x ({timeout} - 60) = {} s",
-                u64::from(half) * 2
-            );
-        }
-        _ => {}
-    }
-    text + "."
+        }) => words.say(
+            "fin-awaited-twice",
+            [
+                ("timeout", number(timeout)),
+                ("seconds", number(u64::from(timeout - 60) * 2)),
+            ],
+        ),
+        _ => String::new(),
+    };
+    words.say("fin-awaited", [("timer", timer.into())])
 }
 
-fn half_closed(suspect: &Suspect, queues: &Queues) -> String {
+fn half_closed(suspect: &Suspect, queues: &Queues, words: &Words) -> String {
     let unread = match queues.unread {
-        Some(unread @ 1..) => format!("; {} are unread", bytes(unread)),
+        Some(unread @ 1..) => {
+            let bytes = bytes(unread, words);
+            words.say("half-closed-unread", [("bytes", bytes.into())])
+        }
         _ => String::new(),
     };
     let timer = match suspect.timer.map(|timer| timer.kind) {
-        Some(TimerKind::Keepalive) => "Only keepalive's timer runs",
-        _ => "No timer runs",
+        Some(TimerKind::Keepalive) => words.word("only-keepalive"),
+        _ => words.word("no-timer"),
     };
-    format!(
-        "This process has called shutdown() and not close(), and the peer has not closed{unread}. \
-         {timer}."
+    words.say(
+        "half-closed",
+        [("unread", unread.into()), ("timer", timer.into())],
+    )
+}
+
+fn not_read(queues: &Queues, words: &Words) -> String {
+    let what = match queues.unread {
+        Some(0) => words.word("not-read-end"),
+        Some(unread) => {
+            let bytes = bytes(unread, words);
+            words.say("not-read-bytes", [("bytes", bytes.into())])
+        }
+        None => words.word("not-read-all"),
+    };
+    let unsent = unsent_too(queues, words);
+    words.say(
+        "not-read",
+        [("what", what.into()), ("unsent", unsent.into())],
     )
 }
 
 /// What waits to be sent or acknowledged.
-fn waiting(queues: &Queues) -> String {
+fn waiting(queues: &Queues, words: &Words) -> String {
+    let bytes = |count| bytes(count, words).into();
     match (queues.unacked, queues.unsent) {
-        (Some(unacked @ 1..), Some(unsent @ 1..)) => {
-            format!(
-                "{} unacknowledged and {} unsent",
-                bytes(unacked),
-                bytes(unsent)
-            )
-        }
-        (Some(unacked @ 1..), _) => format!("{} unacknowledged", bytes(unacked)),
-        (_, Some(unsent @ 1..)) => format!("{} unsent", bytes(unsent)),
-        _ => "data".to_owned(),
+        (Some(unacked @ 1..), Some(unsent @ 1..)) => words.say(
+            "unacked-and-unsent",
+            [("unacked", bytes(unacked)), ("unsent", bytes(unsent))],
+        ),
+        (Some(unacked @ 1..), _) => words.say("unacked", [("unacked", bytes(unacked))]),
+        (_, Some(unsent @ 1..)) => words.say("unsent", [("unsent", bytes(unsent))]),
+        _ => words.word("some-data"),
     }
 }
 
-fn unsent_too(queues: &Queues) -> String {
+fn unsent_too(queues: &Queues, words: &Words) -> String {
     match (queues.unacked, queues.unsent) {
         (Some(0) | None, Some(0) | None) => String::new(),
-        _ => format!("; {}", waiting(queues)),
+        _ => words.say("and-also", [("what", waiting(queues, words).into())]),
     }
 }
 
-fn bytes(count: u32) -> String {
-    match count {
-        1 => "1 byte".to_owned(),
-        count => format!("{count} bytes"),
-    }
+fn bytes(count: u32, words: &Words) -> String {
+    let places = [
+        ("number", Arg::Count(count.into())),
+        ("count", number(count)),
+    ];
+    words.say("bytes", places)
 }
 
 fn capital(text: &str) -> String {

@@ -1,8 +1,8 @@
 //! The words of a language: sentences with places for numbers and names.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::OnceLock};
 
-use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use unic_langid::LanguageIdentifier;
 
 use super::Language;
@@ -14,16 +14,20 @@ pub enum Chapter {
     Explain,
     /// The page of `tcptrace report`.
     Report,
+    /// What is said of a connection that does not go on.
+    Stuck,
 }
 
 impl Chapter {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Explain, Self::Report];
+    pub const ALL: [Self; 3] = [Self::Explain, Self::Report, Self::Stuck];
 
     const fn text(self, language: Language) -> &'static str {
         match (self, language) {
             (Self::Explain, Language::English) => include_str!("texts/en/explain.ftl"),
             (Self::Explain, Language::Chinese) => include_str!("texts/zh/explain.ftl"),
+            (Self::Stuck, Language::English) => include_str!("texts/en/stuck.ftl"),
+            (Self::Stuck, Language::Chinese) => include_str!("texts/zh/stuck.ftl"),
             (Self::Report, Language::English) => include_str!("texts/en/report.ftl"),
             (Self::Report, Language::Chinese) => include_str!("texts/zh/report.ftl"),
         }
@@ -89,7 +93,7 @@ impl Words {
         let text = chapter.text(language).to_owned();
         let resource = FluentResource::try_new(text)
             .map_err(|(_, errors)| wrong(errors.iter().map(ToString::to_string).collect()))?;
-        let mut bundle = FluentBundle::new(vec![identifier(language)]);
+        let mut bundle = FluentBundle::new_concurrent(vec![identifier(language)]);
         // Nothing here is written from right to left, and the marks would be in what is searched for.
         bundle.set_use_isolating(false);
         bundle.set_formatter(Some(|value, _| match value {
@@ -100,6 +104,22 @@ impl Words {
             .add_resource(resource)
             .map_err(|errors| wrong(format!("{errors:?}")))?;
         Ok(Self { language, bundle })
+    }
+
+    /// The words of a chapter, read once and kept.
+    #[must_use]
+    pub fn kept(chapter: Chapter, language: Language) -> &'static Self {
+        const EMPTY: OnceLock<Words> = OnceLock::new();
+        static KEPT: [OnceLock<Words>; Chapter::ALL.len() * Language::ALL.len()] =
+            [EMPTY; Chapter::ALL.len() * Language::ALL.len()];
+        let place = chapter as usize * Language::ALL.len() + language as usize;
+        KEPT[place].get_or_init(|| {
+            // The tests see to it that they can be read; otherwise ids are shown.
+            Self::of(chapter, language).unwrap_or_else(|_| Self {
+                language,
+                bundle: FluentBundle::new_concurrent(vec![identifier(language)]),
+            })
+        })
     }
 
     /// The language.
@@ -203,7 +223,7 @@ mod tests {
                 .split('[')
                 .skip(1)
                 .filter_map(|rest| rest.split_once(']'));
-            let links = links.filter(|(word, _)| !["one", "other", "0"].contains(word));
+            let links = links.filter(|(word, _)| !["one", "other", "0", "1"].contains(word));
             fixed.links.extend(links.map(|(word, _)| word.to_owned()));
         }
         messages

@@ -45,6 +45,7 @@ pub use self::inserted::{insert, inserted_names, json_line, json_string};
 #[cfg(feature = "parquet")]
 pub use self::parquet::Parquet;
 pub use self::row::Row;
+pub(crate) use self::wrapping::wrapping;
 pub use self::{
     anonymized::Anonymized,
     aside::AsideFile,

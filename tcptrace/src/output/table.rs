@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     host::{Clock, Interface},
+    language::Language,
     model::{Endpoint, Owner, Side, Tuple},
 };
 
@@ -47,6 +48,8 @@ pub struct TableLook {
     pub palette: Palette,
     /// Only characters of ASCII.
     pub ascii: bool,
+    /// The language of its words.
+    pub language: Language,
     /// UTC instead of this machine's time zone.
     pub utc: bool,
 }
@@ -433,6 +436,7 @@ mod tests {
         let width = Rc::new(cell::Cell::new(0));
         let asked = Rc::clone(&width);
         let look = TableLook {
+            language: Language::English,
             palette: Palette::plain(),
             ascii: false,
             utc: true,

@@ -14,16 +14,30 @@ pub fn wrapping(columns: usize) -> Options<'static> {
 
 /// The pieces of a line that stay together, each with the blanks behind it.
 fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let wide = |it: char| it.width() == Some(2);
+    // Unicode's rules, beside Chinese; they would break names at a slash, and not before one.
+    let mut beside_wide = linebreaks(line)
+        .map(|(at, _)| at)
+        .filter(move |at| line[..*at].ends_with(wide) || line[*at..].starts_with(wide));
+    let mut next_wide = beside_wide.next();
     let mut start = 0;
-    let breaks = linebreaks(line).map(|(at, _)| at).filter(|at| {
-        let wide = |it: char| it.width() == Some(2);
-        let before = line[..*at].chars().next_back();
-        let behind = line[*at..].chars().next();
-        *at == line.len()
-            || before.is_some_and(|it| it == ' ' || wide(it))
-            || behind.is_some_and(wide)
-    });
-    Box::new(breaks.map(move |at| Word::from(&line[std::mem::replace(&mut start, at)..at])))
+    let mut ends = line
+        .char_indices()
+        .skip(1)
+        .map(|(at, _)| at)
+        .chain([line.len()]);
+    Box::new(std::iter::from_fn(move || {
+        let end = ends.find(|at| {
+            while next_wide.is_some_and(|it| it < *at) {
+                next_wide = beside_wide.next();
+            }
+            let behind_blank = line[..*at].ends_with(' ') && !line[*at..].starts_with(' ');
+            *at == line.len() || behind_blank || next_wide == Some(*at)
+        })?;
+        let piece = &line[start..end];
+        start = end;
+        (!piece.is_empty()).then(|| Word::from(piece))
+    }))
 }
 
 #[cfg(test)]

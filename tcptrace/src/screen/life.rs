@@ -5,7 +5,11 @@ use super::{
     snapshot::Life,
     words::{Around, address, age, bytes, pid},
 };
-use crate::model::{Closer, Owner, Side, Transition, Workload};
+use crate::{
+    language::Language,
+    model::{Closer, Owner, Side, Transition, Workload},
+    output::wrapping,
+};
 
 /// A line of text: its parts, each with its look.
 pub type TextLine = Vec<(String, Tone)>;
@@ -202,8 +206,8 @@ fn stuck(life: &Life, columns: usize, lines: &mut Vec<TextLine>) {
         format!("It does not go on: {}", it.diagnosis.verdict.name()),
         Tone::Trouble,
     )]);
-    for text in [&*it.diagnosis.text, it.diagnosis.advice] {
-        for line in wrap(text, columns) {
+    for text in [it.text(Language::English), it.advice(Language::English)] {
+        for line in wrap(&text, columns.saturating_sub(2)) {
             lines.push(plain(&format!("  {line}")));
         }
     }
@@ -213,6 +217,6 @@ fn stuck(life: &Life, columns: usize, lines: &mut Vec<TextLine>) {
 #[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let width = columns.saturating_sub(4).clamp(10, 100);
-    let wrapped = textwrap::wrap(text, width);
+    let wrapped = textwrap::wrap(text, wrapping(width));
     wrapped.into_iter().map(|it| it.into_owned()).collect()
 }

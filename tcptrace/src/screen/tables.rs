@@ -9,6 +9,7 @@ use super::{
 use crate::{
     aggregate::stats::Group,
     diagnose::Held,
+    language::Language,
     model::{Closer, Comm, Connection, Cookie, Endpoint, Side, State},
     output::ShownStuck,
 };
@@ -335,7 +336,7 @@ impl Row for ShownStuck {
             "WHY",
             24,
             |it, _| Key::Word(it.diagnosis.verdict.name()),
-            |it, _| it.diagnosis.text.clone(),
+            |it, _| it.text(Language::English),
         )
         .grows(6)
         .rank(4),

@@ -3,8 +3,9 @@
 use std::{fmt::Write as _, time::Duration};
 
 use tcptrace::{
-    diagnose::{Age, Circumstances, Diagnosis, Suspect},
+    diagnose::{self, Age, Circumstances, Diagnosis, Suspect},
     host::{DescriptorLimit, Listening, TcpInfo, Timer, TimerKind, WaitSettings},
+    language::{Chapter, Language, Words},
     model::{Reason, SocketKind},
 };
 
@@ -224,7 +225,7 @@ fn time(word: &str) -> Result<Duration, String> {
 }
 
 /// Writes what is said of a connection.
-pub fn write(age: &Age, it: &Diagnosis) -> String {
+pub fn write(age: &Age, suspect: &Suspect, it: &Diagnosis) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "verdict    {}", it.verdict);
     let since = match (age.held, age.waited) {
@@ -258,12 +259,16 @@ pub fn write(age: &Age, it: &Diagnosis) -> String {
             .zero_window
             .map_or("-", |zero| if zero { "closed" } else { "open" })
     );
-    for (name, long) in [("text", &*it.text), ("advice", it.advice)] {
+    let words = Words::kept(Chapter::Stuck, Language::English);
+    for (name, long) in [
+        ("text", diagnose::text(suspect, it, words)),
+        ("advice", diagnose::advice(suspect, it.verdict, words)),
+    ] {
         let options = textwrap::Options::new(90)
             .initial_indent("    ")
             .subsequent_indent("    ")
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        let _ = writeln!(text, "{name}\n{}", textwrap::fill(long, options));
+        let _ = writeln!(text, "{name}\n{}", textwrap::fill(&long, options));
     }
     text
 }

@@ -63,6 +63,7 @@ fn goldens(name: &str, show: impl Fn(Option<usize>, bool, Palette) -> String) {
 
 fn look(palette: Palette, ascii: bool) -> TableLook {
     TableLook {
+        language: tcptrace::language::Language::English,
         palette,
         ascii,
         utc: true,

@@ -12,6 +12,7 @@ use crate::data;
 
 fn look() -> TableLook {
     TableLook {
+        language: tcptrace::language::Language::English,
         palette: Palette::plain(),
         ascii: false,
         utc: true,

@@ -33,7 +33,10 @@ const ROOMS: &[Room] = &[
     room("record", Only(&["model"])),
     room("source", Only(&["model"])),
     // It judges what those two tell.
-    room("diagnose", Only(&["model", "host", "aggregate"])),
+    room(
+        "diagnose",
+        Only(&["model", "language", "host", "aggregate"]),
+    ),
     room("explain", Only(&["model", "language"])),
     // It tries out what a trace would take, and compares settings with the tables that others have.
     room(

@@ -1,10 +1,6 @@
 //! A line of `stuck`.
 
-use std::{
-    fmt::{self, Write as _},
-    io,
-    num::NonZeroU32,
-};
+use std::{fmt, io, num::NonZeroU32};
 
 use anstyle::Style;
 
@@ -16,6 +12,7 @@ use super::{
 use crate::{
     diagnose::{Diagnosis, Held, Limit, Verdict},
     host::TimerKind,
+    language::{Chapter, Language, Words},
     model::{Comm, Reason, State, ns},
     output::{
         Context, Scratch, Shown, ShownStuck,
@@ -54,7 +51,7 @@ row! {
         /// Why it does not go on: tcptrace explain VERDICT tells more.
         verdict: Verdict,
         /// The verdict in words, for this connection.
-        verdict_text: &'a str,
+        verdict_text: String,
         /// Id of the process that has the socket, or closed it; of a connection that nobody has
         /// accepted, of its listener. Null when unknown.
         pid: Option<NonZeroU32>,
@@ -110,7 +107,7 @@ row! {
         /// How many may wait there; null when there is no listener.
         backlog: Option<u32>,
         /// What to do.
-        advice: &'a str,
+        advice: String,
     }
 }
 line!(StuckRow<'_> = "stuck", "A connection that does not go on", "A line of stuck.");
@@ -151,7 +148,8 @@ impl Shown for ShownStuck {
             held_estimated: self.held.estimated,
             reason: self.suspect.context.ended,
             verdict: why.verdict,
-            verdict_text: &why.text,
+            // Programs read it: always the same.
+            verdict_text: self.text(Language::English),
             pid: pid_of(owner.process.as_ref()),
             comm: owner.process.map(|process| process.comm),
             uid: owner.uid,
@@ -174,7 +172,7 @@ impl Shown for ShownStuck {
             zero_window: why.queues.zero_window,
             accept_queue: waiting.map(|it| it.queue),
             backlog: waiting.map(|it| it.backlog),
-            advice: why.advice,
+            advice: self.advice(Language::English),
         }
     }
 }
@@ -254,63 +252,77 @@ impl Tabled for ShownStuck {
             narrow @ ..NARROW => (narrow.max(1), "", "", ""),
             width => (width.min(WIDEST_TEXT), INDENT, INDENT, "    "),
         };
-        let said = plain(format!("{}: {}", why.verdict, why.text));
+        let language = below.look.language;
+        let words = Words::kept(Chapter::Stuck, language);
+        let said = plain(format!("{}: {}", why.verdict, self.text(language)));
         below.paragraph(Style::new(), &said, width, first, rest)?;
-        if let Some(text) = limit(why, ascii) {
+        if let Some(text) = limit(why, ascii, words) {
             below.paragraph(Style::new(), &plain(text), width, first, rest)?;
         }
         let (faint, advice) = (
             below.look.palette.faint(),
-            plain(format!("→ {}", why.advice)),
+            plain(format!("→ {}", self.advice(language))),
         );
         below.paragraph(faint, &advice, width, first, further)
     }
 }
 
 /// What limits it, and how long still.
-fn limit(why: &Diagnosis, ascii: bool) -> Option<String> {
+fn limit(why: &Diagnosis, ascii: bool, words: &Words) -> Option<String> {
     let mut parts = Vec::new();
     if let Some(Limit { name, value }) = why.setting {
-        let mut part = name.to_owned();
-        if let Some(value) = value {
-            // Writing to a string does not fail.
-            let _ = write!(part, " = {value}{}", unit(name));
-            part.push_str(match (name, value) {
-                ("tcp_orphan_retries", 0) => " (which means 8)",
-                // Nothing tells whether that socket has set it.
-                ("tcp_fin_timeout", _) => " (or TCP_LINGER2)",
-                // The socket could not be asked; otherwise what is left would be known.
-                ("tcp_retries2", _) if why.remaining.is_none() => " (or TCP_USER_TIMEOUT)",
-                _ => "",
-            });
-        } else {
-            part.push_str(" governs it");
-        }
-        parts.push(part);
+        parts.push(match value {
+            Some(value) => {
+                let setting = format!("{name} = {value}{}", unit(name));
+                let place = [("setting", setting.as_str().into())];
+                match (name, value) {
+                    ("tcp_orphan_retries", 0) => words.say("which-means-8", place),
+                    // Nothing tells whether that socket has set it.
+                    ("tcp_fin_timeout", _) => words.say("or-linger2", place),
+                    // The socket could not be asked; otherwise what is left would be known.
+                    ("tcp_retries2", _) if why.remaining.is_none() => {
+                        words.say("or-user-timeout", place)
+                    }
+                    _ => setting,
+                }
+            }
+            None => words.say("governs", [("setting", name.into())]),
+        });
     }
+    let number = |it: u32| it.to_string().into();
     match (why.retries, why.most_retries) {
-        (Some(so_far), Some(most)) => parts.push(format!("sent again {so_far} of {most} times")),
-        (Some(so_far), None) => parts.push(format!("sent again {so_far} times")),
+        (Some(so_far), Some(most)) => parts.push(words.say(
+            "sent-again-of",
+            [("count", number(so_far)), ("most", number(most))],
+        )),
+        (Some(so_far), None) => parts.push(words.say("sent-again", [("count", number(so_far))])),
         _ => {}
     }
     if let Some(left) = why.remaining {
-        let ns = ns(left);
-        parts.push(format!("over in about {}", Human { ns, ascii }));
+        let time = Human {
+            ns: ns(left),
+            ascii,
+        };
+        parts.push(words.say("over-in", [("time", time.to_string().into())]));
     }
     if why.verdict == Verdict::DataAwaited {
         // Its text says all there is.
         return None;
     }
-    if parts.is_empty() {
-        return match why.verdict {
-            Verdict::StillSending => None,
-            // Nothing runs any more.
-            Verdict::NotClosed if why.is_over => None,
-            Verdict::ZeroWindow => Some("No setting limits it while the peer answers.".to_owned()),
-            _ => Some("No setting limits it.".to_owned()),
-        };
+    let all = parts.into_iter().reduce(|first, second| {
+        words.say(
+            "parts",
+            [("first", first.into()), ("second", second.into())],
+        )
+    });
+    match (all, why.verdict) {
+        (Some(all), _) => Some(words.say("ended-sentence", [("what", all.into())])),
+        (None, Verdict::StillSending) => None,
+        // Nothing runs any more.
+        (None, Verdict::NotClosed) if why.is_over => None,
+        (None, Verdict::ZeroWindow) => Some(words.word("no-setting-while")),
+        (None, _) => Some(words.word("no-setting")),
     }
-    Some(parts.join("; ") + ".")
 }
 
 fn unit(setting: &str) -> &'static str {
@@ -365,14 +377,13 @@ mod tests {
             most_retries: None,
             queues: Queues::default(),
             is_over: false,
-            text: String::new(),
-            advice: "",
         }
     }
 
     #[track_caller]
     fn says(it: &Diagnosis, text: &str) {
-        assert_eq!(limit(it, true).unwrap_or_default(), text);
+        let words = Words::kept(Chapter::Stuck, Language::English);
+        assert_eq!(limit(it, true, words).unwrap_or_default(), text);
     }
 
     #[test]

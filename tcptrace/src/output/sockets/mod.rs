@@ -143,6 +143,7 @@ mod tests {
             links: &mut Links::default(),
         };
         let look = TableLook {
+            language: crate::language::Language::English,
             palette: Palette::plain(),
             ascii: false,
             utc: true,

@@ -153,6 +153,7 @@ impl<W: Write> Sections<'_, W> {
         }
         self.heading(format_args!("{heading}"))?;
         let look = TableLook {
+            language: crate::language::Language::English,
             palette: self.look.palette,
             ascii: self.look.ascii,
             utc: true,

@@ -4,8 +4,9 @@ mod recorded;
 
 pub use self::recorded::Collected;
 use crate::{
-    diagnose::{Diagnosis, Held, Suspect},
+    diagnose::{self, Diagnosis, Held, Suspect},
     host::Holder,
+    language::{Chapter, Language, Words},
     model::Connection,
 };
 
@@ -26,4 +27,20 @@ pub struct ShownStuck {
     pub suspect: Suspect,
     /// Who is to blame.
     pub diagnosis: Diagnosis,
+}
+
+impl ShownStuck {
+    /// What is seen, in words.
+    #[must_use]
+    pub fn text(&self, language: Language) -> String {
+        let words = Words::kept(Chapter::Stuck, language);
+        diagnose::text(&self.suspect, &self.diagnosis, words)
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn advice(&self, language: Language) -> String {
+        let words = Words::kept(Chapter::Stuck, language);
+        diagnose::advice(&self.suspect, self.diagnosis.verdict, words)
+    }
 }

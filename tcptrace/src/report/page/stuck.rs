@@ -46,6 +46,7 @@ fn kind(it: &StuckKind, writing: &Writing<'_>) -> Markup {
         _ => writing.prose("stuck-first", [("count", MOST_STUCK.into())]),
     };
     let first = it.first.first();
+    let language = writing.language();
     html! {
         div.stuck {
             h3 {
@@ -53,8 +54,8 @@ fn kind(it: &StuckKind, writing: &Writing<'_>) -> Markup {
                 (writing.say("connections-count", [("count", it.count.into())]))
             }
             @if let Some(first) = first {
-                p lang="en" { (first.found.diagnosis.text) }
-                p.advice lang="en" { "→ " (first.found.diagnosis.advice) }
+                p { (first.found.text(language)) }
+                p.advice { "→ " (first.found.advice(language)) }
             }
             (table(writing, caption, &columns, &rows, beside))
         }
