@@ -358,7 +358,7 @@ before-recording = before it was recorded, or before events were lost
 # Explanations
 
 explained = What the words mean
-explained-note = Of each state, reason, verdict and setting that this page names. `tcptrace explain` has more.
+explained-note = Of each state, reason, verdict and setting that this page names. tcptrace explain has more.
 about = About this page
 about-note = Made by tcptrace { $version }. The page asks no other machine for anything: its policy forbids it.
 

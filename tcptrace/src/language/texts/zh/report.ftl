@@ -279,7 +279,7 @@ before-recording = 在录制开始之前，或在丢失事件之前
 # Explanations
 
 explained = 术语解释
-explained-note = 本页提到的每个状态、原因、判定与设置。更多内容见 `tcptrace explain`。解释文字目前为英文。
+explained-note = 本页提到的每个状态、原因、判定与设置。更多内容见 tcptrace explain。解释文字目前为英文。
 about = 关于本页
 about-note = 由 tcptrace { $version } 生成。本页不会向任何其他机器请求内容：其策略禁止这样做。
 
