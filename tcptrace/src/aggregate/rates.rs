@@ -1,5 +1,6 @@
 //! What happened, slot by slot of time.
 
+use super::ways::STATES;
 use crate::model::{FlowEnd, Reason, Side, State, Transition};
 
 /// Widths of a slot, ns: each is a multiple of the one before. A longer time has wider slots, so that
@@ -24,7 +25,7 @@ const WIDTHS: [u64; 17] = [
     8_640_000_000_000_000_000,
 ];
 /// So many slots there are at the most.
-const MOST: usize = 600;
+const MOST: usize = 300;
 
 /// Counts of a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +91,9 @@ impl RateCounts {
 pub struct RateSlot {
     /// What happened in it.
     pub counts: RateCounts,
+    /// How many were in each state when it ended, in the order of [`State::ALL`]; `None`: unknown, or
+    /// nothing happened in it that would have changed that.
+    pub at_end: Option<[u64; STATES]>,
     /// For how long of it it is known what happened, ns; 0: nothing is known.
     pub known_ns: u64,
 }
@@ -120,6 +124,19 @@ impl Rates {
     pub fn take(&mut self, at_ns: i64, it: &Transition) {
         if let Some(slot) = self.slot(at_ns) {
             slot.counts.take(it);
+        }
+    }
+
+    /// Whether another slot than that of a time begins with a later one.
+    #[must_use]
+    pub fn is_another(&self, at_ns: i64, later_ns: i64) -> bool {
+        at_ns.div_euclid(self.width_ns()) != later_ns.div_euclid(self.width_ns())
+    }
+
+    /// So many were in each state at that time, and to the end of its slot; `None`: unknown.
+    pub fn in_states(&mut self, at_ns: i64, now: Option<[u64; STATES]>) {
+        if let Some(slot) = self.slot(at_ns) {
+            slot.at_end = now;
         }
     }
 
@@ -228,6 +245,7 @@ impl Rates {
             }
             slots[at].counts.add(slot.counts);
             slots[at].known_ns += slot.known_ns;
+            slots[at].at_end = slot.at_end.or(slots[at].at_end);
         }
         self.width += 1;
         self.first = first;

@@ -96,6 +96,13 @@ impl InStates {
         }
     }
 
+    /// How many are in each, in the order of [`State::ALL`]; `None`: unknown.
+    #[must_use]
+    pub fn all(&self) -> Option<[u64; STATES]> {
+        self.0
+            .map(|now| now.map(|it| u64::try_from(it).unwrap_or(0)))
+    }
+
     /// How many are in a state; `None`: unknown, and of CLOSED, in which no connection is.
     #[must_use]
     pub fn of(&self, state: State) -> Option<u64> {

@@ -1,17 +1,18 @@
 //! Gathers what a page is made of: what `stats`, `flows` and `stuck` tell of a recording, together.
 
-use std::{cell::RefCell, io, ops::ControlFlow, rc::Rc};
+use std::{cell::RefCell, io, ops::ControlFlow, rc::Rc, time::Instant};
 
-use super::{Flows, Stats, Stuck, is_asked_for};
+use super::{Flows, Stats, Stuck, due::Due, is_asked_for};
 use crate::{
     aggregate::{
+        InStates,
         flows::{IdleTable, Patience},
         stats::Period,
     },
     diagnose::Thresholds,
     engine::Consumer,
     filter::Filter,
-    host::Clock,
+    host::{Cgroups, Clock},
     model::{DropCounts, FlowRecord, Known as _, Machine, NamespaceSettings, State, Transition},
     output::{Collected, Context, End, ShownFlow, Start, Summary, View},
     report::{Around, Gathered, Life, MOST_ROWS, StuckLife},
@@ -32,7 +33,14 @@ pub struct Report {
     part: Option<(u64, i64)>,
     /// When the last thing happened, CLOCK_MONOTONIC, ns.
     last_ns: u64,
+    /// How many are in each state.
+    now: InStates,
+    /// When they are counted anew: who has a connection changes, and what is asked for with it.
+    count: Due,
 }
+
+/// So often, ns, at the most.
+const COUNT_NS: u64 = 5_000_000_000;
 
 /// What is gathered, and until when it is told: CLOCK_MONOTONIC, ns.
 #[derive(Clone, Default)]
@@ -70,6 +78,8 @@ impl Report {
             gathered,
             part: None,
             last_ns: 0,
+            now: InStates::default(),
+            count: Due::default(),
         }
     }
 
@@ -81,11 +91,36 @@ impl Report {
         i64::try_from(wall).unwrap_or(began_wall_ns)
     }
 
+    /// Counts what is in each state, now and then.
+    fn count(&mut self, known: &Tracker, now: u64, cgroups: &mut Cgroups) {
+        if known.is_unsure() {
+            // Nobody knows before the sockets were looked at.
+            self.now.set(None);
+            self.count = Due::default();
+            return;
+        }
+        if !self.count.is_over(now) {
+            return;
+        }
+        let began = Instant::now();
+        let mut states = [0_u64; State::ALL.len()];
+        for it in known.connections() {
+            if is_asked_for(&self.filter, &it, cgroups) {
+                states[it.state as usize] += 1;
+            }
+        }
+        self.now.set(Some(states));
+        self.count.done(now, COUNT_NS, began.elapsed());
+    }
+
     /// What is told ends here, or a part of it does.
     fn end_part(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) {
         let until = self.wall(now);
         let gathered = &mut *self.gathered.0.borrow_mut();
         gathered.1 = now;
+        gathered.0.rates.in_states(until, self.now.all());
+        self.now.set(None);
+        self.count = Due::default();
         if let Some((_, began)) = self.part.take() {
             gathered.0.rates.known(began, until);
         }
@@ -132,16 +167,20 @@ impl Consumer for Report {
         it: &Transition,
         around: &mut Context<'_>,
     ) -> io::Result<ControlFlow<()>> {
-        self.last_ns = it.time_ns;
+        let last_ns = std::mem::replace(&mut self.last_ns, it.time_ns);
         let in_cgroup = self.filter.in_cgroup && around.cgroups.is_asked_for(it.owner.cgroup);
         if self.filter.matches(it, in_cgroup) {
-            let at = self.wall(it.time_ns);
+            let (last, at) = (self.wall(last_ns), self.wall(it.time_ns));
             {
                 let gathered = &mut self.gathered.0.borrow_mut().0;
                 gathered.ways.take(it);
                 gathered.closers.take(it);
+                if gathered.rates.is_another(last, at) {
+                    gathered.rates.in_states(last, self.now.all());
+                }
                 gathered.rates.take(at, it);
             }
+            self.now.take(it);
             let _ = self.stats.transition(it, around)?;
         }
         self.flows.transition(it, around)
@@ -150,6 +189,8 @@ impl Consumer for Report {
     fn lost(&mut self, events: u64) -> io::Result<()> {
         let at = self.wall(self.last_ns);
         self.gathered.0.borrow_mut().0.rates.lost(at, events);
+        self.now.set(None);
+        self.count = Due::default();
         self.stats.lost(events)?;
         self.flows.lost(events)
     }
@@ -168,6 +209,7 @@ impl Consumer for Report {
             self.part = Some((now, around.clock.wall(now)));
             self.last_ns = now;
         }
+        self.count(known, now, around.cgroups);
         self.stats.review(known, now, around)
     }
 

@@ -221,7 +221,11 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", size);
         let scheme = json!({
             "media": media,
-            "features": [{ "name": "prefers-color-scheme", "value": scheme }],
+            "features": [
+                { "name": "prefers-color-scheme", "value": scheme },
+                // A click must not meet a page that still moves.
+                { "name": "prefers-reduced-motion", "value": "reduce" },
+            ],
         });
         self.call("Emulation.setEmulatedMedia", scheme);
     }

@@ -38,7 +38,7 @@ fn rich(options: &[&str]) -> Opened {
 fn nothing_goes_wrong_and_nobody_is_asked_in_any_look_and_language() {
     let mut it = rich(&[]);
     it.browser
-        .until("document.querySelectorAll('.uplot canvas').length === 2");
+        .until("document.querySelectorAll('.uplot canvas').length === 3");
     it.browser.assert_quiet();
     for (width, scheme, media) in [
         (1600, "dark", ""),
@@ -55,7 +55,7 @@ fn nothing_goes_wrong_and_nobody_is_asked_in_any_look_and_language() {
     it.browser.assert_quiet();
     let mut it = rich(&["--lang", "zh"]);
     it.browser
-        .until("document.querySelectorAll('.uplot canvas').length === 2");
+        .until("document.querySelectorAll('.uplot canvas').length === 3");
     assert_eq!(it.browser.eval("document.documentElement.lang"), "zh-Hans");
     it.browser.assert_quiet();
 }
@@ -221,7 +221,7 @@ fn without_a_script_all_of_it_is_there() {
     it.browser.open(&path);
     let there = "[...document.querySelectorAll('.chart svg, .machine, .histogram, table caption')]
         .filter(it => !it.closest('details')).every(it => it.checkVisibility())
-        && document.querySelectorAll('.chart svg').length === 2
+        && document.querySelectorAll('.chart svg').length === 3
         && document.querySelectorAll('.uplot, button, input').length === 0";
     assert_eq!(it.browser.eval(there), true);
     it.browser.click("details.life > summary");
@@ -236,7 +236,7 @@ fn without_a_script_all_of_it_is_there() {
 fn hostile_names_do_nothing() {
     let mut it = open(&hostile::page(Language::English));
     it.browser
-        .until("document.querySelectorAll('.uplot canvas').length === 2");
+        .until("document.querySelectorAll('.uplot canvas').length === 3");
     it.browser
         .eval("for (const it of document.querySelectorAll('details')) it.open = true");
     assert_eq!(it.browser.eval("typeof window.__pwned"), "undefined");

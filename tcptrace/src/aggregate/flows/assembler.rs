@@ -4,8 +4,8 @@ use hashlink::LruCache;
 use rustc_hash::FxBuildHasher;
 
 use crate::model::{
-    Connection, Cookie, Detail, FlowEnd, FlowRecord, Measured, Owner, PathStep, Reason, State,
-    Transition, Tuple,
+    Connection, Cookie, Detail, FlowEnd, FlowRecord, Measured, Owner, PathStep, Reason, Side,
+    State, Transition, Tuple,
 };
 
 /// How long a flow is waited for.
@@ -134,7 +134,7 @@ impl FlowRecord {
         let step = PathStep {
             state: it.state,
             ns: None,
-            why: None,
+            why: only_way_into(it.state, it.opener),
         };
         Self {
             cookie: it.cookie,
@@ -214,7 +214,7 @@ impl FlowRecord {
             PathStep {
                 state: it.from,
                 ns: None,
-                why: None,
+                why: only_way_into(it.from, it.opener),
             },
         )
     }
@@ -275,6 +275,15 @@ impl FlowRecord {
             State::LastAck => it.reason == Reason::FinAcked,
             _ => false,
         };
+    }
+}
+
+/// Why a connection came into a state, where that has but one reason, whoever saw it.
+fn only_way_into(state: State, opener: Option<Side>) -> Option<Reason> {
+    match (state, opener) {
+        (State::SynSent, _) => Some(Reason::Connect),
+        (State::SynRecv, Some(Side::Remote)) => Some(Reason::SynReceived),
+        _ => None,
     }
 }
 

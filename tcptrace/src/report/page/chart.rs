@@ -41,6 +41,8 @@ pub(super) struct Chart<'a> {
     pub times: &'a [i64],
     /// How long a slot is, ns.
     pub width_ns: i64,
+    /// Its values are rates, not counts.
+    pub per_s: bool,
     pub series: Vec<Series>,
 }
 
@@ -71,7 +73,10 @@ impl Chart<'_> {
             path(corners)
         };
         let said = writing.say(
-            "chart-says",
+            match self.per_s {
+                true => "chart-says",
+                false => "chart-counts",
+            },
             [
                 ("lines", self.names().into()),
                 ("from", TimeFormat::date(true).write(from).to_owned().into()),
@@ -125,7 +130,10 @@ impl Chart<'_> {
             })
             .collect();
         let id = format!("data-{}", self.id);
-        data(&id, &json!({ "times": times, "series": series }))
+        data(
+            &id,
+            &json!({ "times": times, "perSecond": self.per_s, "series": series }),
+        )
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Size of a timeline.
-const WIDE: f64 = 720.0;
+const WIDE: f64 = 960.0;
 const HIGH: f64 = 26.0;
 /// What is there at all is so wide.
 const LEAST: f64 = 3.0;

@@ -79,7 +79,7 @@ fn paragraphs(text: &str) -> Markup {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let list = |items: &mut Vec<String>| {
         let items = std::mem::take(items);
-        html! { @if !items.is_empty() { ul { @for item in items { li { (item) } } } } }
+        html! { @if !items.is_empty() { ul { @for item in items { li { (marked(&item)) } } } } }
     };
     for paragraph in text.trim().split("\n\n") {
         if let Some(item) = paragraph.strip_prefix("- ") {
@@ -95,11 +95,20 @@ fn paragraphs(text: &str) -> Markup {
                     .collect();
                 html! { pre { (lines.join("\n")) } }
             }
-            false => html! { p { (words(paragraph)) } },
+            false => html! { p { (marked(&words(paragraph))) } },
         });
     }
     blocks.push(list(&mut items));
     html! { @for block in blocks { (block) } }
+}
+
+/// Text in which commands stand between backquotes.
+fn marked(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -108,10 +117,10 @@ mod tests {
 
     #[test]
     fn items_are_a_list_and_lines_stay_as_they_are() {
-        let html = paragraphs("Two:\n\n- the first\nof them\n\n- <another>\n\n| as  it is\n");
+        let html = paragraphs("Two:\n\n- the `first`\nof them\n\n- <another>\n\n| as  it is\n");
         assert_eq!(
             html.into_string(),
-            "<p>Two:</p><ul><li>the first of them</li><li>&lt;another&gt;</li></ul>\
+            "<p>Two:</p><ul><li>the <code>first</code> of them</li><li>&lt;another&gt;</li></ul>\
              <pre>as  it is</pre>"
         );
     }

@@ -44,9 +44,10 @@ fn body(page: &Page<'_>, writing: &Writing<'_>) -> Markup {
             end(service.addr, port, None)
         });
         let opener: Option<Side> = kind.service.as_ref().map(|it| it.opener);
-        let range = match it.shortest_ns == it.longest_ns {
-            true => duration(it.longest_ns),
-            false => format!("{} – {}", duration(it.shortest_ns), duration(it.longest_ns)),
+        let (shortest, longest) = (duration(it.shortest_ns), duration(it.longest_ns));
+        let range = match shortest == longest {
+            true => longest,
+            false => format!("{shortest} – {longest}"),
         };
         vec![
             html! { span.end { (service.unwrap_or_else(dash)) } },

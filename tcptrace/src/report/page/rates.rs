@@ -5,11 +5,15 @@ use maud::{Markup, html};
 use super::{
     Page, Section,
     chart::{Chart, Series},
+    machine::class,
     table::{cell, number, table, text},
     values::{count, date, round_duration},
     writing::Writing,
 };
-use crate::aggregate::{RateCounts, RateSlot, Rates};
+use crate::{
+    aggregate::{RateCounts, RateSlot, Rates},
+    model::State,
+};
 
 /// So many rows has the table of the same numbers.
 const ROWS: usize = 48;
@@ -27,6 +31,15 @@ const TROUBLE: [Counted; 3] = [
     ("rate-resets", "c5", |it| it.resets),
     ("rate-failures", "c6", |it| it.failures),
 ];
+/// States whose connections are drawn over time: those that last.
+const IN_STATES: [State; 6] = [
+    State::SynSent,
+    State::SynRecv,
+    State::Established,
+    State::FinWait2,
+    State::TimeWait,
+    State::CloseWait,
+];
 const LOST: Counted = ("rate-lost", "c7", |it| it.lost);
 
 pub(super) fn section(page: &Page<'_>, writing: &Writing<'_>) -> Section {
@@ -40,6 +53,7 @@ pub(super) fn section(page: &Page<'_>, writing: &Writing<'_>) -> Section {
                 (writing.note("rates-note", [("width", round_duration(rates.width_ns().unsigned_abs()).into())]))
                 (chart(rates, "connections", "rates-connections", &CONNECTIONS, writing))
                 (chart(rates, "trouble", "rates-trouble", &TROUBLE, writing))
+                (in_states(rates, writing))
                 (table_of(rates, writing))
             },
         },
@@ -67,7 +81,46 @@ fn chart(
         title: writing.word(title),
         times: &times,
         width_ns: rates.width_ns(),
+        per_s: true,
         series: series.collect(),
+    }
+    .drawn(writing)
+}
+
+/// How many were in each state when each slot ended. Where nothing happened, as many as before.
+fn in_states(rates: &Rates, writing: &Writing<'_>) -> Markup {
+    let times: Vec<i64> = rates.iter().map(|(at, _)| at).collect();
+    let of = |state: State| {
+        let mut last = None;
+        let values = rates.iter().map(|(_, slot)| {
+            last = match (slot.at_end, slot.known_ns) {
+                (Some(now), _) => Some(now[state as usize] as f64),
+                (None, 0) => None,
+                // Events were lost.
+                (None, _) if slot.counts.lost > 0 => None,
+                (None, _) => last,
+            };
+            last
+        });
+        values.collect::<Vec<Option<f64>>>()
+    };
+    let series = IN_STATES.map(|state| Series {
+        name: state.name().to_owned(),
+        class: class(state),
+        values: of(state),
+    });
+    let there = |it: &Series| it.values.iter().flatten().any(|it| *it > 0.0);
+    let series: Vec<Series> = series.into_iter().filter(there).collect();
+    if series.is_empty() {
+        return html! {};
+    }
+    Chart {
+        id: "states",
+        title: writing.word("rates-states"),
+        times: &times,
+        width_ns: rates.width_ns(),
+        per_s: false,
+        series,
     }
     .drawn(writing)
 }

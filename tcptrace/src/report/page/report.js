@@ -125,7 +125,7 @@
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--quiet").trim();
     const line = style.getPropertyValue("--line").trim();
-    const dashes = { c2: [6, 3], c5: [6, 3], c3: [2, 3], c6: [2, 3] };
+    const dashes = { "s-opening": [2, 3], "s-opening2": [2, 3], "s-first2": [6, 3], "s-last1": [6, 3], c2: [6, 3], c5: [6, 3], c3: [2, 3], c6: [2, 3] };
     const pad = n => String(n).padStart(2, "0");
     const time = s => {
       const it = new Date(s * 1000).toISOString();
@@ -165,7 +165,7 @@
             dash: dashes[it.class],
             paths: uPlot.paths.stepped({ align: 1 }),
             points: { show: false },
-            value: (u, v) => rate(v) + "/s",
+            value: (u, v) => rate(v) + (data.perSecond ? "/s" : ""),
           })),
         ],
       },

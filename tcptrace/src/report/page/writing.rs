@@ -182,3 +182,52 @@ impl fmt::Display for Anchor<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Chapter;
+
+    #[test]
+    fn no_value_ends_a_block_of_data() {
+        let value = serde_json::json!({ "name": "</script><!--\u{2028}\u{2029}" });
+        let block = data("it", &value).into_string();
+        assert_eq!(
+            block,
+            "<script type=\"application/json\" id=\"it\">{\"name\":\"\\u003c/script>\\u003c!--\
+             \\u2028\\u2029\"}</script>"
+        );
+    }
+
+    #[test]
+    fn words_between_brackets_lead_to_what_is_said_of_them() {
+        let words = Words::of(Chapter::Report, Language::English).unwrap();
+        let book = Book::read().unwrap();
+        let writing = Writing::new(&words, &book);
+        assert_eq!(
+            writing
+                .linked("a < [TIME_WAIT] [no such word] [")
+                .into_string(),
+            "a &lt; <a class=\"term\" href=\"#x-state-TIME_WAIT\">TIME_WAIT</a> \
+             <code>no such word</code> ["
+        );
+        let named: Vec<_> = writing.named().iter().map(|it| it.name.clone()).collect();
+        assert_eq!(named, ["TIME_WAIT"]);
+    }
+
+    #[test]
+    fn every_word_that_a_sentence_links_to_is_explained() {
+        let book = Book::read().unwrap();
+        for language in Language::ALL {
+            let words = Words::of(Chapter::Report, language).unwrap();
+            let writing = Writing::new(&words, &book);
+            for line in include_str!("../../language/texts/en/report.ftl").lines() {
+                let Some((id, _)) = line.split_once(" = ") else {
+                    continue;
+                };
+                let said = writing.prose(id, []).into_string();
+                assert!(!said.contains("<code>"), "{language}: {id}: {said}");
+            }
+        }
+    }
+}

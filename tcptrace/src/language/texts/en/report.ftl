@@ -170,6 +170,8 @@ rates = Rates over time
 rates-note = Each step stands for { $width }. A line is broken where it is not known what happened.
 rates-connections = Connections, a second
 rates-trouble = TIME_WAITs, resets and failures, a second
+rates-states = Connections in states that last, at the end of each step
+chart-counts = Lines over time: { $lines }; from { $from } to { $to } UTC, the scale ends at { $most }.
 rate-opened-here = opened by this side
 rate-opened-by-peers = opened by peers
 rate-ended = ended
@@ -358,7 +360,7 @@ before-recording = before it was recorded, or before events were lost
 # Explanations
 
 explained = What the words mean
-explained-note = Of each state, reason, verdict and setting that this page names. `tcptrace explain` has more.
+explained-note = Of each state, reason, verdict and setting that this page names. tcptrace explain has more.
 about = About this page
 about-note = Made by tcptrace { $version }. The page asks no other machine for anything: its policy forbids it.
 

@@ -118,6 +118,8 @@ rates = 随时间变化的速率
 rates-note = 每一级代表 { $width }。线条中断处表示情况未知。
 rates-connections = 每秒连接数
 rates-trouble = 每秒的 TIME_WAIT、重置与失败
+rates-states = 每一级结束时处于各持续状态的连接数
+chart-counts = 折线图：{ $lines }；从 { $from } 到 { $to } UTC，刻度上限为 { $most }。
 rate-opened-here = 本端发起
 rate-opened-by-peers = 对端发起
 rate-ended = 结束
@@ -279,7 +281,7 @@ before-recording = 在录制开始之前，或在丢失事件之前
 # Explanations
 
 explained = 术语解释
-explained-note = 本页提到的每个状态、原因、判定与设置。更多内容见 `tcptrace explain`。解释文字目前为英文。
+explained-note = 本页提到的每个状态、原因、判定与设置。更多内容见 tcptrace explain。解释文字目前为英文。
 about = 关于本页
 about-note = 由 tcptrace { $version } 生成。本页不会向任何其他机器请求内容：其策略禁止这样做。
 
