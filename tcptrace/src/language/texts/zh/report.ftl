@@ -29,22 +29,22 @@ per-second = { $rate }/秒
 findings = 值得注意的情况
 find-lost = 丢失了 { $count } 个事件：计数偏小，部分连接的信息不完整。
 find-damaged = 录制内容有一部分无法读取。
-find-forgotten = 同时打开的连接太多，有 { $count } 个连接被遗忘。
+find-forgotten = 同时打开的连接太多，有 { $count } 条连接被遗忘。
 find-nothing = 这段时间里没有录到状态转换，或没有符合筛选条件的转换。
 find-ports-soon = 照此下去，{ $time } 后本地端口将用尽。
 find-ports-out = 本地端口已用尽。
-find-stuck = { $count } 个连接停滞不前。
-find-reset-by-peer = { $count } 个连接（占已结束连接的 { $share }）被对端重置：[reset_by_peer]。
-find-reset-by-us = { $count } 个连接（{ $share }）被本端重置：[reset_by_us]。
-find-timed-out = { $count } 个连接（{ $share }）再也得不到应答：[timed_out]。
-find-keepalive = { $count } 个连接（{ $share }）的保活探测没有应答：[keepalive_timeout]。
-find-refused = { $count } 个连接（{ $share }）被拒绝：[refused]。
-find-unreachable = { $count } 个连接（{ $share }）无法到达对端：[unreachable]。
+find-stuck = { $count } 条连接卡住了。
+find-reset-by-peer = { $count } 条连接（占已结束连接的 { $share }）被对端重置：[reset_by_peer]。
+find-reset-by-us = { $count } 条连接（{ $share }）被本端重置：[reset_by_us]。
+find-timed-out = { $count } 条连接（{ $share }）再也得不到应答：[timed_out]。
+find-keepalive = { $count } 条连接（{ $share }）的保活探测没有应答：[keepalive_timeout]。
+find-refused = { $count } 条连接（{ $share }）被拒绝：[refused]。
+find-unreachable = { $count } 条连接（{ $share }）无法到达对端：[unreachable]。
 find-overflow = TIME_WAIT 过多，跳过了 { $count } 个：[overflow]、[tcp_max_tw_buckets]。
 find-fin-timeout = { $count } 个孤儿连接没有等到对端的 FIN：[fin_timeout]。
 find-dropped = 监听队列已满，丢弃了 { $count } 个 SYN 或第三次握手的 ACK：[backlog]、[somaxconn]。
 find-retried = { $count } 次握手重发了 SYN 或 SYN+ACK。
-find-idle = { $count } 个连接在空闲了与某个常见超时一样长的时间后被关闭。
+find-idle = { $count } 条连接在空闲了与某个常见超时一样长的时间后被关闭。
 find-closers = 在已结束的连接中，{ $us } 由本端先关闭，{ $peer } 由对端先关闭：先关闭的一方进入 [TIME_WAIT]。
 
 # What was traced
@@ -110,7 +110,7 @@ left = 离开
 now = 现有
 longest = 最长
 histogram = 停留时间分布
-histogram-says = { $count } 个连接的直方图：一半不超过 { $half }，百分之九十九不超过 { $most }。
+histogram-says = { $count } 条连接的直方图：一半不超过 { $half }，百分之九十九不超过 { $most }。
 
 # Rates
 
@@ -174,17 +174,17 @@ idle = 空闲关闭，以及可能是谁的超时
 no-idle = 没有连接在空闲了与某个常见超时一样长的时间后被关闭。
 idle-note = 在一方首先关闭之前，没有数据的时间与某个常见超时相符的连接。可能正是所列的某一个，也可能只是巧合。恰在关闭之后到达的请求会遇到 RST：[idle-timeouts]。
 idle-closes = 空闲时间与某个超时相符的关闭
-idle-others = 另有 { $count } 个连接也是这样关闭的，但空间不足，未能单列。
+idle-others = 另有 { $count } 条连接也是这样关闭的，但空间不足，未能单列。
 closed-first = 先关闭
 idle-before = 此前空闲
 timeouts = 与之等长的超时
 
 # Stuck
 
-stuck = 停滞不前的连接
+stuck = 卡住了的连接
 nothing-stuck = 没有发现在不该久留的状态中停留过久的连接。
-stuck-note = 由录制者查看套接字时发现：在本应短暂的状态中停留过久的连接、原因以及应对办法。每个连接在超时的那一刻报告一次。说明文字针对每类中的第一个。
-connections-count = { $count } 个连接
+stuck-note = 由录制者查看套接字时发现：在本应短暂的状态中停留过久的连接、原因以及应对办法。每条连接在超时的那一刻报告一次。说明文字针对每类中的第一个。
+connections-count = { $count } 条连接
 stuck-all = 全部
 stuck-first = 前 { $count } 个
 connection = 连接
