@@ -298,7 +298,7 @@ impl Cli {
                 Shipping::Schema(options) => Invocation::ShipSchema(options),
             },
             Some(Command::Explain(explain)) => Invocation::Explain(explain.into_options()?),
-            Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()),
+            Some(Command::Doctor(doctor)) => Invocation::Doctor(doctor.into_options()?),
             Some(Command::Schema(schema)) => Invocation::Schema(schema.into_what()),
         })
     }

@@ -6,7 +6,7 @@ use tcptrace::{
     output::Colour,
 };
 
-use super::words;
+use super::{Usage, language::LanguageArgs, words};
 
 /// Options of `tcptrace doctor`.
 #[derive(Args, Debug)]
@@ -17,14 +17,20 @@ pub struct DoctorArgs {
     /// When to colour; NO_COLOR is honoured.
     #[arg(long, value_parser = words::colour(), default_value = "auto", value_name = "WHEN")]
     color: Colour,
+    #[command(flatten)]
+    language: LanguageArgs,
 }
 
 impl DoctorArgs {
     /// What `doctor` is told.
-    pub fn into_options(self) -> DoctorOptions {
-        DoctorOptions {
+    ///
+    /// # Errors
+    /// When a language is asked for that tcptrace does not speak.
+    pub fn into_options(self) -> Result<DoctorOptions, Usage> {
+        Ok(DoctorOptions {
             output: self.output,
             colour: self.color,
-        }
+            language: self.language.of_terminal()?,
+        })
     }
 }

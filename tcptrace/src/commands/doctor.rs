@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::{
     doctor,
+    language::Language,
     output::{Colour, Look, Palette, Stdout, terminal},
     privileges,
 };
@@ -30,6 +31,8 @@ pub struct DoctorOptions {
     pub output: ReportFormat,
     /// When to colour.
     pub colour: Colour,
+    /// The language of the table.
+    pub language: Language,
 }
 
 /// Examines this machine, and gives the exit status: 0, or 3 when it can't be traced.
@@ -38,7 +41,11 @@ pub struct DoctorOptions {
 /// When the output can't be written.
 pub fn doctor(options: &DoctorOptions) -> Result<u8> {
     privileges::keep(privileges::load() | privileges::ELSEWHERE);
-    let report = doctor::examine()?;
+    let report = doctor::examine(match options.output {
+        ReportFormat::Table => options.language,
+        // Programs read it: always the same.
+        ReportFormat::Json => Language::English,
+    })?;
     let mut out = BufWriter::new(Stdout::lock());
     match options.output {
         ReportFormat::Json => report.json(&mut out)?,

@@ -1,13 +1,16 @@
 //! What this process may do.
 
 use super::{Check, Status};
-use crate::privileges::{CAPABILITIES, CapabilitySet};
+use crate::{
+    language::Words,
+    privileges::{CAPABILITIES, Capability, CapabilitySet},
+};
 
 /// Nothing can be traced without them.
 const LOAD_AT_ALL: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::PERFMON);
 
 /// Judges the effective capabilities of a process; `None` if they can't be told.
-pub(super) fn checks(effective: Option<CapabilitySet>) -> Vec<Check> {
+pub(super) fn checks(effective: Option<CapabilitySet>, words: &Words) -> Vec<Check> {
     CAPABILITIES
         .iter()
         .map(|it| match effective {
@@ -18,19 +21,46 @@ pub(super) fn checks(effective: Option<CapabilitySet>) -> Vec<Check> {
                     true => Status::Failed,
                     false => Status::Degraded,
                 };
-                let why = format!("{}: run it as root, or with {}", it.without, it.name);
+                let without = words.word(without(it));
+                let why = words.say(
+                    "check-capability",
+                    [("without", without.into()), ("name", it.name.into())],
+                );
                 Check::new(it.name, status, Some(why))
             }
         })
         .collect()
 }
 
+/// The words for what can't be done without it.
+fn without(it: &Capability) -> &'static str {
+    match it.flag {
+        CapabilitySet::SYSLOG => "without-symbols",
+        CapabilitySet::SYS_ADMIN => "without-namespaces",
+        CapabilitySet::SYS_PTRACE => "without-processes",
+        CapabilitySet::DAC_READ_SEARCH => "without-descriptors",
+        _ => "without-loading",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::{Chapter, Language};
+
+    fn english() -> &'static Words {
+        Words::kept(Chapter::Doctor, Language::English)
+    }
+
+    #[test]
+    fn what_is_missing_is_said_as_a_trace_says_it() {
+        for it in &CAPABILITIES {
+            assert_eq!(english().word(without(it)), it.without, "{}", it.name);
+        }
+    }
 
     fn missing(effective: CapabilitySet) -> Vec<(String, Status)> {
-        checks(Some(effective))
+        checks(Some(effective), english())
             .into_iter()
             .filter(|check| check.status != Status::Ok)
             .map(|check| (check.name, check.status))
@@ -55,7 +85,7 @@ mod tests {
     #[test]
     fn unknown_capabilities_are_neither_there_nor_missing() {
         assert!(
-            checks(None)
+            checks(None, english())
                 .iter()
                 .all(|check| check.status == Status::Unknown)
         );

@@ -28,14 +28,16 @@ impl Status {
         }
     }
 
-    /// The same in few columns.
+    /// The id of the same in few columns, a word of [`Chapter::Doctor`].
+    ///
+    /// [`Chapter::Doctor`]: crate::language::Chapter::Doctor
     #[must_use]
     pub fn short(self) -> &'static str {
         match self {
-            Self::Ok => "ok",
-            Self::Degraded => "part",
-            Self::Failed => "FAILED",
-            Self::Unknown => "-",
+            Self::Ok => "status-ok",
+            Self::Degraded => "status-degraded",
+            Self::Failed => "status-failed",
+            Self::Unknown => "status-unknown",
         }
     }
 }

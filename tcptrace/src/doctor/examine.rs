@@ -15,7 +15,7 @@ use crate::{
     explain::Book,
     filter::Filter,
     host::{Listing, Scope, is_split, kernel_release, pid_namespace, silent_cgroup, snapshot},
-    language::Language,
+    language::{Chapter, Language, Words},
     model::{Endpoint, State},
     privileges,
     source::live::{Kernel, KernelError, Metrics, Options, Symbols},
@@ -27,32 +27,34 @@ const BUFFER_BYTES: u32 = 1 << 16;
 const BTF_MAGIC: u16 = 0xeb9f;
 
 /// Looks at this machine and this network namespace. The kernel half is loaded and attached for
-/// a moment.
+/// a moment. What is said of it is in that language.
 ///
 /// # Errors
 /// When a text or table of the binary is not of the form: a mistake in the program.
-pub fn examine() -> anyhow::Result<Report> {
+pub fn examine(language: Language) -> anyhow::Result<Report> {
+    let words = Words::kept(Chapter::Doctor, language);
     let mut checks = vec![
         Check::new("kernel", Status::Ok, Some(kernel_release())),
-        btf(),
+        btf(words),
         kallsyms(),
     ];
-    checks.extend(capabilities::checks(privileges::effective()));
-    checks.extend(hooks::checks(&load()));
+    checks.extend(capabilities::checks(privileges::effective(), words));
+    checks.extend(hooks::checks(&load(), words));
     let listing = snapshot::list(Scope::Own);
-    checks.push(sock_diag(&listing));
+    checks.push(sock_diag(&listing, words));
 
     let listeners = listing.as_ref().map(listeners).unwrap_or_default();
-    let (book, products) = (Book::read(Language::English)?, IdleTable::load(None)?);
-    Ok(judge(&book, &products, checks, listeners, |file| {
+    let (book, products) = (Book::read(language)?, IdleTable::load(None)?);
+    Ok(judge(&book, words, &products, checks, listeners, |file| {
         fs::read_to_string(file).ok()
     }))
 }
 
 /// Judges what files of /proc say, which `read` gives, and puts it beside what was found out
-/// already. Pure, and of any texts.
+/// already, in the language of the book and the words. Pure, and of any texts.
 pub fn judge(
     book: &Book,
+    words: &Words,
     products: &IdleTable,
     checks: Vec<Check>,
     listeners: Vec<ListenerState>,
@@ -68,19 +70,20 @@ pub fn judge(
         products: products.rows(),
     };
     Report {
-        settings: settings(book, &values),
+        language: words.language(),
+        settings: settings(book, &values, words),
         counters: counters(book, &proc::netstat(&netstat)),
-        warnings: warnings(&values, &present),
+        warnings: warnings(&values, &present, words),
         checks,
     }
 }
 
-fn btf() -> Check {
+fn btf(words: &Words) -> Check {
     const NAME: &str = "/sys/kernel/btf/vmlinux";
     let failed = |why: String| Check::new(NAME, Status::Failed, Some(why));
     match fs::read(NAME) {
         Ok(types) if types.starts_with(&BTF_MAGIC.to_ne_bytes()) => Check::ok(NAME),
-        Ok(_) => failed("holds no types".to_owned()),
+        Ok(_) => failed(words.word("check-no-types")),
         Err(error) => failed(KernelError::NoBtf(error.to_string()).to_string()),
     }
 }
@@ -120,16 +123,14 @@ fn load() -> Result<Loaded, KernelError> {
     })
 }
 
-fn sock_diag(listing: &anyhow::Result<Listing>) -> Check {
+fn sock_diag(listing: &anyhow::Result<Listing>, words: &Words) -> Check {
     const NAME: &str = "sock_diag";
     match listing {
         Ok(_) => Check::ok(NAME),
         Err(error) => Check::new(
             NAME,
             Status::Degraded,
-            Some(format!(
-                "{error:#}; the sockets that are there already can't be known"
-            )),
+            Some(words.say("check-no-sockets", [("error", format!("{error:#}").into())])),
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! The kernel half, hook by hook.
 
 use super::{Check, Status};
-use crate::{model::Degraded, source::live::KernelError};
+use crate::{language::Words, model::Degraded, source::live::KernelError};
 
 /// Without it nothing can be traced.
 const STATES: &str = "inet_sock_set_state";
@@ -34,7 +34,7 @@ pub(super) struct Loaded {
 }
 
 /// Tells of each hook how it went.
-pub(super) fn checks(loaded: &Result<Loaded, KernelError>) -> Vec<Check> {
+pub(super) fn checks(loaded: &Result<Loaded, KernelError>, words: &Words) -> Vec<Check> {
     let mut checks = Vec::new();
     match loaded {
         Ok(loaded) => {
@@ -54,7 +54,7 @@ pub(super) fn checks(loaded: &Result<Loaded, KernelError>) -> Vec<Check> {
                 Some(error) => Check::new(
                     FORK,
                     Status::Degraded,
-                    Some(format!("{error}, so tracing one COMMAND is not to be had")),
+                    Some(words.say("check-no-command", [("error", error.to_string().into())])),
                 ),
             });
             checks.push(match &loaded.accept {
@@ -91,6 +91,11 @@ pub(super) fn checks(loaded: &Result<Loaded, KernelError>) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::{Chapter, Language};
+
+    fn english() -> &'static Words {
+        Words::kept(Chapter::Doctor, Language::English)
+    }
 
     fn status(checks: &[Check], name: &str) -> Status {
         checks
@@ -115,7 +120,7 @@ mod tests {
             what: "timer_start".into(),
             why: "not there".to_owned(),
         };
-        let checks = checks(&loaded(vec![lost], true));
+        let checks = checks(&loaded(vec![lost], true), english());
         assert_eq!(status(&checks, "timer_start"), Status::Degraded);
         assert_eq!(status(&checks, "timer_cancel"), Status::Ok);
         assert_eq!(status(&checks, "inet_sock_set_state"), Status::Ok);
@@ -128,7 +133,7 @@ mod tests {
             what: ACCEPT.into(),
             why: "looked for instead".to_owned(),
         });
-        let checks = checks(&Ok(told));
+        let checks = checks(&Ok(told), english());
         assert_eq!(status(&checks, ACCEPT), Status::Degraded);
         assert_eq!(
             checks.last().unwrap().detail.as_deref(),
@@ -138,20 +143,23 @@ mod tests {
 
     #[test]
     fn without_addresses_the_hooks_that_need_them_are_not_called_good() {
-        let checks = checks(&loaded(Vec::new(), false));
+        let checks = checks(&loaded(Vec::new(), false), english());
         assert_eq!(status(&checks, "timer_start"), Status::Unknown);
         assert_eq!(status(&checks, "inet_sock_set_state"), Status::Ok);
     }
 
     #[test]
     fn what_failed_is_failed_and_the_rest_unknown() {
-        let told = checks(&Err(KernelError::TooOld));
+        let told = checks(&Err(KernelError::TooOld), english());
         assert_eq!(status(&told, "load"), Status::Failed);
         assert_eq!(status(&told, "inet_sock_set_state"), Status::Unknown);
-        let told = checks(&Err(KernelError::Refused {
-            program: "inet_sock_set_state",
-            why: "no".to_owned(),
-        }));
+        let told = checks(
+            &Err(KernelError::Refused {
+                program: "inet_sock_set_state",
+                why: "no".to_owned(),
+            }),
+            english(),
+        );
         assert_eq!(status(&told, "load"), Status::Ok);
         assert_eq!(status(&told, "inet_sock_set_state"), Status::Failed);
     }

@@ -1,6 +1,7 @@
 //! What a sysctl's value means.
 
 use super::settings::Values;
+use crate::language::Words;
 
 /// The longest pause between two retransmissions, ms (TCP_RTO_MAX).
 const LONGEST_PAUSE_MS: u64 = 120_000;
@@ -12,114 +13,84 @@ const SYN_PAUSE_MS: u64 = 1000;
 pub(super) const TIME_WAIT_S: i64 = 60;
 
 /// What the value of a sysctl means on this machine; `None` if the value is unknown.
-pub(super) fn meaning(name: &str, values: &Values) -> Option<String> {
+pub(super) fn meaning(name: &str, values: &Values, words: &Words) -> Option<String> {
     let value = values.first(name)?;
     let count = u64::try_from(value).unwrap_or_default();
+    let counted = |id: &str, count: i64| words.say(id, [("count", count.to_string().into())]);
+    let timed = |id: &str, ms: u64| words.say(id, [("time", span(ms, words).into())]);
     Some(match name {
-        "tcp_fin_timeout" => format!(
-            "an orphan's FIN_WAIT2 ends after {} s; TIME_WAIT does not depend on it",
-            orphan_s(value)
-        ),
+        "tcp_fin_timeout" => {
+            let seconds = orphan_s(value).to_string();
+            words.say("mean-fin-timeout", [("seconds", seconds.into())])
+        }
         "tcp_keepalive_time" | "tcp_keepalive_probes" | "tcp_keepalive_intvl" => {
             let probes_s = values
                 .first("tcp_keepalive_probes")?
                 .saturating_mul(values.first("tcp_keepalive_intvl")?);
             let all_s = values.first("tcp_keepalive_time")?.saturating_add(probes_s);
             let all_s = u64::try_from(all_s).ok()?;
-            format!(
-                "with SO_KEEPALIVE, a dead peer is found after {}",
-                span(all_s.saturating_mul(1000))
-            )
+            timed("mean-keepalive", all_s.saturating_mul(1000))
         }
-        "tcp_max_tw_buckets" => format!(
-            "room for {} closes a second by this side, before TIME_WAITs are skipped",
-            value / TIME_WAIT_S
-        ),
+        "tcp_max_tw_buckets" => counted("mean-tw-buckets", value / TIME_WAIT_S),
         "tcp_tw_reuse" => match value {
-            0 => "connect() takes no TIME_WAIT's port",
-            1 => "connect() may take a TIME_WAIT's port",
-            2 => "connect() may take a TIME_WAIT's port, on loopback only",
+            0 => words.word("mean-tw-reuse-0"),
+            1 => words.word("mean-tw-reuse-1"),
+            2 => words.word("mean-tw-reuse-2"),
             _ => return None,
-        }
-        .to_owned(),
-        "tcp_tw_reuse_delay" => {
-            format!(
-                "connect() may take a TIME_WAIT's port after {}",
-                span(count)
-            )
-        }
+        },
+        "tcp_tw_reuse_delay" => timed("mean-tw-reuse-delay", count),
         "tcp_rfc1337" => match value {
-            0 => "an RST ends a TIME_WAIT",
-            _ => "an RST does not end a TIME_WAIT",
-        }
-        .to_owned(),
+            0 => words.word("mean-rfc1337-0"),
+            _ => words.word("mean-rfc1337-1"),
+        },
         "tcp_timestamps" => match value {
-            0 => "off: tcp_tw_reuse can't work",
-            _ => "on: tcp_tw_reuse can work, where the peer has them, too",
+            0 => words.word("mean-timestamps-0"),
+            _ => words.word("mean-timestamps-1"),
+        },
+        "tcp_max_orphans" => counted("mean-max-orphans", value),
+        "tcp_orphan_retries" => {
+            let retries = if value == 0 { 8 } else { count };
+            timed("mean-orphan-retries", pauses_ms(SHORTEST_PAUSE_MS, retries))
         }
-        .to_owned(),
-        "tcp_max_orphans" => format!("above {value} orphans, new ones are reset"),
-        "tcp_orphan_retries" => format!(
-            "an orphan's FIN is given up after {} at the least",
-            span(pauses_ms(
-                SHORTEST_PAUSE_MS,
-                if value == 0 { 8 } else { count }
-            ))
-        ),
-        "tcp_retries2" => format!(
-            "data without acknowledgement is given up after {} at the least",
-            span(pauses_ms(SHORTEST_PAUSE_MS, count))
-        ),
+        "tcp_retries2" => timed("mean-retries2", pauses_ms(SHORTEST_PAUSE_MS, count)),
         "tcp_syn_retries" => {
             let linear = values.first("tcp_syn_linear_timeouts").unwrap_or_default();
             let linear = u64::try_from(linear).unwrap_or_default();
-            format!(
-                "connect() gives up after {}",
-                span(
-                    linear
-                        .saturating_mul(SYN_PAUSE_MS)
-                        .saturating_add(pauses_ms(SYN_PAUSE_MS, count))
-                )
+            let linear_ms = linear.saturating_mul(SYN_PAUSE_MS);
+            timed(
+                "mean-syn-retries",
+                linear_ms.saturating_add(pauses_ms(SYN_PAUSE_MS, count)),
             )
         }
-        "tcp_syn_linear_timeouts" => format!("{value} SYNs more, 1 s apart"),
-        "tcp_synack_retries" => format!(
-            "a half-open connection is given up after {}",
-            span(pauses_ms(SYN_PAUSE_MS, count))
-        ),
-        "tcp_max_syn_backlog" => {
-            if values.first("tcp_syncookies")? == 0 {
-                format!(
-                    "a listener takes SYNs of unknown peers up to {} half-open connections",
-                    value - value / 4
-                )
-            } else {
-                "of no effect while SYN cookies are on: a listener's backlog counts".to_owned()
-            }
-        }
-        "somaxconn" => format!("no listener's backlog is above {value}"),
+        "tcp_syn_linear_timeouts" => counted("mean-syn-linear-timeouts", value),
+        "tcp_synack_retries" => timed("mean-synack-retries", pauses_ms(SYN_PAUSE_MS, count)),
+        "tcp_max_syn_backlog" => match values.first("tcp_syncookies")? {
+            0 => counted("mean-max-syn-backlog", value - value / 4),
+            _ => words.word("mean-max-syn-backlog-cookies"),
+        },
+        "somaxconn" => counted("mean-somaxconn", value),
         "tcp_syncookies" => match value {
-            0 => "never: a SYN flood keeps clients out",
-            1 => "when a listener's queue is full",
-            _ => "always: there is no SYN_RECV to see",
-        }
-        .to_owned(),
+            0 => words.word("mean-syncookies-0"),
+            1 => words.word("mean-syncookies-1"),
+            _ => words.word("mean-syncookies-2"),
+        },
         "tcp_abort_on_overflow" => match value {
-            0 => "accept queue full: the third ACK is dropped, and the server tries again",
-            _ => "accept queue full: the client sees a reset",
-        }
-        .to_owned(),
+            0 => words.word("mean-abort-on-overflow-0"),
+            _ => words.word("mean-abort-on-overflow-1"),
+        },
         "ip_local_port_range" => {
             let ports = ports(values)?;
-            format!(
-                "{ports} ports: about {} connections a second to one destination, when this side \
-                 closes them",
-                ports / TIME_WAIT_S
+            words.say(
+                "mean-port-range",
+                [
+                    ("ports", ports.to_string().into()),
+                    ("rate", (ports / TIME_WAIT_S).to_string().into()),
+                ],
             )
         }
         "tcp_child_ehash_entries" => match value {
-            0 => "new network namespaces share this connection hash".to_owned(),
-            _ => format!("new network namespaces get a hash of {value} buckets"),
+            0 => words.word("mean-child-ehash-0"),
+            _ => counted("mean-child-ehash", value),
         },
         _ => return None,
     })
@@ -156,22 +127,32 @@ fn pauses_ms(first_ms: u64, retries: u64) -> u64 {
 }
 
 /// A time in words.
-fn span(ms: u64) -> String {
+fn span(ms: u64, words: &Words) -> String {
     let seconds = ms / 1000;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        _ if ms < 1000 => format!("{ms} ms"),
-        (0, minutes, _) if minutes < 3 => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, seconds) => format!("{hours} h {minutes} min {seconds} s"),
+    let number = |it: u64| it.to_string().into();
+    let (h, min, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (h, min) {
+        _ if ms < 1000 => words.say("span-ms", [("ms", number(ms))]),
+        (0, ..3) => words.say("span-s", [("s", number(seconds))]),
+        (0, _) => words.say("span-min", [("min", number(min)), ("s", number(s))]),
+        _ => words.say(
+            "span-h",
+            [("h", number(h)), ("min", number(min)), ("s", number(s))],
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::{Chapter, Language};
+
+    fn english() -> &'static Words {
+        Words::kept(Chapter::Doctor, Language::English)
+    }
 
     fn says(name: &str, values: &str) -> String {
-        meaning(name, &Values::of(values)).unwrap()
+        meaning(name, &Values::of(values), english()).unwrap()
     }
 
     #[test]
@@ -194,7 +175,8 @@ mod tests {
         assert_eq!(
             meaning(
                 "ip_local_port_range",
-                &Values::of("ip_local_port_range = 9 1")
+                &Values::of("ip_local_port_range = 9 1"),
+                english()
             ),
             None
         );
@@ -210,12 +192,16 @@ mod tests {
 
     #[test]
     fn an_unknown_value_means_nothing() {
-        assert_eq!(meaning("tcp_syn_retries", &Values::default()), None);
+        assert_eq!(
+            meaning("tcp_syn_retries", &Values::default(), english()),
+            None
+        );
         // Keepalive takes all three.
         assert_eq!(
             meaning(
                 "tcp_keepalive_time",
-                &Values::of("tcp_keepalive_time = 7200")
+                &Values::of("tcp_keepalive_time = 7200"),
+                english()
             ),
             None
         );

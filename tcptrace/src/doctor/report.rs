@@ -1,10 +1,13 @@
 //! What was found out.
 
 use super::{Check, Counter, Setting, Status, Warning};
+use crate::language::Language;
 
 /// What was found out about this machine.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// In which language it is said.
+    pub language: Language,
     /// What tracing needs.
     pub checks: Vec<Check>,
     /// How TCP is set up in this network namespace.

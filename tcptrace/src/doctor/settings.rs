@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{meaning::meaning, proc};
-use crate::explain::{Book, Kind};
+use crate::{
+    explain::{Book, Kind},
+    language::Words,
+};
 
 /// The value of a sysctl: one number or several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +100,7 @@ impl Values {
 }
 
 /// The sysctls of the book, as they are here.
-pub(super) fn settings(book: &Book, values: &Values) -> Vec<Setting> {
+pub(super) fn settings(book: &Book, values: &Values, words: &Words) -> Vec<Setting> {
     book.of(Kind::Setting)
         .filter_map(|entry| {
             Some(Setting {
@@ -106,7 +109,7 @@ pub(super) fn settings(book: &Book, values: &Values) -> Vec<Setting> {
                 unit: entry.unit.clone(),
                 value: values.0.get(&entry.name).cloned(),
                 default: values.default_of(&entry.name, entry.default.as_deref()),
-                meaning: meaning(&entry.name, values),
+                meaning: meaning(&entry.name, values, words),
             })
         })
         .collect()
@@ -131,7 +134,7 @@ impl Values {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
+    use crate::language::{Chapter, Language};
 
     fn shown(files: &[(&str, &str)], name: &str) -> Setting {
         let book = Book::read(Language::English).unwrap();
@@ -139,10 +142,14 @@ mod tests {
             let found = files.iter().find(|(path, _)| file.ends_with(path));
             found.map(|(_, text)| (*text).to_owned())
         });
-        settings(&book, &values)
-            .into_iter()
-            .find(|setting| setting.name == name)
-            .unwrap()
+        settings(
+            &book,
+            &values,
+            Words::kept(Chapter::Doctor, Language::English),
+        )
+        .into_iter()
+        .find(|setting| setting.name == name)
+        .unwrap()
     }
 
     #[test]

@@ -4,7 +4,10 @@ use super::{
     meaning::{TIME_WAIT_S, orphan_s, ports},
     settings::Values,
 };
-use crate::aggregate::flows::{Candidate, Manner};
+use crate::{
+    aggregate::flows::{Candidate, Manner},
+    language::{Arg, Words},
+};
 
 /// Fewer ports than IANA's dynamic range (49152 to 65535) has are few.
 const FEW_PORTS: i64 = 16_384;
@@ -47,26 +50,25 @@ pub(super) struct Present<'a> {
 }
 
 /// Finds the known traps.
-pub(super) fn warnings(values: &Values, present: &Present<'_>) -> Vec<Warning> {
+pub(super) fn warnings(values: &Values, present: &Present<'_>, words: &Words) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn = |setting, text| warnings.push(Warning { setting, text });
     let first = |name| values.first(name);
 
     if first("tcp_timestamps") == Some(0) && first("tcp_tw_reuse").is_some_and(|reuse| reuse > 0) {
-        warn(
-            "tcp_tw_reuse",
-            "does nothing, as tcp_timestamps is 0: set that to 1".to_owned(),
-        );
+        warn("tcp_tw_reuse", words.word("warn-tw-reuse"));
     }
     if let Some(ports) = ports(values)
         && ports < FEW_PORTS
     {
         warn(
             "ip_local_port_range",
-            format!(
-                "only {ports} ports: connect() fails beyond about {} connections a second to one \
-                 destination",
-                ports / TIME_WAIT_S
+            words.say(
+                "warn-few-ports",
+                [
+                    ("ports", number(ports)),
+                    ("rate", number(ports / TIME_WAIT_S)),
+                ],
             ),
         );
     }
@@ -75,9 +77,12 @@ pub(super) fn warnings(values: &Values, present: &Present<'_>) -> Vec<Warning> {
     {
         warn(
             "tcp_fin_timeout",
-            format!(
-                "{fin_timeout} is really {} s: between 60 and 120 it is 2 x (T - 60)",
-                orphan_s(fin_timeout)
+            words.say(
+                "warn-fin-timeout",
+                [
+                    ("value", number(fin_timeout)),
+                    ("seconds", number(orphan_s(fin_timeout))),
+                ],
             ),
         );
     }
@@ -87,45 +92,32 @@ pub(super) fn warnings(values: &Values, present: &Present<'_>) -> Vec<Warning> {
     {
         warn(
             "tcp_max_tw_buckets",
-            format!("{now} of {most} TIME_WAITs are there: beyond that they are skipped"),
+            words.say(
+                "warn-tw-buckets",
+                [("count", number(now)), ("most", number(most))],
+            ),
         );
     }
     if let Some(idle) = first("tcp_keepalive_time") {
-        warnings.extend(keepalive(idle, present.products));
+        warnings.extend(keepalive(idle, present.products, words));
     }
     for (setting, usual, text) in [
-        (
-            "tcp_rfc1337",
-            0,
-            "is not 0: RSTs don't end TIME_WAITs here, the other way round than often said",
-        ),
-        (
-            "tcp_abort_on_overflow",
-            0,
-            "is not 0: when a program is slow to accept, its clients see resets",
-        ),
+        ("tcp_rfc1337", true, "warn-rfc1337"),
+        ("tcp_abort_on_overflow", true, "warn-abort-on-overflow"),
+        ("tcp_syncookies", false, "warn-syncookies"),
     ] {
-        if first(setting).is_some_and(|value| value != usual) {
+        // 0 is usual in some, and asks for trouble in others.
+        if first(setting).is_some_and(|value| (value != 0) == usual) {
             warnings.push(Warning {
                 setting,
-                text: text.to_owned(),
+                text: words.word(text),
             });
         }
-    }
-    if first("tcp_syncookies") == Some(0) {
-        warnings.push(Warning {
-            setting: "tcp_syncookies",
-            text: "is 0: a SYN flood keeps clients out; 1 is safe".to_owned(),
-        });
     }
     if present.cgroup_v1 {
         warnings.push(Warning {
             setting: "cgroup",
-            text: "v1 is mounted here, alone or beside v2 (hybrid): of v2, which alone is told, \
-                   processes are mostly in the root, which says nothing of them: their cgroup is \
-                   null; systemd.unified_cgroup_hierarchy=1 on the kernel's command line makes \
-                   systemd use v2 alone"
-                .to_owned(),
+            text: words.word("warn-cgroup"),
         });
     }
     if let Some(most) = first("somaxconn") {
@@ -133,53 +125,65 @@ pub(super) fn warnings(values: &Values, present: &Present<'_>) -> Vec<Warning> {
             present
                 .listeners
                 .iter()
-                .filter_map(|listener| backlog(listener, most)),
+                .filter_map(|listener| backlog(listener, most, words)),
         );
     }
     warnings
 }
 
 /// Probes that begin after somebody in between forgot the connection come too late.
-fn keepalive(idle_s: i64, products: &[Candidate]) -> Option<Warning> {
+fn keepalive(idle_s: i64, products: &[Candidate], words: &Words) -> Option<Warning> {
     let mut earlier: Vec<&Candidate> = products
         .iter()
         .filter(|it| it.closes == Manner::Forgets && it.seconds < idle_s as f64)
         .collect();
     earlier.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
-    let names: Vec<String> = earlier
+    let names = earlier
         .iter()
         .take(NAMED)
-        .map(|it| format!("{} ({} s)", it.product, it.seconds))
-        .collect();
+        .map(|it| {
+            words.say(
+                "warn-keepalive-product",
+                [
+                    ("product", it.product.as_str().into()),
+                    ("seconds", number(it.seconds)),
+                ],
+            )
+        })
+        .reduce(|first, second| {
+            let places = [("first", first.into()), ("second", second.into())];
+            words.say("warn-keepalive-products", places)
+        });
     let shortest = earlier.first()?;
     Some(Warning {
         setting: "tcp_keepalive_time",
-        text: format!(
-            "{idle_s} s are longer than what may stand in between remembers an idle connection: {}; \
-             if one does, set it below {} s, or TCP_KEEPIDLE in the program",
-            names.join(", "),
-            shortest.seconds
+        text: words.say(
+            "warn-keepalive",
+            [
+                ("idle", number(idle_s)),
+                ("names", names.unwrap_or_default().into()),
+                ("shortest", number(shortest.seconds)),
+            ],
         ),
     })
 }
 
-fn backlog(listener: &ListenerState, most: i64) -> Option<Warning> {
+fn backlog(listener: &ListenerState, most: i64, words: &Words) -> Option<Warning> {
     let ListenerState {
         name,
         waiting,
         backlog,
     } = listener;
+    let name = ("name", name.as_str().into());
     let text = if waiting >= backlog && *waiting > 0 {
-        format!(
-            "listener {name}: {waiting} connections wait for accept(), its backlog is {backlog}"
-        )
+        let (waiting, backlog) = (number(waiting), number(backlog));
+        let places = [name, ("waiting", waiting), ("backlog", backlog)];
+        words.say("warn-backlog-waiting", places)
     } else if i64::from(*backlog) > most {
-        format!(
-            "is {most}, and listener {name} has a backlog of {backlog} from before: started \
-             again, it gets less"
-        )
+        let places = [name, ("most", number(most)), ("backlog", number(backlog))];
+        words.say("warn-backlog-before", places)
     } else if i64::from(*backlog) == most && most < 4096 {
-        format!("is {most}, and listener {name} uses all of it: it may have asked for more")
+        words.say("warn-backlog-all", [name, ("most", number(most))])
     } else {
         return None;
     };
@@ -189,13 +193,25 @@ fn backlog(listener: &ListenerState, most: i64) -> Option<Warning> {
     })
 }
 
+/// A number as the kernel's files show it, without commas.
+fn number(it: impl ToString) -> Arg<'static> {
+    it.to_string().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::flows::IdleTable;
+    use crate::{
+        aggregate::flows::IdleTable,
+        language::{Chapter, Language},
+    };
+
+    fn english() -> &'static Words {
+        Words::kept(Chapter::Doctor, Language::English)
+    }
 
     fn warned(values: &str, present: &Present<'_>) -> Vec<&'static str> {
-        warnings(&Values::of(values), present)
+        warnings(&Values::of(values), present, english())
             .into_iter()
             .map(|warning| warning.setting)
             .collect()
@@ -268,7 +284,11 @@ mod tests {
             products: table.rows(),
             ..Present::default()
         };
-        let told = warnings(&Values::of("tcp_keepalive_time = 7200"), &present);
+        let told = warnings(
+            &Values::of("tcp_keepalive_time = 7200"),
+            &present,
+            english(),
+        );
         assert_eq!(told.len(), 1);
         for product in [
             "Azure Load Balancer (240 s)",
@@ -290,9 +310,13 @@ mod tests {
                 }],
                 ..Present::default()
             };
-            warnings(&Values::of(&format!("somaxconn = {somaxconn}")), &present)
-                .pop()
-                .map(|warning| warning.text)
+            warnings(
+                &Values::of(&format!("somaxconn = {somaxconn}")),
+                &present,
+                english(),
+            )
+            .pop()
+            .map(|warning| warning.text)
         };
         assert!(
             told(129, 128, "4096")

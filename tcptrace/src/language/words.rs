@@ -10,6 +10,8 @@ use super::Language;
 /// What words are about: a file of each language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chapter {
+    /// What `tcptrace doctor` says.
+    Doctor,
     /// What stands around the entries of `tcptrace explain`.
     Explain,
     /// The page of `tcptrace report`.
@@ -20,10 +22,12 @@ pub enum Chapter {
 
 impl Chapter {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Explain, Self::Report, Self::Stuck];
+    pub const ALL: [Self; 4] = [Self::Doctor, Self::Explain, Self::Report, Self::Stuck];
 
     const fn text(self, language: Language) -> &'static str {
         match (self, language) {
+            (Self::Doctor, Language::English) => include_str!("texts/en/doctor.ftl"),
+            (Self::Doctor, Language::Chinese) => include_str!("texts/zh/doctor.ftl"),
             (Self::Explain, Language::English) => include_str!("texts/en/explain.ftl"),
             (Self::Explain, Language::Chinese) => include_str!("texts/zh/explain.ftl"),
             (Self::Stuck, Language::English) => include_str!("texts/en/stuck.ftl"),

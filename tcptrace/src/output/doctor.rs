@@ -2,8 +2,13 @@
 
 use std::io::{self, Write};
 
-use crate::doctor::{Report, Setting, Status, Value};
-use crate::output::{Look, json::JsonLines, rows::DoctorRow};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::{
+    doctor::{Report, Setting, Status, Value},
+    language::{Chapter, Words},
+    output::{Look, json::JsonLines, rows::DoctorRow},
+};
 
 impl Report {
     /// Writes one JSON object, on a line.
@@ -22,43 +27,50 @@ impl Report {
     /// Whatever writing fails with.
     pub fn table(&self, out: &mut impl Write, look: Look) -> io::Result<()> {
         let (bold, bad) = (look.palette.header(), look.palette.trouble());
+        let words = Words::kept(Chapter::Doctor, self.language);
+        let named = |name: &str, text: &str| {
+            words.say("named", [("name", name.into()), ("text", text.into())])
+        };
         let partly = self
             .checks
             .iter()
             .any(|check| check.status == Status::Degraded);
         let verdict = match (self.can_trace(), partly) {
-            (true, false) => "yes",
-            (true, true) => "in part",
-            (false, _) => "no",
+            (true, false) => words.word("yes"),
+            (true, true) => words.word("in-part"),
+            (false, _) => words.word("no"),
         };
-        heading(out, &format!("Can this machine be traced? {verdict}"), look)?;
+        let verdict = words.say("can-be-traced", [("verdict", verdict.into())]);
+        heading(out, &verdict, look)?;
         for check in &self.checks {
             let style = match check.status {
                 Status::Degraded | Status::Failed => bad,
                 Status::Ok | Status::Unknown => anstyle::Style::new(),
             };
             let text = match &check.detail {
-                Some(detail) => format!("{}: {detail}", check.name),
+                Some(detail) => named(&check.name, detail),
                 None => check.name.clone(),
             };
-            let mark = format!("  {style}{:7}{style:#} ", check.status.short());
+            let status = words.word(check.status.short());
+            let blank = " ".repeat(7_usize.saturating_sub(status.width()));
+            let mark = format!("  {style}{status}{style:#}{blank} ");
             hang(out, &mark, 10, &text, look)?;
         }
 
         writeln!(out)?;
-        heading(out, "How TCP is set up in this network namespace", look)?;
+        heading(out, &words.word("set-up"), look)?;
         for setting in &self.settings {
-            let (mark, line) = setting_line(setting);
+            let (mark, line) = setting_line(setting, words);
             hang(out, &format!("  {mark} "), 4, &line, look)?;
             if let Some(meaning) = &setting.meaning {
                 hang(out, "      ", 6, meaning, look)?;
             }
         }
-        let marks = ["* not the default", "- not in this kernel or namespace"];
+        let marks = [words.word("mark-changed"), words.word("mark-not-here")];
         legend(out, &marks, look)?;
 
         writeln!(out)?;
-        heading(out, "What happened in it", look)?;
+        heading(out, &words.word("happened"), look)?;
         for counter in &self.counters {
             let (mark, style) = match (counter.trouble, counter.value) {
                 (true, _) => ('!', bad),
@@ -71,26 +83,29 @@ impl Report {
             let begin = format!("  {style}{mark} {:21} {value:>9}{style:#}  ", counter.name);
             hang(out, &begin, 37, &counter.meaning, look)?;
         }
-        let marks = ["* not 0", "! not 0: worth a look", "- not in this kernel"];
+        let marks = [
+            words.word("mark-not-0"),
+            words.word("mark-trouble"),
+            words.word("mark-not-in-kernel"),
+        ];
         legend(out, &marks, look)?;
 
         if !self.warnings.is_empty() {
             writeln!(out)?;
-            heading(out, "To know", look)?;
+            heading(out, &words.word("to-know"), look)?;
         }
         for warning in &self.warnings {
             let begin = format!("  {bad}!{bad:#} ");
-            let text = format!("{}: {}", warning.setting, warning.text);
+            let text = named(warning.setting, &warning.text);
             hang(out, &begin, 4, &text, look)?;
         }
         writeln!(out)?;
-        let more = "tcptrace explain NAME tells more about each of these";
-        hang(out, "", 0, more, look)
+        hang(out, "", 0, &words.word("explain-tells-more"), look)
     }
 }
 
 /// Its mark, and name, value and default.
-fn setting_line(setting: &Setting) -> (char, String) {
+fn setting_line(setting: &Setting, words: &Words) -> (char, String) {
     let unit = |value: &Value| match &setting.unit {
         Some(unit) => format!("{value} {unit}"),
         None => value.to_string(),
@@ -104,7 +119,13 @@ fn setting_line(setting: &Setting) -> (char, String) {
         setting.value.is_some() && setting.default.is_some() && setting.value != setting.default;
     (
         if changed { '*' } else { ' ' },
-        format!("{} = {value} (default {default})", setting.name),
+        words.say(
+            "usually",
+            [
+                ("setting", format!("{} = {value}", setting.name).into()),
+                ("usual", default.into()),
+            ],
+        ),
     )
 }
 
@@ -118,9 +139,9 @@ fn heading(out: &mut impl Write, text: &str, look: Look) -> io::Result<()> {
 }
 
 /// Writes what marks mean: in a line, or in one for each where that is too long.
-fn legend(out: &mut impl Write, marks: &[&str], look: Look) -> io::Result<()> {
+fn legend(out: &mut impl Write, marks: &[String], look: Look) -> io::Result<()> {
     let line = marks.join("    ");
-    if line.len() + 2 <= look.width {
+    if line.width() + 2 <= look.width {
         return writeln!(out, "  {line}");
     }
     marks
@@ -158,10 +179,12 @@ fn hang(
 mod tests {
     use super::*;
     use crate::doctor::{Check, Counter, Warning};
+    use crate::language::Language;
     use crate::output::Palette;
 
     fn report() -> Report {
         Report {
+            language: Language::English,
             checks: vec![
                 Check::ok("inet_sock_set_state"),
                 Check::new("timer_start", Status::Degraded, Some("why ".repeat(40))),

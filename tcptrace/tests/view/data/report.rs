@@ -29,6 +29,7 @@ pub fn report() -> Report {
         trouble,
     };
     Report {
+        language: tcptrace::language::Language::English,
         checks: vec![
             check("kernel", Status::Ok, Some("6.18.44")),
             check("inet_sock_set_state", Status::Ok, None),
