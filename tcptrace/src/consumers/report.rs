@@ -115,9 +115,10 @@ impl Report {
 
     /// What is told ends here, or a part of it does.
     fn end_part(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) {
-        let until = self.wall(now);
+        let (last, until) = (self.wall(self.last_ns), self.wall(now));
         let gathered = &mut *self.gathered.0.borrow_mut();
         gathered.1 = now;
+        gathered.0.rates.in_states(last, self.now.all());
         gathered.0.rates.in_states(until, self.now.all());
         self.now.set(None);
         self.count = Due::default();
@@ -210,6 +211,9 @@ impl Consumer for Report {
             self.last_ns = now;
         }
         self.count(known, now, around.cgroups);
+        let last = self.wall(self.last_ns);
+        let rates = &mut self.gathered.0.borrow_mut().0.rates;
+        rates.in_states(last, self.now.all());
         self.stats.review(known, now, around)
     }
 

@@ -36,7 +36,7 @@ impl Default for Gathered {
             ways: Ways::default(),
             rates: Rates::default(),
             closers: Closers::default(),
-            idle: IdleCloses::bounded(),
+            idle: IdleCloses::of_all(),
             lives: Lives::default(),
             stuck: StuckKinds::default(),
             degraded: Vec::new(),

@@ -87,7 +87,7 @@ fn a_click_on_a_word_leads_to_what_it_means() {
 fn connections_are_chosen_opened_and_sorted_by_keyboard() {
     let mut it = rich(&[]);
     let shown = "[...document.querySelectorAll('#lives .life, #lives .again')]
-        .filter(it => it.checkVisibility()).length";
+        .filter(it => it.checkVisibility({ visibilityProperty: true })).length";
     let all = it.browser.eval(shown).as_u64().unwrap();
     it.browser
         .eval("document.querySelector('#choose input').focus()");
@@ -98,7 +98,7 @@ fn connections_are_chosen_opened_and_sorted_by_keyboard() {
     }
     it.browser.until(&format!("{shown} < {all}"));
     let left = "[...document.querySelectorAll('#lives .life')]
-        .filter(it => it.checkVisibility()).every(it => it.closest('.kind').textContent.includes('refused'))";
+        .filter(it => it.checkVisibility({ visibilityProperty: true })).every(it => it.closest('.kind').textContent.includes('refused'))";
     assert_eq!(it.browser.eval(left), true);
     assert!(it.browser.eval(shown).as_u64().unwrap() >= 2);
     // Tab goes to the buttons, then to the first connection, which Enter opens.
@@ -122,7 +122,7 @@ fn connections_are_chosen_opened_and_sorted_by_keyboard() {
         it.browser.press("z", 90 + letter, "z");
     }
     it.browser
-        .until("document.querySelector('#choose [role=status]').checkVisibility()");
+        .until("document.querySelector('#choose [role=status]').checkVisibility({ visibilityProperty: true })");
 
     // A column's heading sorts, by numbers and not by letters.
     it.browser
@@ -159,7 +159,7 @@ const CONTRAST: &str = r"(() => {
     let least = [99, ''];
     for (const it of document.querySelectorAll('body *')) {
         const own = [...it.childNodes].some(it => it.nodeType === 3 && it.textContent.trim());
-        if (!own || !it.checkVisibility() || it.closest('svg, script, .uplot')) continue;
+        if (!own || !it.checkVisibility({ visibilityProperty: true }) || it.closest('svg, script, .uplot')) continue;
         const [a, b] = [light(parse(getComputedStyle(it).color)), light(behind(it))];
         const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
         if (contrast < least[0]) least = [contrast, it.outerHTML.slice(0, 120)];
@@ -220,7 +220,7 @@ fn without_a_script_all_of_it_is_there() {
     let path = it.path.clone();
     it.browser.open(&path);
     let there = "[...document.querySelectorAll('.chart svg, .machine, .histogram, table caption')]
-        .filter(it => !it.closest('details')).every(it => it.checkVisibility())
+        .filter(it => !it.closest('details')).every(it => it.checkVisibility({ visibilityProperty: true }))
         && document.querySelectorAll('.chart svg').length === 3
         && document.querySelectorAll('.uplot, button, input').length === 0";
     assert_eq!(it.browser.eval(there), true);

@@ -37,7 +37,7 @@ pub type IdleCloses = Bounded<IdleKind, IdleCount>;
 impl IdleCloses {
     /// A table with room for the kinds that there may be.
     #[must_use]
-    pub fn bounded() -> Self {
+    pub fn of_all() -> Self {
         Self::new(MOST)
     }
 

@@ -154,7 +154,7 @@ fn ticks(from: i64, to: i64) -> Vec<(i64, String)> {
             // 2026-11-22T10:39:11.…
             let shown = match step {
                 ..60 => text.get(11..19),
-                ..86_400 => text.get(11..16),
+                60..86_400 => text.get(11..16),
                 _ => text.get(..10),
             };
             ticks.push((at, shown.unwrap_or_default().to_owned()));

@@ -24,13 +24,13 @@ pub(super) fn path(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> Stri
     path
 }
 
-/// A round number not below one, whose multiples a scale shows: 1, 2 or 5 and zeroes.
+/// A round number not below one, whose quarters a scale shows.
 pub(super) fn round_up(number: f64) -> f64 {
     if number <= 0.0 || !number.is_finite() {
         return 1.0;
     }
     let magnitude = 10_f64.powf(number.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0];
+    let steps = [1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     let fits = steps
         .iter()
         .find(|step| *step * magnitude >= number * 0.999_999);
@@ -43,13 +43,14 @@ mod tests {
 
     #[test]
     fn scales_end_at_round_numbers() {
-        for (number, rounded) in [
+        let numbers = [
             (0.0, 1.0),
-            (0.3, 0.5),
+            (0.3, 0.3),
             (1.0, 1.0),
-            (7.0, 10.0),
-            (130.0, 200.0),
-        ] {
+            (7.0, 8.0),
+            (130.0, 160.0),
+        ];
+        for (number, rounded) in numbers {
             assert!((round_up(number) - rounded).abs() < 1e-9, "{number}");
         }
     }
