@@ -16,10 +16,11 @@ use binary::cli::{Cli, Invocation};
 use clap::Parser as _;
 
 /// The documents whose commands are tried: what users read.
-const FOR_USERS: [&str; 2] = ["README.md", "docs"];
+const FOR_USERS: [&str; 3] = ["README.md", "README.zh.md", "docs"];
 /// All documents.
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     "README.md",
+    "README.zh.md",
     "docs",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -252,6 +253,36 @@ fn every_link_between_the_documents_leads_to_what_is_there() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_chinese_readme_has_what_the_english_has() {
+    let [english, chinese] = ["README.md", "README.zh.md"].map(|it| documents(&[it]).remove(0));
+    let links = |of: &Document| {
+        let links = of.links().into_iter().map(str::to_owned);
+        let mut links: Vec<String> = links.filter(|it| !it.contains("README")).collect();
+        // Its words for the terms are linked to in it alone.
+        links.retain(|it| it != "docs/glossary.zh.md");
+        links.sort();
+        links
+    };
+    assert_eq!(links(&english), links(&chinese));
+    let headings = |of: &Document| of.text.lines().filter(|it| it.starts_with("## ")).count();
+    assert_eq!(headings(&english), headings(&chinese));
+    let blocks = |of: &Document| of.text.matches("```").count();
+    assert_eq!(blocks(&english), blocks(&chinese));
+    let rows = |of: &Document| of.text.lines().filter(|it| it.starts_with("| ")).count();
+    assert_eq!(rows(&english), rows(&chinese));
+    // What is typed, and numbers of versions, are the same.
+    let spans = |of: &Document| {
+        let spans = of.spans().into_iter().map(str::to_owned);
+        spans.collect::<std::collections::BTreeSet<String>>()
+    };
+    let missing: Vec<_> = spans(&english)
+        .difference(&spans(&chinese))
+        .cloned()
+        .collect();
+    assert!(missing.is_empty(), "README.zh.md has no {missing:?}");
 }
 
 #[test]
