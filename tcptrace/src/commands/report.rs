@@ -62,6 +62,7 @@ pub async fn report(options: &ReportOptions) -> Result<Outcome> {
         recording: &recording,
         gathered: &gathered.take(),
         asked: &options.run.asked(),
+        whole: options.recording.from.is_none() && options.recording.to.is_none(),
         damaged: outcome.damaged,
     }
     .write(options.language)?;

@@ -119,6 +119,7 @@ pub fn page(language: Language) -> String {
         recording: &report,
         gathered: &gathered,
         asked: &asked,
+        whole: true,
         damaged: true,
     }
     .write(language)

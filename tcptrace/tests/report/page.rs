@@ -362,7 +362,16 @@ fn filters_and_times_are_those_of_stats() {
             &["--from", "-30s"],
             &["--to", "-60s"],
         ] {
-            checked(&recording, options);
+            let page = checked(&recording, options);
+            let in_part = page
+                .id("traced")
+                .text()
+                .contains("Only the time above was read");
+            assert_eq!(
+                in_part,
+                ["--from", "--to"].contains(&options[0]),
+                "{options:?}"
+            );
         }
     }
 }

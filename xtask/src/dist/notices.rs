@@ -175,7 +175,7 @@ mod tests {
         ])
         .unwrap();
         assert!(
-            all.contains("a 1.0.0: MIT; text 1; crates.io\nb 1.0.0: MIT; text 1;"),
+            all.contains("a 1.0.0: MIT; text 2; crates.io\nb 1.0.0: MIT; text 2;"),
             "{all}"
         );
         assert!(
@@ -183,5 +183,8 @@ mod tests {
             "{all}"
         );
         assert_eq!(all.matches("Be free").count(), 1, "{all}");
+        // What is no crate has its text, too.
+        assert!(all.contains("uPlot 1.6.32, in pages"), "{all}");
+        assert!(all.contains("Leon Sorokin"), "{all}");
     }
 }

@@ -57,6 +57,8 @@ pub struct Page<'a> {
     pub gathered: &'a Gathered,
     /// What was asked for when it was read: options, each with its value.
     pub asked: &'a [(String, String)],
+    /// All of the recording was asked for, and not some of its time alone.
+    pub whole: bool,
     /// Something could not be read.
     pub damaged: bool,
 }

@@ -16,6 +16,7 @@ pub(super) fn section(page: &Page<'_>, writing: &Writing<'_>) -> Section {
         heading: writing.word("traced"),
         body: html! {
             (pieces(page, writing))
+            @if !page.whole { (writing.note("read-in-part", [])) }
             (asked(page, writing))
             (losses(page, writing))
             (clocks(page, writing))
@@ -94,9 +95,17 @@ fn asked(page: &Page<'_>, writing: &Writing<'_>) -> Markup {
     }
 }
 
+/// Where something is to be known of the time that is told.
+fn marks<'a>(page: &'a Page<'_>) -> impl Iterator<Item = &'a Mark> {
+    let told = page.gathered.summary.as_ref().filter(|_| !page.whole);
+    page.recording.marks().iter().filter(move |mark| {
+        let (Mark::Lost { wall_ns, .. } | Mark::Clock { wall_ns, .. }) = mark;
+        told.is_none_or(|it| (it.from_wall_ns..=it.to_wall_ns).contains(wall_ns))
+    })
+}
+
 fn losses(page: &Page<'_>, writing: &Writing<'_>) -> Markup {
-    let all = page.recording.marks().iter();
-    let all: Vec<(i64, u64)> = all
+    let all: Vec<(i64, u64)> = marks(page)
         .filter_map(|mark| match *mark {
             Mark::Lost { wall_ns, events } if events > 0 => Some((wall_ns, events)),
             _ => None,
@@ -123,8 +132,7 @@ fn losses(page: &Page<'_>, writing: &Writing<'_>) -> Markup {
 }
 
 fn clocks(page: &Page<'_>, writing: &Writing<'_>) -> Markup {
-    let changes = page.recording.marks().iter();
-    let changes: Vec<(i64, String)> = changes
+    let changes: Vec<(i64, String)> = marks(page)
         .filter_map(|mark| match *mark {
             Mark::Clock {
                 wall_ns,

@@ -109,6 +109,7 @@ end = End
 piece-ended = in good order
 piece-cut = not ended: killed, or it goes on still
 anonymized = (addresses and names are not the real ones)
+read-in-part = Only the time above was read of it; what is lost or changed outside of it is not listed.
 asked-recording = Recorded
 asked-reading = Read
 asked-all = everything

@@ -63,6 +63,7 @@ end = 结尾
 piece-ended = 正常结束
 piece-cut = 未正常结束：被终止，或仍在录制
 anonymized = （地址和名称已匿名化）
+read-in-part = 只读取了上述时间段；其外的丢失与变化不予列出。
 asked-recording = 录制条件
 asked-reading = 读取条件
 asked-all = 全部
