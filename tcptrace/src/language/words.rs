@@ -113,9 +113,8 @@ impl Words {
     /// The words of a chapter, read once and kept.
     #[must_use]
     pub fn kept(chapter: Chapter, language: Language) -> &'static Self {
-        const EMPTY: OnceLock<Words> = OnceLock::new();
-        static KEPT: [OnceLock<Words>; Chapter::ALL.len() * Language::ALL.len()] =
-            [EMPTY; Chapter::ALL.len() * Language::ALL.len()];
+        const HOW_MANY: usize = Chapter::ALL.len() * Language::ALL.len();
+        static KEPT: [OnceLock<Words>; HOW_MANY] = [const { OnceLock::new() }; HOW_MANY];
         let place = chapter as usize * Language::ALL.len() + language as usize;
         KEPT[place].get_or_init(|| {
             // The tests see to it that they can be read; otherwise ids are shown.

@@ -43,6 +43,7 @@ const ROOMS: &[Room] = &[
         "doctor",
         Only(&[
             "model",
+            "language",
             "privileges",
             "filter",
             "host",
