@@ -1,8 +1,10 @@
 //! Finds entries by the words that people use.
 
+use std::borrow::Cow;
+
 use super::{Book, Entry, Kind};
 use crate::{
-    explain::why,
+    language::{Language, why},
     model::{Detail, Reason, State},
 };
 
@@ -43,7 +45,7 @@ impl Book {
         let entries = || self.entries().iter();
         let mut found: Vec<&Entry> = entries()
             .filter(|entry| {
-                spellings(entry).any(|spelling| key(spelling) == wanted)
+                spellings(entry).any(|spelling| key(&spelling) == wanted)
                     || (entry.kind() == Kind::State && Some(entry.name.as_str()) == state)
             })
             .collect();
@@ -82,7 +84,7 @@ impl Book {
             .iter()
             .filter_map(|entry| {
                 let likeness = spellings(entry)
-                    .map(|spelling| likeness(&key(spelling), wanted))
+                    .map(|spelling| likeness(&key(&spelling), wanted))
                     .fold(0.0, f64::max);
                 (likeness >= ALIKE).then_some((likeness, entry))
             })
@@ -95,21 +97,25 @@ impl Book {
     }
 }
 
-/// The words that an entry is found by.
-fn spellings(entry: &Entry) -> impl Iterator<Item = &str> {
+/// The words that an entry is found by: those of the tables, in any language, too.
+fn spellings(entry: &Entry) -> impl Iterator<Item = Cow<'_, str>> {
     let shown = match entry.kind() {
         Kind::Reason => Reason::ALL
             .into_iter()
             .find(|reason| reason.name() == entry.name)
-            .map(|reason| why(reason, None)),
+            .map(|reason| (reason, None)),
         Kind::Detail => Detail::ALL
             .into_iter()
             .find(|detail| detail.name() == entry.name)
-            .map(|detail| why(Reason::Unknown, Some(detail))),
+            .map(|detail| (Reason::Unknown, Some(detail))),
         _ => None,
     };
-    std::iter::once(entry.name.as_str())
-        .chain(entry.also.iter().map(String::as_str))
+    let shown = shown.into_iter().flat_map(|(reason, detail)| {
+        Language::ALL.map(|language| Cow::Owned(why(reason, detail, language)))
+    });
+    std::iter::once(&entry.name)
+        .chain(&entry.also)
+        .map(|it| Cow::Borrowed(it.as_str()))
         .chain(shown)
 }
 
@@ -151,7 +157,6 @@ fn key(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
 
     fn found(word: &str) -> Vec<String> {
         let book = Book::read(Language::English).unwrap();
@@ -204,6 +209,7 @@ mod tests {
         assert_eq!(found("no FIN came"), ["fin_timeout"]);
         assert_eq!(found("TW overflow"), ["overflow"]);
         assert_eq!(found("given up"), ["given_up"]);
+        assert_eq!(found("没等到 FIN"), ["fin_timeout"]);
     }
 
     #[test]
@@ -242,7 +248,7 @@ mod tests {
             .entries()
             .iter()
             .filter(|it| it.kind() == Kind::Product)
-            .flat_map(|it| spellings(it).map(key).collect::<Vec<_>>())
+            .flat_map(|it| spellings(it).map(|it| key(&it)).collect::<Vec<_>>())
             .collect();
         for row in crate::aggregate::flows::IdleTable::load(None)
             .unwrap()

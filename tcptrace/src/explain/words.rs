@@ -47,6 +47,19 @@ pub fn why(reason: Reason, detail: Option<Detail>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::{self, Language};
+
+    #[test]
+    fn they_are_those_of_the_language() {
+        let said = |reason, detail| language::why(reason, detail, Language::English);
+        for reason in Reason::ALL {
+            assert_eq!(why(reason, None), said(reason, None));
+        }
+        for detail in Detail::ALL {
+            let reason = Reason::Unknown;
+            assert_eq!(why(reason, Some(detail)), said(reason, Some(detail)));
+        }
+    }
 
     #[test]
     fn words_fit_their_column() {

@@ -5,9 +5,13 @@
 //! and CSV, metrics and options.
 
 mod choice;
+mod tables;
 mod words;
 
+#[cfg(test)]
+use self::tables::{heading_id, why_id};
 pub use self::{
     choice::{Asked, Language, UnknownLanguage},
+    tables::{heading, why},
     words::{Arg, Chapter, Words, WordsError, thousands},
 };

@@ -18,11 +18,19 @@ pub enum Chapter {
     Report,
     /// What is said of a connection that does not go on.
     Stuck,
+    /// Words of the tables.
+    Tables,
 }
 
 impl Chapter {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Doctor, Self::Explain, Self::Report, Self::Stuck];
+    pub const ALL: [Self; 5] = [
+        Self::Doctor,
+        Self::Explain,
+        Self::Report,
+        Self::Stuck,
+        Self::Tables,
+    ];
 
     const fn text(self, language: Language) -> &'static str {
         match (self, language) {
@@ -30,6 +38,8 @@ impl Chapter {
             (Self::Doctor, Language::Chinese) => include_str!("texts/zh/doctor.ftl"),
             (Self::Explain, Language::English) => include_str!("texts/en/explain.ftl"),
             (Self::Explain, Language::Chinese) => include_str!("texts/zh/explain.ftl"),
+            (Self::Tables, Language::English) => include_str!("texts/en/tables.ftl"),
+            (Self::Tables, Language::Chinese) => include_str!("texts/zh/tables.ftl"),
             (Self::Stuck, Language::English) => include_str!("texts/en/stuck.ftl"),
             (Self::Stuck, Language::Chinese) => include_str!("texts/zh/stuck.ftl"),
             (Self::Report, Language::English) => include_str!("texts/en/report.ftl"),
@@ -191,6 +201,10 @@ mod tests {
     };
 
     use super::*;
+    use crate::{
+        language::{heading_id, why_id},
+        model::{Detail, Reason},
+    };
 
     /// What stands in a message that must be the same in every language: places for numbers and
     /// names, and words that lead to their explanation.
@@ -270,6 +284,10 @@ mod tests {
             .into_iter()
             .flat_map(|chapter| messages(chapter.text(Language::English)).into_keys())
             .collect();
+        // These are made of the names in the source.
+        words.extend(words.clone().iter().map(|it| heading_id(it)));
+        words.extend(Reason::ALL.map(|it| why_id(it, None)));
+        words.extend(Detail::ALL.map(|it| why_id(Reason::Unknown, Some(it))));
         let unsaid: Vec<_> = english.iter().filter(|id| !words.contains(*id)).collect();
         assert!(unsaid.is_empty(), "nobody says {unsaid:?}");
         let mut missing = Vec::new();

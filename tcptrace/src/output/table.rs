@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     host::{Clock, Interface},
-    language::Language,
+    language::{Language, heading},
     model::{Endpoint, Owner, Side, Tuple},
 };
 
@@ -155,9 +155,10 @@ impl<W: Write> Table<W> {
         };
         self.line.clear(self.width.unwrap_or(usize::MAX));
         for it in &self.laid {
+            let name = heading(it.name, self.look.language);
             match it.right {
-                true => self.line.right(style, it.width, it.name),
-                false => self.line.column(style, it.width, it.name),
+                true => self.line.right(style, it.width, name),
+                false => self.line.column(style, it.width, name),
             }
         }
         self.line.write(&mut self.out)
@@ -230,6 +231,11 @@ impl Cell<'_, '_> {
     /// Colours.
     pub fn palette(&self) -> Palette {
         self.look.palette
+    }
+
+    /// The language of words.
+    pub fn language(&self) -> Language {
+        self.look.language
     }
 
     /// Whether only characters of ASCII are shown.

@@ -93,6 +93,35 @@ fn watch() {
 }
 
 #[test]
+fn in_chinese_columns_stand_below_each_other() {
+    for columns in [80, 120] {
+        let chinese = TableLook {
+            language: Language::Chinese,
+            ..look(Palette::plain(), false)
+        };
+        let around = &mut Context {
+            clock: &data::clock(),
+            cgroups: &mut data::cgroups(),
+            links: &mut data::links(),
+        };
+        let mut out = Vec::new();
+        let mut table = Table::new(&mut out, chinese, move || Some(columns));
+        for it in data::transitions() {
+            table.show(&it, around).unwrap();
+        }
+        drop(table);
+        let mut table = Table::new(&mut out, chinese, move || Some(columns));
+        for it in data::stuck() {
+            table.show(&it, around).unwrap();
+        }
+        drop(table);
+        let text = text(out);
+        assert!(text.lines().all(|line| line.width() <= columns), "{text}");
+        golden(&format!("zh-{columns}"), &text);
+    }
+}
+
+#[test]
 fn flows() {
     goldens("flows", |width, ascii, palette| {
         let mut out = Vec::new();

@@ -3,6 +3,7 @@
 use super::{identity::Identity, owner::Kept};
 use crate::{
     explain,
+    language::{Language, why},
     model::{Closer, Comm, Detail, Reason, Side, State, Transition},
     output::{
         Context, Scratch, Shown,
@@ -149,8 +150,11 @@ impl Tabled for Transition {
                     true => Some(Detail::NothingSent),
                     false => self.detail,
                 };
-                let why = explain::why(self.reason, detail);
-                cell.put(palette.reason(self.reason), why);
+                let style = palette.reason(self.reason);
+                match cell.language() {
+                    Language::English => cell.put(style, explain::why(self.reason, detail)),
+                    language => cell.put(style, why(self.reason, detail, language)),
+                }
             }
         }
     }

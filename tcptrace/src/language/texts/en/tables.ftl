@@ -1,0 +1,85 @@
+# Words of the tables.
+
+# Headings of columns
+
+heading-arrow-to = -> TO
+heading-a-sec = A SEC
+heading-age = AGE
+heading-answered = ANSWERED
+heading-close = CLOSE
+heading-closed = CLOSED
+heading-complete = COMPLETE
+heading-data = DATA
+heading-dropped = DROPPED
+heading-ended-by = ENDED BY
+heading-failed = FAILED
+heading-fd = FD
+heading-from-arrow-to = FROM -> TO
+heading-half-open = HALF-OPEN
+heading-handshakes = HANDSHAKES
+heading-held = HELD
+heading-kind = KIND
+heading-left = LEFT
+heading-listener = LISTENER
+heading-local = LOCAL
+heading-made = MADE
+heading-note = NOTE
+heading-now = NOW
+heading-of = OF
+heading-open = OPEN
+heading-ports = PORTS
+heading-process = PROCESS
+heading-program = PROGRAM
+heading-reason = REASON
+heading-recv-q = RECV-Q
+heading-recvd = RECVD
+heading-remote = REMOTE
+heading-run-out = RUN OUT
+heading-runs-in = RUNS IN
+heading-send-q = SEND-Q
+heading-sent = SENT
+heading-sent-again = SENT AGAIN
+heading-service = SERVICE
+heading-settle-at = SETTLE AT
+heading-short = SHORT
+heading-state = STATE
+heading-taken = TAKEN
+heading-time = TIME
+heading-timer = TIMER
+heading-time-waits = TIME_WAITS
+heading-to = TO
+
+# Why a transition happened, in 14 columns at the most
+
+why-listen = listening
+why-listener-closed = listen ended
+why-connect = SYN sent
+why-syn-received = SYN received
+why-simultaneous-open = SYNs crossed
+why-handshake-complete = handshake done
+why-fin-sent = FIN sent
+why-fin-received = FIN received
+why-fin-acked = FIN acked
+why-simultaneous-close = FINs crossed
+why-expired = expired
+why-reused-by-syn = reused by SYN
+why-reused-by-connect = reused by conn
+why-overflow = TW overflow
+why-fin-timeout = no FIN came
+why-refused = refused
+why-unreachable = unreachable
+why-timed-out = timed out
+why-keepalive-timeout = keepalive lost
+why-reset-by-peer = reset by peer
+why-reset-by-us = reset by us
+why-killed = killed
+why-unknown = unknown
+why-detail-given-up = given up
+why-detail-no-free-port = no free port
+why-detail-address-in-use = address in use
+why-detail-nothing-sent = nothing sent
+why-detail-listener-gone = listener gone
+why-detail-netns-gone = netns gone
+why-detail-seen-late = seen late
+why-detail-icmp = ICMP error
+why-detail-repair = in repair

@@ -1,0 +1,85 @@
+# 表格中的词。
+
+# 列的标题
+
+heading-arrow-to = -> 到
+heading-a-sec = 每秒
+heading-age = 已有
+heading-answered = 已应答
+heading-close = 关闭
+heading-closed = 已关闭
+heading-complete = 已完成
+heading-data = 传输
+heading-dropped = 丢弃
+heading-ended-by = 如何结束
+heading-failed = 失败
+heading-fd = FD
+heading-from-arrow-to = 从 -> 到
+heading-half-open = 半连接
+heading-handshakes = 握手
+heading-held = 停留
+heading-kind = 长短
+heading-left = 剩余
+heading-listener = 监听地址
+heading-local = 本端
+heading-made = 产生
+heading-note = 备注
+heading-now = 现有
+heading-of = 共有
+heading-open = 打开
+heading-ports = 端口
+heading-process = 进程
+heading-program = 程序
+heading-reason = 原因
+heading-recv-q = 收队列
+heading-recvd = 已收
+heading-remote = 对端
+heading-run-out = 何时用尽
+heading-runs-in = 运行于
+heading-send-q = 发队列
+heading-sent = 已发
+heading-sent-again = 重发
+heading-service = 服务
+heading-settle-at = 稳定于
+heading-short = 短连接
+heading-state = 状态
+heading-taken = 已占用
+heading-time = 时间
+heading-timer = 定时器
+heading-time-waits = TIME_WAIT
+heading-to = 目的地
+
+# 状态转换的原因，最多 14 列
+
+why-listen = 开始监听
+why-listener-closed = 停止监听
+why-connect = 发出 SYN
+why-syn-received = 收到 SYN
+why-simultaneous-open = SYN 交错
+why-handshake-complete = 握手完成
+why-fin-sent = 发出 FIN
+why-fin-received = 收到 FIN
+why-fin-acked = FIN 已确认
+why-simultaneous-close = FIN 交错
+why-expired = 到期
+why-reused-by-syn = 被 SYN 复用
+why-reused-by-connect = 被连接复用
+why-overflow = TW 过多
+why-fin-timeout = 没等到 FIN
+why-refused = 被拒绝
+why-unreachable = 无法到达
+why-timed-out = 超时
+why-keepalive-timeout = 保活无应答
+why-reset-by-peer = 对端重置
+why-reset-by-us = 本端重置
+why-killed = 被强制结束
+why-unknown = 未知
+why-detail-given-up = 已放弃
+why-detail-no-free-port = 无空闲端口
+why-detail-address-in-use = 地址被占用
+why-detail-nothing-sent = 没有发送
+why-detail-listener-gone = 监听已关闭
+why-detail-netns-gone = netns 没有了
+why-detail-seen-late = 看到得晚
+why-detail-icmp = ICMP 错误
+why-detail-repair = 修复模式
