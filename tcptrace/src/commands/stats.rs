@@ -56,7 +56,14 @@ fn view(options: &StatsOptions) -> Box<dyn for<'a> View<Period<'a>>> {
             let palette = Palette::stdout(options.colour);
             let ascii = !terminal::speaks_unicode();
             let columns = terminal::columns;
-            Box::new(StatsTable::new(out, palette, ascii, options.utc, columns))
+            Box::new(StatsTable::new(
+                out,
+                palette,
+                ascii,
+                options.language,
+                options.utc,
+                columns,
+            ))
         }
     }
 }

@@ -12,6 +12,6 @@ mod words;
 use self::tables::{heading_id, why_id};
 pub use self::{
     choice::{Asked, Language, UnknownLanguage},
-    tables::{heading, why},
+    tables::{heading, why, words as table_words},
     words::{Arg, Chapter, Words, WordsError, thousands},
 };

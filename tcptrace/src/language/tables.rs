@@ -21,7 +21,9 @@ pub fn why(reason: Reason, detail: Option<Detail>, language: Language) -> String
     words(language).word(&why_id(reason, detail))
 }
 
-fn words(language: Language) -> &'static Words {
+/// The words of the tables.
+#[must_use]
+pub fn words(language: Language) -> &'static Words {
     Words::kept(Chapter::Tables, language)
 }
 

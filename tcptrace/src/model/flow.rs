@@ -16,7 +16,7 @@ pub struct PathStep {
 }
 
 /// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FlowEnd {
     /// By a FIN of each side.
     Graceful,

@@ -115,6 +115,24 @@ fn in_chinese_columns_stand_below_each_other() {
             table.show(&it, around).unwrap();
         }
         drop(table);
+        let mut table = Table::new(&mut out, chinese, move || Some(columns));
+        for flow in data::flows() {
+            let candidates: Vec<_> = flow.candidates.iter().collect();
+            let shown = ShownFlow {
+                record: &flow.record,
+                idle_before_close_ns: flow.idle_ns,
+                idle_candidates: &candidates,
+                keepalive: None,
+            };
+            table.show(&shown, around).unwrap();
+        }
+        drop(table);
+        let terminal = move || Some(columns);
+        let (palette, language) = (Palette::plain(), Language::Chinese);
+        let mut table = StatsTable::new(&mut out, palette, false, language, true, terminal);
+        let told = data::stats(None);
+        table.show(&told.period(Span::Run), around).unwrap();
+        drop(table);
         let text = text(out);
         assert!(text.lines().all(|line| line.width() <= columns), "{text}");
         golden(&format!("zh-{columns}"), &text);
@@ -150,7 +168,14 @@ fn flows() {
 fn stats() {
     let show = |told: &Period<'_>, width: Option<usize>, ascii: bool, palette: Palette| {
         let mut out = Vec::new();
-        let mut table = StatsTable::new(&mut out, palette, ascii, true, move || width);
+        let mut table = StatsTable::new(
+            &mut out,
+            palette,
+            ascii,
+            Language::English,
+            true,
+            move || width,
+        );
         let mut around = Context {
             clock: &data::clock(),
             cgroups: &mut data::cgroups(),

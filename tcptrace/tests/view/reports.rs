@@ -11,7 +11,14 @@ use crate::data;
 /// Reports, one after another, as a file has them.
 fn shown(reports: &[Period<'_>]) -> String {
     let mut out = Vec::new();
-    let mut table = StatsTable::new(&mut out, Palette::plain(), false, true, || None);
+    let mut table = StatsTable::new(
+        &mut out,
+        Palette::plain(),
+        false,
+        tcptrace::language::Language::English,
+        true,
+        || None,
+    );
     let mut around = Context {
         clock: &data::clock(),
         cgroups: &mut data::cgroups(),

@@ -1,17 +1,16 @@
 //! A line of `flows`.
 
-use std::{
-    fmt::{self, Write as _},
-    io,
-};
+use std::{borrow::Cow, cell::RefCell, fmt, io, rc::Rc};
 
 use anstyle::Style;
+use rustc_hash::FxHashMap;
 
 use super::{identity::Identity, owner::Kept};
 #[cfg(feature = "ship")]
 use crate::output::row::list;
 use crate::{
     explain,
+    language::{Language, Words, table_words, why},
     model::{
         Closer, Detail, FlowEnd, FlowRecord, KeepaliveSettings, Length, PathStep, Reason, Side,
         State,
@@ -316,8 +315,24 @@ impl Tabled for ShownFlow<'_> {
             FlowColumn::Close => cell.put(plain, known_ns(it.teardown_ns(), cell.ascii())),
             FlowColumn::Sent => cell.put(plain, OrDash(it.bytes_sent().map(Bytes))),
             FlowColumn::Received => cell.put(plain, OrDash(it.bytes_received().map(Bytes))),
-            FlowColumn::Kind => cell.put(palette.faint(), OrDash(it.length.map(Length::name))),
-            FlowColumn::EndedBy => cell.put(palette.reason(reason(it)), Ended(it)),
+            FlowColumn::Kind => {
+                let words = table_words(cell.language());
+                let length = it.length.map(|length| match (length, cell.language()) {
+                    (length, Language::English) => Cow::Borrowed(length.name()),
+                    (Length::Short, _) => words.word("short").into(),
+                    (Length::Long, _) => words.word("long").into(),
+                });
+                cell.put(palette.faint(), OrDash(length));
+            }
+            FlowColumn::EndedBy => {
+                let words = table_words(cell.language());
+                let kind = (words.language(), it.closer, it.end, it.detail);
+                let ended = ENDED.with_borrow_mut(|said| {
+                    let said = said.entry(kind);
+                    Rc::clone(said.or_insert_with(|| ended(it, words).into()))
+                });
+                cell.put(palette.reason(reason(it)), ended);
+            }
         }
     }
 
@@ -327,18 +342,29 @@ impl Tabled for ShownFlow<'_> {
         else {
             return Ok(());
         };
-        let who = match self.record.closer {
-            Some(Closer::Remote) => "the peer",
-            _ => "this side",
-        };
+        let words = table_words(below.look.language);
         let ascii = below.look.ascii;
-        let idle = Human { ns, ascii };
-        let said = format!("  idle {idle} before {who} closed:");
-        let mut names = format!("{} {} {} s", first.product, first.setting, first.seconds);
-        for it in rest {
-            // Writing to a string does not fail.
-            let _ = write!(names, " or {} {}", it.product, it.setting);
-        }
+        let time = ("time", Human { ns, ascii }.to_string().into());
+        let said = match self.record.closer {
+            Some(Closer::Remote) => words.say("idle-before-peer", [time]),
+            _ => words.say("idle-before-us", [time]),
+        };
+        let said = format!("  {said}");
+        let names = words.say(
+            "timeout",
+            [
+                ("product", first.product.as_str().into()),
+                ("setting", first.setting.as_str().into()),
+                ("seconds", first.seconds.to_string().into()),
+            ],
+        );
+        let names = rest.iter().fold(names, |names, it| {
+            let another = format!("{} {}", it.product, it.setting);
+            words.say(
+                "or-timeout",
+                [("first", names.into()), ("second", another.into())],
+            )
+        });
         let options = wrapping(below.width).subsequent_indent("    ");
         let mut line = Line::default();
         for text in textwrap::wrap(&format!("{said} {names}"), options) {
@@ -378,46 +404,55 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// Who ended it, and how.
-struct Ended<'a>(&'a FlowRecord);
+/// Connections end alike by the million: how is put into words once.
+type Kind = (Language, Option<Closer>, Option<FlowEnd>, Option<Detail>);
+thread_local! {
+    static ENDED: RefCell<FxHashMap<Kind, Rc<str>>> = RefCell::default();
+}
 
-impl fmt::Display for Ended<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.closer {
-            Some(Closer::Local) => f.write_str("you: ")?,
-            Some(Closer::Remote) => f.write_str("peer: ")?,
-            Some(Closer::Both) => f.write_str("both: ")?,
-            None => {}
-        }
-        // Who closed first has sent a FIN, unless what ended it is of the same side; what ended it
-        // then may have been the other side's, or nobody's.
-        let (reason, closer) = match (self.0.end, self.0.closer) {
-            (None, Some(_)) => return f.write_str("FIN, not over"),
-            (None, None) => return f.write_str("not over"),
-            (Some(FlowEnd::Graceful), _) => return f.write_str("FIN"),
-            (Some(FlowEnd::Reason(reason)), closer) => (reason, closer),
-        };
-        let why = explain::why(reason, self.0.detail);
-        match (reason, closer) {
-            (_, None)
-            | (Reason::ResetByPeer | Reason::Refused, Some(Closer::Remote))
-            | (Reason::ResetByUs, Some(Closer::Local)) => f.write_str(why),
-            (Reason::ResetByPeer, Some(_)) => f.write_str("FIN, peer: RST"),
-            (Reason::ResetByUs, Some(_)) => f.write_str("FIN, you: RST"),
-            (_, Some(_)) => write!(f, "FIN, {}", behind_a_fin(reason, self.0.detail)),
+/// Who ended it, and how.
+fn ended(it: &FlowRecord, words: &Words) -> String {
+    let what = how_ended(it, words);
+    let what = [("what", what.into())];
+    match it.closer {
+        Some(Closer::Local) => words.say("ended-you", what),
+        Some(Closer::Remote) => words.say("ended-peer", what),
+        Some(Closer::Both) => words.say("ended-both", what),
+        None => how_ended(it, words),
+    }
+}
+
+fn how_ended(it: &FlowRecord, words: &Words) -> String {
+    // Who closed first has sent a FIN, unless what ended it is of the same side; what ended it
+    // then may have been the other side's, or nobody's.
+    let (reason, closer) = match (it.end, it.closer) {
+        (None, Some(_)) => return words.word("ended-fin-not-over"),
+        (None, None) => return words.word("ended-not-over"),
+        (Some(FlowEnd::Graceful), _) => return words.word("ended-fin"),
+        (Some(FlowEnd::Reason(reason)), closer) => (reason, closer),
+    };
+    match (reason, closer) {
+        (_, None)
+        | (Reason::ResetByPeer | Reason::Refused, Some(Closer::Remote))
+        | (Reason::ResetByUs, Some(Closer::Local)) => why(reason, it.detail, words.language()),
+        (Reason::ResetByPeer, Some(_)) => words.word("ended-fin-peer-rst"),
+        (Reason::ResetByUs, Some(_)) => words.word("ended-fin-you-rst"),
+        (_, Some(_)) => {
+            let why = behind_a_fin(reason, it.detail, words);
+            words.say("ended-fin-then", [("why", why.into())])
         }
     }
 }
 
 /// The same in fewer columns, where it stands behind a FIN.
-fn behind_a_fin(reason: Reason, detail: Option<Detail>) -> &'static str {
+fn behind_a_fin(reason: Reason, detail: Option<Detail>, words: &Words) -> String {
     match (reason, detail) {
-        (Reason::Killed, _) => "killed",
-        (Reason::Unreachable, _) | (_, Some(Detail::Icmp)) => "ICMP",
-        (Reason::KeepaliveTimeout, _) => "keepalive",
-        (Reason::FinTimeout, None) => "no FIN",
-        (Reason::Overflow, None) => "overflow",
-        _ => explain::why(reason, detail),
+        (Reason::Killed, _) => words.word("ended-killed"),
+        (Reason::Unreachable, _) | (_, Some(Detail::Icmp)) => words.word("ended-icmp"),
+        (Reason::KeepaliveTimeout, _) => words.word("ended-keepalive"),
+        (Reason::FinTimeout, None) => words.word("ended-no-fin"),
+        (Reason::Overflow, None) => words.word("ended-overflow"),
+        _ => why(reason, detail, words.language()),
     }
 }
 
@@ -430,6 +465,8 @@ fn reason(it: &FlowRecord) -> Reason {
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
     use super::*;
     use crate::model::{Connection, Endpoint, Owner, SocketKind, Tuple};
 
@@ -466,8 +503,10 @@ mod tests {
                 for detail in details {
                     let mut it = FlowRecord::half_open(&connection(tuple), 1);
                     (it.end, it.closer, it.detail) = (end, closer, detail);
-                    let said = Ended(&it).to_string();
+                    let said = ended(&it, table_words(Language::English));
                     assert!(said.len() <= ENDED_BY, "{said}");
+                    let chinese = ended(&it, table_words(Language::Chinese));
+                    assert!(chinese.width() <= ENDED_BY, "{chinese}");
                     let rest = said.strip_prefix(&format!("{who}: ")).expect("who");
                     let alone = match who {
                         "you" => &["reset by us", "in repair", "ICMP error"][..],
@@ -560,7 +599,7 @@ mod tests {
         ] {
             let mut it = FlowRecord::half_open(&connection(tuple), 1);
             (it.end, it.closer, it.detail) = (end, closer, detail);
-            assert_eq!(Ended(&it).to_string(), said);
+            assert_eq!(ended(&it, table_words(Language::English)), said);
         }
     }
 

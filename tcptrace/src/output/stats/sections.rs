@@ -1,9 +1,6 @@
 //! The sections of a report below the states: who, where to, and why.
 
-use std::{
-    fmt,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use anstyle::Style;
 
@@ -11,6 +8,7 @@ use super::states::Look;
 use crate::{
     aggregate::stats::Period,
     explain,
+    language::{Arg, table_words, why},
     model::FlowEnd,
     output::{
         Context, Table, TableLook, Tabled,
@@ -42,7 +40,13 @@ impl<W: Write> Sections<'_, W> {
         self.retried(period, around)
     }
 
-    fn heading(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+    /// A heading that says how many there are.
+    fn counted(&mut self, id: &str, count: u64) -> io::Result<()> {
+        let text = table_words(self.look.language).say(id, many(count));
+        self.heading(&text)
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
         self.out.write_all(b"\n")?;
         self.line.clear(self.look.width);
         self.line.column(self.look.palette.header(), 0, text);
@@ -54,17 +58,18 @@ impl<W: Write> Sections<'_, W> {
     }
 
     fn ends(&mut self, period: &Period<'_>) -> io::Result<()> {
+        let words = table_words(self.look.language);
         let ends = &period.figures.ends;
         if ends.count() == 0 && ends.time_waits.is_empty() {
             return Ok(());
         }
-        self.heading(format_args!("{} ended", Many(ends.count(), "connection")))?;
+        self.counted("connections-ended", ends.count())?;
         for ((end, detail), count) in &ends.connections {
             let (style, text) = match end {
-                FlowEnd::Graceful => (Style::new(), "FIN of each side"),
+                FlowEnd::Graceful => (Style::new(), words.word("fin-of-each")),
                 FlowEnd::Reason(reason) => (
                     self.look.palette.reason(*reason),
-                    explain::why(*reason, *detail),
+                    why(*reason, *detail, words.language()),
                 ),
             };
             self.begin();
@@ -79,7 +84,8 @@ impl<W: Write> Sections<'_, W> {
             self.begin();
             self.line.right(Style::new(), COUNT, count);
             self.line.right(Style::new(), 6, "");
-            let text = format_args!("TIME_WAIT: {}", explain::why(*reason, None));
+            let why = why(*reason, None, words.language());
+            let text = words.say("time-wait-because", [("why", why.into())]);
             self.line.column(self.look.palette.faint(), 0, text);
             self.line.write(self.out)?;
         }
@@ -92,13 +98,13 @@ impl<W: Write> Sections<'_, W> {
             return Ok(());
         }
         let all: u64 = failures.values().sum();
-        self.heading(format_args!("{} failed", Many(all, "handshake")))?;
+        self.counted("handshakes-failed", all)?;
         for (failure, count) in failures {
             self.begin();
             self.line.right(Style::new(), COUNT, count);
             let state = self.look.palette.state(failure.state);
             self.line.column(state, 8, failure.state);
-            let text = explain::why(failure.reason, failure.detail);
+            let text = why(failure.reason, failure.detail, self.look.language);
             let style = self.look.palette.reason(failure.reason);
             self.line.column(style, explain::WIDTH, text);
             self.line.write(self.out)?;
@@ -109,41 +115,43 @@ impl<W: Write> Sections<'_, W> {
     fn makers(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = makers(period, around.links, ROWS);
         let made = period.figures.time_waits_made();
+        let words = table_words(self.look.language);
         let heading = match made {
-            0 => "TIME_WAITs from before, by who made them".to_owned(),
-            all => format!("{} made, by", Many(all, "TIME_WAIT")),
+            0 => words.word("makers-before"),
+            all => words.say("makers", many(all)),
         };
-        self.list(&heading, &rows, period.figures.makers.len(), around)
+        self.list(heading, &rows, period.figures.makers.len(), around)
     }
 
     fn ports(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = ports(period, around.links, ROWS);
-        let heading = "Local ports taken, by destination";
+        let heading = table_words(self.look.language).word("ports-taken");
         self.list(heading, &rows, rows.len(), around)
     }
 
     fn services(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = services(period, around.links, ROWS);
-        let heading = "Short connections (a request or two), by service";
+        let heading = table_words(self.look.language).word("short-connections");
         self.list(heading, &rows, period.figures.services.len(), around)
     }
 
     fn listeners(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = listeners(period, around.links);
         let shown = &rows[..rows.len().min(ROWS)];
-        self.list("SYNs received, by listener", shown, rows.len(), around)
+        let heading = table_words(self.look.language).word("syns-received");
+        self.list(heading, shown, rows.len(), around)
     }
 
     fn retried(&mut self, period: &Period<'_>, around: &mut Context<'_>) -> io::Result<()> {
         let rows = retried(period, around.links, ROWS);
-        let heading = "Handshakes that needed a SYN or SYN+ACK again, by service";
+        let heading = table_words(self.look.language).word("needed-again");
         self.list(heading, &rows, period.figures.retried.len(), around)
     }
 
     /// Writes the rows that are shown of a list, and how many more there are; nothing, if none is.
     fn list<T: Tabled>(
         &mut self,
-        heading: &str,
+        heading: String,
         rows: &[T],
         all: usize,
         around: &mut Context<'_>,
@@ -151,9 +159,9 @@ impl<W: Write> Sections<'_, W> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.heading(format_args!("{heading}"))?;
+        self.heading(&heading)?;
         let look = TableLook {
-            language: crate::language::Language::English,
+            language: self.look.language,
             palette: self.look.palette,
             ascii: self.look.ascii,
             utc: true,
@@ -163,19 +171,18 @@ impl<W: Write> Sections<'_, W> {
         table.lay_out_for(rows, around);
         table.lines(rows, around)?;
         if all > rows.len() {
-            table.note(format_args!("and {} more", all - rows.len()))?;
+            let more = (all - rows.len()).to_string();
+            let words = table_words(look.language);
+            table.note(words.say("and-more", [("count", more.into())]))?;
         }
         Ok(())
     }
 }
 
-/// So many of something: `1 connection`, `2 connections`.
-struct Many(u64, &'static str);
-
-impl fmt::Display for Many {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(count, what) = self;
-        let plural = if *count == 1 { "" } else { "s" };
-        write!(f, "{count} {what}{plural}")
-    }
+/// A number that decides over the words around it, and stands there without commas.
+fn many(count: u64) -> [(&'static str, Arg<'static>); 2] {
+    [
+        ("number", Arg::Count(count)),
+        ("count", count.to_string().into()),
+    ]
 }

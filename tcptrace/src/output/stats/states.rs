@@ -7,6 +7,7 @@ use anstyle::Style;
 use super::spark::{self, Spark};
 use crate::{
     aggregate::stats::{Durations, StateFigures},
+    language::{Language, heading, table_words},
     model::State,
     output::{Palette, duration::Human, line::Line},
 };
@@ -22,6 +23,8 @@ const NEEDS: usize = STATE + 3 * (COUNT + 1) + 4 * (DURATION + 1) + 1;
 pub(super) struct Look {
     pub palette: Palette,
     pub ascii: bool,
+    /// The language of words.
+    pub language: Language,
     /// Lines are cut there.
     pub width: usize,
 }
@@ -40,12 +43,13 @@ impl Look {
 pub(super) fn header(out: &mut impl Write, line: &mut Line, look: Look) -> io::Result<()> {
     let style = look.palette.header();
     line.clear(look.width);
-    line.column(style, STATE, "STATE");
-    for name in ["ENTERED", "LEFT", "NOW"] {
-        line.right(style, COUNT, name);
+    line.column(style, STATE, heading("STATE", look.language));
+    let words = table_words(look.language);
+    for id in ["state-entered", "state-left", "state-now"] {
+        line.right(style, COUNT, words.word(id));
     }
     for name in ["P50", "P90", "P99", "MAX"] {
-        line.right(style, DURATION, name);
+        line.right(style, DURATION, heading(name, look.language));
     }
     let scale = match (look.fine(), look.ascii) {
         (2, false) => "1µs … 1s … 1000s",

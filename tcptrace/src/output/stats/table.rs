@@ -9,6 +9,7 @@ use super::{
 use crate::{
     aggregate::stats::{By, Period, Span},
     host::Clock,
+    language::{Language, table_words},
     output::{
         Context, Palette, Start, TimeFormat, View,
         duration::Human,
@@ -26,6 +27,7 @@ pub struct StatsTable<W: Write> {
     out: W,
     palette: Palette,
     ascii: bool,
+    language: Language,
     time: TimeFormat,
     columns: Box<dyn FnMut() -> Option<usize>>,
     line: Line,
@@ -39,6 +41,7 @@ impl<W: Write> StatsTable<W> {
         out: W,
         palette: Palette,
         ascii: bool,
+        language: Language,
         utc: bool,
         columns: impl FnMut() -> Option<usize> + 'static,
     ) -> Self {
@@ -46,6 +49,7 @@ impl<W: Write> StatsTable<W> {
             out,
             palette,
             ascii,
+            language,
             time: TimeFormat::clock(1, utc),
             columns: Box::new(columns),
             line: Line::default(),
@@ -64,21 +68,27 @@ impl<W: Write> StatsTable<W> {
             ns,
             ascii: self.ascii,
         };
-        let what = match period.span {
-            Span::Interval => "",
-            Span::Run => "in all: ",
+        let words = table_words(self.language);
+        let title = words.say(
+            "period",
+            [
+                ("from", from.into()),
+                ("to", to.into()),
+                ("length", length.to_string().into()),
+                ("count", period.figures.transitions.to_string().into()),
+            ],
+        );
+        let title = match period.span {
+            Span::Interval => title,
+            Span::Run => words.say("in-all", [("what", title.into())]),
         };
         self.line.clear(look.width);
-        let title = format_args!(
-            "{what}{from} to {to} ({length}), {} transitions",
-            period.figures.transitions
-        );
         self.line.column(look.palette.header(), 0, title);
         self.line.write(&mut self.out)?;
         let events = period.figures.lost;
         if events > 0 {
             self.line.clear(look.width);
-            let lost = format_args!("{events} events lost: all counts are too small");
+            let lost = words.say("lost-events", [("count", events.to_string().into())]);
             self.line.column(look.palette.trouble(), 0, lost);
             self.line.write(&mut self.out)?;
         }
@@ -97,12 +107,12 @@ impl<W: Write> StatsTable<W> {
         }
         if !told {
             let nothing = match (period.figures.lost, period.now) {
-                (0, Some(_)) => "no connections, and nothing happened",
-                (0, None) => "nothing happened; what connections there are is not known",
-                (_, Some(_)) => "no connections, and nothing that happened was seen",
-                (_, None) => "nothing that happened was seen",
+                (0, Some(_)) => "nothing-at-all",
+                (0, None) => "nothing-happened-unknown",
+                (_, Some(_)) => "nothing-seen",
+                (_, None) => "nothing-seen-unknown",
             };
-            self.note(look, nothing)?;
+            self.note(look, &table_words(self.language).word(nothing))?;
         }
         Ok(())
     }
@@ -116,12 +126,13 @@ impl<W: Write> StatsTable<W> {
         let Some(by) = period.figures.by else {
             return Ok(());
         };
+        let words = table_words(self.language);
         let groups = ShownGroup::all(period, around.cgroups);
         for it in groups.iter().take(GROUPS) {
             let value = match &it.value {
                 GroupValue::Text(Some(text)) => text.clone(),
                 GroupValue::Number(Some(number)) => number.to_string(),
-                GroupValue::Text(None) | GroupValue::Number(None) => none(by).to_owned(),
+                GroupValue::Text(None) | GroupValue::Number(None) => words.word(none(by)),
             };
             let comm = it.comm.as_ref().map_or("", |it| it.as_str());
             self.out.write_all(b"\n")?;
@@ -134,7 +145,8 @@ impl<W: Write> StatsTable<W> {
             }
             .to_string();
             self.line.column(style, 0, title.trim_end());
-            let ended = format_args!("({} transitions)", it.figures.transitions);
+            let count = it.figures.transitions.to_string();
+            let ended = words.say("group-transitions", [("count", count.into())]);
             self.line.column(look.palette.faint(), 0, ended);
             self.line.write(&mut self.out)?;
             for (state, figures) in it.figures.states.iter() {
@@ -145,7 +157,8 @@ impl<W: Write> StatsTable<W> {
             }
         }
         if groups.len() > GROUPS {
-            self.note(look, &format!("and {} more", groups.len() - GROUPS))?;
+            let more = (groups.len() - GROUPS).to_string();
+            self.note(look, &words.say("and-more", [("count", more.into())]))?;
         }
         Ok(())
     }
@@ -175,6 +188,7 @@ impl<W: Write> View<Period<'_>> for StatsTable<W> {
         let look = Look {
             palette: self.palette,
             ascii: self.ascii,
+            language: self.language,
             width: (self.columns)().unwrap_or(usize::MAX),
         };
         self.title(period, around.clock, look)?;
@@ -188,7 +202,8 @@ impl<W: Write> View<Period<'_>> for StatsTable<W> {
         .write(period, around)?;
         let full = overflowed(period);
         if !full.is_empty() {
-            let text = format!("too many to tell all apart: {}", full.join(", "));
+            let words = table_words(self.language);
+            let text = words.say("too-many", [("lists", full.join(", ").into())]);
             self.note(look, &text)?;
         }
         Ok(())

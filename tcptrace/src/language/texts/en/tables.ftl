@@ -12,6 +12,10 @@ heading-complete = COMPLETE
 heading-data = DATA
 heading-dropped = DROPPED
 heading-ended-by = ENDED BY
+heading-max = MAX
+heading-p50 = P50
+heading-p90 = P90
+heading-p99 = P99
 heading-failed = FAILED
 heading-fd = FD
 heading-from-arrow-to = FROM -> TO
@@ -83,3 +87,68 @@ why-detail-netns-gone = netns gone
 why-detail-seen-late = seen late
 why-detail-icmp = ICMP error
 why-detail-repair = in repair
+
+# Who ended a connection, and how
+
+ended-you = you: { $what }
+ended-peer = peer: { $what }
+ended-both = both: { $what }
+ended-fin = FIN
+ended-not-over = not over
+ended-fin-not-over = FIN, not over
+ended-fin-peer-rst = FIN, peer: RST
+ended-fin-you-rst = FIN, you: RST
+ended-fin-then = FIN, { $why }
+ended-killed = killed
+ended-icmp = ICMP
+ended-keepalive = keepalive
+ended-no-fin = no FIN
+ended-overflow = overflow
+short = short
+long = long
+idle-before-peer = idle { $time } before the peer closed:
+idle-before-us = idle { $time } before this side closed:
+or-timeout = { $first } or { $second }
+timeout = { $product } { $setting } { $seconds } s
+
+# `stats`
+
+in-all = in all: { $what }
+period = { $from } to { $to } ({ $length }), { $count } transitions
+lost-events = { $count } events lost: all counts are too small
+nothing-at-all = no connections, and nothing happened
+nothing-happened-unknown = nothing happened; what connections there are is not known
+nothing-seen = no connections, and nothing that happened was seen
+nothing-seen-unknown = nothing that happened was seen
+and-more = and { $count } more
+none = none
+unknown = unknown
+group-transitions = ({ $count } transitions)
+too-many = too many to tell all apart: { $lists }
+connections-ended = { $number ->
+    [1] 1 connection
+   *[other] { $count } connections
+} ended
+fin-of-each = FIN of each side
+time-wait-because = TIME_WAIT: { $why }
+handshakes-failed = { $number ->
+    [1] 1 handshake
+   *[other] { $count } handshakes
+} failed
+makers-before = TIME_WAITs from before, by who made them
+makers = { $number ->
+    [1] 1 TIME_WAIT
+   *[other] { $count } TIME_WAITs
+} made, by
+ports-taken = Local ports taken, by destination
+short-connections = Short connections (a request or two), by service
+syns-received = SYNs received, by listener
+needed-again = Handshakes that needed a SYN or SYN+ACK again, by service
+to-service = to
+of-service = of
+run-out-in = in { $time }
+run-out-now = now
+run-out-no = no
+state-entered = ENTERED
+state-left = LEFT
+state-now = NOW

@@ -23,7 +23,7 @@ tile-opened = 开始的握手
 tile-ended = 结束的连接
 tile-time-waits = 产生的 TIME_WAIT
 tile-established = 结束时处于 ESTABLISHED
-tile-stuck = 被判定卡住
+tile-stuck = 卡住
 tile-lost = 丢失的事件
 per-second = { $rate }/秒
 findings = 值得注意的情况
@@ -43,7 +43,7 @@ find-unreachable = { $count } 条连接（{ $share }）无法到达对端：[unr
 find-overflow = TIME_WAIT 过多，跳过了 { $count } 个：[overflow]、[tcp_max_tw_buckets]。
 find-fin-timeout = { $count } 个孤儿连接没有等到对端的 FIN：[fin_timeout]。
 find-dropped = 监听队列已满，丢弃了 { $count } 个 SYN 或第三次握手的 ACK：[backlog]、[somaxconn]。
-find-retried = { $count } 次握手重发了 SYN 或 SYN+ACK。
+find-retried = { $count } 次握手重传了 SYN 或 SYN+ACK。
 find-idle = { $count } 条连接在空闲了与某个常见超时一样长的时间后被关闭。
 find-closers = 在已结束的连接中，{ $us } 由本端先关闭，{ $peer } 由对端先关闭：先关闭的一方进入 [TIME_WAIT]。
 
@@ -222,13 +222,13 @@ run-out-no = 不会
 
 handshakes = 握手
 no-handshakes = 没有从头到尾都已知的握手完成。
-handshakes-note = 对发起方，从 SYN 到应答（[SYN_SENT]）；对另一方，从 SYN 到第三个报文段（[SYN_RECV]）。耗时一秒以上的，大多重发过报文段：[handshake]。
+handshakes-note = 对发起方，从 SYN 到应答（[SYN_SENT]）；对另一方，从 SYN 到第三次握手的 ACK（[SYN_RECV]）。耗时一秒以上的，大多重传过报文段：[handshake]。
 slowest = { $all } 次握手中最慢的 { $count } 次
 took = 耗时
 waited-in = 等待于
 opened-at = 发起时间
-sent-again = 重发
-retried = 重发过 SYN 或 SYN+ACK 的握手，按服务统计
+sent-again = 重传
+retried = 重传过 SYN 或 SYN+ACK 的握手，按服务统计
 handshakes-count = 握手
 failed = 失败
 listeners = 收到的 SYN，按监听地址统计
@@ -236,7 +236,7 @@ listener = 监听地址
 answered = 已应答
 complete = 完成
 dropped = 丢弃
-half-open = 现有半开
+half-open = 现有半连接
 
 # Connections
 
@@ -257,7 +257,7 @@ life-handshake = 最慢的握手：[handshake]
 life-fin-wait2 = 在 [FIN_WAIT2] 停留最久
 life-close-wait = 在 [CLOSE_WAIT] 停留最久
 life-time-wait = 在 [TIME_WAIT] 停留最久
-life-resent = 重发报文段最多
+life-resent = 重传报文段最多
 measure-lasted = { $all } 个中持续最久的 { $shown } 个
 measure-waits = { $all } 个中等待最久的 { $shown } 个
 measure-slowest = { $all } 个中最慢的 { $shown } 个
@@ -282,7 +282,7 @@ before-recording = 在录制开始之前，或在丢失事件之前
 # Explanations
 
 explained = 术语解释
-explained-note = 本页提到的每个状态、原因、判定与设置。更多内容见 tcptrace explain。解释文字目前为英文。
+explained-note = 本页提到的每个状态、原因、诊断结论与设置。更多内容见 tcptrace explain。
 about = 关于本页
 about-note = 由 tcptrace { $version } 生成。本页不会向任何其他机器请求内容：其策略禁止这样做。
 

@@ -3,8 +3,8 @@
 # 看到了什么
 
 no-answer = 对端没有应答 SYN。
-no-answer-full = 监听套接字就在这台机器上{ $whose }，它的 accept 队列已满：{ $queue } 条连接在等待，backlog 为 { $backlog }。它丢弃了 SYN{ $dropped }。
-no-answer-here = SYN 没有得到应答，尽管那里有监听套接字，就在这台机器上{ $whose }：accept 队列中有 { $queue } 条连接在等待，backlog 为 { $backlog }{ $dropped }。
+no-answer-full = 监听套接字就在这台机器上{ $whose }，它的 全连接队列已满：{ $queue } 条连接在等待，backlog 为 { $backlog }。它丢弃了 SYN{ $dropped }。
+no-answer-here = SYN 没有得到应答，尽管那里有监听套接字，就在这台机器上{ $whose }：全连接队列中有 { $queue } 条连接在等待，backlog 为 { $backlog }{ $dropped }。
 whose-pid = （{ $name }，pid { $pid }）
 whose = （{ $name }）
 dropped-one = ；到现在为止它丢弃了 1 个报文段
@@ -14,7 +14,7 @@ half-open-both = 双方都发出了 SYN，但我们的 SYN 没有得到 ACK。
 half-open = 客户端没有完成握手：我们的 SYN+ACK 没有得到 ACK{ $queues }{ $cookies }。
 half-open-queues = 。这个端口上有 { $half-open } 条半连接，{ $queue } 条连接在等待 accept()，上限 { $backlog } 条
 half-open-cookies = ；tcp_syncookies = { $value }
-accept-queue-full = accept 队列已满：{ $queue } 条连接在等待，backlog 为 { $backlog }。{ $why }，客户端的 ACK 被丢弃。
+accept-queue-full = 全连接队列已满：{ $queue } 条连接在等待，backlog 为 { $backlog }。{ $why }，客户端的 ACK 被丢弃。
 does-not-accept = 程序没有调用 accept()
 out-of-descriptors = 程序最多可以打开 { $limit } 个文件描述符，已经全部用完，因此 accept() 失败
 data-awaited = 客户端已经连上，但还没有发送数据；监听套接字要等到数据才接受连接（TCP_DEFER_ACCEPT）。
@@ -42,11 +42,11 @@ no-timer = 没有定时器在运行
 not-closed = 对端已经关闭。这个进程读完了所有数据，直到对端的 FIN，却没有关闭{ $unsent }。
 not-closed-over = 连接已经结束：{ $ended }。这个进程还没有关闭它的文件描述符。
 not-read = 对端已经关闭，而这个进程没有察觉：它还没有读{ $what }{ $unsent }。
-not-read-end = 数据流的结尾
-not-read-bytes = { " " }{ $bytes }和数据流的结尾
+not-read-end = 流的末尾
+not-read-bytes = { " " }{ $bytes }和流的末尾
 not-read-all = 收到的全部数据
 not-accepted = 对端建立了连接又关闭了，还没有进程接受它{ $queues }{ $exhausted }。
-not-accepted-queues = ：accept 队列中有 { $queue } 条连接在等待，backlog 为 { $backlog }
+not-accepted-queues = ：全连接队列中有 { $queue } 条连接在等待，backlog 为 { $backlog }
 and-then = 。{ $what }
 and-also = ；{ $what }
 shared = { $what }有 { $count } 个进程持有它（描述符是继承的，或者是传递过来的）：全部关闭之后，它才真正关闭。

@@ -12,6 +12,10 @@ heading-complete = 已完成
 heading-data = 传输
 heading-dropped = 丢弃
 heading-ended-by = 如何结束
+heading-max = 最长
+heading-p50 = P50
+heading-p90 = P90
+heading-p99 = P99
 heading-failed = 失败
 heading-fd = FD
 heading-from-arrow-to = 从 -> 到
@@ -38,7 +42,7 @@ heading-run-out = 何时用尽
 heading-runs-in = 运行于
 heading-send-q = 发队列
 heading-sent = 已发
-heading-sent-again = 重发
+heading-sent-again = 重传
 heading-service = 服务
 heading-settle-at = 稳定于
 heading-short = 短连接
@@ -67,7 +71,7 @@ why-reused-by-connect = 被连接复用
 why-overflow = TW 过多
 why-fin-timeout = 没等到 FIN
 why-refused = 被拒绝
-why-unreachable = 无法到达
+why-unreachable = 不可达
 why-timed-out = 超时
 why-keepalive-timeout = 保活无应答
 why-reset-by-peer = 对端重置
@@ -83,3 +87,65 @@ why-detail-netns-gone = netns 没有了
 why-detail-seen-late = 看到得晚
 why-detail-icmp = ICMP 错误
 why-detail-repair = 修复模式
+
+# 谁结束了连接，如何结束
+
+ended-you = 本端：{ $what }
+ended-peer = 对端：{ $what }
+ended-both = 双方：{ $what }
+ended-fin = FIN
+ended-not-over = 未结束
+ended-fin-not-over = FIN，未结束
+ended-fin-peer-rst = FIN，对端 RST
+ended-fin-you-rst = FIN，本端 RST
+ended-fin-then = FIN，{ $why }
+ended-killed = 强制结束
+ended-icmp = ICMP
+ended-keepalive = 保活失败
+ended-no-fin = 无 FIN
+ended-overflow = TW 过多
+short = 短
+long = 长
+idle-before-peer = 对端关闭之前空闲了 { $time }：
+idle-before-us = 本端关闭之前空闲了 { $time }：
+or-timeout = { $first } 或 { $second }
+timeout = { $product } { $setting } { $seconds } 秒
+
+# `stats`
+
+in-all = 总计：{ $what }
+period = { $from } 至 { $to }（{ $length }），{ $count } 次状态转换
+lost-events = 丢失了 { $count } 个事件：所有计数都偏小
+nothing-at-all = 没有连接，也没有发生任何事
+nothing-happened-unknown = 没有发生任何事；有哪些连接是未知的
+nothing-seen = 没有连接，发生过的事也没有看到
+nothing-seen-unknown = 发生过的事没有看到
+and-more = 另有 { $count } 行
+none = 无
+unknown = 未知
+group-transitions = （{ $count } 次状态转换）
+too-many = 太多，无法全部区分：{ $lists }
+connections-ended = 结束了 { $number ->
+   *[other] { $count }
+} 条连接
+fin-of-each = 双方都发送了 FIN
+time-wait-because = TIME_WAIT：{ $why }
+handshakes-failed = { $number ->
+   *[other] { $count }
+} 次握手失败
+makers-before = 之前留下的 TIME_WAIT，按产生者统计
+makers = 产生了 { $number ->
+   *[other] { $count }
+} 个 TIME_WAIT，产生者
+ports-taken = 占用的本地端口，按目的地统计
+short-connections = 短连接（一两个请求），按服务统计
+syns-received = 收到的 SYN，按监听地址统计
+needed-again = 需要重传 SYN 或 SYN+ACK 的握手，按服务统计
+to-service = 往
+of-service = 本
+run-out-in = { $time } 后
+run-out-now = 现在
+run-out-no = 不会
+state-entered = 进入
+state-left = 离开
+state-now = 现有

@@ -9,6 +9,7 @@ use super::{
     report::{ListenerRow, MakerRow, PortsRow, RetriedRow, ServiceRow},
 };
 use crate::{
+    language::table_words,
     model::{Endpoint, Side},
     output::{
         address::{IPV4, IPV6},
@@ -40,10 +41,11 @@ impl Cell<'_, '_> {
 
     /// Whether it is a service of others, or of this machine.
     fn service_of(&mut self, opener: Option<Side>) {
+        let words = table_words(self.language());
         let word = match opener {
-            Some(Side::Local) => "to",
-            Some(Side::Remote) => "of",
-            None => "",
+            Some(Side::Local) => words.word("to-service"),
+            Some(Side::Remote) => words.word("of-service"),
+            None => String::new(),
         };
         self.put(self.palette().faint(), word);
     }
@@ -140,14 +142,16 @@ impl Tabled for PortsRow {
             PortsColumn::SettleAt => cell.count(OrDash(settles)),
             PortsColumn::RunOut => {
                 let (trouble, faint) = (cell.palette().trouble(), cell.palette().faint());
+                let words = table_words(cell.language());
                 match self.exhausted_in_s {
                     Some(seconds) if seconds > 0.0 => {
                         let (ns, ascii) = ((seconds * 1e9) as u64, cell.ascii());
-                        cell.put(trouble, format_args!("in {}", Human { ns, ascii }));
+                        let time = Human { ns, ascii }.to_string();
+                        cell.put(trouble, words.say("run-out-in", [("time", time.into())]));
                     }
-                    Some(_) => cell.put(trouble, "now"),
+                    Some(_) => cell.put(trouble, words.word("run-out-now")),
                     None if settles.is_none() => cell.put(faint, "-"),
-                    None => cell.put(faint, "no"),
+                    None => cell.put(faint, words.word("run-out-no")),
                 }
             }
         }
