@@ -6,11 +6,12 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use tcptrace::{
     commands::TopOptions,
+    language::Language,
     output::{Colour, terminal},
     screen::{FileError, FileSettings, Settings, Theme, ThemeName},
 };
 
-use super::{ReplayArgs, TraceArgs, words};
+use super::{ReplayArgs, TraceArgs, language::LanguageArgs, words};
 
 /// Options of `tcptrace top`.
 #[derive(Args, Debug)]
@@ -23,7 +24,7 @@ pub struct TopArgs {
     /// Colours: for a dark background, a light one, for the colour-blind, or none.
     #[arg(long, value_parser = words::theme(), value_name = "NAME", help_heading = "Screen")]
     theme: Option<ThemeName>,
-    /// Draw with characters of ASCII alone.
+    /// Draw with characters of ASCII alone, in English.
     #[arg(long, help_heading = "Screen")]
     ascii: bool,
     /// When to colour; NO_COLOR is honoured.
@@ -41,13 +42,16 @@ pub struct TopArgs {
     /// Keys and colours, as TOML; without, those of ~/.config/tcptrace/top.toml, if it is there.
     #[arg(long, value_name = "FILE", help_heading = "Screen")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    language: LanguageArgs,
 }
 
 impl TopArgs {
     /// What `top` is told.
     ///
     /// # Errors
-    /// When there is no such network interface, or the file of settings is wrong.
+    /// When there is no such network interface, the file of settings is wrong, or a language is asked
+    /// for that tcptrace does not speak.
     pub fn into_options(self) -> anyhow::Result<TopOptions> {
         let file = match &self.config {
             Some(path) => FileSettings::load(path)?.ok_or_else(|| FileError {
@@ -70,10 +74,16 @@ impl TopArgs {
             Some(name) => file.theme(name),
             None => file.theme(ThemeName::Default),
         };
+        let language = self.language.of_terminal()?;
+        // Whoever asks for Chinese by name has a terminal for it, whatever the locale says.
+        let ascii = || language == Language::English && !terminal::speaks_unicode();
+        let ascii = self.ascii || file.ascii.unwrap_or_else(ascii);
         Ok(TopOptions {
             settings: Settings {
                 theme,
-                ascii: self.ascii || file.ascii.unwrap_or(!terminal::speaks_unicode()),
+                ascii,
+                // There is nothing but English in ASCII.
+                language: if ascii { Language::English } else { language },
                 keymap: file.keymap,
                 zone: match self.utc {
                     true => TimeZone::UTC,

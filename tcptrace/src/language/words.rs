@@ -20,16 +20,19 @@ pub enum Chapter {
     Stuck,
     /// Words of the tables.
     Tables,
+    /// The screen of `tcptrace top`.
+    Top,
 }
 
 impl Chapter {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Doctor,
         Self::Explain,
         Self::Report,
         Self::Stuck,
         Self::Tables,
+        Self::Top,
     ];
 
     const fn text(self, language: Language) -> &'static str {
@@ -44,6 +47,8 @@ impl Chapter {
             (Self::Stuck, Language::Chinese) => include_str!("texts/zh/stuck.ftl"),
             (Self::Report, Language::English) => include_str!("texts/en/report.ftl"),
             (Self::Report, Language::Chinese) => include_str!("texts/zh/report.ftl"),
+            (Self::Top, Language::English) => include_str!("texts/en/top.ftl"),
+            (Self::Top, Language::Chinese) => include_str!("texts/zh/top.ftl"),
         }
     }
 }

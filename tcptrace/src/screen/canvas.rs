@@ -1,6 +1,7 @@
 //! Where the screen is drawn: nothing is put outside of it.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use unicode_width::UnicodeWidthChar as _;
 
 use super::theme::Theme;
 use crate::model::{Reason, State};
@@ -162,6 +163,35 @@ pub fn columns(text: &str) -> usize {
     ratatui::text::Line::raw(text).width()
 }
 
+/// The beginning of a text, as far as it has room in so many columns.
+#[must_use]
+pub fn beginning(text: &str, width: usize) -> &str {
+    &text[..within(text.char_indices(), width).map_or(0, |(at, it)| at + it.len_utf8())]
+}
+
+/// The end of a text, as far as it has room in so many columns.
+#[must_use]
+pub fn ending(text: &str, width: usize) -> &str {
+    &text[within(text.char_indices().rev(), width).map_or(text.len(), |(at, _)| at)..]
+}
+
+/// The last character that still has room.
+fn within(characters: impl Iterator<Item = (usize, char)>, width: usize) -> Option<(usize, char)> {
+    let mut left = width;
+    let fit = characters.map_while(|(at, it)| {
+        left = left.checked_sub(it.width().unwrap_or(0))?;
+        Some((at, it))
+    });
+    fit.last()
+}
+
+/// A text with blanks behind it, up to so many columns.
+#[must_use]
+pub fn padded(text: &str, width: usize) -> String {
+    let blanks = width.saturating_sub(columns(text));
+    format!("{text}{}", " ".repeat(blanks))
+}
+
 fn ascii(character: char) -> char {
     match character {
         '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' => '+',
@@ -179,5 +209,56 @@ fn ascii(character: char) -> char {
         '…' => '~',
         it if it.is_ascii() => it,
         _ => '?',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::screen::theme::ThemeName;
+
+    #[test]
+    fn no_character_is_cut_in_half() {
+        assert_eq!(beginning("状态机", 4), "状态");
+        assert_eq!(beginning("状态机", 5), "状态");
+        assert_eq!(beginning("Machine", 4), "Mach");
+        assert_eq!(beginning("机", 1), "");
+        assert_eq!(ending("a状态", 4), "状态");
+        assert_eq!(ending("a状态", 3), "态");
+        assert_eq!(ending("abc", 9), "abc");
+        assert_eq!(ending("机", 0), "");
+        assert_eq!(padded("按键", 6), "按键  ");
+        assert_eq!(padded("long", 2), "long");
+    }
+
+    #[test]
+    fn what_has_no_room_is_left_out_by_columns() {
+        let theme = Theme::of(ThemeName::Plain);
+        for (text, width, expected) in [
+            ("状态机", 6, "状态机"),
+            ("状态机", 5, "状态…"),
+            ("状态机", 4, "状…"),
+            ("状态机", 3, "状…"),
+            ("状态机", 2, "…"),
+            ("状态机", 1, "…"),
+        ] {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
+            let mut canvas = Canvas::new(&mut buffer, &theme, false);
+            let end = canvas.put_within(0, 0, width, text, Tone::Plain);
+            assert!(end <= width, "{end}");
+            let cells = buffer.content.iter();
+            let shown: String = cells.map(|it| it.symbol().trim()).collect();
+            assert_eq!(shown, expected, "{width}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_front_of_a_column_ends_there() {
+        let theme = Theme::of(ThemeName::Plain);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
+        Canvas::new(&mut buffer, &theme, false).put_before(7, 0, "现有", Tone::Plain);
+        assert_eq!(buffer[(3, 0)].symbol(), "现");
+        assert_eq!(buffer[(5, 0)].symbol(), "有");
+        assert_eq!(buffer[(7, 0)].symbol(), " ");
     }
 }

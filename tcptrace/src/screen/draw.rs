@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 
 use super::{
-    canvas::{Canvas, Tone, columns},
+    canvas::{Canvas, Tone, beginning, columns, ending, padded},
     columns::{Column, Row},
     keys::COMMANDS,
     life::{self, TextLine},
@@ -14,7 +14,11 @@ use super::{
     view::{Above, Screen},
     words::{Around, address, age, count, rate},
 };
-use crate::{model::Connection, output::ShownStuck};
+use crate::{
+    language::{Words, heading},
+    model::Connection,
+    output::ShownStuck,
+};
 
 /// A macro for what is the same for the rows of each table.
 macro_rules! of_tab {
@@ -71,6 +75,7 @@ impl Screen {
         self.page = usize::from(height.saturating_sub(4)).max(1);
         self.scroll();
         let around = self.around();
+        let words = self.words();
         self.head(&mut canvas, &around);
         self.tabs(&mut canvas.part(0, 1, width, 1));
         let body = height.saturating_sub(3);
@@ -83,7 +88,7 @@ impl Screen {
             Above::Help { first } => {
                 let lines = self.help();
                 self.above = Above::Help {
-                    first: text(&mut middle, "Keys", &lines, *first),
+                    first: text(&mut middle, &words.word("help-title"), &lines, *first),
                 };
             }
             Above::Page { lines, first } => {
@@ -99,7 +104,7 @@ impl Screen {
                     None => vec![vec![("…".to_owned(), Tone::Faint)]],
                 };
                 self.above = Above::Life {
-                    first: text(&mut middle, "A connection's life", &lines, *first),
+                    first: text(&mut middle, &words.word("life-title"), &lines, *first),
                 };
             }
         }
@@ -118,6 +123,7 @@ impl Screen {
     /// What it is, and what is out of the ordinary.
     fn head(&self, canvas: &mut Canvas<'_>, around: &Around) {
         let shown = &self.shown;
+        let words = around.words();
         let mut x = canvas.put(0, 0, "TCP", Tone::Heading) + 1;
         if shown.now_ns == 0 {
             canvas.put(x, 0, "…", Tone::Faint);
@@ -137,18 +143,19 @@ impl Screen {
                 let at = (shown.wall_ns - replay.from_ns).clamp(0, long);
                 let percent = i128::from(at) * 100 / i128::from(long);
                 let speed = match replay.speed {
-                    0 => "stands".to_owned(),
-                    speed => format!("{speed}x"),
+                    0 => words.word("replay-stands"),
+                    speed => words.say("replay-speed", [("speed", speed.to_string().into())]),
                 };
                 format!("{} {percent} % {speed}", around.date(shown.wall_ns))
             }
         };
         x = canvas.put(x, 0, &time, Tone::Plain) + 1;
         if self.held.is_some() {
-            let missed = format!("HELD, {} since", count(self.missed()));
+            let missed = count(self.missed());
+            let missed = words.say("screen-held", [("count", missed.into())]);
             x = canvas.put(x, 0, &missed, Tone::Selected) + 1;
         }
-        for alarm in alarms(shown) {
+        for alarm in alarms(shown, words) {
             x = canvas.put(x + 1, 0, &alarm, Tone::Trouble);
         }
     }
@@ -162,12 +169,13 @@ impl Screen {
             } else {
                 Tone::Plain
             };
-            let name: String = match narrow {
-                true => tab.name().chars().take(4).collect(),
-                false => tab.name().to_owned(),
+            let name = tab.name(self.settings.language);
+            let name = match narrow {
+                true => beginning(&name, 4),
+                false => name.as_str(),
             };
             x = canvas.put(x, 0, &format!("{number}"), Tone::Faint);
-            x = canvas.put(x, 0, &name, tone) + 1;
+            x = canvas.put(x, 0, name, tone) + 1;
         }
         if !self.search().is_empty() {
             canvas.put(x, 0, &format!("/{}", self.search().text()), Tone::Chosen);
@@ -178,8 +186,7 @@ impl Screen {
         if let Some(typed) = &self.typed {
             let room = usize::from(canvas.width().saturating_sub(2));
             // The end of what is typed is seen.
-            let skip = typed.chars().count().saturating_sub(room);
-            let seen: String = typed.chars().skip(skip).collect();
+            let seen = ending(typed, room);
             let x = canvas.put(0, 0, &format!("/{seen}"), Tone::Plain);
             canvas.put(x, 0, " ", Tone::Selected);
             if let Some(notice) = &self.notice {
@@ -208,20 +215,23 @@ impl Screen {
             canvas.put(0, 0, &text, Tone::Plain);
             return;
         }
-        let keys = match (&self.above, self.shown.replay.is_some()) {
-            (Above::Nothing, false) => {
-                "? keys  q leave  / search  enter open  x explain  space hold  < > sort  w write"
-            }
-            (Above::Nothing, true) => {
-                "? keys  q leave  left right time  [ ] events  p play  / search  enter open"
-            }
-            _ => "esc back  x explain  up down  q leave",
-        };
+        let words = self.words();
+        let keys = words.word(match (&self.above, self.shown.replay.is_some()) {
+            (Above::Nothing, false) => "keys-rows",
+            (Above::Nothing, true) => "keys-recording",
+            _ => "keys-page",
+        });
         let rows = &self.shown.rows;
-        let end = canvas.put(0, 0, keys, Tone::Faint);
+        let end = canvas.put(0, 0, &keys, Tone::Faint);
         if self.above == Above::Nothing && self.tab != Tab::Machine {
             let place = match self.shown.matching > rows.len() as u64 {
-                true => format!("first {} of {}", rows.len(), count(self.shown.matching)),
+                true => words.say(
+                    "rows-first",
+                    [
+                        ("shown", rows.len().to_string().into()),
+                        ("all", count(self.shown.matching).into()),
+                    ],
+                ),
                 false => format!("{}", rows.len()),
             };
             if usize::from(end) + columns(&place) < usize::from(canvas.width()) {
@@ -241,11 +251,11 @@ impl Screen {
         }
         if self.shown.rows.is_empty() {
             let why = match (self.shown.of == Some(self.tab), self.search().is_empty()) {
-                (false, _) => "…",
-                (true, false) => "Nothing here that the search asks for.",
-                (true, true) => "Nothing here, so far.",
+                (false, _) => "…".to_owned(),
+                (true, false) => around.words().word("nothing-found"),
+                (true, true) => around.words().word("nothing-yet"),
             };
-            canvas.put(0, 1, why, Tone::Faint);
+            canvas.put(0, 1, &why, Tone::Faint);
         }
     }
 
@@ -261,7 +271,7 @@ impl Screen {
                 (true, true) => "↓",
                 (true, false) => "↑",
             };
-            let name = format!("{}{sign}", column.name);
+            let name = format!("{}{sign}", heading(column.name, around.language));
             put_cell(canvas, (*x, 0, *width), column.right, &name, tone);
         }
         let lines = usize::from(canvas.height().saturating_sub(1));
@@ -288,6 +298,7 @@ impl Screen {
     }
 
     fn help(&self) -> Vec<TextLine> {
+        let words = self.words();
         let mut lines: Vec<TextLine> = COMMANDS
             .iter()
             .map(|(command, _, what, _)| {
@@ -298,20 +309,15 @@ impl Screen {
                     .map(super::keys::Key::name)
                     .collect();
                 vec![
-                    (format!("{:<20}", keys.join("  ")), Tone::Heading),
-                    ((*what).to_owned(), Tone::Plain),
+                    (padded(&keys.join("  "), 20), Tone::Heading),
+                    (words.word(what), Tone::Plain),
                 ]
             })
             .collect();
         lines.push(Vec::new());
-        lines.push(vec![(
-            format!(
-                "A search has words with blanks between them: {}; not before a word turns it \
-                 round.",
-                super::search::WORDS.map(|it| format!("{it}:")).join(" ")
-            ),
-            Tone::Plain,
-        )]);
+        let known = super::search::WORDS.map(|it| format!("{it}:")).join(" ");
+        let search = words.say("help-search", [("words", known.into())]);
+        lines.push(vec![(search, Tone::Plain)]);
         lines
     }
 }
@@ -334,15 +340,12 @@ fn put_cell(
 
 /// An address in so many columns: its middle is left out where it is too long, and not its port.
 fn cut_within(text: String, width: usize) -> String {
-    let length = text.chars().count();
-    if length <= width || width < 12 {
+    if columns(&text) <= width || width < 12 {
         return text;
     }
     let head = (width - 1) / 2;
     let tail = width - 1 - head;
-    let begin = text.chars().take(head);
-    let end = text.chars().skip(length - tail);
-    begin.chain(['…']).chain(end).collect()
+    format!("{}…{}", beginning(&text, head), ending(&text, tail))
 }
 
 /// Which columns of a table have room in a line: the number of each, where it begins, and how wide
@@ -397,38 +400,78 @@ fn text(canvas: &mut Canvas<'_>, title: &str, lines: &[TextLine], first: usize) 
 const FULL: f64 = 0.7;
 
 /// What is out of the ordinary, in few words.
-fn alarms(shown: &Snapshot) -> Vec<String> {
+fn alarms(shown: &Snapshot, words: &Words) -> Vec<String> {
     let alarms = &shown.alarms;
+    let counted = |id, number| words.say(id, [("count", count(number).into())]);
+    let often = |id, per_second| words.say(id, [("rate", rate(Some(per_second)).into())]);
     let mut all = Vec::new();
     if alarms.lost > 0 {
-        all.push(format!("{} LOST", count(alarms.lost)));
+        all.push(counted("alarm-lost", alarms.lost));
     }
     if alarms.forgotten > 0 {
-        all.push(format!("{} FORGOTTEN", count(alarms.forgotten)));
+        all.push(counted("alarm-forgotten", alarms.forgotten));
     }
     if let Some(ports) = alarms.ports.filter(|it| it.share() >= FULL) {
-        all.push(words_of(&ports));
+        all.push(words_of(&ports, words));
     }
     if let Some(per_second @ 0.01..) = alarms.overflows {
-        all.push(format!("overflow {}", rate(Some(per_second))));
+        all.push(often("alarm-overflow", per_second));
     }
     if alarms.stuck > 0 {
-        all.push(format!("{} stuck", count(alarms.stuck)));
+        all.push(counted("alarm-stuck", alarms.stuck));
     }
     if let Some(per_second @ 0.05..) = alarms.resets {
-        all.push(format!("resets {}", rate(Some(per_second))));
+        all.push(often("alarm-resets", per_second));
     }
     if let Some(per_second @ 0.05..) = alarms.failures {
-        all.push(format!("failures {}", rate(Some(per_second))));
+        all.push(often("alarm-failures", per_second));
     }
     all
 }
 
-fn words_of(ports: &Ports) -> String {
-    let percent = (ports.share() * 100.0).min(100.0);
-    let mut text = format!("ports {percent:.0} % to {}:{}", ports.remote, ports.port);
-    if let Some(seconds) = ports.exhausted_in_s {
-        text += &format!(", none left in {seconds:.0} s");
+fn words_of(ports: &Ports, words: &Words) -> String {
+    let percent = format!("{:.0}", (ports.share() * 100.0).min(100.0));
+    let percent = ("percent", percent.into());
+    let destination = format!("{}:{}", ports.remote, ports.port);
+    let destination = ("destination", destination.into());
+    match ports.exhausted_in_s {
+        None => words.say("alarm-ports", [percent, destination]),
+        Some(seconds) => {
+            let seconds = ("seconds", format!("{seconds:.0}").into());
+            words.say("alarm-ports-soon", [percent, destination, seconds])
+        }
     }
-    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Language;
+
+    fn check_headings<R: Row>() {
+        for column in R::COLUMNS {
+            let said = heading(column.name, Language::Chinese);
+            assert!(!said.starts_with("heading-"), "{said} is not translated");
+            // A sign stands behind it where it is sorted by.
+            let fits = columns(&said) < usize::from(column.width);
+            assert!(fits, "{said} in {} columns", column.width);
+        }
+    }
+
+    #[test]
+    fn chinese_headings_fit_their_columns() {
+        for tab in Tab::ALL {
+            of_tab!(tab, R => check_headings::<R>(), ());
+        }
+    }
+
+    #[test]
+    fn an_address_is_cut_in_its_middle() {
+        let cut = |text: &str, width| cut_within(text.to_owned(), width);
+        assert_eq!(cut("[2001:db8::1]:65535", 19), "[2001:db8::1]:65535");
+        assert_eq!(cut("[2001:db8::1]:65535", 15), "[2001:d…]:65535");
+        let wide = cut("一二三四五六七八", 13);
+        assert_eq!(wide, "一二三…六七八");
+        assert!(columns(&wide) <= 13);
+    }
 }

@@ -1,13 +1,13 @@
 //! One connection's life, from line to line.
 
 use super::{
-    canvas::Tone,
+    canvas::{Tone, columns},
     snapshot::Life,
     words::{Around, address, age, bytes, pid},
 };
 use crate::{
-    language::Language,
-    model::{Closer, Owner, Side, Transition, Workload},
+    language::Words,
+    model::{Closer, Owner, Process, Side, Transition, Workload},
     output::wrapping,
 };
 
@@ -16,12 +16,13 @@ pub type TextLine = Vec<(String, Tone)>;
 
 /// Writes it out. `wall_ahead_ns`: how far the wall clock is ahead of CLOCK_MONOTONIC.
 #[must_use]
-pub fn lines(life: &Life, wall_ahead_ns: i64, columns: usize, around: &Around) -> Vec<TextLine> {
+pub fn lines(life: &Life, wall_ahead_ns: i64, width: usize, around: &Around) -> Vec<TextLine> {
+    let words = around.words();
     let mut lines = Vec::new();
     let Some(last) = life.steps.last() else {
-        now(life, &mut lines, around);
-        stuck(life, columns, &mut lines);
-        lines.push(plain("Nothing that happened to it was seen yet."));
+        lines.push(now(life, around));
+        stuck(life, width, &mut lines, around);
+        lines.push(plain(words.word("life-nothing-seen")));
         return lines;
     };
     lines.push(vec![(
@@ -37,63 +38,82 @@ pub fn lines(life: &Life, wall_ahead_ns: i64, columns: usize, around: &Around) -
         ),
         Tone::Heading,
     )]);
-    lines.push(plain(&format!(
-        "opened by {}, closed first by {}",
-        match last.opener {
-            Some(Side::Local) => "this side",
-            Some(Side::Remote) => "the peer",
-            None => "- (unknown)",
-        },
-        match last.closer {
-            Some(Closer::Local) => "this side",
-            Some(Closer::Remote) => "the peer",
-            Some(Closer::Both) => "both",
-            None => "nobody, as far as is known",
-        },
+    lines.push(plain(sides(last, words)));
+    let cookie = format!("{:x}", life.cookie.0);
+    let netns = last.tuple.netns.to_string();
+    lines.push(plain(words.say(
+        "life-socket",
+        [("cookie", cookie.into()), ("netns", netns.into())],
     )));
-    lines.push(plain(&format!(
-        "cookie {:x}, network namespace {}",
-        life.cookie.0, last.tuple.netns
-    )));
-    lines.push(plain(&owner(&last.owner)));
-    runs_in(life, columns, &mut lines);
-    holders(life, &mut lines);
-    now(life, &mut lines, around);
-    measured(life, last, &mut lines, around);
-    stuck(life, columns, &mut lines);
+    lines.push(plain(owner(&last.owner, words)));
+    runs_in(life, width, &mut lines, words);
+    lines.extend(holders(life, words).map(plain));
+    lines.push(now(life, around));
+    lines.extend(measured(life, last, around).map(plain));
+    stuck(life, width, &mut lines, around);
     lines.push(Vec::new());
     if life.cut {
-        lines.push(vec![(
-            "  … earlier ones are not remembered".to_owned(),
-            Tone::Faint,
-        )]);
+        let text = format!("  {}", words.word("life-cut"));
+        lines.push(vec![(text, Tone::Faint)]);
     }
+    let said = StepWords::of(words);
     for step in &life.steps {
-        lines.push(of_step(step, wall_ahead_ns, around));
+        lines.push(of_step(step, wall_ahead_ns, &said, around));
     }
     lines
 }
 
-fn plain(text: &str) -> TextLine {
-    vec![(text.to_owned(), Tone::Plain)]
+fn plain(text: String) -> TextLine {
+    vec![(text, Tone::Plain)]
 }
 
-fn owner(owner: &Owner) -> String {
+/// Who opened it, and who closed it first.
+fn sides(last: &Transition, words: &Words) -> String {
+    let opener = words.word(match last.opener {
+        Some(Side::Local) => "life-this-side",
+        Some(Side::Remote) => "life-peer",
+        None => "life-opener-unknown",
+    });
+    let closer = words.word(match last.closer {
+        Some(Closer::Local) => "life-this-side",
+        Some(Closer::Remote) => "life-peer",
+        Some(Closer::Both) => "life-both",
+        None => "life-nobody",
+    });
+    words.say(
+        "life-sides",
+        [("opener", opener.into()), ("closer", closer.into())],
+    )
+}
+
+/// `curl (4242)`.
+fn name_and_pid(it: &Process, words: &Words) -> String {
+    words.say(
+        "life-name-and-pid",
+        [
+            ("name", it.comm.as_str().into()),
+            ("pid", pid(it.pid).into()),
+        ],
+    )
+}
+
+fn owner(owner: &Owner, words: &Words) -> String {
     let Some(process) = owner.process else {
-        return "process: - (unknown)".to_owned();
+        return words.word("life-process-unknown");
     };
-    let mut text = format!("process: {} ({})", process.comm.as_str(), pid(process.pid));
+    let process = name_and_pid(&process, words);
+    let mut text = words.say("life-process", [("process", process.into())]);
     if let Some(thread) = owner.thread {
-        text += &format!(", thread {}", thread.as_str());
+        text += &words.say("life-thread", [("name", thread.as_str().into())]);
     }
     if let Some(uid) = owner.uid {
-        text += &format!(", user {uid}");
+        text += &words.say("life-user", [("uid", uid.to_string().into())]);
     }
     text
 }
 
 /// Its container, pod, unit and control group, as far as they are known.
-fn runs_in(life: &Life, columns: usize, lines: &mut Vec<TextLine>) {
+fn runs_in(life: &Life, width: usize, lines: &mut Vec<TextLine>, words: &Words) {
     let Workload {
         container,
         pod,
@@ -101,33 +121,64 @@ fn runs_in(life: &Life, columns: usize, lines: &mut Vec<TextLine>) {
     } = &life.workload;
     let mut parts = Vec::new();
     if let Some(it) = container {
-        let mut part = format!("container {}", it.label());
+        let mut part = words.say("life-container", [("name", it.label().into())]);
         if it.name.is_some() {
-            part += &format!(" ({})", it.short_id());
+            part += &words.say("life-container-id", [("id", it.short_id().into())]);
         }
         if let Some(image) = &it.image {
-            part += &format!(" of {image}");
+            part += &words.say("life-image", [("image", image.as_str().into())]);
         }
         if let Some(runtime) = it.runtime {
-            part += &format!(" by {}", runtime.name());
+            part += &words.say("life-runtime", [("runtime", runtime.name().into())]);
         }
         parts.push(part);
     }
-    parts.extend(pod.as_ref().map(|it| format!("pod {it}")));
-    parts.extend(unit.as_ref().map(|it| format!("unit {it}")));
-    parts.extend(life.cgroup.as_ref().map(|it| format!("control group {it}")));
-    for line in wrap(&parts.join(", "), columns) {
+    let pod = pod.as_ref().map(ToString::to_string);
+    parts.extend(pod.map(|it| words.say("life-pod", [("name", it.into())])));
+    parts.extend(
+        unit.as_deref()
+            .map(|it| words.say("life-unit", [("name", it.into())])),
+    );
+    let cgroup = life.cgroup.as_deref();
+    parts.extend(cgroup.map(|it| words.say("life-cgroup", [("path", it.into())])));
+    for line in wrap(&parts.join(&words.word("life-comma")), width) {
         if !line.is_empty() {
-            lines.push(plain(&line));
+            lines.push(plain(line));
         }
     }
 }
 
-fn of_step(it: &Transition, wall_ahead_ns: i64, around: &Around) -> TextLine {
+/// What stands in each step: looked up once, and not for each.
+struct StepWords {
+    after: (String, String),
+    by_thread: (String, String),
+}
+
+impl StepWords {
+    fn of(words: &Words) -> Self {
+        // What stands before the place of a sentence, and what behind it.
+        let parts = |id, place| {
+            let said = words.say(id, [(place, "\0".into())]);
+            let (before, behind) = said.split_once('\0').unwrap_or((said.as_str(), ""));
+            (format!(" {before}"), behind.to_owned())
+        };
+        Self {
+            after: parts("life-after", "time"),
+            by_thread: parts("life-by-thread", "name"),
+        }
+    }
+
+    fn after(&self, time: &str) -> String {
+        let (before, behind) = &self.after;
+        format!("{before}{time:>6}{behind} ")
+    }
+}
+
+fn of_step(it: &Transition, wall_ahead_ns: i64, said: &StepWords, around: &Around) -> TextLine {
     let wall_ns = wall_ahead_ns.saturating_add_unsigned(it.time_ns);
     let held = match it.held_ns {
-        Some(_) => format!(" after {:>6} ", age(it.held_ns, around)),
-        None => " ".repeat(14),
+        Some(_) => said.after(&age(it.held_ns, around)),
+        None => " ".repeat(columns(&said.after(""))),
     };
     let mut line = vec![
         (around.time_of_day(wall_ns), Tone::Faint),
@@ -141,82 +192,84 @@ fn of_step(it: &Transition, wall_ahead_ns: i64, around: &Around) -> TextLine {
         line.push((format!(" ({})", detail.name()), Tone::Plain));
     }
     if let Some(thread) = it.thread {
-        line.push((format!(" by thread {}", thread.as_str()), Tone::Faint));
+        let (before, behind) = &said.by_thread;
+        let by = format!("{before}{}{behind}", thread.as_str());
+        line.push((by, Tone::Faint));
     }
     line
 }
 
-fn now(life: &Life, lines: &mut Vec<TextLine>, around: &Around) {
-    lines.push(match life.now {
+/// The state that it is in, and how long.
+fn now(life: &Life, around: &Around) -> TextLine {
+    let words = around.words();
+    match life.now {
         Some((state, since)) => {
             let held = since.map(|since| around.now_ns.saturating_sub(since));
+            let held = age(held, around);
             vec![
-                ("now in ".to_owned(), Tone::Plain),
+                (format!("{} ", words.word("life-now-in")), Tone::Plain),
                 (state.name().to_owned(), Tone::State(state)),
-                (format!(", for {}", age(held, around)), Tone::Plain),
+                (words.say("life-for", [("time", held.into())]), Tone::Plain),
             ]
         }
-        None => vec![("It is over.".to_owned(), Tone::Faint)],
-    });
+        None => vec![(words.word("life-over"), Tone::Faint)],
+    }
 }
 
-fn holders(life: &Life, lines: &mut Vec<TextLine>) {
+fn holders(life: &Life, words: &Words) -> Option<String> {
     let stuck = life.stuck.as_ref().map(|it| &it.holders);
     // Those of a stuck one may be none because none could be told.
     let stuck = stuck.filter(|it| !it.is_empty());
-    let Some(holders) = life.holders.as_ref().or(stuck) else {
-        return;
-    };
+    let holders = life.holders.as_ref().or(stuck)?;
+    if holders.is_empty() {
+        return Some(words.word("life-no-holder"));
+    }
     let names: Vec<String> = holders
         .iter()
-        .map(|it| {
-            let process = &it.process;
-            format!("{} ({})", process.comm.as_str(), pid(process.pid))
-        })
+        .map(|it| name_and_pid(&it.process, words))
         .collect();
-    lines.push(plain(&match names.is_empty() {
-        true => "held by no process".to_owned(),
-        false => format!("held by {}", names.join(", ")),
-    }));
+    let names = names.join(&words.word("life-comma"));
+    Some(words.say("life-holders", [("names", names.into())]))
 }
 
-fn measured(life: &Life, last: &Transition, lines: &mut Vec<TextLine>, around: &Around) {
-    let Some(it) = last.measured else {
-        return;
-    };
+fn measured(life: &Life, last: &Transition, around: &Around) -> Option<String> {
+    let it = last.measured?;
     let rtt = match it.srtt_us_8 {
         0 => "-".to_owned(),
         us_8 => age(Some(u64::from(us_8) * 1000 / 8), around),
     };
-    lines.push(plain(&format!(
-        "at its last transition: {} sent and acknowledged, {} received, {} segments sent again, \
-         round trip {rtt}, idle for {}",
-        bytes(it.bytes_acked),
-        bytes(it.bytes_received),
-        it.retransmits,
-        age(life.idle_ns, around),
-    )));
+    Some(around.words().say(
+        "life-measured",
+        [
+            ("acked", bytes(it.bytes_acked).into()),
+            ("received", bytes(it.bytes_received).into()),
+            ("again", it.retransmits.to_string().into()),
+            ("rtt", rtt.into()),
+            ("idle", age(life.idle_ns, around).into()),
+        ],
+    ))
 }
 
-fn stuck(life: &Life, columns: usize, lines: &mut Vec<TextLine>) {
+fn stuck(life: &Life, width: usize, lines: &mut Vec<TextLine>, around: &Around) {
     let Some(it) = &life.stuck else {
         return;
     };
-    lines.push(vec![(
-        format!("It does not go on: {}", it.diagnosis.verdict.name()),
-        Tone::Trouble,
-    )]);
-    for text in [it.text(Language::English), it.advice(Language::English)] {
-        for line in wrap(&text, columns.saturating_sub(2)) {
-            lines.push(plain(&format!("  {line}")));
+    let verdict = it.diagnosis.verdict.name();
+    let said = around
+        .words()
+        .say("life-stuck", [("verdict", verdict.into())]);
+    lines.push(vec![(said, Tone::Trouble)]);
+    for text in [it.text(around.language), it.advice(around.language)] {
+        for line in wrap(&text, width.saturating_sub(2)) {
+            lines.push(plain(format!("  {line}")));
         }
     }
 }
 
 /// Text in lines of so many columns.
 #[must_use]
-pub fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let width = columns.saturating_sub(4).clamp(10, 100);
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.saturating_sub(4).clamp(10, 100);
     let wrapped = textwrap::wrap(text, wrapping(width));
     wrapped.into_iter().map(|it| it.into_owned()).collect()
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     aggregate::{Beat, Traffic, Way},
+    language::heading,
     model::State,
 };
 
@@ -177,7 +178,7 @@ pub fn draw(canvas: &mut Canvas<'_>, shown: &Snapshot, selected: State, around: 
             ways(
                 &mut canvas.part(WHOLE.0 + 2, 0, left, height),
                 shown,
-                "Ways, the most taken first",
+                around,
             );
         }
     } else {
@@ -225,7 +226,11 @@ fn whole(canvas: &mut Canvas<'_>, shown: &Snapshot, selected: State, around: &Ar
         }
         own.put(2, 2, &rate(beat.per_second), Tone::Plain);
         let median = match beat.median_ns {
-            Some(ns) => format!("half below {}", age(Some(ns), around)),
+            Some(ns) => {
+                let time = age(Some(ns), around);
+                let words = around.words();
+                words.say("machine-half-below", [("time", time.into())])
+            }
             None => String::new(),
         };
         own.put_before(WIDTH - 2, 2, &median, Tone::Faint);
@@ -318,9 +323,10 @@ const STATES: u16 = 44;
 
 fn compact(canvas: &mut Canvas<'_>, shown: &Snapshot, selected: State, around: &Around) {
     let lines = State::ALL.len() as u16 + 1;
-    canvas.put(0, 0, "STATE", Tone::Heading);
+    let language = around.language;
+    canvas.put(0, 0, &heading("STATE", language), Tone::Heading);
     for (end, name) in [(20, "NOW"), (29, "COME"), (40, "HALF BELOW")] {
-        canvas.put_before(end, 0, name, Tone::Heading);
+        canvas.put_before(end, 0, &heading(name, language), Tone::Heading);
     }
     let most = State::ALL
         .iter()
@@ -368,25 +374,25 @@ fn compact(canvas: &mut Canvas<'_>, shown: &Snapshot, selected: State, around: &
         }
     }
     let (width, height) = (canvas.width(), canvas.height());
-    let title = "Ways, the most taken first";
     if bar == 0 && width >= STATES + BESIDE {
         ways(
             &mut canvas.part(STATES, 0, width - STATES, height),
             shown,
-            title,
+            around,
         );
     } else if height > lines + 2 {
         ways(
             &mut canvas.part(0, lines + 1, width, height - lines - 1),
             shown,
-            title,
+            around,
         );
     }
 }
 
 /// The ways that are taken, a line each.
-fn ways(canvas: &mut Canvas<'_>, shown: &Snapshot, title: &str) {
-    canvas.put(0, 0, title, Tone::Heading);
+fn ways(canvas: &mut Canvas<'_>, shown: &Snapshot, around: &Around) {
+    let title = around.words().word("machine-ways");
+    canvas.put(0, 0, &title, Tone::Heading);
     for (y, it) in (1..canvas.height()).zip(&shown.traffic) {
         canvas.put_before(8, y, &rate(it.per_second), Tone::Plain);
         let end = canvas.put(9, y, it.way.from.name(), Tone::State(it.way.from));

@@ -8,14 +8,14 @@ use crate::{
 
 /// What is written about a word, in lines of so many columns; `None`: nothing is.
 #[must_use]
-pub fn of(word: &str, columns: usize, ascii: bool) -> Option<Vec<String>> {
-    let book = Book::read(Language::English).ok()?;
-    let words = Words::of(Chapter::Explain, Language::English).ok()?;
+pub fn of(word: &str, columns: usize, ascii: bool, language: Language) -> Option<Vec<String>> {
+    let book = Book::read(language).ok()?;
+    let words = Words::kept(Chapter::Explain, language);
     let look = Look::new(Some(columns), ascii, Palette::plain());
     let entries = book.find(word).ok()?;
     let pages: Vec<String> = entries
         .into_iter()
-        .map(|it| page(it, look, &words))
+        .map(|it| page(it, look, words))
         .collect();
     Some(pages.join("\n").lines().map(str::to_owned).collect())
 }

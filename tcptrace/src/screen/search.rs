@@ -1,8 +1,10 @@
 //! Which rows are shown: the words of the options, as in `state:time-wait not port:443`.
 
+use super::words::words;
 use crate::{
     filter::Filter,
     host::{CgroupFilter, Cgroups},
+    language::Language,
     model::{Connection, Owner, Transition},
 };
 
@@ -21,10 +23,25 @@ pub struct Search {
 
 /// Words that ask for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{word}: {why}")]
+#[error("{}", said(word, why, Language::English))]
 pub struct SearchError {
     word: String,
+    /// The id of what is wrong.
     why: &'static str,
+}
+
+impl SearchError {
+    /// Which word, and what is wrong.
+    #[must_use]
+    pub fn text(&self, language: Language) -> String {
+        said(&self.word, self.why, language)
+    }
+}
+
+fn said(word: &str, why: &str, language: Language) -> String {
+    let words = words(language);
+    let why = words.word(why);
+    words.say("search-wrong", [("word", word.into()), ("why", why.into())])
 }
 
 /// What the words begin with.
@@ -83,7 +100,7 @@ impl Search {
         if not {
             return Err(SearchError {
                 word: "not".to_owned(),
-                why: "it stands before a word",
+                why: "search-not-alone",
             });
         }
         // Each by itself, to name the one that is wrong.
@@ -163,12 +180,11 @@ fn option(word: &str) -> Result<(&str, &str), SearchError> {
         true if !value.is_empty() => Ok((option, value)),
         true => Err(SearchError {
             word: word.to_owned(),
-            why: "it lacks what stands behind the colon",
+            why: "search-without-value",
         }),
         false => Err(SearchError {
             word: word.to_owned(),
-            why: "words are state: port: addr: local-port: remote-port: local-addr: remote-addr: \
-                  comm: pid: uid: netns: container: pod: unit:",
+            why: "search-words",
         }),
     }
 }
@@ -179,7 +195,7 @@ fn read<'a>(
 ) -> Result<Filter, SearchError> {
     Filter::from_options(options).map_err(|_| SearchError {
         word: word.to_owned(),
-        why: "there is no such thing",
+        why: "search-no-such-thing",
     })
 }
 

@@ -1,5 +1,8 @@
 //! What can be looked at.
 
+use super::words::words;
+use crate::language::Language;
+
 /// A part of the screen that is chosen by a tab.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tab {
@@ -34,16 +37,16 @@ impl Tab {
 
     /// What it is called.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Machine => "Machine",
-            Self::Connections => "Connections",
-            Self::Processes => "Processes",
-            Self::Remotes => "Remotes",
-            Self::Listeners => "Listeners",
-            Self::Stuck => "Stuck",
-            Self::Ends => "Ends",
-        }
+    pub fn name(self, language: Language) -> String {
+        words(language).word(match self {
+            Self::Machine => "tab-machine",
+            Self::Connections => "tab-connections",
+            Self::Processes => "tab-processes",
+            Self::Remotes => "tab-remotes",
+            Self::Listeners => "tab-listeners",
+            Self::Stuck => "tab-stuck",
+            Self::Ends => "tab-ends",
+        })
     }
 
     /// The one beside it: to the right, or to the left.

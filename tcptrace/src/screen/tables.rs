@@ -9,7 +9,6 @@ use super::{
 use crate::{
     aggregate::stats::Group,
     diagnose::Held,
-    language::Language,
     model::{Closer, Comm, Connection, Cookie, Endpoint, Side, State},
     output::ShownStuck,
 };
@@ -50,6 +49,14 @@ fn opener(it: Option<Side>) -> &'static str {
     }
 }
 
+fn opener_text(it: Option<Side>, around: &Around) -> String {
+    match it {
+        Some(Side::Local) => around.cells().outwards.clone(),
+        Some(Side::Remote) => around.cells().inwards.clone(),
+        None => "-".to_owned(),
+    }
+}
+
 const STATE: u16 = 11;
 const COMM: u16 = 15;
 const PID: u16 = 7;
@@ -80,7 +87,7 @@ impl Row for Connection {
             "BY",
             3,
             |it, _| Key::Word(opener(it.opener)),
-            |it, _| opener(it.opener).to_owned(),
+            |it, around| opener_text(it.opener, around),
         )
         .rank(3),
         end::<Self>(
@@ -336,7 +343,7 @@ impl Row for ShownStuck {
             "WHY",
             24,
             |it, _| Key::Word(it.diagnosis.verdict.name()),
-            |it, _| it.text(Language::English),
+            |it, around| it.text(around.language),
         )
         .grows(6)
         .rank(4),
@@ -358,6 +365,15 @@ impl Row for ShownStuck {
 
 fn closer(it: Option<Closer>) -> &'static str {
     it.map_or("-", Closer::name)
+}
+
+fn closer_text(it: Option<Closer>, around: &Around) -> String {
+    match it {
+        Some(Closer::Local) => around.cells().local.clone(),
+        Some(Closer::Remote) => around.cells().remote.clone(),
+        Some(Closer::Both) => around.cells().both.clone(),
+        None => "-".to_owned(),
+    }
 }
 
 impl Row for EndRow {
@@ -387,7 +403,7 @@ impl Row for EndRow {
             "CLOSER",
             6,
             |it, _| Key::Word(closer(it.last.closer)),
-            |it, _| closer(it.last.closer).to_owned(),
+            |it, around| closer_text(it.last.closer, around),
         )
         .rank(3),
         end::<Self>(

@@ -30,9 +30,11 @@ use super::{
     keys::Key,
     snapshot::{Lines, Snapshot, Wish},
     view::{Action, Screen, Settings},
+    words::words,
     written::Written,
 };
 use crate::{
+    language::Language,
     output::{hold_messages, release_messages, say},
     privileges, record,
 };
@@ -259,6 +261,7 @@ fn leave() {
 
 /// Draws until it is over.
 fn run(shared: &Shared, settings: Settings) -> io::Result<()> {
+    let language = settings.language;
     let mut screen = Screen::new(settings);
     let first = {
         let mut state = shared.lock();
@@ -346,7 +349,7 @@ fn run(shared: &Shared, settings: Settings) -> io::Result<()> {
         }
         if let Some(mut snapshot) = snapshot {
             if let Some(lines) = snapshot.lines.take() {
-                screen.say(write(&lines, snapshot.wall_ns));
+                screen.say(write(&lines, snapshot.wall_ns, language));
             }
             screen.take(snapshot);
             changed = true;
@@ -385,7 +388,7 @@ fn known(key: KeyEvent) -> Option<Key> {
 }
 
 /// Writes lines to a file of their own in the present folder; what came of it, in words.
-fn write(lines: &Lines, wall_ns: i64) -> String {
+fn write(lines: &Lines, wall_ns: i64, language: Language) -> String {
     let time = jiff::Timestamp::from_nanosecond(wall_ns.into())
         .map(|it| it.strftime("%Y%m%dT%H%M%S").to_string())
         .unwrap_or_default();
@@ -397,9 +400,16 @@ fn write(lines: &Lines, wall_ns: i64) -> String {
         .mode(0o600)
         .open(&name)
         .and_then(|mut file| file.write_all(&lines.json));
+    let (words, name) = (words(language), ("name", name.into()));
     match made {
-        Ok(()) => format!("{} lines written to {name}", lines.count),
-        Err(error) => format!("{name} can't be written: {error}"),
+        Ok(()) => words.say(
+            "notice-written",
+            [("count", lines.count.to_string().into()), name],
+        ),
+        Err(error) => words.say(
+            "notice-not-written",
+            [name, ("error", error.to_string().into())],
+        ),
     }
 }
 

@@ -9,9 +9,12 @@ use super::{
     snapshot::{Snapshot, Travel, Wish},
     tab::Tab,
     theme::Theme,
-    words::Around,
+    words::{Around, words},
 };
-use crate::model::State;
+use crate::{
+    language::{Language, Words},
+    model::State,
+};
 
 /// How the screen looks, and what its keys do.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub struct Settings {
     pub keymap: Keymap,
     /// Of times of the day.
     pub zone: TimeZone,
+    /// Of words. In ASCII alone, there is but English.
+    pub language: Language,
 }
 
 /// What is to be done besides drawing.
@@ -135,7 +140,13 @@ impl Screen {
             now_ns: self.shown.now_ns,
             ascii: self.settings.ascii,
             zone: self.settings.zone.clone(),
+            language: self.settings.language,
         }
+    }
+
+    /// The words of the screen.
+    pub(super) fn words(&self) -> &'static Words {
+        words(self.settings.language)
     }
 
     /// What is to be handed over next. What is wanted once is not wanted again.
@@ -281,7 +292,7 @@ impl Screen {
                     let table = self.table_mut();
                     (table.at, table.first) = (0, 0);
                 }
-                Err(error) => self.notice = Some(error.to_string()),
+                Err(error) => self.notice = Some(error.text(self.settings.language)),
             },
             Key::Escape | Key::Ctrl('c') => self.typed = None,
             _ => {}
@@ -370,7 +381,7 @@ impl Screen {
         if self.shown.replay.is_some() {
             self.travel = Some(travel);
         } else {
-            self.notice = Some("only a recording has a past to go to: top -r PATH".to_owned());
+            self.notice = Some(self.words().word("notice-no-past"));
         }
     }
 
@@ -430,8 +441,7 @@ impl Screen {
             }
             None if self.shown.rows.is_empty() => {}
             None => {
-                self.notice =
-                    Some("there is no single connection behind that line to look at".to_owned());
+                self.notice = Some(self.words().word("notice-no-connection"));
             }
         }
     }
@@ -448,12 +458,16 @@ impl Screen {
         let Some(word) = word else {
             return;
         };
-        match super::page::of(word, self.columns.saturating_sub(4), self.settings.ascii) {
+        let (ascii, language) = (self.settings.ascii, self.settings.language);
+        match super::page::of(word, self.columns.saturating_sub(4), ascii, language) {
             Some(lines) => {
                 self.opened = None;
                 self.above = Above::Page { lines, first: 0 };
             }
-            None => self.notice = Some(format!("nothing is written about {word}")),
+            None => {
+                let word = ("word", word.into());
+                self.notice = Some(self.words().say("notice-not-explained", [word]));
+            }
         }
     }
 }

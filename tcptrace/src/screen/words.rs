@@ -1,8 +1,14 @@
-//! Numbers, times and addresses, as they stand on the screen.
+//! Words, numbers, times and addresses, as they stand on the screen.
+
+use std::sync::OnceLock;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{model::Endpoint, output::Human};
+use crate::{
+    language::{Chapter, Language, Words},
+    model::Endpoint,
+    output::Human,
+};
 
 /// What texts depend on.
 #[derive(Clone, Debug)]
@@ -13,9 +19,55 @@ pub struct Around {
     pub ascii: bool,
     /// Of times of the day.
     pub zone: TimeZone,
+    /// Of words. Nothing is sorted by them: keys are the same in every language.
+    pub language: Language,
+}
+
+/// The words of the screen.
+#[must_use]
+pub fn words(language: Language) -> &'static Words {
+    Words::kept(Chapter::Top, language)
+}
+
+/// Words that stand in many cells of a frame: they are looked up once, and not for each.
+#[derive(Debug)]
+pub struct CellWords {
+    /// Opened by this side.
+    pub outwards: String,
+    /// Opened by the peer.
+    pub inwards: String,
+    /// This side.
+    pub local: String,
+    /// The peer.
+    pub remote: String,
+    /// Both sides.
+    pub both: String,
 }
 
 impl Around {
+    /// The words of the screen.
+    #[must_use]
+    pub fn words(&self) -> &'static Words {
+        words(self.language)
+    }
+
+    /// Those of cells.
+    #[must_use]
+    pub fn cells(&self) -> &'static CellWords {
+        const LANGUAGES: usize = Language::ALL.len();
+        static KEPT: [OnceLock<CellWords>; LANGUAGES] = [const { OnceLock::new() }; LANGUAGES];
+        KEPT[self.language as usize].get_or_init(|| {
+            let words = self.words();
+            CellWords {
+                outwards: words.word("cell-out"),
+                inwards: words.word("cell-in"),
+                local: words.word("cell-local"),
+                remote: words.word("cell-remote"),
+                both: words.word("cell-both"),
+            }
+        })
+    }
+
     /// `03:15:02.123`.
     #[must_use]
     pub fn time_of_day(&self, wall_ns: i64) -> String {
@@ -125,6 +177,7 @@ mod tests {
             now_ns: 0,
             ascii: true,
             zone: TimeZone::UTC,
+            language: Language::English,
         };
         assert_eq!(around.time_of_day(1_123_456_789), "00:00:01.123");
         assert_eq!(around.date(0), "1970-01-01 00:00:00");

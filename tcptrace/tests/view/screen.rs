@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use ratatui::{buffer::Buffer, layout::Rect};
 use tcptrace::{
     aggregate::{Beat, Pulse},
+    language::Language,
     model::{Connection, Cookie, Side, SocketKind, State, Transition},
     screen::{
         Action, Alarms, EndRow, GroupRow, Life, ListenerRow, Ports, ReplayState, Rows, Screen,
@@ -12,6 +13,7 @@ use tcptrace::{
         keys::{Key, Keymap},
     },
 };
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
     data::{self, MS, SECOND},
@@ -19,6 +21,15 @@ use crate::{
 };
 
 const NOW: u64 = 1000 * SECOND;
+/// The frames of tables that are compared in Chinese, too.
+const IN_CHINESE: [&str; 6] = [
+    "machine-80x24",
+    "machine-200x60",
+    "connections-120x40",
+    "stuck-120x40",
+    "stuck-200x60",
+    "ends-120x40",
+];
 /// 2026-11-26T03:15:00Z.
 const WALL: i64 = 1_795_662_900_000_000_000;
 
@@ -28,6 +39,14 @@ fn settings(theme: ThemeName, ascii: bool) -> Settings {
         ascii,
         keymap: Keymap::default(),
         zone: TimeZone::UTC,
+        language: Language::English,
+    }
+}
+
+fn in_chinese() -> Settings {
+    Settings {
+        language: Language::Chinese,
+        ..settings(ThemeName::Plain, false)
     }
 }
 
@@ -206,7 +225,7 @@ fn shown(screen: &mut Screen) -> String {
 #[test]
 fn frames_are_as_they_were() {
     for (tab, rows) in all_rows() {
-        let name = tab.name().to_lowercase();
+        let name = tab.name(Language::English).to_lowercase();
         for (columns, lines) in [(80, 24), (120, 40), (200, 60)] {
             let settings = settings(ThemeName::Plain, false);
             let mut screen = screen(settings, tab, rows.clone());
@@ -219,6 +238,70 @@ fn frames_are_as_they_were() {
         assert!(frame.replace('?', "").is_ascii(), "{frame}");
         golden(&format!("top/{name}-80x24-ascii"), &frame);
     }
+}
+
+#[test]
+fn in_chinese_columns_stand_below_each_other() {
+    for (tab, rows) in all_rows() {
+        let name = tab.name(Language::English).to_lowercase();
+        for (columns, lines) in [(80, 24), (120, 40), (200, 60)] {
+            let mut screen = screen(in_chinese(), tab, rows.clone());
+            let frame = text(&frame(&mut screen, columns, lines));
+            for line in frame.lines() {
+                assert!(line.width() <= usize::from(columns), "{columns}: {line}");
+            }
+            let name = format!("{name}-{columns}x{lines}");
+            if IN_CHINESE.contains(&name.as_str()) {
+                golden(&format!("top/zh-{name}"), &frame);
+            }
+        }
+    }
+    let rows = Rows::Connections(connections(5));
+    let mut screen = screen(in_chinese(), Tab::Connections, rows.clone());
+    screen.key(Key::Enter);
+    let mut later = snapshot(Tab::Connections, rows);
+    later.life = Some(life());
+    screen.take(later);
+    golden("top/zh-life-80x24", &shown(&mut screen));
+    screen.key(Key::Char('?'));
+    golden("top/zh-help-80x24", &shown(&mut screen));
+}
+
+#[test]
+fn narrow_tabs_have_whole_characters() {
+    let mut screen = screen(in_chinese(), Tab::Machine, Rows::None);
+    for columns in 1..120 {
+        let frame = text(&frame(&mut screen, columns, 4));
+        for line in frame.lines() {
+            assert!(line.width() <= usize::from(columns), "{columns}: {line}");
+        }
+    }
+    let narrow = text(&frame(&mut screen, 60, 24));
+    assert!(narrow.contains("1状态 2连接"), "{narrow}");
+    let wide = text(&frame(&mut screen, 80, 24));
+    assert!(wide.contains("1状态机 2连接"), "{wide}");
+}
+
+#[test]
+fn in_chinese_words_are_explained_and_notices_said() {
+    for (tab, rows) in all_rows() {
+        let mut screen = screen(in_chinese(), tab, rows);
+        screen.key(Key::Char('x'));
+        let page = shown(&mut screen);
+        assert!(page.contains("tcptrace explain"), "{tab:?}: {page}");
+        let kinds = ["(状态)", "(原因)", "(诊断结论)"];
+        assert!(kinds.iter().any(|it| page.contains(it)), "{page}");
+    }
+    let mut screen = screen(in_chinese(), Tab::Machine, Rows::None);
+    screen.key(Key::Left);
+    assert!(shown(&mut screen).contains("只有录制"));
+    screen.key(Key::Char('/'));
+    for it in "colour:red 数据库".chars() {
+        screen.key(Key::Char(it));
+    }
+    screen.key(Key::Enter);
+    let frame = shown(&mut screen);
+    assert!(frame.contains("colour:red：可用的词是"), "{frame}");
 }
 
 #[test]
@@ -570,20 +653,25 @@ proptest! {
         count in 0_u32..300,
         ascii: bool,
     ) {
-        let mut screen = Screen::new(settings(ThemeName::Default, ascii));
-        for key in keys {
-            let wish = screen.wish();
-            let rows = match wish.tab {
-                Tab::Connections => Rows::Connections(connections(count)),
-                other => all_rows().swap_remove(other as usize).1,
-            };
-            let mut next = snapshot(wish.tab, rows);
-            next.life = wish.opened.map(|_| life());
-            screen.take(next);
-            // It panics where something is put outside.
-            frame(&mut screen, columns, lines);
-            screen.key(key);
+        for language in Language::ALL {
+            let mut screen = Screen::new(Settings {
+                language,
+                ..settings(ThemeName::Default, ascii)
+            });
+            for key in &keys {
+                let wish = screen.wish();
+                let rows = match wish.tab {
+                    Tab::Connections => Rows::Connections(connections(count)),
+                    other => all_rows().swap_remove(other as usize).1,
+                };
+                let mut next = snapshot(wish.tab, rows);
+                next.life = wish.opened.map(|_| life());
+                screen.take(next);
+                // It panics where something is put outside.
+                frame(&mut screen, columns, lines);
+                screen.key(*key);
+            }
+            frame(&mut screen, 300 - columns.min(299), lines);
         }
-        frame(&mut screen, 300 - columns.min(299), lines);
     }
 }

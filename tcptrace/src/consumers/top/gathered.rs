@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use super::{super::is_asked_for, Top};
 use crate::{
     aggregate::stats::{By, Group},
+    language::Language,
     model::{Connection, Known as _, Side, State},
     output::Context,
     screen::{Around, EndRow, First, GroupRow, ListenerRow, MOST_ROWS, Rows, Tab, Wish},
@@ -28,6 +29,8 @@ impl Gathered {
             now_ns: now,
             ascii: true,
             zone: jiff::tz::TimeZone::UTC,
+            // Rows are sorted by what is the same in every language.
+            language: Language::English,
         };
         match wish.tab {
             Tab::Machine => Self::all(Rows::None, 0),

@@ -53,6 +53,28 @@ heading-timer = TIMER
 heading-time-waits = TIME_WAITS
 heading-to = TO
 
+# Headings of `top`
+
+heading-all = ALL
+heading-by = BY
+heading-closer = CLOSER
+heading-closewt = CLOSEWT
+heading-closing = CLOSING
+heading-come = COME
+heading-detail = DETAIL
+heading-estab = ESTAB
+heading-for = FOR
+heading-from = FROM
+heading-half-below = HALF BELOW
+heading-listens-at = LISTENS AT
+heading-netns = NETNS
+heading-opening = OPENING
+heading-pid = PID
+heading-timewt = TIMEWT
+heading-verdict = VERDICT
+heading-whose = WHOSE
+heading-why = WHY
+
 # Why a transition happened, in 14 columns at the most
 
 why-listen = listening

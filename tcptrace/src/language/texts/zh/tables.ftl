@@ -53,6 +53,28 @@ heading-timer = 定时器
 heading-time-waits = TIME_WAIT
 heading-to = 目的地
 
+# `top` 中列的标题
+
+heading-all = 全部
+heading-by = 向
+heading-closer = 先关
+heading-closewt = CLOSEWT
+heading-closing = 关闭中
+heading-come = 进入
+heading-detail = 细节
+heading-estab = ESTAB
+heading-for = 停留
+heading-from = 原状态
+heading-half-below = 一半短于
+heading-listens-at = 监听地址
+heading-netns = NETNS
+heading-opening = 建立中
+heading-pid = PID
+heading-timewt = TIMEWT
+heading-verdict = 诊断结论
+heading-whose = 归属
+heading-why = 说明
+
 # 状态转换的原因，最多 14 列
 
 why-listen = 开始监听
