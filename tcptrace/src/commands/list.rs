@@ -60,7 +60,7 @@ pub fn list(options: &ListOptions) -> Result<()> {
     if options.summary {
         let counts = Counts::of(sockets, &options.filter.states);
         match options.output {
-            Output::Table => counts.table(&mut out, palette)?,
+            Output::Table => counts.table(&mut out, palette, options.language)?,
             Output::Json => counts.json(&mut out)?,
             Output::Csv => counts.csv(&mut out)?,
         }

@@ -239,7 +239,9 @@ fn list() {
 fn list_summary() {
     let mut out = Vec::new();
     let counts = Counts::of(&data::sockets(), &[]);
-    counts.table(&mut out, Palette::plain()).unwrap();
+    counts
+        .table(&mut out, Palette::plain(), Language::English)
+        .unwrap();
     golden("list-summary", &text(out));
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     host::{Cgroups, Keepalive, Links, Socket, Timer, TimerKind},
+    language::{Words, table_words},
     model::{Comm, KeepaliveSettings, SocketKind, State, ns},
     output::{
         address::{IPV4, IPV6},
@@ -260,7 +261,8 @@ impl Tabled for Socket {
             }
             SocketColumn::Note => {
                 let socket = self;
-                cell.put(palette.faint(), Note { socket, ascii });
+                let words = table_words(cell.language());
+                cell.put(palette.faint(), note(socket, ascii, words));
             }
         }
     }
@@ -268,42 +270,33 @@ impl Tabled for Socket {
 
 /// What it is, where it is not a socket that a process has; otherwise how long a dead peer stays
 /// unnoticed, if the socket was asked.
-struct Note<'a> {
-    socket: &'a Socket,
-    ascii: bool,
-}
-
-impl fmt::Display for Note<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let socket = self.socket;
-        f.write_str(match socket.kind {
-            SocketKind::Minisock => "minisock",
-            SocketKind::Request => "request",
-            SocketKind::Full if socket.orphan == Some(true) => "orphan",
-            // It has a user as soon as it is accepted.
-            SocketKind::Full
-                if socket.owner.uid.is_none()
-                    && matches!(socket.state, State::Established | State::CloseWait) =>
-            {
-                "queued"
+fn note(socket: &Socket, ascii: bool, words: &Words) -> String {
+    match socket.kind {
+        SocketKind::Minisock => words.word("note-minisock"),
+        SocketKind::Request => words.word("note-request"),
+        SocketKind::Full if socket.orphan == Some(true) => words.word("note-orphan"),
+        // It has a user as soon as it is accepted.
+        SocketKind::Full
+            if socket.owner.uid.is_none()
+                && matches!(socket.state, State::Established | State::CloseWait) =>
+        {
+            words.word("note-queued")
+        }
+        SocketKind::Full if socket.state == State::Listen => match socket.dropped {
+            None | Some(0) => String::new(),
+            Some(dropped) => {
+                let count = Dropped(dropped).to_string();
+                words.say("note-dropped", [("count", count.into())])
             }
-            SocketKind::Full if socket.state == State::Listen => {
-                return match socket.dropped {
-                    None | Some(0) => Ok(()),
-                    Some(dropped) => write!(f, "drop {}", Dropped(dropped)),
-                };
+        },
+        SocketKind::Full => match socket.asked {
+            Some(Keepalive::On(settings)) => {
+                let ns = settings.dead_peer_s().saturating_mul(1_000_000_000);
+                let time = Human { ns, ascii }.to_string();
+                words.say("note-keepalive", [("time", time.into())])
             }
-            SocketKind::Full => {
-                return match socket.asked {
-                    Some(Keepalive::On(settings)) => {
-                        let ns = settings.dead_peer_s().saturating_mul(1_000_000_000);
-                        let ascii = self.ascii;
-                        write!(f, "ka {}", Human { ns, ascii })
-                    }
-                    Some(Keepalive::Off) | None => Ok(()),
-                };
-            }
-        })
+            Some(Keepalive::Off) | None => String::new(),
+        },
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::{
     host::Socket,
+    language::{Language, heading, table_words},
     model::{SocketKind, State},
     output::{Palette, csv::CsvLines, json::JsonLines, line::Line, rows::CountRow},
 };
@@ -60,13 +61,18 @@ impl Counts {
     ///
     /// # Errors
     /// See [`json`](Self::json).
-    pub fn table(&self, out: &mut impl Write, palette: Palette) -> io::Result<()> {
+    pub fn table(
+        &self,
+        out: &mut impl Write,
+        palette: Palette,
+        language: Language,
+    ) -> io::Result<()> {
         let bold = palette.header();
         let mut line = Line::default();
         line.clear(usize::MAX);
-        line.column(bold, 11, "STATE");
+        line.column(bold, 11, heading("STATE", language));
         for name in ["SOCKETS", "ORPHANS", "MINISOCKS"] {
-            line.right(bold, 9, name);
+            line.right(bold, 9, heading(name, language));
         }
         line.write(out)?;
         let all = self.0.iter().fold([0; 3], |sums, count| {
@@ -76,14 +82,15 @@ impl Counts {
                 sums[2] + count.minisocks,
             ]
         });
+        let sum = table_words(language).word("sum");
         let states = self.0.iter().map(|count| {
             (
                 palette.state(count.state),
-                count.state.name(),
+                count.state.name().to_owned(),
                 [count.sockets, count.orphans, count.minisocks],
             )
         });
-        for (style, name, numbers) in states.chain([(bold, "all", all)]) {
+        for (style, name, numbers) in states.chain([(bold, sum, all)]) {
             line.clear(usize::MAX);
             line.column(style, 11, name);
             for number in numbers {

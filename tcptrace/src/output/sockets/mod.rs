@@ -8,7 +8,10 @@ use std::io::{self, Write};
 use super::{
     Context, Table, TableLook, TimeFormat, View, csv::CsvLines, json::JsonLines, rows::SocketRow,
 };
-use crate::host::{Cgroups, Clock, Links, Socket};
+use crate::{
+    host::{Cgroups, Clock, Links, Socket},
+    language::table_words,
+};
 
 /// Sockets to write, in order.
 pub struct ShownSockets<'a> {
@@ -66,12 +69,14 @@ impl ShownSockets<'_> {
                 .chunk_by(|one, next| one.tuple.netns == next.tuple.netns)
         };
         let several = groups().nth(1).is_some();
+        let words = table_words(look.language);
         for (index, group) in groups().enumerate() {
             if index > 0 {
                 table.gap()?;
             }
             if let (true, Some(first)) = (several, group.first()) {
-                table.note(format_args!("network namespace {}", first.tuple.netns))?;
+                let netns = first.tuple.netns.to_string();
+                table.note(words.say("network-namespace", [("netns", netns.into())]))?;
             }
             table.lines(group, &mut around)?;
         }

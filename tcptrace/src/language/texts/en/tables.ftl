@@ -28,6 +28,9 @@ heading-listener = LISTENER
 heading-local = LOCAL
 heading-made = MADE
 heading-note = NOTE
+heading-minisocks = MINISOCKS
+heading-orphans = ORPHANS
+heading-sockets = SOCKETS
 heading-now = NOW
 heading-of = OF
 heading-open = OPEN
@@ -174,3 +177,14 @@ run-out-no = no
 state-entered = ENTERED
 state-left = LEFT
 state-now = NOW
+
+# `list`
+
+note-minisock = minisock
+note-request = request
+note-orphan = orphan
+note-queued = queued
+note-dropped = drop { $count }
+note-keepalive = ka { $time }
+network-namespace = network namespace { $netns }
+sum = all

@@ -28,6 +28,9 @@ heading-listener = 监听地址
 heading-local = 本端
 heading-made = 产生
 heading-note = 备注
+heading-minisocks = minisock
+heading-orphans = 孤儿
+heading-sockets = 套接字
 heading-now = 现有
 heading-of = 共有
 heading-open = 打开
@@ -171,3 +174,14 @@ run-out-no = 不会
 state-entered = 进入
 state-left = 离开
 state-now = 现有
+
+# `list`
+
+note-minisock = minisock
+note-request = 请求
+note-orphan = 孤儿
+note-queued = 排队
+note-dropped = 丢 { $count }
+note-keepalive = ka { $time }
+network-namespace = 网络命名空间 { $netns }
+sum = 合计
