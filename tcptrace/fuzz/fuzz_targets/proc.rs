@@ -10,12 +10,15 @@ use tcptrace::{
     aggregate::flows::IdleTable,
     doctor::{ListenerState, judge, proc},
     explain::Book,
+    language::{Chapter, Language, Words},
     model::PortRange,
     output::{Look, Palette},
     source::live::Symbols,
 };
 
-static BOOK: LazyLock<Book> = LazyLock::new(|| Book::read().expect("the book that is shipped"));
+static BOOKS: LazyLock<[Book; 2]> = LazyLock::new(|| {
+    Language::ALL.map(|language| Book::read(language).expect("the book that is shipped"))
+});
 static PRODUCTS: LazyLock<IdleTable> =
     LazyLock::new(|| IdleTable::load(None).expect("the table that is shipped"));
 
@@ -43,19 +46,22 @@ fuzz_target!(|given: &str| {
         let name: usize = file.bytes().map(usize::from).sum();
         Some(texts[name % texts.len()].to_owned())
     };
-    let listener = ListenerState {
-        name: "0.0.0.0:80".to_owned(),
-        waiting: given.len() as u32,
-        backlog: 8,
-    };
-    let report = judge(&BOOK, &PRODUCTS, Vec::new(), vec![listener], read);
-    let look = Look {
-        width: 80,
-        ascii: false,
-        palette: Palette::plain(),
-    };
-    report
-        .table(&mut io::sink(), look)
-        .expect("a sink takes all");
-    report.json(&mut io::sink()).expect("a sink takes all");
+    for (book, language) in BOOKS.iter().zip(Language::ALL) {
+        let listener = ListenerState {
+            name: "0.0.0.0:80".to_owned(),
+            waiting: given.len() as u32,
+            backlog: 8,
+        };
+        let words = Words::kept(Chapter::Doctor, language);
+        let report = judge(book, words, &PRODUCTS, Vec::new(), vec![listener], read);
+        let look = Look {
+            width: 80,
+            ascii: false,
+            palette: Palette::plain(),
+        };
+        report
+            .table(&mut io::sink(), look)
+            .expect("a sink takes all");
+        report.json(&mut io::sink()).expect("a sink takes all");
+    }
 });
