@@ -92,6 +92,19 @@ fn watch() {
     });
 }
 
+fn show_flows(table: &mut Table<&mut Vec<u8>>, around: &mut Context<'_>) {
+    for flow in data::flows() {
+        let candidates: Vec<_> = flow.candidates.iter().collect();
+        let shown = ShownFlow {
+            record: &flow.record,
+            idle_before_close_ns: flow.idle_ns,
+            idle_candidates: &candidates,
+            keepalive: None,
+        };
+        table.show(&shown, around).unwrap();
+    }
+}
+
 #[test]
 fn in_chinese_columns_stand_below_each_other() {
     for columns in [80, 120] {
@@ -116,16 +129,7 @@ fn in_chinese_columns_stand_below_each_other() {
         }
         drop(table);
         let mut table = Table::new(&mut out, chinese, move || Some(columns));
-        for flow in data::flows() {
-            let candidates: Vec<_> = flow.candidates.iter().collect();
-            let shown = ShownFlow {
-                record: &flow.record,
-                idle_before_close_ns: flow.idle_ns,
-                idle_candidates: &candidates,
-                keepalive: None,
-            };
-            table.show(&shown, around).unwrap();
-        }
+        show_flows(&mut table, around);
         drop(table);
         let terminal = move || Some(columns);
         let (palette, language) = (Palette::plain(), Language::Chinese);
@@ -149,16 +153,7 @@ fn flows() {
             cgroups: &mut data::cgroups(),
             links: &mut data::links(),
         };
-        for flow in data::flows() {
-            let candidates: Vec<_> = flow.candidates.iter().collect();
-            let shown = ShownFlow {
-                record: &flow.record,
-                idle_before_close_ns: flow.idle_ns,
-                idle_candidates: &candidates,
-                keepalive: None,
-            };
-            table.show(&shown, &mut around).unwrap();
-        }
+        show_flows(&mut table, &mut around);
         drop(table);
         text(out)
     });
