@@ -60,12 +60,12 @@ pub use self::{
     progress::{ReadingProgress, RecordingProgress, Size, StatusLine},
     recording::{RecordingPart, RecordingReport},
     rows::GroupValue,
-    sockets::{Counts, ShownSockets},
+    sockets::{Counts, ShownSockets, SocketWriter},
     stats::{StatsCsv, StatsTable},
     stdout::{Stdout, writes},
     stuck::{Collected, ShownStuck},
     table::{Table, TableLook, Tabled},
-    time::TimeFormat,
+    time::{Stamps, TimeFormat},
 };
 #[cfg(feature = "report")]
 pub use self::{
@@ -89,14 +89,14 @@ pub struct Context<'a> {
 
 /// What is kept from line to line.
 pub struct Scratch {
-    time: TimeFormat,
+    time: Stamps,
     owners: rows::OwnerCache,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
         Self {
-            time: TimeFormat::rfc3339(),
+            time: Stamps::default(),
             owners: rows::OwnerCache::default(),
         }
     }

@@ -14,6 +14,7 @@ use super::{
     progress::Size,
     rows::{ClockRow, DamageRow, LossRow, OptionRow, PieceRow, RecordingRow},
     terminal,
+    time::Stamps,
 };
 use crate::{
     model::ns,
@@ -101,7 +102,7 @@ impl RecordingReport {
         &self.damage
     }
 
-    fn row<'a>(&'a self, time: &mut TimeFormat) -> Option<RecordingRow<'a>> {
+    fn row<'a>(&'a self, time: &mut Stamps) -> Option<RecordingRow<'a>> {
         let (first, last) = (self.pieces.first()?, self.pieces.last()?);
         let beginning = last.piece.beginning()?;
         let pieces: Vec<PieceRow<'_>> = self
@@ -114,8 +115,8 @@ impl RecordingReport {
                     boot: &beginning.boot,
                     kernel: &beginning.kernel,
                     version: &beginning.tcptrace,
-                    from: time.stamp(part.piece.began_wall_ns()),
-                    to: time.stamp(part.piece.ended_wall_ns()),
+                    from: time.of(part.piece.began_wall_ns()),
+                    to: time.of(part.piece.ended_wall_ns()),
                     segments: part.piece.segments.len() as u64,
                     bytes: part.bytes,
                     events: part.events,
@@ -130,7 +131,7 @@ impl RecordingReport {
         for mark in &self.marks {
             match *mark {
                 Mark::Lost { wall_ns, events } => losses.push(LossRow {
-                    time: time.stamp(wall_ns),
+                    time: time.of(wall_ns),
                     events,
                 }),
                 Mark::Clock {
@@ -138,7 +139,7 @@ impl RecordingReport {
                     by_ns,
                     suspended_ns,
                 } => clock_changes.push(ClockRow {
-                    time: time.stamp(wall_ns),
+                    time: time.of(wall_ns),
                     by_ns,
                     suspended_ns,
                 }),
@@ -156,8 +157,8 @@ impl RecordingReport {
             boot: &beginning.boot,
             kernel: &beginning.kernel,
             version: &beginning.tcptrace,
-            from: time.stamp(first.piece.began_wall_ns()),
-            to: time.stamp(last.piece.ended_wall_ns()),
+            from: time.of(first.piece.began_wall_ns()),
+            to: time.of(last.piece.ended_wall_ns()),
             segments: sum(|it| it.piece.segments.len() as u64),
             bytes: sum(|it| it.bytes),
             events: sum(|it| it.events),
@@ -180,7 +181,7 @@ impl RecordingReport {
     /// Whatever writing fails with.
     pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
         let mut lines = JsonLines::new(out);
-        if let Some(row) = self.row(&mut TimeFormat::rfc3339()) {
+        if let Some(row) = self.row(&mut Stamps::default()) {
             lines.row(&row)?;
         }
         lines.flush()

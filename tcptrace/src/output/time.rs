@@ -18,6 +18,41 @@ pub struct TimeFormat {
     second_length: usize,
 }
 
+/// Times of a stream of events as fields of rows.
+#[derive(Clone, Debug)]
+pub struct Stamps {
+    format: TimeFormat,
+    /// The last one.
+    last: Time,
+    second: Option<i64>,
+}
+
+impl Default for Stamps {
+    fn default() -> Self {
+        Self {
+            format: TimeFormat::rfc3339(),
+            last: Time::new("", 0, 0),
+            second: None,
+        }
+    }
+}
+
+impl Stamps {
+    /// The field of a time in nanoseconds since 1970.
+    #[inline]
+    pub(super) fn of(&mut self, wall_ns: i64) -> Time {
+        let (second, fraction) = (wall_ns.div_euclid(SECOND), wall_ns.rem_euclid(SECOND));
+        // Less than a second.
+        let fraction = fraction as u32;
+        if self.second == Some(second) {
+            return self.last.with_fraction(fraction, wall_ns);
+        }
+        self.second = Some(second);
+        self.last = Time::new(self.format.write(wall_ns), fraction, wall_ns);
+        self.last
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Style {
     /// `2026-11-22T10:39:11.123456789Z`.
@@ -76,11 +111,6 @@ impl TimeFormat {
         if let Style::Clock { digits } = &mut self.style {
             *digits = shown.clamp(1, 9);
         }
-    }
-
-    /// The same as a field of a row.
-    pub(super) fn stamp(&mut self, wall_ns: i64) -> Time {
-        Time::new(self.write(wall_ns).as_bytes(), wall_ns)
     }
 
     /// The text of a time in nanoseconds since 1970.

@@ -213,7 +213,7 @@ impl Shown for ShownFlow<'_> {
 
     fn row<'a>(&'a self, around: &'a mut Context<'_>, scratch: &'a mut Scratch) -> FlowRow<'a> {
         let it = self.record;
-        let mut time = |ns: u64| scratch.time.stamp(around.clock.wall(ns));
+        let mut time = |ns: u64| scratch.time.of(around.clock.wall(ns));
         FlowRow {
             time: time(it.time_ns),
             opened_at: it.opened_ns.map(&mut time),

@@ -85,7 +85,7 @@ impl<'a> StartRow<'a> {
             netns: start.netns,
             mono_ns: clock.own(start.mono_ns),
             degraded: start.degraded.iter().map(row).collect(),
-            time: scratch.time.stamp(clock.wall(start.mono_ns)),
+            time: scratch.time.of(clock.wall(start.mono_ns)),
         }
     }
 }

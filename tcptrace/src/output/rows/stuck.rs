@@ -139,7 +139,7 @@ impl Shown for ShownStuck {
         let whose = Whose::of(owner, around.cgroups);
         let waiting = self.suspect.listening;
         StuckRow {
-            time: scratch.time.stamp(around.clock.wall(self.mono_ns)),
+            time: scratch.time.of(around.clock.wall(self.mono_ns)),
             mono_ns: around.clock.own(self.mono_ns),
             identity: Identity::new(it.cookie, &it.tuple, around.links),
             state: it.state,

@@ -63,7 +63,7 @@ impl Shown for Transition {
         scratch: &'a mut Scratch,
     ) -> TransitionRow<'a> {
         TransitionRow {
-            time: scratch.time.stamp(around.clock.wall(self.time_ns)),
+            time: scratch.time.of(around.clock.wall(self.time_ns)),
             mono_ns: around.clock.own(self.time_ns),
             identity: Identity::new(self.cookie, &self.tuple, around.links),
             from: self.from,

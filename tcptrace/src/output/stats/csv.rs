@@ -38,7 +38,7 @@ impl<W: Write> StatsCsv<W> {
     ) -> io::Result<()> {
         let held = &figures.held;
         self.lines.row(&StateLine {
-            time: self.scratch.time.stamp(around.clock.wall(period.to_ns)),
+            time: self.scratch.time.of(around.clock.wall(period.to_ns)),
             span: period.span,
             period_ns: period.ns(),
             by: group.map(|(by, _)| by),

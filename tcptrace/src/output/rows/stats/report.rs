@@ -354,8 +354,8 @@ impl Shown for Period<'_> {
 
     fn row<'a>(&'a self, around: &'a mut Context<'_>, scratch: &'a mut Scratch) -> StatsRow<'a> {
         let figures = self.figures;
-        let from = scratch.time.stamp(began(self, around.clock));
-        let mut time = |ns| scratch.time.stamp(around.clock.wall(ns));
+        let from = scratch.time.of(began(self, around.clock));
+        let mut time = |ns| scratch.time.of(around.clock.wall(ns));
         let now = self.now.map_or(Now::Unknown, Now::All);
         let listeners = listeners(self, around.links);
         StatsRow {
