@@ -11,7 +11,7 @@ use crate::{
     filter::Filter,
     host::{CgroupFilter, Scope},
     language::Language,
-    output::{Colour, Counts, Palette, ShownSockets, terminal},
+    output::{Colour, Counts, Palette, ShownSockets, SocketWriter, terminal},
 };
 
 /// What `list` is told.
@@ -42,44 +42,46 @@ pub struct ListOptions {
 /// # Errors
 /// [`Unable`](crate::host::Unable) when this machine can't tell, or when the output can't be written.
 pub fn list(options: &ListOptions) -> Result<()> {
-    let mut found = match &options.recording {
-        Some(recording) => {
-            let run = RunOptions::of(options.filter.clone(), options.cgroups.clone());
-            consumers::recorded_sockets(&run, recording)?
-        }
-        None => consumers::sockets(
-            options.scope,
-            &options.filter,
-            &options.cgroups,
-            options.keepalive,
-        )?,
-    };
-    let sockets = &found.listing.sockets[..];
     let palette = Palette::stdout(options.colour);
     let mut out = stdout();
     if options.summary {
-        let counts = Counts::of(sockets, &options.filter.states);
+        let mut counts = Counts::new(&options.filter.states);
+        sockets(options, |shown| {
+            counts.add(shown.sockets);
+            Ok(())
+        })?;
         match options.output {
             Output::Table => counts.table(&mut out, palette, options.language)?,
             Output::Json => counts.json(&mut out)?,
             Output::Csv => counts.csv(&mut out)?,
         }
     } else {
-        let mut shown = ShownSockets {
-            wall_ns: found.wall_ns,
-            sockets,
-            cgroups: &mut found.cgroups,
-            links: &mut found.links,
-        };
-        match options.output {
+        let mut writer = match options.output {
             Output::Table => {
                 let look = table_look(options.colour, options.language, false);
-                shown.table(&mut out, look, terminal::columns())?;
+                SocketWriter::table(&mut out, look, terminal::columns())
             }
-            Output::Json => shown.json(&mut out)?,
-            Output::Csv => shown.csv(&mut out)?,
-        }
+            Output::Json => SocketWriter::json(&mut out),
+            Output::Csv => SocketWriter::csv(&mut out)?,
+        };
+        sockets(options, |shown| Ok(writer.write(shown)?))?;
     }
     out.flush()?;
     Ok(())
+}
+
+fn sockets(
+    options: &ListOptions,
+    show: impl FnMut(&mut ShownSockets<'_>) -> Result<()>,
+) -> Result<()> {
+    let ListOptions {
+        filter, cgroups, ..
+    } = options;
+    match &options.recording {
+        Some(recording) => {
+            let run = RunOptions::of(filter.clone(), cgroups.clone());
+            consumers::recorded_sockets(&run, recording, show)
+        }
+        None => consumers::sockets(options.scope, filter, cgroups, options.keepalive, show),
+    }
 }

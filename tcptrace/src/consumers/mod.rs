@@ -25,7 +25,7 @@ pub use self::serve::{Serve, Served};
 pub use self::{
     flows::Flows,
     keeping::Spare,
-    list::{Sockets, recorded_sockets, sockets},
+    list::{recorded_sockets, sockets},
     record::Record,
     stats::Stats,
     stuck::Stuck,

@@ -14,7 +14,7 @@ use crate::{
     aggregate::flows::IdleTable,
     explain::Book,
     filter::Filter,
-    host::{Listing, Scope, is_split, kernel_release, pid_namespace, silent_cgroup, snapshot},
+    host::{Scope, Socket, is_split, kernel_release, pid_namespace, silent_cgroup, snapshot},
     language::{Chapter, Language, Words},
     model::{Endpoint, State},
     privileges,
@@ -40,10 +40,13 @@ pub fn examine(language: Language) -> anyhow::Result<Report> {
     ];
     checks.extend(capabilities::checks(privileges::effective(), words));
     checks.extend(hooks::checks(&load(), words));
-    let listing = snapshot::list(Scope::Own);
-    checks.push(sock_diag(&listing, words));
+    let mut listeners = Vec::new();
+    let listed = snapshot::list(Scope::Own, &[State::Listen], |piece| {
+        listeners.extend(piece.sockets.iter().filter_map(listener));
+        Ok(())
+    });
+    checks.push(sock_diag(&listed, words));
 
-    let listeners = listing.as_ref().map(listeners).unwrap_or_default();
     let (book, products) = (Book::read(language)?, IdleTable::load(None)?);
     Ok(judge(&book, words, &products, checks, listeners, |file| {
         fs::read_to_string(file).ok()
@@ -123,9 +126,9 @@ fn load() -> Result<Loaded, KernelError> {
     })
 }
 
-fn sock_diag(listing: &anyhow::Result<Listing>, words: &Words) -> Check {
+fn sock_diag(listed: &anyhow::Result<()>, words: &Words) -> Check {
     const NAME: &str = "sock_diag";
-    match listing {
+    match listed {
         Ok(_) => Check::ok(NAME),
         Err(error) => Check::new(
             NAME,
@@ -135,19 +138,12 @@ fn sock_diag(listing: &anyhow::Result<Listing>, words: &Words) -> Check {
     }
 }
 
-fn listeners(listing: &Listing) -> Vec<ListenerState> {
-    listing
-        .sockets
-        .iter()
-        .filter(|socket| socket.state == State::Listen)
-        .filter_map(|socket| {
-            let Endpoint { addr, port } = socket.tuple.local;
-            let port = port.map_or(0, NonZero::get);
-            Some(ListenerState {
-                name: SocketAddr::new(addr, port).to_string(),
-                waiting: socket.recv_queue?,
-                backlog: socket.send_queue?,
-            })
-        })
-        .collect()
+fn listener(socket: &Socket) -> Option<ListenerState> {
+    let Endpoint { addr, port } = socket.tuple.local;
+    let port = port.map_or(0, NonZero::get);
+    Some(ListenerState {
+        name: SocketAddr::new(addr, port).to_string(),
+        waiting: socket.recv_queue?,
+        backlog: socket.send_queue?,
+    })
 }

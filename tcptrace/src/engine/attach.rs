@@ -1,7 +1,11 @@
 //! The beginning of a live run: attach first, then look at the sockets that are there, then join the
 //! two.
 
-use std::time::Duration;
+use std::{
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
 
 use anyhow::Result;
 use nix::sys::signal::SigSet;
@@ -47,7 +51,7 @@ impl Engine<Live> {
         privileges::keep(privileges::load() | privileges::ELSEWHERE | privileges::SIGNAL);
         let signals = signals.listen(options.run.duration)?;
         let filter = &options.run.filter;
-        let mut source = Live::load(&Options {
+        let source = Live::load(&Options {
             filter,
             buffer_bytes: options.buffer_bytes,
             follow: !options.command.is_empty(),
@@ -83,76 +87,80 @@ impl Engine<Live> {
         };
 
         let reader = containers_reader();
-        let looking = std::thread::spawn(move || (Cgroups::read(reader), snapshot::take(netns)));
-        let mut early: Vec<Event> = Vec::new();
-        let mut made: Vec<(u64, u64, Box<[u8]>)> = Vec::new();
-        let mut lost_early = 0;
-        while !looking.is_finished() {
-            let most = MOST_EARLY - early.len() - made.len();
-            source.next(monotonic_now(), most, |told| match told {
-                Told::Event(event) => early.push(*event),
-                Told::Lost(events) | Told::Unrecorded(events) => lost_early += events,
-                Told::CgroupMade(it) => made.push((it.id, it.parent, it.name.into())),
-                Told::CgroupNamed { .. }
-                | Told::Workload { .. }
-                | Told::LinkNamed { .. }
-                | Told::Namespace { .. }
-                | Told::Dropped { .. }
-                | Told::Stuck(_)
-                | Told::Found(_) => {}
-            });
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let (cgroups, mut snapshot) = looking.join().unwrap_or_default();
+        // One piece is worked on while the next is made.
+        let (pieces, looking) = mpsc::sync_channel(1);
+        let look = thread::spawn(move || {
+            let cgroups = Cgroups::read(reader);
+            // Whoever does not listen any more needs none.
+            snapshot::take_in_pieces(netns, |piece| drop(pieces.send(piece)));
+            cgroups
+        });
         let mut engine = Self {
-            cgroups: cgroups.only(&options.run.cgroups),
             // Fewer records between two looks at the count of losses than fit into the ring buffer,
             // so that a loss is known before anything behind it is read.
             most: (options.buffer_bytes / LARGEST_RECORD / 2).clamp(1, AT_ONCE as u32) as usize,
             host: Some(host),
-            lost_early,
             signals: Some(signals),
             launcher,
             ..Self::new(source, beginning, &options.run)
         };
-        engine.links.hear(monotonic_now());
-        for (netns, names) in snapshot.links.drain(..) {
-            engine.links.learn(netns, names);
+        let mut early = Early::default();
+        let (mut there, mut failures) = (0, Vec::new());
+        loop {
+            early.read(&mut engine.source);
+            match looking.recv_timeout(Duration::from_millis(1)) {
+                Ok(piece) => {
+                    there += piece.sockets.len();
+                    failures.extend(piece.failures);
+                    engine.seed(&piece.sockets);
+                    for (netns, names) in piece.links {
+                        engine.links.learn(netns, names);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
-        for (id, parent, name) in &made {
+        engine.cgroups = look.join().unwrap_or_default().only(&options.run.cgroups);
+        engine.links.hear(monotonic_now());
+        for (id, parent, name) in &early.cgroups {
             let (id, parent) = (*id, *parent);
             engine.cgroups.made(&CgroupMade { id, parent, name });
         }
         // Otherwise it was told what is missing.
         if privileges::missing(CapabilitySet::SYS_ADMIN).count() == 0 {
-            for failure in &snapshot.failures {
+            for failure in failures {
                 log::warn!("the sockets that are there already are not all known: {failure}");
             }
         }
-        // Of those that are not asked for, nobody would tell the end.
-        for existing in snapshot.sockets.iter().filter(|it| is_told_of(it, filter)) {
-            engine.tracker.seed(existing);
-            if existing.state == State::Listen
-                && let Some(pid) = existing.near
-            {
-                engine.source.note_holder(pid);
-            }
-        }
         log::info!(
-            "attached; {} sockets were there already, {} events came meanwhile",
-            snapshot.sockets.len(),
-            early.len()
+            "attached; {there} sockets were there already, {} events came meanwhile",
+            early.events.len()
         );
-        if lost_early > 0 {
+        engine.lost_early = early.lost;
+        if early.lost > 0 {
             engine.tracker.note_loss();
         }
         // What happened between attaching and the end of the snapshot, nobody was promised to see.
         // While some programs were attached and others not, the rest of it may have been missed:
         // the snapshot, made later, knows what became of it.
-        for event in early.iter().filter(|it| it.time_ns() >= attached_ns) {
+        for event in early.events.iter().filter(|it| it.time_ns() >= attached_ns) {
             engine.tracker.apply(event, &mut |_| {});
         }
         Ok(engine)
+    }
+
+    /// Takes sockets that were there already.
+    fn seed(&mut self, sockets: &[Existing]) {
+        // Of those that are not asked for, nobody would tell the end.
+        for existing in sockets.iter().filter(|it| is_told_of(it, &self.filter)) {
+            self.tracker.seed(existing);
+            if existing.state == State::Listen
+                && let Some(pid) = existing.near
+            {
+                self.source.note_holder(pid);
+            }
+        }
     }
 
     /// Keeps what is needed to look into namespaces later, to find out owners, and to pass on
@@ -174,11 +182,38 @@ impl Engine<Live> {
     }
 }
 
+/// What is told before it is known what was there.
+#[derive(Default)]
+struct Early {
+    events: Vec<Event>,
+    /// Control groups: id, that of the one around it, and name.
+    cgroups: Vec<(u64, u64, Box<[u8]>)>,
+    lost: u64,
+}
+
+impl Early {
+    fn read(&mut self, source: &mut Live) {
+        let most = MOST_EARLY - self.events.len() - self.cgroups.len();
+        source.next(monotonic_now(), most, |told| match told {
+            Told::Event(event) => self.events.push(*event),
+            Told::Lost(events) | Told::Unrecorded(events) => self.lost += events,
+            Told::CgroupMade(it) => self.cgroups.push((it.id, it.parent, it.name.into())),
+            Told::CgroupNamed { .. }
+            | Told::Workload { .. }
+            | Told::LinkNamed { .. }
+            | Told::Namespace { .. }
+            | Told::Dropped { .. }
+            | Told::Stuck(_)
+            | Told::Found(_) => {}
+        });
+    }
+}
+
 /// Starts the thread that reads files of container runtimes, with what that takes. `None`: no thread
 /// could be made.
 fn containers_reader() -> Option<WorkloadReader> {
     // It has what the one has that starts it.
-    let starter = std::thread::spawn(|| {
+    let starter = thread::spawn(|| {
         privileges::keep(privileges::CONTAINERS);
         WorkloadReader::start()
     });

@@ -22,8 +22,30 @@ pub fn used() -> Duration {
 /// What it panicked with.
 pub fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> thread::Result<T> {
     let (result, took) = thread::spawn(|| (work(), used())).join()?;
-    OTHERS.set(OTHERS.get() + took);
+    add(took);
     Ok(result)
+}
+
+/// Adds what another thread has used for this one.
+pub fn add(took: Duration) {
+    OTHERS.set(OTHERS.get() + took);
+}
+
+/// Does the same on several threads, at most `most` and one for each CPU, and waits for all of them.
+/// What panics gives nothing.
+pub fn together<T: Send>(most: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..most.min(cpus))
+            .map(|_| scope.spawn(|| (work(), used())))
+            .collect();
+        let mut done = vec![work()];
+        for (result, took) in others.into_iter().filter_map(|it| it.join().ok()) {
+            add(took);
+            done.push(result);
+        }
+        done
+    })
 }
 
 #[cfg(test)]

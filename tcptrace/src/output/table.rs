@@ -164,7 +164,7 @@ impl<W: Write> Table<W> {
         self.line.write(&mut self.out)
     }
 
-    fn one<T: Tabled>(&mut self, it: &T, around: &mut Context<'_>) -> io::Result<()> {
+    pub(super) fn one<T: Tabled>(&mut self, it: &T, around: &mut Context<'_>) -> io::Result<()> {
         self.line.clear(self.width.unwrap_or(usize::MAX));
         for index in 0..self.laid.len() {
             let laid = self.laid[index];

@@ -8,8 +8,8 @@ use tcptrace::{
     explain::Book,
     language::{Chapter, Language, Words},
     output::{
-        Colour, Context, Counts, Look, Palette, ShownFlow, ShownSockets, StatsTable, Table,
-        TableLook, View as _, page,
+        Colour, Context, Counts, Look, Palette, ShownFlow, ShownSockets, SocketWriter, StatsTable,
+        Table, TableLook, View as _, page,
     },
 };
 
@@ -225,7 +225,9 @@ fn list() {
             cgroups: &mut data::cgroups(),
             links: &mut data::links(),
         };
-        shown.table(&mut out, look(palette, ascii), width).unwrap();
+        SocketWriter::table(&mut out, look(palette, ascii), width)
+            .write(&mut shown)
+            .unwrap();
         text(out)
     });
 }
@@ -233,7 +235,8 @@ fn list() {
 #[test]
 fn list_summary() {
     let mut out = Vec::new();
-    let counts = Counts::of(&data::sockets(), &[]);
+    let mut counts = Counts::new(&[]);
+    counts.add(&data::sockets());
     counts
         .table(&mut out, Palette::plain(), Language::English)
         .unwrap();

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tcptrace::{
     aggregate::stats::{By, Span},
     model::{Degraded, KeepaliveSettings, Transition},
-    output::{Context, Counts, End, Json, ShownFlow, ShownSockets, Start, View},
+    output::{Context, Counts, End, Json, ShownFlow, ShownSockets, SocketWriter, Start, View},
 };
 
 use crate::{data, schema};
@@ -167,8 +167,10 @@ fn sockets_and_counts_are_as_the_schema_says_known_or_not() {
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
     };
-    shown.json(&mut out).unwrap();
-    Counts::of(&sockets, &[]).json(&mut out).unwrap();
+    SocketWriter::json(&mut out).write(&mut shown).unwrap();
+    let mut counts = Counts::new(&[]);
+    counts.add(&sockets);
+    counts.json(&mut out).unwrap();
 
     let lines = read(out);
     assert_eq!(lines.len(), 3 + 11);

@@ -6,7 +6,10 @@ use std::{env, fs, path::Path, time::Duration};
 use tcptrace::{
     aggregate::stats::{By, Span},
     model::KeepaliveSettings,
-    output::{Context, Counts, Csv, End, Json, ShownFlow, ShownSockets, Start, StatsCsv, View},
+    output::{
+        Context, Counts, Csv, End, Json, ShownFlow, ShownSockets, SocketWriter, Start, StatsCsv,
+        View,
+    },
 };
 
 use crate::data;
@@ -139,11 +142,15 @@ fn sockets() {
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
     };
-    shown.json(&mut json).unwrap();
-    shown.csv(&mut csv).unwrap();
+    SocketWriter::json(&mut json).write(&mut shown).unwrap();
+    SocketWriter::csv(&mut csv)
+        .unwrap()
+        .write(&mut shown)
+        .unwrap();
     golden("list.json", json);
     golden("list.csv", csv);
-    let counts = Counts::of(&sockets, &[]);
+    let mut counts = Counts::new(&[]);
+    counts.add(&sockets);
     let (mut json, mut csv) = (Vec::new(), Vec::new());
     counts.json(&mut json).unwrap();
     counts.csv(&mut csv).unwrap();

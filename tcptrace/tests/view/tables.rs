@@ -3,7 +3,7 @@
 use tcptrace::{
     host::Socket,
     model::{Owner, State, Transition},
-    output::{Context, Palette, ShownSockets, Table, TableLook, View as _},
+    output::{Context, Palette, ShownSockets, SocketWriter, Table, TableLook, View as _},
 };
 
 use unicode_width::UnicodeWidthStr as _;
@@ -47,7 +47,9 @@ fn listed(it: Socket) -> String {
         cgroups: &mut data::cgroups(),
         links: &mut data::links(),
     };
-    shown.table(&mut out, look(), None).unwrap();
+    SocketWriter::table(&mut out, look(), None)
+        .write(&mut shown)
+        .unwrap();
     last_line(out)
 }
 

@@ -324,7 +324,7 @@ pub(super) fn find_owners<'a>(found: impl Iterator<Item = &'a mut Candidate>) {
     for it in found {
         let blamed = it.blamed();
         it.owner = owners.of_known(blamed, it.connection.owner);
-        it.holders = owners.holders(it.inode);
+        it.holders = owners.holders(it.inode).collect();
         let inode = it.server();
         if let Some((_, process)) = &mut it.suspect.context.server {
             *process = owners.of(inode).process;

@@ -20,7 +20,9 @@ use crate::{
     filter::Filter,
     host::{Cgroups, Clock, Socket},
     model::{Known as _, Machine, NamespaceSettings, Reason, State, Transition, ns},
-    output::{Context, End, Json, ShownSockets, ShownStuck, Start, View, held_messages},
+    output::{
+        Context, End, Json, ShownSockets, ShownStuck, SocketWriter, Start, View, held_messages,
+    },
     screen::{
         Alarms, EndRow, Lines, MOST_ROWS, ReplayState, Search, Show, Snapshot, Tab, Travel, Wish,
     },
@@ -221,13 +223,12 @@ impl Top {
                 }
             }
             count = sockets.len() as u64;
-            ShownSockets {
+            SocketWriter::json(&mut json).write(&mut ShownSockets {
                 wall_ns: around.clock.wall(now),
                 sockets: &sockets,
                 cgroups: around.cgroups,
                 links: around.links,
-            }
-            .json(&mut json)?;
+            })?;
         }
         Ok(Lines { json, count })
     }

@@ -14,17 +14,27 @@ use super::{
     found::Found,
     netlink::{datagram, known},
     reply,
+    sockstat::shows_no_tcp,
     tcp_info::TcpInfo,
 };
 use crate::model::{Cookie, Link, State, Tuple};
 
 /// All states; the kernel takes SYN_RECV for requests, too (`inet_diag_dump_icsk()`).
 pub const ALL_STATES: StateFlags = StateFlags::all();
-/// These, and sockets that are bound and do nothing: TCP_BOUND_INACTIVE, since Linux 6.8.
-pub const ALL_AND_BOUND: StateFlags =
-    StateFlags::from_bits_retain(StateFlags::all().bits() | 1 << 13);
+/// Sockets that are bound and do nothing: TCP_BOUND_INACTIVE, since Linux 6.8.
+const BOUND: StateFlags = StateFlags::from_bits_retain(1 << 13);
 /// Those whose addresses an event may not have told.
 pub const OPENING: StateFlags = StateFlags::SYN_SENT.union(StateFlags::SYN_RECV);
+
+/// The kernel's flags for these states, or for all if there are none; what is bound and does nothing
+/// is closed.
+pub fn asked_for(states: &[State]) -> StateFlags {
+    match states {
+        [] => ALL_STATES.union(BOUND),
+        _ if states.contains(&State::Closed) => flags(states).union(BOUND),
+        _ => flags(states),
+    }
+}
 
 /// The kernel's flags for these states.
 pub fn flags(of: &[State]) -> StateFlags {
@@ -48,21 +58,52 @@ pub fn flags(of: &[State]) -> StateFlags {
 /// Big enough for what the kernel sends at once (`netlink_dump()`: 32 KiB at the most).
 const BUFFER: usize = 1 << 15;
 
+/// So many sockets make a piece of a dump: see [`in_pieces`].
+pub const PIECE: usize = 4096;
+
 /// Looks at the sockets of the network namespace that this thread is in.
 ///
 /// # Errors
 /// [`io::ErrorKind::Unsupported`] when the kernel has no sock_diag for TCP; or netlink fails.
 pub fn dump(netns: u32, states: &StateFlags) -> io::Result<Vec<Found>> {
+    let mut all = Vec::new();
+    in_pieces(netns, states, usize::MAX, &mut |found| {
+        all.append(found);
+    })?;
+    Ok(all)
+}
+
+/// The same, and hands them over whenever there are `piece` of them, or some more, and in the end.
+/// What is not taken is handed over again.
+///
+/// # Errors
+/// As [`dump`].
+pub fn in_pieces(
+    netns: u32,
+    states: &StateFlags,
+    piece: usize,
+    take: &mut impl FnMut(&mut Vec<Found>),
+) -> io::Result<()> {
     let mut found = Vec::new();
+    if !states.intersects(BOUND) && shows_no_tcp() {
+        take(&mut found);
+        return Ok(());
+    }
     let plain = ExtensionFlags::empty();
     let others = states.clone().difference(StateFlags::LISTEN);
-    both_families(&others, plain, &mut |bytes| {
-        found.extend(reply::read(netns, bytes));
-    })?;
+    if !others.is_empty() {
+        both_families(&others, plain, &mut |bytes| {
+            found.extend(reply::read(netns, bytes));
+            if found.len() >= piece {
+                take(&mut found);
+            }
+        })?;
+    }
     if states.contains(StateFlags::LISTEN) {
         found.extend(listeners(netns)?);
     }
-    Ok(found)
+    take(&mut found);
+    Ok(())
 }
 
 /// Looks at the listeners, with what they have dropped.

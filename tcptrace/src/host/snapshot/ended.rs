@@ -6,6 +6,7 @@ use std::{
     collections::{HashMap, HashSet},
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::ControlFlow,
     os::fd::OwnedFd,
 };
 
@@ -16,9 +17,9 @@ use rustix::net::{
 use super::{
     Namespaces,
     descriptor::{self, Handle},
-    dump::ALL_AND_BOUND,
+    dump,
     namespaces::{Namespace, namespaces_of, netns_of},
-    owners::{pids, sockets_of},
+    owners::{each_socket, pids},
     pids::Numbering,
     tcp_info::TcpInfo,
 };
@@ -62,9 +63,13 @@ impl EndedSockets {
         let mut seen = HashSet::new();
         let mut open: Vec<(u32, Vec<(u32, u32)>)> = Vec::new();
         for pid in pids() {
-            let sockets: Vec<_> = sockets_of(pid)
-                .filter(|(_, inode)| !self.others.contains(inode) && seen.insert(*inode))
-                .collect();
+            let mut sockets = Vec::new();
+            let _ = each_socket(pid, |descriptor, inode| {
+                if !self.others.contains(&inode) && seen.insert(inode) {
+                    sockets.push((descriptor, inode));
+                }
+                ControlFlow::Continue(())
+            });
             if !sockets.is_empty() {
                 open.push((pid, sockets));
             }
@@ -138,7 +143,7 @@ fn alive() -> Alive {
     let mut alive = Alive::default();
     for namespace in Namespaces::read().all() {
         let look = |namespace: &Namespace| {
-            let found = namespace.dump(ALL_AND_BOUND)?;
+            let found = namespace.dump(dump::asked_for(&[]))?;
             Ok((found, namespace.within(|| Ok(own_cookie()))?))
         };
         // The process by which it was found may have ended meanwhile.

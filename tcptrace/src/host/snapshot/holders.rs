@@ -51,7 +51,8 @@ pub fn who_has(question: &HolderQuestion) -> Look {
 #[must_use]
 pub fn all_who_have(question: &HolderQuestion) -> Option<Vec<Holder>> {
     let inode = inode(question)?;
-    let holders = Owners::read([inode].into_iter()).holders(inode);
+    let owners = Owners::read([inode].into_iter());
+    let holders: Vec<_> = owners.holders(inode).collect();
     // One that has an inode is somebody's, whom this process may not see.
     (inode == 0 || !holders.is_empty()).then_some(holders)
 }

@@ -1,15 +1,15 @@
 //! All TCP sockets there are now, with everything that sock_diag and /proc tell of them.
 
 use std::{
-    collections::HashSet,
     io::{self, ErrorKind},
+    mem,
     time::Duration,
 };
 
 use super::{
     Found, Keepalive, LinkNames, Namespaces, Timer, TimerKind,
-    dump::ALL_AND_BOUND,
-    keepalive,
+    cookies::Cookies,
+    dump, keepalive,
     namespaces::{Namespace, own_netns},
     owners::{Holder, Owners},
 };
@@ -132,6 +132,8 @@ impl Socket {
 
     fn new(found: &Found, owners: &Owners) -> Self {
         let mut owner = owners.of(found.inode);
+        // The first is that owner.
+        let holders: Vec<Holder> = owners.holders(found.inode).collect();
         if found.kind == SocketKind::Full {
             // Without an inode, older kernels say 0 whoever it was.
             owner.uid = (found.inode != 0).then_some(found.uid);
@@ -148,8 +150,8 @@ impl Socket {
             send_queue: Some(found.send_queue),
             orphan: Some(found.kind.is_orphan(found.state, found.inode != 0)),
             inode: found.inode,
-            descriptor: owners.descriptor(found.inode, owner),
-            holders: owners.holders(found.inode),
+            descriptor: holders.first().map(|it| it.descriptor),
+            holders,
             dropped: found.dropped,
             held: None,
             asked: None,
@@ -157,12 +159,12 @@ impl Socket {
     }
 }
 
-/// What there is.
+/// What there is, or a piece of it.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// By network namespace, then state, then local port.
+    /// The sockets.
     pub sockets: Vec<Socket>,
-    /// The network interfaces of each namespace.
+    /// The network interfaces of each namespace, if they were not in a piece before.
     pub links: Vec<(u32, LinkNames)>,
     /// What could not be looked at, and why.
     pub failures: Vec<String>,
@@ -172,7 +174,7 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Puts them into their order.
+    /// Puts them into their order: by network namespace, then state, then local port.
     pub fn sort(&mut self) {
         self.sockets.sort_by_key(|socket| {
             let Tuple {
@@ -229,14 +231,22 @@ pub enum Unable {
     NoProc,
 }
 
-/// Looks at the sockets. Blocks for as long as the kernel takes.
+/// As many sockets are put into order. Of more, none is kept: they are handed over as the kernel
+/// tells them.
+const FEW: usize = 1 << 15;
+
+/// Looks at the sockets in these states, at all if there are none, and hands them over: all at once,
+/// in their order, or piece by piece where they are more than 32,768. At least once. Blocks for as
+/// long as the kernel takes.
 ///
 /// # Errors
-/// [`Unable`], or when netlink fails. Where all namespaces are asked for, one that fails is told
-/// in the listing.
-pub fn list(scope: Scope) -> anyhow::Result<Listing> {
-    let mut listing = Listing::default();
-    let mut found = Vec::new();
+/// [`Unable`], when netlink fails, or what `hand_over` fails with. Where all namespaces are asked
+/// for, one that fails is told in the listing.
+pub fn list(
+    scope: Scope,
+    states: &[State],
+    hand_over: impl FnMut(Listing) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let only = match scope {
         Scope::Own => Some(own_netns().ok_or(Unable::NoProc)?),
         Scope::One(inode) => Some(inode),
@@ -254,55 +264,156 @@ pub fn list(scope: Scope) -> anyhow::Result<Listing> {
         }
         anyhow::bail!("no process lives in network namespace {inode}, and it has no name");
     }
+    let states = dump::asked_for(states);
+    let mut lister = Lister::new(FEW, hand_over);
     for namespace in namespaces {
-        match namespace.dump_with_links(ALL_AND_BOUND) {
-            Ok((sockets, links)) => {
-                found.extend(sockets);
-                listing.links.push((namespace.inode, links));
-            }
-            Err(error) if error.kind() == ErrorKind::Unsupported => {
+        let inode = namespace.inode;
+        let dumped = namespace.dump_in_pieces(&states, |found, links| {
+            let links = links.map(|links| (inode, links));
+            lister.next.links.extend(links);
+            lister.take(found).map_err(Stopped::Told)
+        });
+        match dumped {
+            Ok(()) => {}
+            Err(Stopped::Told(error)) => return Err(error),
+            Err(Stopped::Dump(error)) if error.kind() == ErrorKind::Unsupported => {
                 return Err(Unable::NoSockDiag(error).into());
             }
-            Err(error) if only.is_some() => {
+            Err(Stopped::Dump(error)) if only.is_some() => {
                 return Err(if error.kind() == ErrorKind::PermissionDenied {
-                    Unable::NotPermitted(namespace.inode).into()
+                    Unable::NotPermitted(inode).into()
                 } else {
                     error.into()
                 });
             }
             // Its last process has ended meanwhile.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => listing.failures.push(format!(
-                "sockets of network namespace {}: {error}",
-                namespace.inode
-            )),
+            Err(Stopped::Dump(error)) if error.kind() == ErrorKind::NotFound => {}
+            Err(Stopped::Dump(error)) => lister
+                .next
+                .failures
+                .push(format!("sockets of network namespace {inode}: {error}")),
         }
     }
-    let owners = Owners::read(found.iter().map(|socket| socket.inode));
-    // A table that changes while it is read may show a socket twice.
-    let mut seen = HashSet::new();
-    found.retain(|socket| socket.cookie.is_none_or(|cookie| seen.insert(cookie)));
-    listing.sockets = found
-        .iter()
-        .map(|found| Socket::new(found, &owners))
-        .collect();
-    listing.unknown_owners = found
-        .iter()
-        .filter(|socket| socket.inode != 0 && owners.of(socket.inode).process.is_none())
-        .count();
-    listing.sort();
-    Ok(listing)
+    lister.finish()
+}
+
+/// Why a dump ends before its time.
+enum Stopped {
+    /// It failed.
+    Dump(io::Error),
+    /// What was handed over could not be told.
+    Told(anyhow::Error),
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        Self::Dump(error)
+    }
+}
+
+/// Puts together what is handed over.
+struct Lister<F> {
+    /// See [`FEW`].
+    few: usize,
+    hand_over: F,
+    /// What goes with the sockets that are handed over next.
+    next: Listing,
+    /// Those that were handed over: a table that changes while it is read may show a socket twice.
+    seen: Cookies,
+    /// Those that were not handed over yet: all, while they are few; later, those that a process
+    /// has and none was found to have, as it had not made them when its descriptors were read.
+    kept: Vec<Found>,
+    /// Who has the sockets, once they are many.
+    owners: Option<Owners>,
+}
+
+impl<F: FnMut(Listing) -> anyhow::Result<()>> Lister<F> {
+    fn new(few: usize, hand_over: F) -> Self {
+        Self {
+            few,
+            hand_over,
+            next: Listing::default(),
+            seen: Cookies::default(),
+            kept: Vec::new(),
+            owners: None,
+        }
+    }
+
+    fn take(&mut self, mut found: Vec<Found>) -> anyhow::Result<()> {
+        found.retain(|it| it.cookie.is_none_or(|cookie| self.seen.insert(cookie)));
+        if let Some(owners) = self.owners.take() {
+            let room = self.few - self.kept.len();
+            let late = found
+                .extract_if(.., |it| is_unknown(it, &owners))
+                .take(room);
+            self.kept.extend(late);
+            return self.hand_over(&found, owners);
+        }
+        self.kept.append(&mut found);
+        if self.kept.len() <= self.few {
+            return Ok(());
+        }
+        let kept = mem::take(&mut self.kept);
+        // Of all, as those that are still to come are not known.
+        self.hand_over(&kept, Owners::read_all())
+    }
+
+    fn hand_over(&mut self, found: &[Found], owners: Owners) -> anyhow::Result<()> {
+        for piece in found.chunks(dump::PIECE) {
+            let listing = self.listing(piece, &owners);
+            (self.hand_over)(listing)?;
+        }
+        self.owners = Some(owners);
+        Ok(())
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        let kept = mem::take(&mut self.kept);
+        let owners = Owners::read(kept.iter().map(|it| it.inode));
+        let mut listing = self.listing(&kept, &owners);
+        listing.sort();
+        (self.hand_over)(listing)
+    }
+
+    fn listing(&mut self, found: &[Found], owners: &Owners) -> Listing {
+        Listing {
+            sockets: found.iter().map(|it| Socket::new(it, owners)).collect(),
+            unknown_owners: found.iter().filter(|it| is_unknown(it, owners)).count(),
+            ..mem::take(&mut self.next)
+        }
+    }
+}
+
+/// Whether some process has it, and none was found to.
+fn is_unknown(found: &Found, owners: &Owners) -> bool {
+    found.inode != 0 && owners.of(found.inode).process.is_none()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        net::TcpListener,
+        os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
+    };
+
     use super::*;
     use crate::model::{Endpoint, Reach};
 
     fn found(state: State, kind: SocketKind, inode: u32, timer: Option<TimerKind>) -> Socket {
+        let found = told(1, state, kind, inode, timer);
+        Socket::new(&found, &Owners::default())
+    }
+
+    fn told(
+        cookie: u64,
+        state: State,
+        kind: SocketKind,
+        inode: u32,
+        timer: Option<TimerKind>,
+    ) -> Found {
         let end = Endpoint::new([127, 0, 0, 1].into(), 80);
-        let found = Found {
-            cookie: Cookie::new(1),
+        Found {
+            cookie: Cookie::new(cookie),
             tuple: Tuple {
                 netns: 1,
                 link: None,
@@ -323,8 +434,67 @@ mod tests {
             dropped: None,
             cgroup: None,
             reach: Reach::default(),
-        };
-        Socket::new(&found, &Owners::default())
+        }
+    }
+
+    /// What a dump of these is handed over as: the cookies of each piece.
+    fn listed(few: usize, dump: &[Vec<Found>]) -> Vec<Vec<(u64, bool)>> {
+        let mut pieces = Vec::new();
+        let mut lister = Lister::new(few, |piece| {
+            let sockets = piece.sockets.iter().map(|it| {
+                let cookie = it.cookie.expect("it has one").0.get();
+                (cookie, it.owner.process.is_some())
+            });
+            pieces.push(sockets.collect());
+            Ok(())
+        });
+        for piece in dump {
+            lister.take(piece.clone()).expect("it is taken");
+        }
+        lister.finish().expect("it is taken");
+        pieces
+    }
+
+    fn of_nobody(cookie: u64, state: State) -> Found {
+        told(cookie, state, SocketKind::Minisock, 0, None)
+    }
+
+    #[test]
+    fn few_are_in_order_and_many_come_as_they_are_told() {
+        let dump = [
+            vec![of_nobody(2, State::TimeWait), of_nobody(1, State::FinWait2)],
+            vec![of_nobody(1, State::TimeWait), of_nobody(3, State::FinWait1)],
+        ];
+        let all = |few| listed(few, &dump);
+        // The second time, a socket is not told.
+        assert_eq!(all(3), [vec![(3, false), (1, false), (2, false)]]);
+        assert_eq!(
+            all(1),
+            [vec![(2, false), (1, false)], vec![(3, false)], vec![]]
+        );
+    }
+
+    #[test]
+    fn what_a_process_opens_while_many_are_told_is_its_own() {
+        let mut pieces = Vec::new();
+        let mut lister = Lister::new(1, |piece: Listing| {
+            pieces.push(piece.sockets);
+            Ok(())
+        });
+        lister
+            .take([3, 4].map(|it| of_nobody(it, State::TimeWait)).into())
+            .expect("it is taken");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let link = format!("/proc/self/fd/{}", listener.as_raw_fd());
+        let inode = std::fs::metadata(link).expect("it is open").ino();
+        let inode = u32::try_from(inode).expect("few sockets");
+        lister
+            .take(vec![told(2, State::Listen, SocketKind::Full, inode, None)])
+            .expect("it is taken");
+        lister.finish().expect("it is taken");
+        let last = pieces.last().expect("there is one");
+        let pid = last[0].owner.process.and_then(|it| it.pid);
+        assert_eq!(pid, Some(std::process::id()));
     }
 
     #[test]

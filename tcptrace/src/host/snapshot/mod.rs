@@ -1,6 +1,7 @@
 //! The sockets that were there before tracing began, and looks at single ones later: sock_diag
 //! in every network namespace that a process lives in, and /proc for who has them.
 
+mod cookies;
 mod descriptor;
 mod dump;
 mod ended;
@@ -17,9 +18,10 @@ mod owners;
 mod pids;
 pub mod reply;
 mod settings;
+mod sockstat;
 mod tcp_info;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use crate::model::{Existing, SocketKind, State};
 
@@ -40,7 +42,7 @@ pub use self::{
     tcp_info::TcpInfo,
 };
 
-/// What a snapshot gave.
+/// What a snapshot gave, or a piece of it.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// The sockets.
@@ -57,47 +59,65 @@ pub struct Snapshot {
 /// that later events can be joined. Blocks for as long as the kernel takes.
 #[must_use]
 pub fn take(netns: Option<u32>) -> Snapshot {
-    let mut snapshot = Snapshot::default();
-    let mut found = Vec::new();
+    let mut all = Snapshot::default();
+    take_in_pieces(netns, |mut piece| {
+        all.sockets.append(&mut piece.sockets);
+        all.namespaces.append(&mut piece.namespaces);
+        all.links.append(&mut piece.links);
+        all.failures.append(&mut piece.failures);
+    });
+    all
+}
+
+/// The same, and hands it over piece by piece, so that not all of it is kept twice: there may be a
+/// million sockets. Half-open connections come in the last piece, as they are their listener's.
+pub fn take_in_pieces(netns: Option<u32>, mut hand_over: impl FnMut(Snapshot)) {
+    let owners = Owners::read_all();
+    let mut last = Snapshot::default();
     let namespaces: Vec<Namespace> = match netns {
         Some(inode) => Namespaces::find(inode, None).into_iter().collect(),
         None => Namespaces::read().all().collect(),
     };
     for namespace in namespaces {
-        match namespace.dump_with_links(dump::ALL_STATES) {
-            Ok((sockets, links)) => {
-                snapshot.namespaces.push(namespace.inode);
-                snapshot.links.push((namespace.inode, links));
-                found.extend(sockets);
+        let inode = namespace.inode;
+        let dumped = namespace.dump_in_pieces(&dump::ALL_STATES, |found, links| {
+            let mut piece = Snapshot::default();
+            piece.links.extend(links.map(|links| (inode, links)));
+            for found in &found {
+                match found.kind {
+                    SocketKind::Request => last.sockets.push(existing(found, &owners)),
+                    _ => piece.sockets.push(existing(found, &owners)),
+                }
             }
+            hand_over(piece);
+            Ok::<_, io::Error>(())
+        });
+        match dumped {
+            Ok(()) => last.namespaces.push(inode),
             // Its last process has ended meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => snapshot.failures.push(format!(
-                "sockets of network namespace {}: {error}",
-                namespace.inode
-            )),
+            Err(error) => last
+                .failures
+                .push(format!("sockets of network namespace {inode}: {error}")),
         }
     }
-    let owners = Owners::read(found.iter().map(|socket| socket.inode));
-    // Listeners first: half-open connections are theirs.
-    found.sort_by_key(|socket| socket.state != State::Listen);
-    for socket in found {
-        let near = owners.of(socket.inode).process.and_then(|it| it.pid);
-        let mut owner = if socket.state == State::Listen {
-            owners.of_all(socket.inode)
-        } else {
-            owners.of(socket.inode)
-        };
-        owner.uid = (socket.kind == SocketKind::Full).then_some(socket.uid);
-        snapshot.sockets.push(Existing {
-            cookie: socket.cookie,
-            tuple: socket.tuple,
-            state: socket.state,
-            kind: socket.kind,
-            owner,
-            near,
-            reach: socket.reach,
-        });
+    hand_over(last);
+}
+
+fn existing(found: &Found, owners: &Owners) -> Existing {
+    let first = owners.of(found.inode);
+    let mut owner = match found.state {
+        State::Listen => owners.of_all(found.inode),
+        _ => first,
+    };
+    owner.uid = (found.kind == SocketKind::Full).then_some(found.uid);
+    Existing {
+        cookie: found.cookie,
+        tuple: found.tuple,
+        state: found.state,
+        kind: found.kind,
+        owner,
+        near: first.process.and_then(|it| it.pid),
+        reach: found.reach,
     }
-    snapshot
 }

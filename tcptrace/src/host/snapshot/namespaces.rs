@@ -5,9 +5,11 @@ use std::{
     fs::{self, File},
     io,
     iter::{once, once_with},
+    mem,
     os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{OnceLock, mpsc},
+    thread,
 };
 
 use netlink_packet_sock_diag::inet::StateFlags;
@@ -85,19 +87,39 @@ impl Namespace {
         Ok(found.iter().filter_map(dropper).collect())
     }
 
-    /// The same, and the names of its network interfaces.
+    /// The same piece by piece, on a thread of its own, while `take` has one piece after the other;
+    /// and the names of its network interfaces, which are there before the first piece.
     ///
     /// # Errors
-    /// As [`dump`](Self::dump).
-    pub(super) fn dump_with_links(
+    /// As [`dump`](Self::dump), and what `take` fails with.
+    pub(super) fn dump_in_pieces<E: From<io::Error>>(
         &self,
-        states: StateFlags,
-    ) -> io::Result<(Vec<Found>, LinkNames)> {
-        let inode = self.inode;
-        self.within(move || {
-            let sockets = dump::dump(inode, &states)?;
-            Ok((sockets, LinkNames::read().unwrap_or_default()))
-        })
+        states: &StateFlags,
+        mut take: impl FnMut(Vec<Found>, Option<LinkNames>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (inode, states) = (self.inode, states.clone());
+        let elsewhere = own_netns() != Some(inode);
+        let file = elsewhere.then(|| self.open()).transpose()?;
+        // One is read while another is worked on, and no more than that.
+        let (pieces, received) = mpsc::sync_channel(1);
+        let dump = thread::spawn(move || {
+            if let Some(file) = file {
+                setns(file, CloneFlags::CLONE_NEWNET)?;
+            }
+            let mut links = Some(LinkNames::read().unwrap_or_default());
+            dump::in_pieces(inode, &states, dump::PIECE, &mut |found| {
+                let room = Vec::with_capacity(dump::PIECE);
+                // Nobody listens any more where `take` has failed.
+                let _ = pieces.send((mem::replace(found, room), links.take()));
+            })?;
+            Ok::<_, io::Error>(cpu::used())
+        });
+        for (found, links) in received {
+            take(found, links)?;
+        }
+        let failed = |_| io::Error::other("the thread that looks into it failed");
+        cpu::add(dump.join().map_err(failed)??);
+        Ok(())
     }
 
     /// Reads the names of its network interfaces.

@@ -2,7 +2,12 @@
 
 use std::{convert::Infallible, io, ops::ControlFlow};
 
-use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    NetlinkBuffer, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+
+/// NLMSG_MIN_TYPE, include/uapi/linux/netlink.h: what is below tells of the exchange itself.
+const FIRST_ANSWER: u16 = 16;
 
 /// Reads what came at once, and hands over each answer. Breaks at the end of the dump.
 ///
@@ -12,31 +17,39 @@ use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader, NetlinkMessage, 
 pub fn datagram(bytes: &[u8], mut take: impl FnMut(&[u8])) -> io::Result<ControlFlow<()>> {
     let mut rest = bytes;
     while !rest.is_empty() {
-        let message = NetlinkMessage::<Payload>::deserialize(rest)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-        match message.payload {
-            // What stops a dump comes in either.
-            NetlinkPayload::Done(done) if done.code < 0 => return Err(failure(done.code)),
-            NetlinkPayload::Done(_) => return Ok(ControlFlow::Break(())),
-            NetlinkPayload::Error(error) => return Err(failure(error.raw_code())),
-            NetlinkPayload::InnerMessage(Payload(bytes)) => take(&bytes),
-            _ => {}
+        let message = NetlinkBuffer::new_checked(rest).map_err(invalid)?;
+        // Where it is, as there may be a million.
+        if message.message_type() >= FIRST_ANSWER {
+            take(message.payload());
+        } else {
+            let message = NetlinkMessage::<Payload>::deserialize(rest).map_err(invalid)?;
+            match message.payload {
+                // What stops a dump comes in either.
+                NetlinkPayload::Done(done) if done.code < 0 => return Err(failure(done.code)),
+                NetlinkPayload::Done(_) => return Ok(ControlFlow::Break(())),
+                NetlinkPayload::Error(error) => return Err(failure(error.raw_code())),
+                _ => {}
+            }
         }
         // Messages are aligned to four bytes.
-        let length = (message.header.length as usize).next_multiple_of(4).max(4);
+        let length = (message.length() as usize).next_multiple_of(4).max(4);
         rest = rest.get(length..).unwrap_or_default();
     }
     Ok(ControlFlow::Continue(()))
 }
 
-/// A message as it came.
-struct Payload(Vec<u8>);
+fn invalid(error: netlink_packet_core::DecodeError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
+/// What an answer would hold.
+struct Payload;
 
 impl NetlinkDeserializable for Payload {
     type Error = Infallible;
 
-    fn deserialize(_: &NetlinkHeader, payload: &[u8]) -> Result<Self, Infallible> {
-        Ok(Self(payload.to_owned()))
+    fn deserialize(_: &NetlinkHeader, _: &[u8]) -> Result<Self, Infallible> {
+        Ok(Self)
     }
 }
 

@@ -1,34 +1,70 @@
 //! Which process has which socket, from /proc.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, HashMap},
     ffi::CStr,
     fs,
     mem::MaybeUninit,
+    ops::ControlFlow,
     os::{fd::OwnedFd, unix::fs::MetadataExt as _},
     path::PathBuf,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use serde::{Deserialize, Serialize};
 
 use procfs::process::Stat;
-use rustix::fs::{Dir, Mode, OFlags, open, readlinkat_raw};
+use rustix::fs::{Mode, OFlags, RawDir, open, readlinkat_raw};
 
 use super::{holders::in_common, pids::Numbering};
 use crate::{
-    host::silent_cgroup,
+    host::{cpu, silent_cgroup},
     model::{Cgroup, Comm, Owner, Process},
 };
+
+/// More threads than these don't walk the descriptors of all processes, however many CPUs there
+/// are: others want them, too.
+const MOST_WALKERS: usize = 4;
 
 /// Who has which socket, by its inode.
 #[derive(Debug, Default)]
 pub struct Owners {
-    /// The processes that have one of the sockets, by their ids in /proc.
-    owners: Vec<(u32, Owner)>,
-    /// By the inode: indices of processes, the one that began first in front, and the lowest
-    /// descriptor by which each has it.
-    held: HashMap<u32, Vec<(u32, u32)>>,
+    /// The processes that have one of the sockets.
+    processes: Vec<Listed>,
+    /// By inode; of one, the process that began first in front.
+    held: Vec<Held>,
+}
+
+/// A process, by its id in /proc.
+#[derive(Debug)]
+struct Listed {
+    pid: u32,
+    numbering: Numbering,
+    /// What it is, once that was asked for: most have sockets that nobody asks for. `None`: it has
+    /// ended.
+    owner: OnceCell<Option<Owner>>,
+}
+
+impl Listed {
+    fn owner(&self) -> Option<Owner> {
+        *self
+            .owner
+            .get_or_init(|| read_owner(self.pid, self.numbering))
+    }
+}
+
+/// A process has a socket. There may be a million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Held {
+    inode: u32,
+    /// Index of the process.
+    process: u32,
+    /// The lowest by which it has it.
+    descriptor: u32,
 }
 
 /// A process that has a socket.
@@ -43,47 +79,96 @@ pub struct Holder {
 }
 
 impl Owners {
-    /// Walks the descriptors of all processes.
+    /// Walks the descriptors of all processes for these sockets.
     #[must_use]
     pub fn read(inodes: impl Iterator<Item = u32>) -> Self {
-        let mut owners = Self {
-            owners: Vec::new(),
-            held: inodes
-                .filter(|inode| *inode != 0)
-                .map(|inode| (inode, Vec::new()))
-                .collect(),
-        };
-        if !owners.held.is_empty() {
-            let numbering = Numbering::read();
-            for pid in pids() {
-                owners.look_at(pid, numbering);
-            }
-            for holders in owners.held.values_mut().filter(|it| it.len() > 1) {
-                holders.sort_by_cached_key(|(owner, _)| {
-                    let process = owners.owners.get(*owner as usize);
-                    process.and_then(|(listed, _)| began(*listed))
-                });
-            }
+        let mut inodes: Vec<u32> = inodes.filter(|inode| *inode != 0).collect();
+        inodes.sort_unstable();
+        inodes.dedup();
+        match inodes.is_empty() {
+            true => Self::default(),
+            false => Self::walk(|inode| inodes.binary_search(&inode).is_ok()),
         }
-        owners
+    }
+
+    /// The same for all sockets, of whatever kind.
+    #[must_use]
+    pub fn read_all() -> Self {
+        Self::walk(|_| true)
+    }
+
+    fn walk(wanted: impl Fn(u32) -> bool + Sync) -> Self {
+        let (pids, next) = (pids(), AtomicUsize::new(0));
+        let numbering = Numbering::read();
+        let walked = cpu::together(MOST_WALKERS, || {
+            let mut walked = Self::default();
+            while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+                walked.look_at(*pid, numbering, &wanted);
+            }
+            walked
+        });
+        let mut all = Self::default();
+        // Of a million, no more memory is had than they take.
+        let count = walked.iter().map(|it| it.held.len()).sum();
+        all.held.reserve_exact(count);
+        for walked in walked {
+            let before = u32::try_from(all.processes.len()).unwrap_or(u32::MAX);
+            all.processes.extend(walked.processes);
+            all.held.extend(walked.held.into_iter().map(|held| Held {
+                process: held.process.saturating_add(before),
+                ..held
+            }));
+        }
+        all.sort();
+        all
+    }
+
+    /// Puts them into their order, one for each process and socket.
+    fn sort(&mut self) {
+        self.held.sort_unstable();
+        self.held.dedup_by_key(|held| (held.inode, held.process));
+        let mut began = HashMap::new();
+        let shared = self.held.chunk_by_mut(|one, next| one.inode == next.inode);
+        for holders in shared.filter(|it| it.len() > 1) {
+            holders.sort_by_cached_key(|held| {
+                let pid = self.processes.get(held.process as usize).map(|it| it.pid);
+                let when = *began
+                    .entry(held.process)
+                    .or_insert_with(|| pid.and_then(began_at));
+                // Of two that began at once, the one with the lower id.
+                (when, pid)
+            });
+        }
+    }
+
+    /// All that have a socket.
+    fn held(&self, inode: u32) -> &[Held] {
+        let begin = self.held.partition_point(|held| held.inode < inode);
+        let from_there = self.held.get(begin..).unwrap_or_default();
+        let count = from_there
+            .iter()
+            .take_while(|held| held.inode == inode)
+            .count();
+        &from_there[..count]
+    }
+
+    fn owner(&self, held: &Held) -> Option<Owner> {
+        self.processes.get(held.process as usize)?.owner()
     }
 
     /// The owner of a socket, nothing known if there is none. Of several processes that share it,
     /// the one that began first is taken: most often it made it.
     #[must_use]
     pub fn of(&self, inode: u32) -> Owner {
-        self.first(inode)
-            .and_then(|(owner, _)| self.owners.get(owner as usize))
-            .map(|(_, owner)| *owner)
-            .unwrap_or_default()
+        let mut all = self.held(inode).iter();
+        all.find_map(|held| self.owner(held)).unwrap_or_default()
     }
 
     /// The one process that has a socket, or what several have in common.
     #[must_use]
     pub fn of_all(&self, inode: u32) -> Owner {
-        let held = self.held.get(&inode).into_iter().flatten();
-        held.filter_map(|(owner, _)| self.owners.get(*owner as usize))
-            .map(|(_, owner)| *owner)
+        let all = self.held(inode).iter();
+        all.filter_map(|held| self.owner(held))
             .reduce(|one, other| in_common(&one, &other))
             .unwrap_or_default()
     }
@@ -94,67 +179,42 @@ impl Owners {
         let pid = known.process.and_then(|process| process.pid);
         let same =
             |owner: &Owner| pid.is_some() && owner.process.and_then(|process| process.pid) == pid;
-        let holders = self.held.get(&inode).into_iter().flatten();
-        holders
-            .filter_map(|(owner, _)| self.owners.get(*owner as usize))
-            .map(|(_, owner)| *owner)
-            .find(same)
-            .unwrap_or_else(|| self.of(inode))
-    }
-
-    /// The descriptor by which a process has it.
-    #[must_use]
-    pub fn descriptor(&self, inode: u32, owner: Owner) -> Option<u32> {
-        let process = owner.process?;
-        let mut holders = self.holders(inode).into_iter();
-        holders
-            .find(|holder| holder.process == process)
-            .map(|holder| holder.descriptor)
+        let mut all = self.held(inode).iter().filter_map(|held| self.owner(held));
+        all.find(same).unwrap_or_else(|| self.of(inode))
     }
 
     /// All processes that have it.
-    #[must_use]
-    pub fn holders(&self, inode: u32) -> Vec<Holder> {
-        let held = self.held.get(&inode).map(Vec::as_slice).unwrap_or_default();
-        held.iter()
-            .filter_map(|(owner, descriptor)| {
-                let (listed, owner) = self.owners.get(*owner as usize)?;
-                Some(Holder {
-                    process: owner.process?,
-                    descriptor: *descriptor,
-                    listed: *listed,
-                })
+    pub fn holders(&self, inode: u32) -> impl Iterator<Item = Holder> {
+        self.held(inode).iter().filter_map(|held| {
+            let process = self.processes.get(held.process as usize)?;
+            Some(Holder {
+                process: process.owner()?.process?,
+                descriptor: held.descriptor,
+                listed: process.pid,
             })
-            .collect()
-    }
-
-    fn first(&self, inode: u32) -> Option<(u32, u32)> {
-        self.held.get(&inode)?.first().copied()
+        })
     }
 
     /// Looks for the sockets among the descriptors of a process.
-    fn look_at(&mut self, pid: u32, numbering: Numbering) {
-        let mut this = None;
-        for (descriptor, inode) in sockets_of(pid) {
-            let Some(holders) = self.held.get_mut(&inode) else {
-                continue;
-            };
-            let index = match this {
-                Some(index) => index,
-                None => {
-                    let Some(owner) = read_owner(pid, numbering) else {
-                        return;
-                    };
-                    self.owners.push((pid, owner));
-                    let index = u32::try_from(self.owners.len() - 1).unwrap_or(u32::MAX);
-                    this = Some(index);
-                    index
-                }
-            };
-            match holders.last_mut() {
-                Some((last, lowest)) if *last == index => *lowest = descriptor.min(*lowest),
-                _ => holders.push((index, descriptor)),
+    fn look_at(&mut self, pid: u32, numbering: Numbering, wanted: impl Fn(u32) -> bool) {
+        let process = u32::try_from(self.processes.len()).unwrap_or(u32::MAX);
+        let before = self.held.len();
+        let _ = each_socket(pid, |descriptor, inode| {
+            if wanted(inode) {
+                self.held.push(Held {
+                    inode,
+                    process,
+                    descriptor,
+                });
             }
+            ControlFlow::Continue(())
+        });
+        if self.held.len() > before {
+            self.processes.push(Listed {
+                pid,
+                numbering,
+                owner: OnceCell::new(),
+            });
         }
     }
 }
@@ -174,7 +234,7 @@ pub fn are_related(holders: &[Holder]) -> bool {
 }
 
 /// When a process began, in clock ticks since the machine did.
-fn began(pid: u32) -> Option<u64> {
+fn began_at(pid: u32) -> Option<u64> {
     Some(stat(pid)?.starttime)
 }
 
@@ -202,24 +262,37 @@ pub(super) fn pids() -> Vec<u32> {
 
 /// Whether a process has a socket.
 pub(super) fn has(pid: u32, inode: u32) -> bool {
-    sockets_of(pid).any(|(_, socket)| socket == inode)
+    each_socket(pid, |_, socket| match socket == inode {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    })
+    .is_break()
 }
 
-/// The sockets of a process: descriptors and inodes. One that is gone by now, or may not be looked
-/// at, has none to see.
+/// Hands over the sockets of a process, descriptor and inode, until `take` breaks it off. One that
+/// is gone by now, or may not be looked at, has none to see.
 ///
 /// There may be a hundred thousand: a link is read where it is, neither by its whole path nor into
-/// memory of its own. procfs takes 1.7 times as long.
-pub(super) fn sockets_of(pid: u32) -> impl Iterator<Item = (u32, u32)> {
+/// memory of its own, and names are read many at once. procfs takes 1.7 times as long.
+pub(super) fn each_socket(
+    pid: u32,
+    mut take: impl FnMut(u32, u32) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = open(format!("/proc/{pid}/fd"), flags, Mode::empty());
-    let entries = folder.and_then(|folder| Ok((Dir::read_from(&folder)?, folder)));
-    entries.into_iter().flat_map(|(entries, folder)| {
-        entries.flatten().filter_map(move |entry| {
-            let descriptor = entry.file_name().to_str().ok()?.parse().ok()?;
-            Some((descriptor, socket_of(&folder, entry.file_name())?))
-        })
-    })
+    let Ok(folder) = open(format!("/proc/{pid}/fd"), flags, Mode::empty()) else {
+        return ControlFlow::Continue(());
+    };
+    let mut room = [MaybeUninit::uninit(); 1 << 14];
+    let mut entries = RawDir::new(&folder, &mut room);
+    while let Some(Ok(entry)) = entries.next() {
+        let name = entry.file_name();
+        if let Some(descriptor) = name.to_str().ok().and_then(|it| it.parse().ok())
+            && let Some(inode) = socket_of(&folder, name)
+        {
+            take(descriptor, inode)?;
+        }
+    }
+    ControlFlow::Continue(())
 }
 
 /// The inode of the socket that a link in /proc/PID/fd leads to: `socket:[123]`.

@@ -13,27 +13,28 @@ use crate::{
 pub struct Counts(Vec<CountRow>);
 
 impl Counts {
-    /// Counts sockets. `states` are those that are told of, even if none is in them; all if empty.
+    /// Nothing yet. `states` are those that are told of, even if none is in them; all if empty.
     #[must_use]
-    pub fn of(sockets: &[Socket], states: &[State]) -> Self {
-        let count = |state| {
-            let those = || sockets.iter().filter(move |socket| socket.state == state);
-            CountRow {
-                state,
-                sockets: those().count(),
-                orphans: those().filter(|socket| socket.orphan == Some(true)).count(),
-                minisocks: those()
-                    .filter(|socket| socket.kind == SocketKind::Minisock)
-                    .count(),
-            }
+    pub fn new(states: &[State]) -> Self {
+        let told_of = |state: &State| states.is_empty() || states.contains(state);
+        let none = |state| CountRow {
+            state,
+            sockets: 0,
+            orphans: 0,
+            minisocks: 0,
         };
-        Self(
-            State::ALL
-                .into_iter()
-                .filter(|state| states.is_empty() || states.contains(state))
-                .map(count)
-                .collect(),
-        )
+        Self(State::ALL.into_iter().filter(told_of).map(none).collect())
+    }
+
+    /// Counts sockets.
+    pub fn add(&mut self, sockets: &[Socket]) {
+        for socket in sockets {
+            if let Some(count) = self.0.iter_mut().find(|it| it.state == socket.state) {
+                count.sockets += 1;
+                count.orphans += usize::from(socket.orphan == Some(true));
+                count.minisocks += usize::from(socket.kind == SocketKind::Minisock);
+            }
+        }
     }
 
     /// Writes JSON: one object a state.

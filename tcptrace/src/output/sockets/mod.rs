@@ -6,14 +6,14 @@ pub use self::counts::Counts;
 use std::io::{self, Write};
 
 use super::{
-    Context, Table, TableLook, TimeFormat, View, csv::CsvLines, json::JsonLines, rows::SocketRow,
+    Context, Table, TableLook, View, csv::CsvLines, json::JsonLines, rows::SocketRow, time::Stamps,
 };
 use crate::{
     host::{Cgroups, Clock, Links, Socket},
-    language::table_words,
+    language::{Words, table_words},
 };
 
-/// Sockets to write, in order.
+/// Sockets to write, in order: all of them, or a piece.
 pub struct ShownSockets<'a> {
     /// When they were looked at: nanoseconds since 1970.
     pub wall_ns: i64,
@@ -25,66 +25,112 @@ pub struct ShownSockets<'a> {
     pub links: &'a mut Links,
 }
 
-impl ShownSockets<'_> {
-    /// Writes JSON: one object a socket.
-    ///
-    /// # Errors
-    /// Whatever writing fails with; the same below.
-    pub fn json(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let mut lines = JsonLines::new(out);
-        self.rows(|row| lines.row(row))?;
-        lines.flush()
+/// Writes sockets, piece by piece.
+pub enum SocketWriter<W: Write> {
+    /// JSON: one object a socket.
+    Json(JsonLines<W>),
+    /// CSV, with a header line.
+    Csv(CsvLines<W>),
+    /// A table.
+    Table(SocketTable<W>),
+}
+
+/// A table of sockets, namespace by namespace.
+pub struct SocketTable<W: Write> {
+    table: Table<W>,
+    words: &'static Words,
+    /// The network namespace of the last socket.
+    netns: Option<u32>,
+}
+
+impl<W: Write> SocketWriter<W> {
+    /// Writes JSON.
+    pub fn json(out: W) -> Self {
+        Self::Json(JsonLines::new(out))
     }
 
-    /// Writes CSV, with a header line.
+    /// Writes CSV.
     ///
     /// # Errors
-    /// See [`json`](Self::json).
-    pub fn csv(&mut self, out: &mut impl Write) -> io::Result<()> {
+    /// Whatever writing the header fails with.
+    pub fn csv(out: W) -> io::Result<Self> {
         let mut lines = CsvLines::new(out);
         lines.header::<SocketRow<'_>>()?;
-        self.rows(|row| lines.row(row))?;
-        lines.flush()
+        Ok(Self::Csv(lines))
     }
 
-    /// Writes a table. Sockets of several network namespaces are written namespace by namespace.
+    /// Writes a table. It is laid out for the first piece.
+    pub fn table(out: W, look: TableLook, terminal: Option<usize>) -> Self {
+        Self::Table(SocketTable {
+            table: Table::new(out, look, move || terminal),
+            words: table_words(look.language),
+            netns: None,
+        })
+    }
+
+    /// Writes some.
     ///
     /// # Errors
-    /// See [`json`](Self::json).
-    pub fn table(
-        &mut self,
-        out: impl Write,
-        look: TableLook,
-        terminal: Option<usize>,
-    ) -> io::Result<()> {
-        let mut table = Table::new(out, look, move || terminal);
+    /// Whatever writing fails with.
+    pub fn write(&mut self, shown: &mut ShownSockets<'_>) -> io::Result<()> {
+        match self {
+            Self::Json(lines) => {
+                shown.rows(|row| lines.row(row))?;
+                lines.flush()
+            }
+            Self::Csv(lines) => {
+                shown.rows(|row| lines.row(row))?;
+                lines.flush()
+            }
+            Self::Table(table) => table.write(shown),
+        }
+    }
+}
+
+impl<W: Write> SocketTable<W> {
+    fn write(&mut self, shown: &mut ShownSockets<'_>) -> io::Result<()> {
         let mut around = Context {
             clock: &Clock::ahead_by(0),
-            cgroups: self.cgroups,
-            links: self.links,
+            cgroups: shown.cgroups,
+            links: shown.links,
         };
-        table.lay_out_for(self.sockets, &mut around);
+        if self.netns.is_none() {
+            self.table.lay_out_for(shown.sockets, &mut around);
+        }
         let groups = || {
-            self.sockets
+            shown
+                .sockets
                 .chunk_by(|one, next| one.tuple.netns == next.tuple.netns)
         };
         let several = groups().nth(1).is_some();
-        let words = table_words(look.language);
-        for (index, group) in groups().enumerate() {
-            if index > 0 {
-                table.gap()?;
+        for group in groups() {
+            let Some(netns) = group.first().map(|it| it.tuple.netns) else {
+                continue;
+            };
+            if self.netns == Some(netns) {
+                group
+                    .iter()
+                    .try_for_each(|it| self.table.one(it, &mut around))?;
+                continue;
             }
-            if let (true, Some(first)) = (several, group.first()) {
-                let netns = first.tuple.netns.to_string();
-                table.note(words.say("network-namespace", [("netns", netns.into())]))?;
+            if self.netns.is_some() {
+                self.table.gap()?;
             }
-            table.lines(group, &mut around)?;
+            if several || self.netns.is_some() {
+                let netns = netns.to_string();
+                let note = [("netns", netns.into())];
+                self.table.note(self.words.say("network-namespace", note))?;
+            }
+            self.netns = Some(netns);
+            self.table.lines(group, &mut around)?;
         }
-        View::<Socket>::flush(&mut table)
+        View::<Socket>::flush(&mut self.table)
     }
+}
 
+impl ShownSockets<'_> {
     fn rows(&mut self, mut write: impl FnMut(&SocketRow<'_>) -> io::Result<()>) -> io::Result<()> {
-        let time = TimeFormat::rfc3339().stamp(self.wall_ns);
+        let time = Stamps::default().of(self.wall_ns);
         for socket in self.sockets {
             write(&SocketRow::new(socket, time, self.cgroups, self.links))?;
         }
@@ -153,7 +199,9 @@ mod tests {
             ascii: false,
             utc: true,
         };
-        shown.table(&mut out, look, columns).unwrap();
+        SocketWriter::table(&mut out, look, columns)
+            .write(&mut shown)
+            .unwrap();
         String::from_utf8(out)
             .unwrap()
             .lines()
