@@ -1,5 +1,5 @@
-//! The few operations of bpf(2) that the bench needs: a program that returns at once, for
-//! comparison, and how long programs ran.
+//! The few operations of bpf(2) that the bench needs: programs for comparison, one that returns at
+//! once among them, and how long programs ran.
 
 use std::{
     ffi::{CStr, CString},
@@ -12,11 +12,14 @@ use anyhow::{Context as _, Result};
 use nix::libc;
 
 // enum bpf_cmd, include/uapi/linux/bpf.h.
+const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_PROG_GET_FD_BY_ID: libc::c_long = 13;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 const BPF_RAW_TRACEPOINT_OPEN: libc::c_long = 17;
 const BPF_ENABLE_STATS: libc::c_long = 32;
+/// enum bpf_map_type.
+const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 /// enum bpf_prog_type.
 const BPF_PROG_TYPE_RAW_TRACEPOINT: u32 = 17;
 /// enum bpf_stats_type.
@@ -44,28 +47,36 @@ impl RunTimes {
     }
 }
 
-/// A program that returns at once, attached to a tracepoint. It runs as a BTF tracepoint's does:
-/// by `__bpf_trace_run()`, kernel/trace/bpf_trace.c.
-pub struct Empty {
+/// A program attached to a tracepoint. It runs as a BTF tracepoint's does: by `__bpf_trace_run()`,
+/// kernel/trace/bpf_trace.c.
+pub struct Program {
     program: OwnedFd,
     #[expect(dead_code, reason = "it is attached as long as this is open")]
     link: OwnedFd,
 }
 
-impl Empty {
-    /// Loads and attaches it.
+impl Program {
+    /// Loads and attaches one that returns at once.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach).
+    pub fn empty(tracepoint: &str) -> Result<Self> {
+        Self::attach(tracepoint, &RETURN_AT_ONCE)
+    }
+
+    /// Loads and attaches the instructions (struct bpf_insn).
     ///
     /// # Errors
     /// When there is no such tracepoint, or the kernel refuses.
-    pub fn attach(tracepoint: &str) -> Result<Self> {
+    pub fn attach(tracepoint: &str, code: &[[u8; 8]]) -> Result<Self> {
         let mut load = ProgramLoad {
             kind: BPF_PROG_TYPE_RAW_TRACEPOINT,
-            instructions: RETURN_AT_ONCE.len() as u32,
-            code: RETURN_AT_ONCE.as_ptr() as u64,
+            instructions: code.len() as u32,
+            code: code.as_ptr() as u64,
             licence: c"GPL".as_ptr() as u64,
         };
         let program = bpf_descriptor(BPF_PROG_LOAD, &mut load)
-            .context("a BPF program that returns at once can't be loaded")?;
+            .context("a BPF program of the bench can't be loaded")?;
         let name = CString::new(tracepoint)?;
         let mut open = TracepointOpen {
             name: name.as_ptr() as u64,
@@ -88,6 +99,20 @@ impl Empty {
             .map(|(_, ran)| ran)
             .context("/proc/self/fdinfo tells no run time")
     }
+}
+
+/// Makes a ring buffer of so many bytes, a power of two.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn ring_buffer(bytes: u32) -> io::Result<OwnedFd> {
+    let mut create = MapCreate {
+        kind: BPF_MAP_TYPE_RINGBUF,
+        key_bytes: 0,
+        value_bytes: 0,
+        entries: bytes,
+    };
+    bpf_descriptor(BPF_MAP_CREATE, &mut create)
 }
 
 /// How often and how long a program ran.
@@ -162,6 +187,14 @@ fn name_of(id: u32) -> Result<String> {
 // to it.
 
 #[repr(C)]
+struct MapCreate {
+    kind: u32,
+    key_bytes: u32,
+    value_bytes: u32,
+    entries: u32,
+}
+
+#[repr(C)]
 struct ProgramLoad {
     kind: u32,
     instructions: u32,
@@ -202,6 +235,7 @@ struct ProgramInfo {
 
 /// One of the parts above.
 trait Attributes {}
+impl Attributes for MapCreate {}
 impl Attributes for ProgramLoad {}
 impl Attributes for TracepointOpen {}
 impl Attributes for EnableStats {}

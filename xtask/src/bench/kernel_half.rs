@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use super::{
     Options,
     attached::Attached,
-    bpf::{Empty, Ran, RunTimes, programs_of},
+    bare::Bare,
+    bpf::{Program, Ran, RunTimes, programs_of},
     load,
     results::{Configuration, KernelHalf, ProgramCost, RunCost},
     spread::Spread,
@@ -53,6 +54,7 @@ pub fn measure(options: &Options, tracer: &Tracer) -> Result<KernelHalf> {
     let duration = options.load();
     let mut ours = Vec::new();
     let mut empty = Vec::new();
+    let mut bare = Vec::new();
     let mut timers_per_second = Vec::new();
     for _ in 0..REPEATS {
         let attached = Attached::start(tracer)?;
@@ -63,9 +65,14 @@ pub fn measure(options: &Options, tracer: &Tracer) -> Result<KernelHalf> {
         let programs = PROGRAMS
             .into_iter()
             .filter(|(program, _)| run.connections.runs.contains_key(program))
-            .map(|(program, tracepoint)| Ok((program, Empty::attach(tracepoint)?)))
+            .map(|(program, tracepoint)| Ok((program, Program::empty(tracepoint)?)))
             .collect::<Result<BTreeMap<_, _>>>()?;
         ours.push(run);
+        let record = Bare::attach(TRANSITION)?;
+        bare.push(Run::of(duration, || {
+            Ok(Runs::from([(TRANSITION, record.ran()?)]))
+        })?);
+        drop(record);
         empty.push(Run::of(duration, || {
             programs
                 .iter()
@@ -104,7 +111,9 @@ pub fn measure(options: &Options, tracer: &Tracer) -> Result<KernelHalf> {
             .map(|program| program.connections.runs * ns(&program.connections))
             .sum()
     };
+    let bare_ns = median(&bare, &|run| run.connections.ns_per_run(TRANSITION));
     Ok(KernelHalf {
+        bare_ns: bare_ns.context("the kernel counted no transitions")?,
         transitions_per_connection: transitions,
         ns_per_connection: per_connection(|cost| cost.ns),
         empty_ns_per_connection: per_connection(|cost| cost.empty_ns),

@@ -12,6 +12,7 @@
 
 mod asked;
 mod attached;
+mod bare;
 mod bpf;
 mod idle;
 mod kernel_half;

@@ -188,11 +188,17 @@ fn remarks(half: &KernelHalf) -> String {
         "As the kernel counts them, which costs time itself: hence the program that returns at \
          once, on the\nsame tracepoint. A connection takes {:.0} ns in all programs, and {:.0} ns \
          in empty ones. It makes\n{:.2} transitions (expected: {TRANSITIONS}). The other timers are a \
-         keepalive timer, started and\ncancelled {} times a second.\n",
+         keepalive timer, started and\ncancelled {} times a second.\n\nA program that does nothing \
+         but send a record of 64 bytes with the time takes {:.0} ns. Above empty\nprograms, that is {:.0} \
+         ns; all of tcptrace's take {:.0} ns a transition, {:.2} times as much.\n",
         half.ns_per_connection,
         half.empty_ns_per_connection,
         half.transitions_per_connection,
         grouped(half.timers_per_second as u64),
+        half.bare_ns,
+        half.bare_own_ns(),
+        half.own_ns(),
+        half.own_ns() / half.bare_own_ns(),
     )
 }
 

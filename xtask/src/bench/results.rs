@@ -152,12 +152,29 @@ pub struct KernelHalf {
     pub programs: Vec<ProgramCost>,
     /// State transitions of a connection, as a program that returns at once counts them.
     pub transitions_per_connection: f64,
+    /// A program at the transitions that does nothing but send a record, ns per run.
+    pub bare_ns: f64,
     /// All programs, ns per connection.
     pub ns_per_connection: f64,
     /// The same if they all returned at once.
     pub empty_ns_per_connection: f64,
     /// Timers started, and cancelled, a second by the load that makes nothing else.
     pub timers_per_second: f64,
+}
+
+impl KernelHalf {
+    /// All programs, ns per transition above empty ones.
+    #[must_use]
+    pub fn own_ns(&self) -> f64 {
+        (self.ns_per_connection - self.empty_ns_per_connection) / self.transitions_per_connection
+    }
+
+    /// A bare record, ns above the empty program at the transitions: the first of the programs.
+    #[must_use]
+    pub fn bare_own_ns(&self) -> f64 {
+        let empty = self.programs.first().map(|it| it.connections.empty_ns);
+        self.bare_ns - empty.unwrap_or_default()
+    }
 }
 
 /// What a program costs when it runs.
