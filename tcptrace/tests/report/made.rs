@@ -4,6 +4,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -79,9 +81,19 @@ pub fn record(script: Script, beginning: Beginning, folder: &Path) {
         folder: folder.to_owned(),
         limits: Limits::default(),
     };
-    let engine = Engine::new(script, beginning, &options)
-        .recorded(&recording, &options)
-        .unwrap();
+    // A process that another test starts has all that is open here until it is another program: the lock
+    // of the recording before, too.
+    let locked = |error: &anyhow::Error| error.to_string().contains("another tcptrace does");
+    let until = Instant::now() + Duration::from_secs(10);
+    let engine = loop {
+        let engine = Engine::new(script.clone(), beginning.clone(), &options);
+        match engine.recorded(&recording, &options) {
+            Err(error) if locked(&error) && Instant::now() < until => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            recorded => break recorded.unwrap(),
+        }
+    };
     let thresholds = Thresholds::usual();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let record = Record::new(folder, &[], Filter::default(), thresholds);

@@ -8,9 +8,12 @@ use std::{
 
 use tempfile::TempDir;
 
+use tcptrace::model::{Degraded, KernelError, NoAddresses, Why};
+
 use crate::{
     html::Element,
     made::{self, tcptrace, told},
+    script,
 };
 
 fn report() -> Command {
@@ -174,4 +177,70 @@ fn in_every_language_the_numbers_and_names_are_the_same() {
     assert_ne!(english.text(), chinese.text());
     let heading = chinese.named("h2")[0].text();
     assert!(!heading.is_ascii(), "{heading}");
+}
+
+#[test]
+fn what_could_not_be_seen_is_said_in_the_language_of_the_page() {
+    let (script, mut beginning) = script::read(&made::scenario(made::SITUATIONS[0])).unwrap();
+    let refused = KernelError::Refused {
+        program: "timer_start".into(),
+        why: "E2BIG (os error 7)".to_owned(),
+    };
+    let causes = [
+        Why::Timers(refused),
+        Why::Addresses(NoAddresses::Hidden),
+        Why::Capability {
+            name: "CAP_SYS_PTRACE".into(),
+            without: "in English".into(),
+        },
+        // Older versions recorded no more than that.
+        Why::Text("told long ago".to_owned()),
+    ];
+    beginning.degraded = causes
+        .map(|why| Degraded {
+            what: "hook".into(),
+            why,
+        })
+        .into();
+    let folder = TempDir::new().unwrap();
+    made::record(script, beginning, folder.path());
+    let lines = |language: &str, heading: &str| -> Vec<String> {
+        let page = made::read(folder.path(), &["--lang", language]);
+        let traced = page.id("traced");
+        assert!(traced.text().contains(heading), "{}", traced.text());
+        traced.named("li").iter().map(|it| it.text()).collect()
+    };
+    assert_eq!(
+        lines("en", "What could not be seen"),
+        [
+            "hook: the kernel refused program timer_start: E2BIG (os error 7), so TIME_WAIT, \
+             orphaned FIN_WAIT2 and half-open SYN_RECV can't be seen",
+            "hook: no kernel addresses in it: set kernel.kptr_restrict to 0 or 1, and run as root \
+             or with CAP_SYSLOG; until then, TIME_WAIT, orphaned FIN_WAIT2 and half-open SYN_RECV \
+             can't be seen",
+            "hook: whose sockets there are already can't be seen of other users' processes, nor \
+             the network namespaces that only they are in: run it as root, or with CAP_SYS_PTRACE",
+            "hook: told long ago",
+        ]
+    );
+    assert_eq!(
+        lines("zh", "看不到"),
+        [
+            "hook: 内核拒绝了程序 timer_start：E2BIG (os error 7)，所以看不到 TIME_WAIT、孤儿连接的 \
+             FIN_WAIT2 和半连接的 SYN_RECV",
+            "hook: 里面没有内核地址：请把 kernel.kptr_restrict 设为 0 或 1，并以 root 运行，或者授予 \
+             CAP_SYSLOG；在那之前，看不到 TIME_WAIT、孤儿连接的 FIN_WAIT2 和半连接的 SYN_RECV",
+            "hook: 看不到已经存在的套接字属于其他用户的哪个进程，也看不到只有这些进程所在的网络命名空间：\
+             请以 root 运行，或者授予 CAP_SYS_PTRACE",
+            "hook: told long ago",
+        ]
+    );
+    // What programs read is English, whatever the language.
+    let mut json = tcptrace();
+    json.args(["watch", "-o", "json", "-r"]).arg(folder.path());
+    let json = told(json.env("TCPTRACE_LANG", "zh"));
+    assert!(
+        json.contains("\"why\":\"the kernel refused program timer_start: E2BIG"),
+        "{json}"
+    );
 }
