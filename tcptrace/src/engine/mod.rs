@@ -38,6 +38,7 @@ pub use self::{
     reading::{Reached, Reading, read_on},
     recording::RecordingOptions,
     replay::{Moment, ReplayOptions, Then, tell_again},
+    signals::hold_signals,
 };
 use crate::{
     filter::Filter,

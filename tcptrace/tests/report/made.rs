@@ -14,6 +14,7 @@ use tcptrace::{
     diagnose::Thresholds,
     engine::{Engine, RecordingOptions, RunOptions},
     filter::Filter,
+    model::{Cookie, Event},
     record::Limits,
     source::Beginning,
 };
@@ -21,11 +22,13 @@ use tempfile::TempDir;
 
 use crate::{
     html::Element,
-    script::{self, Script},
+    script::{self, Script, Tell},
 };
 
 /// A day, ns.
 pub const DAY_NS: i64 = 86_400_000_000_000;
+/// How many connections a long recording has.
+const REFUSED: u64 = 200_000;
 
 pub fn tcptrace() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcptrace"));
@@ -117,6 +120,28 @@ pub fn recorded(lines: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     let (script, beginning) = script::read(lines).unwrap_or_else(|error| panic!("{error}"));
     record(script, beginning, folder.path());
+    folder
+}
+
+/// A recording that takes seconds to read: connections that are refused, one after another.
+pub fn long() -> TempDir {
+    let (mut script, beginning) = script::read(&scenario("6.18/refused_ipv4")).unwrap();
+    let events: Vec<Event> = script.events().map(|it| it.clone()).collect();
+    let steps = (0..REFUSED).flat_map(|number| {
+        let later = events.iter().filter_map(move |event| match event {
+            Event::Socket(it) => {
+                let mut it = it.clone();
+                it.time_ns += number * 10_000_000;
+                let cookie = |it: Cookie| Cookie::new(it.0.get() + (number << 20));
+                it.cookie = it.cookie.and_then(cookie);
+                Some(Tell::Event(Event::Socket(it)))
+            }
+            _ => None,
+        });
+        later.collect::<Vec<_>>()
+    });
+    let folder = TempDir::new().unwrap();
+    record(Script::of(steps), beginning, folder.path());
     folder
 }
 

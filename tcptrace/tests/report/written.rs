@@ -4,8 +4,14 @@ use std::{
     fs,
     io::Read as _,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tempfile::TempDir;
 
 use tcptrace::model::{Degraded, KernelError, NoAddresses, Why};
@@ -102,6 +108,57 @@ fn what_can_not_be_is_told_in_a_line_and_leaves_nothing() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("TCPTRACE_LANG asks for 'xx'"), "{said}");
+}
+
+#[test]
+fn ctrl_c_leaves_what_is_there_and_nothing_else() {
+    let recording = made::long();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("report.html");
+    let names = || -> Vec<_> {
+        let entries = fs::read_dir(folder.path()).unwrap().flatten();
+        entries.map(|it| it.file_name()).collect()
+    };
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        // Before it reads, and while it does.
+        for pause in [Duration::ZERO, Duration::from_millis(300)] {
+            for before in [None, Some("before")] {
+                let there = usize::from(before.is_some());
+                if let Some(before) = before {
+                    fs::write(&path, before).unwrap();
+                }
+                let child = tcptrace()
+                    .arg("report")
+                    .arg("-r")
+                    .arg(recording.path())
+                    .arg("-o")
+                    .arg(&path)
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                let until = Instant::now() + Duration::from_secs(30);
+                while names().len() == there {
+                    assert!(Instant::now() < until, "nothing is written");
+                    thread::sleep(Duration::from_millis(1));
+                }
+                thread::sleep(pause);
+                kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+                let output = child.wait_with_output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                // As of every command that is ended by them.
+                assert_eq!(output.status.code(), Some(0), "{signal}: {said}");
+                assert!(
+                    said.contains("interrupted: no report was written"),
+                    "{said}"
+                );
+                assert_eq!(names().len(), there, "{:?}", names());
+                if before.is_some() {
+                    assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+                    fs::remove_file(&path).unwrap();
+                }
+            }
+        }
+    }
 }
 
 #[test]
