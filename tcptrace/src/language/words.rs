@@ -330,6 +330,20 @@ mod tests {
     }
 
     #[test]
+    fn there_is_no_space_between_chinese_characters() {
+        let is_chinese = |it: char| matches!(it, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}');
+        for chapter in Chapter::ALL {
+            for line in chapter.text(Language::Chinese).lines() {
+                let characters: Vec<char> = line.chars().collect();
+                let parted = characters
+                    .windows(3)
+                    .any(|it| it[1] == ' ' && is_chinese(it[0]) && is_chinese(it[2]));
+                assert!(!parted, "{line}");
+            }
+        }
+    }
+
+    #[test]
     fn numbers_decide_over_words_and_have_commas() {
         let words = Words::of(Chapter::Report, Language::English).unwrap();
         let said = |count: u64| words.say("more-rows", [("count", count.into())]);
