@@ -3,11 +3,12 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::Value;
-use tcptrace::record::Limits;
+use tcptrace::{record::Limits, source::replay::Range};
 
 use crate::{
     commands::{Again, Ran, Run},
     listening::{Dropping, PORT},
+    script::BEGAN,
 };
 
 const HOUR_NS: i64 = 3_600_000_000_000;
@@ -99,6 +100,24 @@ fn over_a_gap_before_which_nobody_looked_it_is_unknown() {
         run.recorded(folder.path(), &Limits::default());
     }
     assert_eq!(dropped(&again(folder.path(), None), "run"), [None]);
+}
+
+#[test]
+fn from_a_moment_on_what_was_dropped_before_does_not_count() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(Dropping::of(20, 7)).recorded(folder.path(), &Limits::default());
+    for (from_s, to_s) in [(5, None), (5, Some(15)), (0, Some(15))] {
+        let mut again = Again::of(folder.path());
+        again.range = Range {
+            from_ns: Some(BEGAN + from_s * 1_000_000_000),
+            to_ns: to_s.map(|it| BEGAN + it * 1_000_000_000),
+        };
+        let told = dropped(&again.stats(None), "run");
+        let wanted = (to_s.unwrap_or(20) - from_s).cast_unsigned();
+        // The last look before counts.
+        let near = |it: u64| it.abs_diff(wanted) <= 1;
+        assert!(told[0].is_some_and(near), "{from_s} to {to_s:?}: {told:?}");
+    }
 }
 
 #[test]
