@@ -216,6 +216,15 @@ mod tests {
     }
 
     #[test]
+    fn a_counter_that_began_anew_at_0_goes_on() {
+        let before = counts(&[(1, "0.0.0.0", 80, Some(u32::MAX - 1))]);
+        let now = counts(&[(1, "0.0.0.0", 80, Some(3))]);
+        let drops = Drops::between(&before, &now);
+        let none = ClosedListeners::default();
+        assert_eq!(drops.of(&at("127.0.0.1", 80), &none), Some(5));
+    }
+
+    #[test]
     fn parts_between_which_nobody_looked_are_summed_up() {
         let part = |before: &[(u64, &str, u16, Option<u32>)], now: &[_]| {
             Drops::between(&counts(before), &counts(now))
