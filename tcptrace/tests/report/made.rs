@@ -126,11 +126,11 @@ pub fn recorded(lines: &str) -> TempDir {
 /// A recording that takes seconds to read: connections that are refused, one after another.
 pub fn long() -> TempDir {
     let (mut script, beginning) = script::read(&scenario("6.18/refused_ipv4")).unwrap();
-    let events: Vec<Event> = script.events().map(|it| it.clone()).collect();
+    let events: Vec<Event> = script.events().map(|it| *it).collect();
     let steps = (0..REFUSED).flat_map(|number| {
         let later = events.iter().filter_map(move |event| match event {
             Event::Socket(it) => {
-                let mut it = it.clone();
+                let mut it = *it;
                 it.time_ns += number * 10_000_000;
                 let cookie = |it: Cookie| Cookie::new(it.0.get() + (number << 20));
                 it.cookie = it.cookie.and_then(cookie);
