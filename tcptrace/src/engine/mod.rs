@@ -1,6 +1,7 @@
 //! The loop: source → track → filter → aggregate → output, until something ends it.
 
 mod addresses;
+mod anonymous;
 mod attach;
 mod child;
 mod dropping;
