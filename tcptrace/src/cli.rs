@@ -9,6 +9,7 @@ mod record;
 mod replay;
 #[cfg(feature = "report")]
 mod report;
+mod run;
 mod schema;
 #[cfg(feature = "serve")]
 mod serve;
@@ -23,7 +24,7 @@ mod words;
 use std::{ffi::OsString, io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{
-    ArgAction, Args, CommandFactory as _, Parser, Subcommand,
+    Args, CommandFactory as _, Parser, Subcommand,
     error::{ContextKind, ContextValue},
 };
 #[cfg(feature = "report")]
@@ -40,7 +41,6 @@ use tcptrace::{
     engine::{LiveOptions, ReplayOptions, RunOptions},
     filter::Filter,
     host::Scope,
-    model::State,
     output::{Colour, Log, say, schema::LineType},
     source::live::buffer_size,
 };
@@ -59,6 +59,7 @@ use self::{
     list::ListArgs,
     record::{InfoArgs, RecordArgs},
     replay::ReplayArgs,
+    run::{Help, RunArgs, StateArgs},
     schema::SchemaArgs,
     sockets::SocketArgs,
     stats::StatsArgs,
@@ -210,55 +211,43 @@ struct LiveArgs {
 struct TraceArgs {
     #[command(flatten)]
     sockets: SocketArgs,
-    /// Transitions from or to these states: time-wait, ESTABLISHED, …
-    #[arg(
-        short = 's',
-        long,
-        value_name = "STATE",
-        value_delimiter = ',',
-        help_heading = "Filters"
-    )]
-    state: Vec<State>,
-
+    #[command(flatten)]
+    states: StateArgs<Self>,
     /// Stop after that long: 10s, 5m, 1h30m.
     #[arg(short = 'd', long, value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
     /// Size of the ring buffer to the kernel, a power of two.
     #[arg(long, default_value = "8M", value_name = "SIZE", value_parser = buffer_size)]
     buffer_size: u32,
-    /// Remember so many connections at the most, 1024 to 67108864; beyond that, those that are
-    /// over or idle are forgotten before stuck ones, and listeners never.
-    #[arg(
-        long,
-        default_value_t = 1 << 20,
-        value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1 << 10..=1 << 26)
-    )]
-    max_connections: u32,
-    /// Exit with status 1 if any event was lost.
-    #[arg(long)]
-    strict: bool,
-    /// Log more, to stderr; twice for the kernel half's log, three times for each of its records.
-    #[arg(short = 'v', long, action = ArgAction::Count)]
-    verbose: u8,
+    #[command(flatten)]
+    run: RunArgs<Self>,
+}
+
+impl Help for TraceArgs {
+    const MAX_CONNECTIONS: &'static str = "Remember so many connections at the most, 1024 to \
+        67108864; beyond that, those that are over or idle are forgotten before stuck ones, and \
+        listeners never";
+    const STRICT: &'static str = "Exit with status 1 if any event was lost";
+    const VERBOSE: &'static str = "Log more, to stderr; twice for the kernel half's log, three \
+        times for each of its records";
 }
 
 impl Cli {
     /// How often `-v` was given.
     pub fn verbosity(&self) -> u8 {
         match &self.command {
-            None => self.watch.live.trace.verbose,
-            Some(Command::Watch(watch)) => watch.live.trace.verbose,
-            Some(Command::Flows(flows)) => flows.watch.live.trace.verbose,
-            Some(Command::Stats(stats)) => stats.watch.live.trace.verbose,
-            Some(Command::Stuck(stuck)) => stuck.live.trace.verbose,
-            Some(Command::Top(top)) => top.trace.verbose,
-            Some(Command::Record(record)) => record.trace.verbose,
+            None => self.watch.live.trace.run.verbose,
+            Some(Command::Watch(watch)) => watch.live.trace.run.verbose,
+            Some(Command::Flows(flows)) => flows.watch.live.trace.run.verbose,
+            Some(Command::Stats(stats)) => stats.watch.live.trace.run.verbose,
+            Some(Command::Stuck(stuck)) => stuck.live.trace.run.verbose,
+            Some(Command::Top(top)) => top.trace.run.verbose,
+            Some(Command::Record(record)) => record.trace.run.verbose,
             #[cfg(feature = "serve")]
-            Some(Command::Serve(serve)) => serve.trace.verbose,
-            Some(Command::Export(export)) => export.verbose,
+            Some(Command::Serve(serve)) => serve.trace.run.verbose,
+            Some(Command::Export(export)) => export.run.verbose,
             #[cfg(feature = "report")]
-            Some(Command::Report(report)) => report.verbose,
+            Some(Command::Report(report)) => report.run.verbose,
             #[cfg(feature = "ship")]
             Some(Command::Ship(ship)) => ship.verbose,
             // They have nothing to log.
@@ -353,24 +342,22 @@ impl TraceArgs {
     ) -> anyhow::Result<LiveOptions> {
         let here = recording.is_none();
         let scope = self.sockets.netns(here)?.map_or(Scope::All, Scope::One);
+        let cgroups = self.sockets.cgroups(here)?;
+        let filter = Filter {
+            followed: !command.is_empty(),
+            ..match here {
+                true => self.sockets.into_filter(scope)?,
+                false => self.sockets.into_filter_elsewhere()?,
+            }
+        };
+        let kernel_log = self.run.verbose > 1;
         Ok(LiveOptions {
             run: RunOptions {
-                cgroups: self.sockets.cgroups(here)?,
-                filter: Filter {
-                    states: self.state,
-                    followed: !command.is_empty(),
-                    ..match here {
-                        true => self.sockets.into_filter(scope)?,
-                        false => self.sockets.into_filter_elsewhere()?,
-                    }
-                },
-                recorded_cgroups: Vec::new(),
                 duration: self.duration,
-                max_connections: self.max_connections,
-                strict: self.strict,
+                ..self.run.into_options(filter, self.states, cgroups)
             },
             buffer_bytes: self.buffer_size,
-            kernel_log: self.verbose > 1,
+            kernel_log,
             command,
             recording,
         })

@@ -12,9 +12,9 @@ use tcptrace::{
     diagnose::NotWatched,
     explain::UnknownWord,
     host::{NoLink, Unable},
+    model::KernelError,
     output::say,
     screen::{FileError, NoTerminal},
-    source::live::KernelError,
 };
 
 /// Failed.

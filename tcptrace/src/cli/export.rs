@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use tcptrace::{
     commands::{ExportOptions, ExportedRows},
-    engine::RunOptions,
-    filter::Filter,
-    model::State,
     output::FileForm,
 };
 
-use super::{Usage, sockets::SocketArgs, words};
+use super::{
+    Usage,
+    run::{Help, RunArgs, StateArgs},
+    sockets::SocketArgs,
+    words,
+};
 
 /// Options of `tcptrace export`.
 #[derive(Args, Debug)]
@@ -55,29 +57,15 @@ pub struct ExportArgs {
     anonymize: bool,
     #[command(flatten)]
     sockets: SocketArgs,
-    /// Transitions from or to these states; flows that went through them: time-wait, …
-    #[arg(
-        short = 's',
-        long,
-        value_name = "STATE",
-        value_delimiter = ',',
-        help_heading = "Filters"
-    )]
-    state: Vec<State>,
-    /// Remember so many connections at the most, 1024 to 67108864.
-    #[arg(
-        long,
-        default_value_t = 1 << 20,
-        value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1 << 10..=1 << 26)
-    )]
-    max_connections: u32,
-    /// Exit with status 1 if any event was lost, or something can't be read.
-    #[arg(long)]
-    strict: bool,
-    /// Log more, to stderr.
-    #[arg(short = 'v', long, action = ArgAction::Count)]
-    pub(super) verbose: u8,
+    #[command(flatten)]
+    states: StateArgs<Self>,
+    #[command(flatten)]
+    pub(super) run: RunArgs<Self>,
+}
+
+impl Help for ExportArgs {
+    const STATE: &'static str =
+        "Transitions from or to these states; flows that went through them: time-wait, …";
 }
 
 impl ExportArgs {
@@ -91,18 +79,11 @@ impl ExportArgs {
             let told = "--follow takes one folder: start tcptrace export once for each";
             return Err(Usage(told.to_owned()).into());
         }
+        let cgroups = self.sockets.cgroups(false)?;
+        let filter = self.sockets.into_filter_elsewhere()?;
+        let run = self.run.into_options(filter, self.states, cgroups);
         Ok(ExportOptions {
-            run: RunOptions {
-                cgroups: self.sockets.cgroups(false)?,
-                filter: Filter {
-                    states: self.state,
-                    ..self.sockets.into_filter_elsewhere()?
-                },
-                recorded_cgroups: Vec::new(),
-                duration: None,
-                max_connections: self.max_connections,
-                strict: self.strict,
-            },
+            run,
             recordings: self.read,
             rows: self.rows,
             form: self.to,

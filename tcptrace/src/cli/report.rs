@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use tcptrace::{
     commands::{ReportOptions, ReportTarget},
-    engine::{Moment, ReplayOptions, RunOptions},
-    filter::Filter,
-    model::State,
+    engine::{Moment, ReplayOptions},
 };
 
-use super::{language::LanguageArgs, replay::moment, sockets::SocketArgs};
+use super::{
+    language::LanguageArgs,
+    replay::moment,
+    run::{Help, RunArgs, StateArgs},
+    sockets::SocketArgs,
+};
 
 /// Options of `tcptrace report`.
 #[derive(Args, Debug)]
@@ -44,30 +47,17 @@ pub struct ReportArgs {
     language: LanguageArgs,
     #[command(flatten)]
     sockets: SocketArgs,
-    /// Transitions from or to these states, and connections that went through them: time-wait, …
-    #[arg(
-        short = 's',
-        long,
-        value_name = "STATE",
-        value_delimiter = ',',
-        help_heading = "Filters"
-    )]
-    state: Vec<State>,
-    /// Remember so many connections at the most, 1024 to 67108864.
-    #[arg(
-        long,
-        default_value_t = 1 << 20,
-        value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1 << 10..=1 << 26)
-    )]
-    max_connections: u32,
-    /// Exit with status 1 if any event was lost, or something can't be read. The page is written
-    /// nonetheless.
-    #[arg(long)]
-    strict: bool,
-    /// Log more, to stderr.
-    #[arg(short = 'v', long, action = ArgAction::Count)]
-    pub(super) verbose: u8,
+    #[command(flatten)]
+    states: StateArgs<Self>,
+    #[command(flatten)]
+    pub(super) run: RunArgs<Self>,
+}
+
+impl Help for ReportArgs {
+    const STATE: &'static str = "Transitions from or to these states, and connections that went \
+        through them: time-wait, …";
+    const STRICT: &'static str = "Exit with status 1 if any event was lost, or something can't be \
+        read. The page is written nonetheless";
 }
 
 impl ReportArgs {
@@ -77,19 +67,13 @@ impl ReportArgs {
     /// When an interface is asked for, which is another machine's, or a language that tcptrace does
     /// not speak.
     pub fn into_options(self) -> anyhow::Result<ReportOptions> {
+        let language = self.language.of_file()?;
+        let cgroups = self.sockets.cgroups(false)?;
+        let filter = self.sockets.into_filter_elsewhere()?;
+        let run = self.run.into_options(filter, self.states, cgroups);
         Ok(ReportOptions {
-            language: self.language.of_file()?,
-            run: RunOptions {
-                cgroups: self.sockets.cgroups(false)?,
-                filter: Filter {
-                    states: self.state,
-                    ..self.sockets.into_filter_elsewhere()?
-                },
-                recorded_cgroups: Vec::new(),
-                duration: None,
-                max_connections: self.max_connections,
-                strict: self.strict,
-            },
+            language,
+            run,
             recording: ReplayOptions {
                 path: self.read,
                 from: self.from,

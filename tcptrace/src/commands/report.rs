@@ -45,6 +45,8 @@ pub async fn report(options: &ReportOptions) -> Result<Outcome> {
     privileges::keep_callers();
     let recording = Recording::open(&options.recording.path)?;
     let recording = RecordingReport::of(&options.recording.path, &recording)?;
+    // A file that is begun does not stay behind.
+    engine::hold_signals()?;
     // Who can't write there is told before all is read.
     let file = match &options.target {
         ReportTarget::Stdout => None,

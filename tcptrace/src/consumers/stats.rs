@@ -35,8 +35,10 @@ pub struct Stats {
     before: Option<Census>,
     recent: Recent,
     looks: Looks,
-    /// What listeners had dropped at the beginning.
+    /// What listeners had dropped at the beginning of the part that is told.
     drops: Option<Rc<DropCounts>>,
+    /// What they dropped in the parts before; `None`: of one of them, nobody knows.
+    dropped: Option<Drops>,
     lines: Lines,
 }
 
@@ -127,6 +129,7 @@ impl Stats {
             recent: Recent::default(),
             looks: Looks::default(),
             drops: None,
+            dropped: Some(Drops::default()),
             lines: Lines::new(most),
         }
     }
@@ -171,33 +174,34 @@ impl Stats {
         ))
     }
 
-    /// What listeners dropped between two looks, and those of them that are asked for and that no SYN
-    /// got to.
-    fn drops(
+    /// Listeners that dropped something, are asked for, and that no SYN got to.
+    fn full(
         &self,
+        drops: Option<&Drops>,
         figures: &Figures,
         census: Option<&Census>,
-        (before, now): (Option<&DropCounts>, Option<&DropCounts>),
         known: &Tracker,
         around: &mut Context<'_>,
-    ) -> (Option<Drops>, Vec<ListenAddress>) {
-        let (Some(before), Some(now)) = (before, now) else {
-            return (None, Vec::new());
+    ) -> Vec<ListenAddress> {
+        let Some(drops) = drops else {
+            return Vec::new();
         };
-        let drops = Drops::between(before, now);
         let half_open = census.iter().flat_map(|it| it.half_open.iter());
         let rows = figures.listeners.iter().map(|(it, _): (_, &HalfOpen)| it);
         let rows = rows.chain(half_open.map(|(it, _)| it));
-        let full = drops
-            .beside(rows)
-            .filter(|(cookie, _)| {
-                known
-                    .connection(*cookie)
-                    .is_some_and(|it| is_asked_for(&self.filter, &it, around.cgroups))
-            })
-            .map(|(_, listener)| listener)
-            .collect();
-        (Some(drops), full)
+        let full = drops.beside(rows).filter(|(cookie, _)| {
+            let listener = known.connection(*cookie);
+            listener.is_some_and(|it| is_asked_for(&self.filter, &it, around.cgroups))
+        });
+        full.map(|(_, listener)| listener).collect()
+    }
+
+    /// What listeners dropped until now, in the part that is told and in those before. `None`: nobody
+    /// knows.
+    fn dropped_by(&mut self, now: u64) -> Option<Drops> {
+        let by_now = self.looks.drops_by(now, NEAR_NS);
+        let part = between(self.drops.as_deref(), by_now.as_deref());
+        Some(self.dropped.take()?.and_later(part?))
     }
 
     /// Shows the interval, and begins the next.
@@ -215,8 +219,8 @@ impl Stats {
         let figures = std::mem::replace(&mut interval.figures, Figures::new(by));
         let before = interval.drops.take();
         let by_now = self.looks.drops_by(now, interval.near_ns());
-        let looks = (before.as_deref(), by_now.as_deref());
-        let (drops, full) = self.drops(&figures, census.as_ref(), looks, known, around);
+        let drops = between(before.as_deref(), by_now.as_deref());
+        let full = self.full(drops.as_ref(), &figures, census.as_ref(), known, around);
         let Some(interval) = &mut self.interval else {
             return Ok(());
         };
@@ -249,6 +253,11 @@ impl Stats {
         self.run.absorb(figures);
         Ok(())
     }
+}
+
+/// What listeners dropped between two looks, if both are known.
+fn between(before: Option<&DropCounts>, now: Option<&DropCounts>) -> Option<Drops> {
+    Some(Drops::between(before?, now?))
 }
 
 impl Consumer for Stats {
@@ -307,8 +316,7 @@ impl Consumer for Stats {
             self.before = self.census(known, now, now, around);
             self.recent.due = Some(now + LOOK_NS);
             let drops = self.looks.drops_by(now, NEAR_NS);
-            // What was dropped between two parts of a recording nobody knows.
-            self.drops = drops.clone().filter(|_| self.earlier.is_none());
+            self.drops.clone_from(&drops);
             if let Some(interval) = &mut self.interval {
                 interval.began_ns = now;
                 interval.due = now + interval.every_ns;
@@ -348,9 +356,8 @@ impl Consumer for Stats {
         if let Some(interval) = self.interval.take() {
             self.run.absorb(interval.figures);
         }
-        let by_now = self.looks.drops_by(now, NEAR_NS);
-        let looks = (self.drops.as_deref(), by_now.as_deref());
-        let (drops, full) = self.drops(&self.run, census.as_ref(), looks, known, around);
+        let drops = self.dropped_by(now);
+        let full = self.full(drops.as_ref(), &self.run, census.as_ref(), known, around);
         self.view.show(
             &Period {
                 span: Span::Run,
@@ -372,6 +379,9 @@ impl Consumer for Stats {
     /// What is there is counted anew, and time with it.
     fn interrupt(&mut self, known: &Tracker, now: u64, around: &mut Context<'_>) -> io::Result<()> {
         self.end_interval(known, now, around)?;
+        // What is dropped between two parts of a recording nobody knows.
+        self.dropped = self.dropped_by(now);
+        self.drops = None;
         if let Some(began_ns) = self.began_ns.take() {
             let earlier = self.earlier.get_or_insert(Earlier {
                 began_wall_ns: self.began_wall_ns,

@@ -2,15 +2,16 @@
 
 use super::{Check, Status};
 use crate::{
-    language::Words,
-    privileges::{CAPABILITIES, Capability, CapabilitySet},
+    language::{Language, why_unseen},
+    model::Why,
+    privileges::{CAPABILITIES, CapabilitySet},
 };
 
 /// Nothing can be traced without them.
 const LOAD_AT_ALL: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::PERFMON);
 
 /// Judges the effective capabilities of a process; `None` if they can't be told.
-pub(super) fn checks(effective: Option<CapabilitySet>, words: &Words) -> Vec<Check> {
+pub(super) fn checks(effective: Option<CapabilitySet>, language: Language) -> Vec<Check> {
     CAPABILITIES
         .iter()
         .map(|it| match effective {
@@ -21,46 +22,37 @@ pub(super) fn checks(effective: Option<CapabilitySet>, words: &Words) -> Vec<Che
                     true => Status::Failed,
                     false => Status::Degraded,
                 };
-                let without = words.word(without(it));
-                let why = words.say(
-                    "check-capability",
-                    [("without", without.into()), ("name", it.name.into())],
-                );
+                let why = Why::Capability {
+                    name: it.name.into(),
+                    without: it.without.into(),
+                };
+                let why = why_unseen(&why, language);
                 Check::new(it.name, status, Some(why))
             }
         })
         .collect()
 }
 
-/// The words for what can't be done without it.
-fn without(it: &Capability) -> &'static str {
-    match it.flag {
-        CapabilitySet::SYSLOG => "without-symbols",
-        CapabilitySet::SYS_ADMIN => "without-namespaces",
-        CapabilitySet::SYS_PTRACE => "without-processes",
-        CapabilitySet::DAC_READ_SEARCH => "without-descriptors",
-        _ => "without-loading",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::{Chapter, Language};
-
-    fn english() -> &'static Words {
-        Words::kept(Chapter::Doctor, Language::English)
-    }
 
     #[test]
     fn what_is_missing_is_said_as_a_trace_says_it() {
-        for it in &CAPABILITIES {
-            assert_eq!(english().word(without(it)), it.without, "{}", it.name);
+        let told = checks(Some(CapabilitySet::empty()), Language::English);
+        for (it, check) in CAPABILITIES.iter().zip(&told) {
+            let said = format!("{}: run it as root, or with {}", it.without, it.name);
+            assert_eq!(check.detail, Some(said));
+        }
+        let told = checks(Some(CapabilitySet::empty()), Language::Chinese);
+        for (it, check) in CAPABILITIES.iter().zip(&told) {
+            let said = check.detail.as_deref().unwrap_or_default();
+            assert!(!said.contains(it.without), "{said}");
         }
     }
 
     fn missing(effective: CapabilitySet) -> Vec<(String, Status)> {
-        checks(Some(effective), english())
+        checks(Some(effective), Language::English)
             .into_iter()
             .filter(|check| check.status != Status::Ok)
             .map(|check| (check.name, check.status))
@@ -85,7 +77,7 @@ mod tests {
     #[test]
     fn unknown_capabilities_are_neither_there_nor_missing() {
         assert!(
-            checks(None, english())
+            checks(None, Language::English)
                 .iter()
                 .all(|check| check.status == Status::Unknown)
         );

@@ -15,10 +15,10 @@ use crate::{
     explain::Book,
     filter::Filter,
     host::{Scope, Socket, is_split, kernel_release, pid_namespace, silent_cgroup, snapshot},
-    language::{Chapter, Language, Words},
-    model::{Endpoint, State},
+    language::{Chapter, Language, Words, kernel_error, no_addresses},
+    model::{Endpoint, KernelError, State},
     privileges,
-    source::live::{Kernel, KernelError, Metrics, Options, Symbols},
+    source::live::{Kernel, Metrics, Options, Symbols},
 };
 
 /// Enough to load with: nothing is read.
@@ -36,9 +36,9 @@ pub fn examine(language: Language) -> anyhow::Result<Report> {
     let mut checks = vec![
         Check::new("kernel", Status::Ok, Some(kernel_release())),
         btf(words),
-        kallsyms(),
+        kallsyms(language),
     ];
-    checks.extend(capabilities::checks(privileges::effective(), words));
+    checks.extend(capabilities::checks(privileges::effective(), language));
     checks.extend(hooks::checks(&load(), words));
     let mut listeners = Vec::new();
     let listed = snapshot::list(Scope::Own, &[State::Listen], |piece| {
@@ -87,15 +87,21 @@ fn btf(words: &Words) -> Check {
     match fs::read(NAME) {
         Ok(types) if types.starts_with(&BTF_MAGIC.to_ne_bytes()) => Check::ok(NAME),
         Ok(_) => failed(words.word("check-no-types")),
-        Err(error) => failed(KernelError::NoBtf(error.to_string()).to_string()),
+        Err(error) => {
+            let error = KernelError::NoBtf(error.to_string());
+            failed(kernel_error(&error, words.language()))
+        }
     }
 }
 
-fn kallsyms() -> Check {
+fn kallsyms(language: Language) -> Check {
     const NAME: &str = "/proc/kallsyms";
     match Symbols::read().incomplete() {
         None => Check::ok(NAME),
-        why => Check::new(NAME, Status::Degraded, why),
+        Some(why) => {
+            let why = no_addresses(&why, language);
+            Check::new(NAME, Status::Degraded, Some(why))
+        }
     }
 }
 

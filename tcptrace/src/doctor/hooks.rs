@@ -1,7 +1,10 @@
 //! The kernel half, hook by hook.
 
 use super::{Check, Status};
-use crate::{language::Words, model::Degraded, source::live::KernelError};
+use crate::{
+    language::{Words, kernel_error, why_unseen},
+    model::{Degraded, KernelError},
+};
 
 /// Without it nothing can be traced.
 const STATES: &str = "inet_sock_set_state";
@@ -35,6 +38,8 @@ pub(super) struct Loaded {
 
 /// Tells of each hook how it went.
 pub(super) fn checks(loaded: &Result<Loaded, KernelError>, words: &Words) -> Vec<Check> {
+    let language = words.language();
+    let said = |lost: &Degraded| Some(why_unseen(&lost.why, language));
     let mut checks = Vec::new();
     match loaded {
         Ok(loaded) => {
@@ -43,7 +48,7 @@ pub(super) fn checks(loaded: &Result<Loaded, KernelError>, words: &Words) -> Vec
             for hook in OTHERS.into_iter().chain([CGROUPS]) {
                 checks.push(
                     match loaded.degraded.iter().find(|lost| lost.what == hook) {
-                        Some(lost) => Check::new(hook, Status::Degraded, Some(lost.why.clone())),
+                        Some(lost) => Check::new(hook, Status::Degraded, said(lost)),
                         None if loaded.addresses || hook == CGROUPS => Check::ok(hook),
                         None => Check::new(hook, Status::Unknown, None),
                     },
@@ -54,20 +59,23 @@ pub(super) fn checks(loaded: &Result<Loaded, KernelError>, words: &Words) -> Vec
                 Some(error) => Check::new(
                     FORK,
                     Status::Degraded,
-                    Some(words.say("check-no-command", [("error", error.to_string().into())])),
+                    Some(words.say(
+                        "check-no-command",
+                        [("error", kernel_error(error, language).into())],
+                    )),
                 ),
             });
             checks.push(match &loaded.accept {
                 None => Check::ok(ACCEPT),
-                Some(lost) => Check::new(ACCEPT, Status::Degraded, Some(lost.why.clone())),
+                Some(lost) => Check::new(ACCEPT, Status::Degraded, said(lost)),
             });
         }
         Err(error) => {
             let refused = match error {
-                KernelError::Refused { program, .. } => Some(*program),
+                KernelError::Refused { program, .. } => Some(program.as_ref()),
                 _ => None,
             };
-            let why = Some(error.to_string());
+            let why = Some(kernel_error(error, language));
             checks.push(if refused.is_some() {
                 Check::ok("load")
             } else {
@@ -91,7 +99,10 @@ pub(super) fn checks(loaded: &Result<Loaded, KernelError>, words: &Words) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::{Chapter, Language};
+    use crate::{
+        language::{Chapter, Language},
+        model::Why,
+    };
 
     fn english() -> &'static Words {
         Words::kept(Chapter::Doctor, Language::English)
@@ -118,7 +129,7 @@ mod tests {
     fn a_hook_that_could_not_be_attached_takes_a_part_away() {
         let lost = Degraded {
             what: "timer_start".into(),
-            why: "not there".to_owned(),
+            why: Why::Text("not there".to_owned()),
         };
         let checks = checks(&loaded(vec![lost], true), english());
         assert_eq!(status(&checks, "timer_start"), Status::Degraded);
@@ -131,7 +142,7 @@ mod tests {
         let mut told = loaded(Vec::new(), true).unwrap();
         told.accept = Some(Degraded {
             what: ACCEPT.into(),
-            why: "looked for instead".to_owned(),
+            why: Why::Text("looked for instead".to_owned()),
         });
         let checks = checks(&Ok(told), english());
         assert_eq!(status(&checks, ACCEPT), Status::Degraded);
@@ -155,7 +166,7 @@ mod tests {
         assert_eq!(status(&told, "inet_sock_set_state"), Status::Unknown);
         let told = checks(
             &Err(KernelError::Refused {
-                program: "inet_sock_set_state",
+                program: "inet_sock_set_state".into(),
                 why: "no".to_owned(),
             }),
             english(),

@@ -19,7 +19,7 @@ use crate::{
         Cgroups, WorkloadReader, jiffies_per_second, kernel_release, monotonic_now, own_netns,
         pid_namespace, silent_cgroup, snapshot,
     },
-    model::{CgroupMade, Degraded, Event, Existing, Machine, State},
+    model::{CgroupMade, Degraded, Event, Existing, Machine, State, Why},
     privileges::{self, CapabilitySet},
     source::{
         Beginning, Source as _, Told,
@@ -36,7 +36,7 @@ impl Engine<Live> {
     /// Attaches to the kernel, then looks at the sockets that are there, then joins the two.
     ///
     /// # Errors
-    /// [`KernelError`](crate::source::live::KernelError) when this machine can't be traced.
+    /// [`KernelError`](crate::model::KernelError) when this machine can't be traced.
     pub(super) fn attach(options: &LiveOptions, metrics: Metrics) -> Result<Self> {
         let before = SigSet::thread_get_mask()?;
         // Before anything else, so that no signal is missed.
@@ -234,6 +234,9 @@ fn blind(netns: Option<u32>) -> impl Iterator<Item = Degraded> {
     };
     privileges::missing(wanted).map(|it| Degraded {
         what: it.name.into(),
-        why: format!("{}: run it as root, or with {}", it.without, it.name),
+        why: Why::Capability {
+            name: it.name.into(),
+            without: it.without.into(),
+        },
     })
 }

@@ -1,6 +1,7 @@
 //! The loop: source → track → filter → aggregate → output, until something ends it.
 
 mod addresses;
+mod anonymous;
 mod attach;
 mod child;
 mod dropping;
@@ -38,6 +39,7 @@ pub use self::{
     reading::{Reached, Reading, read_on},
     recording::RecordingOptions,
     replay::{Moment, ReplayOptions, Then, tell_again},
+    signals::hold_signals,
 };
 use crate::{
     filter::Filter,

@@ -8,14 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use nix::sys::signal::SigSet;
 
-use super::{Consumer, Engine, RunOptions, dropping::Dropping};
+use super::{
+    Consumer, Engine, RunOptions,
+    anonymous::{anonymous, whole_names},
+    dropping::Dropping,
+};
 use crate::{
-    host::{
-        CgroupFilter, Cgroups, Looker, Namespaces, boot_id, host_name, monotonic_now, suspended,
-    },
+    host::{Cgroups, Looker, Namespaces, boot_id, host_name, monotonic_now, suspended},
     model::{
         CgroupMade, Cookie, DropCounts, DropLook, Event, Existing, HolderAnswer, Link,
         NamespaceSettings, Tuple, Workload,
@@ -353,66 +355,8 @@ impl Recording {
     }
 }
 
-/// Whether a filter means the same of other names: the beginning of an id does not.
-///
-/// # Errors
-/// When it does not.
-fn whole_names(filter: &CgroupFilter) -> Result<()> {
-    match filter {
-        CgroupFilter::Container(name)
-            if name.len() < 64 && name.bytes().all(|it| it.is_ascii_hexdigit()) =>
-        {
-            bail!("with --anonymize, --container takes a name, or all of an id, not {name}")
-        }
-        _ => Ok(()),
-    }
-}
-
 fn owned<'a>(all: impl Iterator<Item = (u64, &'a Workload)>) -> Vec<(u64, Workload)> {
     all.map(|(id, it)| (id, it.clone())).collect()
-}
-
-/// A beginning that tells of no machine.
-fn anonymous(mut it: Beginning, other: &mut Anonymizer) -> Beginning {
-    it.anonymized = true;
-    it.host = other.name(&it.host);
-    it.boot = other.name(&it.boot);
-    for (_, path) in &mut it.cgroups {
-        *path = other.path(path);
-    }
-    for (_, workload) in &mut it.workloads {
-        *workload = other.workload(workload);
-    }
-    for (_, _, name) in &mut it.links {
-        *name = other.name(name);
-    }
-    // They still let the same through.
-    for (option, value) in &mut it.filter {
-        *value = match &**option {
-            "addr" | "local-addr" | "remote-addr" => network(value, other),
-            "comm" => other.name(value),
-            "cgroup" | "pod" => other.path(value),
-            "container" => other.name(value),
-            "unit" => other.unit(value),
-            "uid" => match value.parse() {
-                Ok(uid) => other.uid(uid).to_string(),
-                Err(_) => continue,
-            },
-            _ => continue,
-        };
-    }
-    it
-}
-
-/// Another network, of as many addresses: they keep what they have in common.
-fn network(text: &str, other: &mut Anonymizer) -> String {
-    let Some((addr, rest)) = text.split_once('/') else {
-        return text.to_owned();
-    };
-    match addr.parse() {
-        Ok(addr) => format!("{}/{rest}", other.addr(addr)),
-        Err(_) => text.to_owned(),
-    }
 }
 
 fn look_into(netns: u32) -> Found {

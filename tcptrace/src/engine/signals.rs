@@ -61,6 +61,25 @@ struct Shared {
     command: AtomicI32,
 }
 
+/// From now on, signals that end a run wait for one: a run that begins later is ended by them. For who
+/// has something to put in order before it begins. To be called before any other thread is there.
+///
+/// # Errors
+/// When the kernel does not take it.
+pub fn hold_signals() -> io::Result<()> {
+    Ok(ending().thread_block()?)
+}
+
+/// Those that end a run.
+fn ending() -> SigSet {
+    let mut set: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    // nohup(1) has it ignored.
+    if !is_ignored(Signal::SIGHUP) {
+        set.add(Signal::SIGHUP);
+    }
+    set
+}
+
 /// Signals are taken from now on, and wait until somebody asks for them.
 #[derive(Debug)]
 pub(super) struct Blocked {
@@ -71,11 +90,7 @@ pub(super) struct Blocked {
 impl Blocked {
     /// From now on they don't end it by themselves. To be called before any other thread is there.
     pub fn new(has_command: bool) -> io::Result<Self> {
-        let mut set: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
-        // nohup(1) has it ignored.
-        if !is_ignored(Signal::SIGHUP) {
-            set.add(Signal::SIGHUP);
-        }
+        let mut set = ending();
         // A command may go on: Java shows its threads.
         if has_command {
             set.add(Signal::SIGQUIT);

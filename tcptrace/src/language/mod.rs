@@ -6,6 +6,7 @@
 
 mod choice;
 mod tables;
+mod unseen;
 mod words;
 
 #[cfg(test)]
@@ -13,5 +14,6 @@ use self::tables::{heading_id, why_id};
 pub use self::{
     choice::{Asked, Language, UnknownLanguage},
     tables::{heading, why, words as table_words},
+    unseen::{kernel_error, no_addresses, why_unseen},
     words::{Arg, Chapter, Words, WordsError, thousands},
 };

@@ -22,17 +22,20 @@ pub enum Chapter {
     Tables,
     /// The screen of `tcptrace top`.
     Top,
+    /// What can't be seen on a machine, and why.
+    Unseen,
 }
 
 impl Chapter {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Doctor,
         Self::Explain,
         Self::Report,
         Self::Stuck,
         Self::Tables,
         Self::Top,
+        Self::Unseen,
     ];
 
     const fn text(self, language: Language) -> &'static str {
@@ -49,6 +52,8 @@ impl Chapter {
             (Self::Report, Language::Chinese) => include_str!("texts/zh/report.ftl"),
             (Self::Top, Language::English) => include_str!("texts/en/top.ftl"),
             (Self::Top, Language::Chinese) => include_str!("texts/zh/top.ftl"),
+            (Self::Unseen, Language::English) => include_str!("texts/en/unseen.ftl"),
+            (Self::Unseen, Language::Chinese) => include_str!("texts/zh/unseen.ftl"),
         }
     }
 }
@@ -320,6 +325,20 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_no_space_between_chinese_characters() {
+        let is_chinese = |it: char| matches!(it, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}');
+        for chapter in Chapter::ALL {
+            for line in chapter.text(Language::Chinese).lines() {
+                let characters: Vec<char> = line.chars().collect();
+                let parted = characters
+                    .windows(3)
+                    .any(|it| it[1] == ' ' && is_chinese(it[0]) && is_chinese(it[2]));
+                assert!(!parted, "{line}");
             }
         }
     }

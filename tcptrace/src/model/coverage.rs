@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use std::borrow::Cow;
-
 /// What can be seen on this machine: from what isn't, nothing is concluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
@@ -39,13 +37,4 @@ pub enum PidNamespace {
     Within(u32),
     /// It can't be told: /proc is of a namespace that this process is not in, or is not there.
     Unknown,
-}
-
-/// Something that can't be seen on this machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Degraded {
-    /// The hook, or the file.
-    pub what: Cow<'static, str>,
-    /// Why, what is missing because of it, and what helps.
-    pub why: String,
 }

@@ -3,9 +3,11 @@
 mod address;
 mod connection;
 mod coverage;
+mod degraded;
 mod event;
 mod flow;
 mod holding;
+mod kernel_error;
 mod length;
 mod listeners;
 mod machine;
@@ -22,7 +24,8 @@ pub(crate) use self::{address::ip, listeners::Listeners};
 pub use self::{
     address::{Endpoint, Family, Link, Tuple},
     connection::{Connection, Existing, Known, SocketKind},
-    coverage::{Coverage, Degraded, PidNamespace},
+    coverage::{Coverage, PidNamespace},
+    degraded::{Degraded, NoAddresses, Why},
     event::{
         AcceptedEvent, Cgroup, CgroupMade, Comm, Cookie, EarlyCause, Event, Evidence,
         FinDroppedEvent, ForkedEvent, Measured, MinisockEvent, MinisockState, Owner, Process,
@@ -30,6 +33,7 @@ pub use self::{
     },
     flow::{FlowEnd, FlowRecord, PathStep},
     holding::{HolderAnswer, HolderQuestion},
+    kernel_error::KernelError,
     length::Length,
     listeners::{DropCounts, DropLook, ListenerDrops},
     machine::{KeepaliveSettings, Machine, NamespaceSettings},

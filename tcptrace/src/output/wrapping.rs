@@ -61,6 +61,15 @@ mod tests {
             pieces("收到 FIN，结束（完）。"),
             ["收", "到 ", "FIN，", "结", "束", "（完）。"]
         );
+        assert_eq!(pieces("用root运行"), ["用", "root", "运", "行"]);
+        assert_eq!(pieces("two  blanks"), ["two  ", "blanks"]);
         assert!(pieces("").is_empty());
+    }
+
+    #[test]
+    fn lines_break_between_pieces_alone() {
+        let fill = |line: &str, columns| textwrap::fill(line, wrapping(columns));
+        assert_eq!(fill("see long-short", 12), "see\nlong-short");
+        assert_eq!(fill("收到FIN，结束。", 6), "收到\nFIN，\n结束。");
     }
 }

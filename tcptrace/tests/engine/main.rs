@@ -3,9 +3,11 @@
 
 mod commands;
 mod damage;
+mod drops;
 mod ends;
 mod files;
 mod keyframes;
+mod listening;
 mod many;
 #[path = "../scenarios/notation.rs"]
 #[expect(

@@ -120,7 +120,11 @@ impl Apart {
                 namespaces.into_iter().map(|it| it + self.0).collect(),
             ),
             Tell::Passed(now) => Tell::Passed(now + self.after_ns()),
-            Tell::Lost(_) | Tell::CgroupMade(..) | Tell::Workload(..) | Tell::LookBegins => step,
+            Tell::Lost(_)
+            | Tell::CgroupMade(..)
+            | Tell::Workload(..)
+            | Tell::Dropped(..)
+            | Tell::LookBegins => step,
         }
     }
 

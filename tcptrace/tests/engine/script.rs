@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use tcptrace::{
-    model::{Coverage, Event, Existing, Machine},
+    model::{Coverage, DropCounts, Event, Existing, Machine},
     source::{Batch, Beginning, Finding, Source, Told},
 };
 
@@ -38,6 +38,8 @@ pub enum Tell {
     Workload(u64, tcptrace::model::Workload),
     Addresses(tcptrace::model::Cookie, tcptrace::model::Tuple),
     Holder(tcptrace::model::HolderAnswer),
+    /// A look at listeners: when, and what they had dropped by then, if that is not as before.
+    Dropped(u64, Option<DropCounts>),
     LookBegins,
     /// Of these network namespaces.
     Sockets(Vec<Existing>, Vec<u32>),
@@ -195,6 +197,10 @@ impl Tell {
                 each(Told::Found(Finding::Addresses(*cookie, *tuple)));
             }
             Self::Holder(answer) => each(Told::Found(Finding::Holder(*answer))),
+            Self::Dropped(at_ns, counts) => each(Told::Dropped {
+                at_ns: *at_ns,
+                counts: counts.as_ref(),
+            }),
             Self::LookBegins => each(Told::Found(Finding::LookBegins)),
             Self::Sockets(sockets, namespaces) => each(Told::Found(Finding::Sockets {
                 sockets,

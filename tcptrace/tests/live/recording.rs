@@ -209,7 +209,8 @@ fn stats_of_a_recording_tells_what_listeners_dropped_as_a_live_one_does(family: 
     let full = net.listen(family);
     SockRef::from(&full).listen(0).unwrap();
     let _waiting = TcpStream::connect(full.local_addr().unwrap()).unwrap();
-    let before = dropped_syn(&net, family, &full);
+    // It is not sent again while one has begun and the other has not.
+    drop(dropped_syn(&net, family, &full));
     let live = Trace::of(&net).subcommand("stats").start_raw();
     let recording = Recording::start(&net, folder.path(), &[]);
     let three = [(); 3].map(|()| dropped_syn(&net, family, &full));
@@ -218,7 +219,7 @@ fn stats_of_a_recording_tells_what_listeners_dropped_as_a_live_one_does(family: 
     let between = Timestamp::now().to_string();
     sleep(Duration::from_millis(1500));
     // Nothing more is sent while one ends before the other.
-    drop((before, three));
+    drop(three);
     recording.stop();
     let live = live.stop();
     let dropped = |reports: &[Value]| {
@@ -241,6 +242,41 @@ fn stats_of_a_recording_tells_what_listeners_dropped_as_a_live_one_does(family: 
     let later = lines(&later.output().expect("tcptrace"));
     let later = dropped(&later).as_u64().unwrap();
     assert!((3..9).contains(&later), "{later} of {of_all}");
+}
+
+#[test]
+fn what_listeners_dropped_is_known_of_a_recorder_that_was_killed() {
+    let net = Namespace::new();
+    let folder = TempDir::new().expect("a folder");
+    let full = net.listen(Family::V4);
+    SockRef::from(&full).listen(0).unwrap();
+    let _waiting = TcpStream::connect(full.local_addr().unwrap()).unwrap();
+    let drop_for = |time: Duration| {
+        let (mut dropped, began) = (0_u64, Instant::now());
+        while began.elapsed() < time {
+            drop(dropped_syn(&net, Family::V4, &full));
+            dropped += 1;
+            sleep(Duration::from_millis(80));
+        }
+        dropped
+    };
+    let recording = Recording::start(&net, folder.path(), &[]);
+    let first = drop_for(Duration::from_secs(4));
+    recording.signal(Signal::SIGKILL);
+    recording.end();
+    // Nobody sees these.
+    let between = drop_for(Duration::from_secs(3));
+    let recording = Recording::start(&net, folder.path(), &[]);
+    let last = drop_for(Duration::from_secs(1));
+    recording.stop();
+    let reports = told("stats", folder.path());
+    let run = reports.iter().find(|it| it["span"] == "run");
+    let rows = run.expect("a report")["listeners"].as_array().unwrap();
+    let dropped = rows[0]["dropped"].as_u64().expect("it is known");
+    // It was killed two seconds at the most after the last look that is on the disk.
+    let (first, between, last) = (first as f64, between as f64, last as f64);
+    let most = first + last + between / 3.0;
+    assert!((first / 3.0..most).contains(&(dropped as f64)), "{dropped}");
 }
 
 #[test]

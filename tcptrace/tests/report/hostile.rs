@@ -9,7 +9,7 @@ use tcptrace::{
     engine::{RunOptions, tell_again},
     filter::Filter,
     language::Language,
-    model::{Cgroup, Comm, Container, Degraded, Event, Pod, Process, Workload},
+    model::{Cgroup, Comm, Container, Degraded, Event, Pod, Process, Why, Workload},
     output::RecordingReport,
     report::Page,
     source::replay::{Damage, Range, Recording},
@@ -84,7 +84,7 @@ pub fn page(language: Language) -> String {
                 .iter()
                 .map(|it| Degraded {
                     what: Cow::Borrowed(it),
-                    why: (*it).to_owned(),
+                    why: Why::Text((*it).to_owned()),
                 })
                 .collect();
         }
@@ -111,7 +111,7 @@ pub fn page(language: Language) -> String {
         .iter()
         .map(|it| Degraded {
             what: Cow::Borrowed(it),
-            why: (*it).to_owned(),
+            why: Why::Text((*it).to_owned()),
         })
         .collect();
     let asked: Vec<_> = NAMES.map(|it| (it.to_owned(), it.to_owned())).into();

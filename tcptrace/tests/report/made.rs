@@ -4,6 +4,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -12,6 +14,7 @@ use tcptrace::{
     diagnose::Thresholds,
     engine::{Engine, RecordingOptions, RunOptions},
     filter::Filter,
+    model::{Cookie, Event},
     record::Limits,
     source::Beginning,
 };
@@ -19,11 +22,13 @@ use tempfile::TempDir;
 
 use crate::{
     html::Element,
-    script::{self, Script},
+    script::{self, Script, Tell},
 };
 
 /// A day, ns.
 pub const DAY_NS: i64 = 86_400_000_000_000;
+/// How many connections a long recording has.
+const REFUSED: u64 = 200_000;
 
 pub fn tcptrace() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcptrace"));
@@ -79,9 +84,19 @@ pub fn record(script: Script, beginning: Beginning, folder: &Path) {
         folder: folder.to_owned(),
         limits: Limits::default(),
     };
-    let engine = Engine::new(script, beginning, &options)
-        .recorded(&recording, &options)
-        .unwrap();
+    // A process that another test starts has all that is open here until it is another program: the lock
+    // of the recording before, too.
+    let locked = |error: &anyhow::Error| error.to_string().contains("another tcptrace does");
+    let until = Instant::now() + Duration::from_secs(10);
+    let engine = loop {
+        let engine = Engine::new(script.clone(), beginning.clone(), &options);
+        match engine.recorded(&recording, &options) {
+            Err(error) if locked(&error) && Instant::now() < until => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            recorded => break recorded.unwrap(),
+        }
+    };
     let thresholds = Thresholds::usual();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let record = Record::new(folder, &[], Filter::default(), thresholds);
@@ -105,6 +120,28 @@ pub fn recorded(lines: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     let (script, beginning) = script::read(lines).unwrap_or_else(|error| panic!("{error}"));
     record(script, beginning, folder.path());
+    folder
+}
+
+/// A recording that takes seconds to read: connections that are refused, one after another.
+pub fn long() -> TempDir {
+    let (mut script, beginning) = script::read(&scenario("6.18/refused_ipv4")).unwrap();
+    let events: Vec<Event> = script.events().map(|it| *it).collect();
+    let steps = (0..REFUSED).flat_map(|number| {
+        let later = events.iter().filter_map(move |event| match event {
+            Event::Socket(it) => {
+                let mut it = *it;
+                it.time_ns += number * 10_000_000;
+                let cookie = |it: Cookie| Cookie::new(it.0.get() + (number << 20));
+                it.cookie = it.cookie.and_then(cookie);
+                Some(Tell::Event(Event::Socket(it)))
+            }
+            _ => None,
+        });
+        later.collect::<Vec<_>>()
+    });
+    let folder = TempDir::new().unwrap();
+    record(Script::of(steps), beginning, folder.path());
     folder
 }
 

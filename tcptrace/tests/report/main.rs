@@ -8,6 +8,8 @@ mod browser;
 mod hostile;
 mod html;
 mod in_browser;
+#[path = "../engine/listening.rs"]
+mod listening;
 mod made;
 #[path = "../scenarios/notation.rs"]
 #[expect(dead_code, reason = "the scenarios need more of it")]

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     html::Element,
+    listening::Dropping,
     made::{self, DAY_NS},
     script,
 };
@@ -453,4 +454,18 @@ fn the_page_is_small_however_much_happened() {
     let text = made::page(folder.path(), &[]);
     assert!(text.len() < 1_000_000, "{} bytes", text.len());
     checked(folder.path(), &[]);
+}
+
+#[test]
+fn what_listeners_dropped_is_the_sum_of_what_was_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    for (day, before) in [(0, 3), (1, 900)] {
+        let (script, beginning) = Dropping::of(10, before).script();
+        made::record(script.later(day * DAY_NS), beginning, folder.path());
+    }
+    let page = made::read(folder.path(), &[]);
+    let overview = page.id("overview").text();
+    assert!(overview.contains("Listeners dropped 20 SYNs"), "{overview}");
+    let rows = page.id("handshakes").table("listener").rows();
+    assert_eq!(rows[0][4], "20", "{rows:?}");
 }

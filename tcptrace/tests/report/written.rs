@@ -4,13 +4,22 @@ use std::{
     fs,
     io::Read as _,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tempfile::TempDir;
+
+use tcptrace::model::{Degraded, KernelError, NoAddresses, Why};
 
 use crate::{
     html::Element,
     made::{self, tcptrace, told},
+    script,
 };
 
 fn report() -> Command {
@@ -102,6 +111,57 @@ fn what_can_not_be_is_told_in_a_line_and_leaves_nothing() {
 }
 
 #[test]
+fn ctrl_c_leaves_what_is_there_and_nothing_else() {
+    let recording = made::long();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("report.html");
+    let names = || -> Vec<_> {
+        let entries = fs::read_dir(folder.path()).unwrap().flatten();
+        entries.map(|it| it.file_name()).collect()
+    };
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        // Before it reads, and while it does.
+        for pause in [Duration::ZERO, Duration::from_millis(300)] {
+            for before in [None, Some("before")] {
+                let there = usize::from(before.is_some());
+                if let Some(before) = before {
+                    fs::write(&path, before).unwrap();
+                }
+                let child = tcptrace()
+                    .arg("report")
+                    .arg("-r")
+                    .arg(recording.path())
+                    .arg("-o")
+                    .arg(&path)
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                let until = Instant::now() + Duration::from_secs(30);
+                while names().len() == there {
+                    assert!(Instant::now() < until, "nothing is written");
+                    thread::sleep(Duration::from_millis(1));
+                }
+                thread::sleep(pause);
+                kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+                let output = child.wait_with_output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                // As of every command that is ended by them.
+                assert_eq!(output.status.code(), Some(0), "{signal}: {said}");
+                assert!(
+                    said.contains("interrupted: no report was written"),
+                    "{said}"
+                );
+                assert_eq!(names().len(), there, "{:?}", names());
+                if before.is_some() {
+                    assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+                    fs::remove_file(&path).unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let mut child = report()
         .args(["-o", "-"])
@@ -174,4 +234,70 @@ fn in_every_language_the_numbers_and_names_are_the_same() {
     assert_ne!(english.text(), chinese.text());
     let heading = chinese.named("h2")[0].text();
     assert!(!heading.is_ascii(), "{heading}");
+}
+
+#[test]
+fn what_could_not_be_seen_is_said_in_the_language_of_the_page() {
+    let (script, mut beginning) = script::read(&made::scenario(made::SITUATIONS[0])).unwrap();
+    let refused = KernelError::Refused {
+        program: "timer_start".into(),
+        why: "E2BIG (os error 7)".to_owned(),
+    };
+    let causes = [
+        Why::Timers(refused),
+        Why::Addresses(NoAddresses::Hidden),
+        Why::Capability {
+            name: "CAP_SYS_PTRACE".into(),
+            without: "in English".into(),
+        },
+        // Older versions recorded no more than that.
+        Why::Text("told long ago".to_owned()),
+    ];
+    beginning.degraded = causes
+        .map(|why| Degraded {
+            what: "hook".into(),
+            why,
+        })
+        .into();
+    let folder = TempDir::new().unwrap();
+    made::record(script, beginning, folder.path());
+    let lines = |language: &str, heading: &str| -> Vec<String> {
+        let page = made::read(folder.path(), &["--lang", language]);
+        let traced = page.id("traced");
+        assert!(traced.text().contains(heading), "{}", traced.text());
+        traced.named("li").iter().map(|it| it.text()).collect()
+    };
+    assert_eq!(
+        lines("en", "What could not be seen"),
+        [
+            "hook: the kernel refused program timer_start: E2BIG (os error 7), so TIME_WAIT, \
+             orphaned FIN_WAIT2 and half-open SYN_RECV can't be seen",
+            "hook: no kernel addresses in it: set kernel.kptr_restrict to 0 or 1, and run as root \
+             or with CAP_SYSLOG; until then, TIME_WAIT, orphaned FIN_WAIT2 and half-open SYN_RECV \
+             can't be seen",
+            "hook: whose sockets there are already can't be seen of other users' processes, nor \
+             the network namespaces that only they are in: run it as root, or with CAP_SYS_PTRACE",
+            "hook: told long ago",
+        ]
+    );
+    assert_eq!(
+        lines("zh", "看不到"),
+        [
+            "hook: 内核拒绝了程序 timer_start：E2BIG (os error 7)，所以看不到 TIME_WAIT、孤儿连接的 \
+             FIN_WAIT2 和半连接的 SYN_RECV",
+            "hook: 里面没有内核地址：请把 kernel.kptr_restrict 设为 0 或 1，并以 root 运行，或者授予 \
+             CAP_SYSLOG；在那之前，看不到 TIME_WAIT、孤儿连接的 FIN_WAIT2 和半连接的 SYN_RECV",
+            "hook: 看不到已经存在的套接字属于其他用户的哪个进程，也看不到只有这些进程所在的网络命名空间：\
+             请以 root 运行，或者授予 CAP_SYS_PTRACE",
+            "hook: told long ago",
+        ]
+    );
+    // What programs read is English, whatever the language.
+    let mut json = tcptrace();
+    json.args(["watch", "-o", "json", "-r"]).arg(folder.path());
+    let json = told(json.env("TCPTRACE_LANG", "zh"));
+    assert!(
+        json.contains("\"why\":\"the kernel refused program timer_start: E2BIG"),
+        "{json}"
+    );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tcptrace::{
     aggregate::stats::{By, Span},
-    model::{Degraded, KeepaliveSettings, Transition},
+    model::{Degraded, KeepaliveSettings, Transition, Why},
     output::{Context, Counts, End, Json, ShownFlow, ShownSockets, SocketWriter, Start, View},
 };
 
@@ -43,7 +43,7 @@ fn transitions_are_as_the_schema_says_known_or_not() {
     start.netns = Some(4_026_531_840);
     start.degraded.push(Degraded {
         what: "timer_start".into(),
-        why: "not there".to_owned(),
+        why: Why::Text("not there".to_owned()),
     });
     view.start(&start, &clock).unwrap();
     let mut around = Context {

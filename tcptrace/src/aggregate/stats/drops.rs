@@ -83,6 +83,23 @@ impl Drops {
         drops
     }
 
+    /// What was dropped in this part and in a later one, between which nobody looked: a listener that is
+    /// there no more was closed then, and one that is new began with nothing dropped.
+    #[must_use]
+    pub fn and_later(mut self, mut later: Self) -> Self {
+        for (cookie, (tuple, dropped)) in &mut later.by_socket {
+            // Of another boot, one may have the same cookie.
+            let before = self.by_socket.get(cookie).filter(|it| it.0 == *tuple);
+            let Some((_, before)) = before else { continue };
+            *dropped = dropped.zip(*before).map(|(now, before)| before + now);
+            self.by_socket.remove(cookie);
+        }
+        let closed = self.by_socket.values();
+        let closed = closed.map(|(tuple, _)| (tuple.netns, tuple.local.port_or_zero()));
+        later.gone.extend(closed.chain(self.gone));
+        later
+    }
+
     /// What the listener behind an address dropped, at whatever address; the sum of several that
     /// share it. `None`: unknown, as it is closed, or another one was.
     #[must_use]
@@ -196,6 +213,49 @@ mod tests {
             overflowed: false,
         };
         assert_eq!(drops.of(&at("127.0.0.1", 81), &closed), None);
+    }
+
+    #[test]
+    fn a_counter_that_began_anew_at_0_goes_on() {
+        let before = counts(&[(1, "0.0.0.0", 80, Some(u32::MAX - 1))]);
+        let now = counts(&[(1, "0.0.0.0", 80, Some(3))]);
+        let drops = Drops::between(&before, &now);
+        let none = ClosedListeners::default();
+        assert_eq!(drops.of(&at("127.0.0.1", 80), &none), Some(5));
+    }
+
+    #[test]
+    fn parts_between_which_nobody_looked_are_summed_up() {
+        let part = |before: &[(u64, &str, u16, Option<u32>)], now: &[_]| {
+            Drops::between(&counts(before), &counts(now))
+        };
+        let first = part(
+            &[(1, "0.0.0.0", 80, Some(1)), (2, "0.0.0.0", 81, Some(0))],
+            &[
+                (1, "0.0.0.0", 80, Some(3)),
+                (2, "0.0.0.0", 81, Some(4)),
+                (3, "0.0.0.0", 82, None),
+                (4, "0.0.0.0", 83, Some(7)),
+            ],
+        );
+        // What was dropped in between is not told, as nothing else is.
+        let listeners = |first, new, third| {
+            [
+                (1, "0.0.0.0", 80, Some(first)),
+                (3, "0.0.0.0", 82, Some(third)),
+                (4, "0.0.0.0", 84, Some(0)),
+                (5, "0.0.0.0", 85, Some(new)),
+            ]
+        };
+        let second = part(&listeners(10, 0, 0), &listeners(15, 6, 1));
+        let drops = first.and_later(second);
+        let of = |port| drops.of(&at("127.0.0.1", port), &ClosedListeners::default());
+        assert_eq!(of(80), Some(2 + 5));
+        assert_eq!(of(81), None, "it was closed, nobody knows when");
+        assert_eq!(of(82), None, "of the first part, it is not known");
+        assert_eq!(of(83), None, "it is another one's cookie now");
+        assert_eq!(of(84), Some(0));
+        assert_eq!(of(85), Some(6));
     }
 
     #[test]

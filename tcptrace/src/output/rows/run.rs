@@ -35,7 +35,7 @@ row! {
         /// The hook, or the file.
         what: &'a str,
         /// Why, what is missing because of it, and what helps.
-        why: &'a str,
+        why: String,
     }
 }
 object!(DegradedRow<'_>);
@@ -77,7 +77,7 @@ impl<'a> StartRow<'a> {
     pub fn new(start: &'a Start, clock: &Clock, scratch: &mut Scratch) -> Self {
         let row = |it: &'a Degraded| DegradedRow {
             what: &it.what,
-            why: &it.why,
+            why: it.why.to_string(),
         };
         Self {
             version: start.version,

@@ -5,10 +5,12 @@ use maud::{Markup, html};
 use super::{
     Page, Section,
     table::{cell, number, table, text},
-    values::{count, date, duration, name, named},
+    values::{count, date, duration, name, named, sentence},
     writing::Writing,
 };
-use crate::{output::Size, report::MOST_ROWS, source::replay::Mark};
+use crate::{
+    language::why_unseen, model::Why, output::Size, report::MOST_ROWS, source::replay::Mark,
+};
 
 pub(super) fn section(page: &Page<'_>, writing: &Writing<'_>) -> Section {
     Section {
@@ -207,7 +209,14 @@ fn unseen(page: &Page<'_>, writing: &Writing<'_>) -> Markup {
         h3 { (writing.word("unseen")) }
         ul {
             @for it in all.iter().take(MOST_ROWS) {
-                li { code { (name(&it.what)) } ": " span lang="en" { (name(&it.why)) } }
+                li {
+                    code { (name(&it.what)) } ": "
+                    @match &it.why {
+                        // As an older version recorded it.
+                        Why::Text(text) => { span lang="en" { (sentence(text)) } }
+                        why => { (sentence(&why_unseen(why, writing.language()))) }
+                    }
+                }
             }
         }
     }

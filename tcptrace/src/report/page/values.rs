@@ -13,13 +13,20 @@ use crate::{
 
 /// The longest name of others' choice, in characters.
 const LONGEST: usize = 120;
+/// The longest sentence: it says what helps at its end.
+const LONGEST_SENTENCE: usize = 600;
 
 /// A name that others chose: whoever made the recording may have written anything into it.
 pub(super) fn name(text: &str) -> String {
     printable(text.as_bytes(), LONGEST)
 }
 
-/// The same, kept apart from what stands around it: it may be written from right to left.
+/// A sentence that others may have put words into, or written.
+pub(super) fn sentence(text: &str) -> String {
+    printable(text.as_bytes(), LONGEST_SENTENCE)
+}
+
+/// A name, kept apart from what stands around it: it may be written from right to left.
 pub(super) fn named(text: &str) -> Markup {
     html! { bdi { (name(text)) } }
 }

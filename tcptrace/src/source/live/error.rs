@@ -1,61 +1,8 @@
-//! Why this machine can't be traced, and what helps.
+//! Reads errors of who loads the kernel half.
 
 use std::io;
 
-/// What went wrong in loading the kernel half.
-#[derive(Debug, thiserror::Error)]
-pub enum KernelError {
-    /// A capability is missing.
-    #[error(
-        "not permitted to load BPF programs ({0}): run it as root (sudo tcptrace), or with \
-         CAP_BPF and CAP_PERFMON"
-    )]
-    NotPermitted(String),
-    /// The kernel tells nothing about its types.
-    #[error(
-        "cannot read /sys/kernel/btf/vmlinux ({0}): tcptrace needs a kernel built with \
-         CONFIG_DEBUG_INFO_BTF=y (all large distributions since 2021), and /sys mounted"
-    )]
-    NoBtf(String),
-    /// A struct or field that the kernel half reads is not there.
-    #[error(
-        "this kernel's struct {container} has no field {field}: please report this, with `uname -r`"
-    )]
-    NoField {
-        /// The struct.
-        container: &'static str,
-        /// The field in it, with dots for nested ones.
-        field: &'static str,
-    },
-    /// A helper that the kernel half cannot do without is not there.
-    #[error(
-        "this kernel is too old: its tracing programs cannot use bpf_get_socket_cookie(), which \
-         came with Linux 5.12; a newer kernel is needed"
-    )]
-    TooOld,
-    /// The ring buffer could not be made.
-    #[error("cannot make a ring buffer of {bytes} bytes ({why}): try a smaller --buffer-size")]
-    Buffer {
-        /// The size asked for.
-        bytes: u32,
-        /// Why not.
-        why: io::Error,
-    },
-    /// This process may not have as many descriptors as it takes.
-    #[error("too many open files: tcptrace needs some 40 descriptors (ulimit -n)")]
-    Descriptors,
-    /// The verifier refused a program.
-    #[error("the kernel refused program {program}: {why}")]
-    Refused {
-        /// The program.
-        program: &'static str,
-        /// The last lines of the verifier.
-        why: String,
-    },
-    /// Anything else that aya reports.
-    #[error("cannot load the kernel half: {0}")]
-    Load(String),
-}
+use crate::model::{KernelError, Why};
 
 impl KernelError {
     /// Reads an aya error of loading maps.
@@ -65,7 +12,7 @@ impl KernelError {
         {
             return Self::refusal(io_error).unwrap_or_else(|| Self::Buffer {
                 bytes: buffer_bytes,
-                why: copy(io_error),
+                why: io_error.to_string(),
             });
         }
         Self::from_any(error)
@@ -76,7 +23,7 @@ impl KernelError {
         match io_source(error) {
             Some(io) => Self::refusal(io).unwrap_or_else(|| Self::Buffer {
                 bytes: buffer_bytes,
-                why: copy(io),
+                why: io.to_string(),
             }),
             None => Self::Load(chain(error)),
         }
@@ -119,14 +66,14 @@ impl KernelError {
             let last: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
             let last = last[last.len().saturating_sub(4)..].join("; ");
             return Self::Refused {
-                program,
+                program: program.into(),
                 why: format!("{io_error}: {last}"),
             };
         }
         io_source(error)
             .and_then(Self::refusal)
             .unwrap_or_else(|| Self::Refused {
-                program,
+                program: program.into(),
                 why: chain(error),
             })
     }
@@ -143,14 +90,12 @@ impl KernelError {
     }
 }
 
-/// What an aya error comes from, in few words.
-pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+/// Why no program is told of accept().
+pub(super) fn no_accepts(error: &(dyn std::error::Error + 'static)) -> Why {
     match io_source(error) {
-        Some(io) if io.raw_os_error() == Some(ENOTSUPP) => {
-            "this kernel does not support it on this processor (ENOTSUPP)".to_owned()
-        }
-        Some(io) => io.to_string(),
-        None => chain(error),
+        Some(io) if io.raw_os_error() == Some(ENOTSUPP) => Why::AcceptsNowhere,
+        Some(io) => Why::Accepts(io.to_string()),
+        None => Why::Accepts(chain(error)),
     }
 }
 
@@ -164,13 +109,6 @@ fn is_permission(error: &io::Error) -> bool {
 
 fn are_too_many(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
-}
-
-fn copy(error: &io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(
-        || io::Error::from(error.kind()),
-        io::Error::from_raw_os_error,
-    )
 }
 
 fn io_source<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
@@ -205,9 +143,9 @@ mod tests {
 
     #[test]
     fn an_error_that_no_c_library_knows_has_words() {
-        let said = cause(&io::Error::from_raw_os_error(ENOTSUPP));
+        let said = no_accepts(&io::Error::from_raw_os_error(ENOTSUPP)).to_string();
         assert!(said.contains("does not support it"), "{said}");
-        let said = cause(&io::Error::from_raw_os_error(libc::ENOENT));
+        let said = no_accepts(&io::Error::from_raw_os_error(libc::ENOENT)).to_string();
         assert!(said.starts_with("No such file"), "{said}");
     }
 }

@@ -4,9 +4,9 @@ use std::{io, os::fd::OwnedFd};
 
 use aya_log::EbpfLogger;
 
-use super::{Drained, Kernel, KernelError, Options, Reader};
+use super::{Drained, Kernel, Options, Reader};
 use crate::{
-    model::{CgroupMade, Coverage, Degraded},
+    model::{CgroupMade, Coverage, Degraded, KernelError},
     source::{Batch, Source, Told, decode},
 };
 

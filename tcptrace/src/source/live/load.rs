@@ -12,14 +12,16 @@ use aya_log::EbpfLogger;
 use tcptrace_ebpf::settings::{ANY_PID_NAMESPACE, Settings};
 use zerocopy::IntoBytes as _;
 
-use super::{KernelError, Reader, Symbols, error, misses::Misses, offsets, pushdown};
+use super::{Reader, Symbols, error, misses::Misses, offsets, pushdown};
 use crate::{
     filter::Filter,
-    model::{Cgroup, Coverage, Degraded, PidNamespace},
+    model::{Cgroup, Coverage, Degraded, KernelError, PidNamespace, Why},
 };
 
 /// The types of the running kernel.
 const BTF: &str = "/sys/kernel/btf/vmlinux";
+/// Names of the kernel's functions, and where they are.
+const KALLSYMS: &str = "/proc/kallsyms";
 
 /// Aligned, as the ELF parser wants it.
 static PROGRAMS: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcptrace-ebpf"));
@@ -198,84 +200,53 @@ impl Kernel {
 
     /// Without `fields`, the kernel has no control groups, or is built in a way of its own.
     fn attach_cgroups(&mut self, btf: &Btf, fields: bool) {
-        let attached = match fields {
-            true => self
-                .attach("cgroup_mkdir", btf)
-                .map_err(|error| error.to_string()),
-            false => Err("the kernel's types have no control groups".to_owned()),
+        let why = match fields {
+            true => self.attach("cgroup_mkdir", btf).err().map(Why::Cgroups),
+            false => Some(Why::NoCgroups),
         };
-        if let Err(error) = attached {
-            self.degraded.push(Degraded {
-                what: "cgroup_mkdir".into(),
-                why: format!(
-                    "{error}, so control groups that are made while tracing are known late, or \
-                     not at all if they are short-lived"
-                ),
-            });
+        if let Some(why) = why {
+            self.lacks("cgroup_mkdir", why);
         }
     }
 
+    /// Notes what can't be seen.
+    fn lacks(&mut self, what: &'static str, why: Why) {
+        let what = what.into();
+        self.degraded.push(Degraded { what, why });
+    }
+
     fn attach_timers(&mut self, btf: &Btf) {
-        let consequence = "TIME_WAIT, orphaned FIN_WAIT2 and half-open SYN_RECV can't be seen";
         if let Some(why) = self.symbols.incomplete() {
             self.coverage.minisocks = false;
             self.coverage.syns = false;
-            self.degraded.push(Degraded {
-                what: "/proc/kallsyms".into(),
-                why: format!("{why}; until then, {consequence}"),
-            });
+            self.lacks(KALLSYMS, Why::Addresses(why));
             return;
         }
         for hook in TIMERS {
             if let Err(error) = self.attach(hook, btf) {
                 self.coverage.minisocks = false;
                 self.coverage.syns = false;
-                self.degraded.push(Degraded {
-                    what: hook.into(),
-                    why: format!("{error}, so {consequence}"),
-                });
+                self.lacks(hook, Why::Timers(error));
             }
         }
         if self.symbols.tcp_write_timer == 0 {
-            self.degraded.push(Degraded {
-                what: "/proc/kallsyms".into(),
-                why: "tcp_write_timer is missing in it, so the port of connect() is looked for \
-                      instead of told, and whether a SYN was sent at all is unknown"
-                    .to_owned(),
-            });
+            self.lacks(KALLSYMS, Why::NoWriteTimer);
         }
         // Since 6.11 it tells the minisock that a segment was for; before, only the segment.
         self.coverage.fins = self.attach("kfree_skb", btf).is_ok();
         if !self.coverage.fins
             && let Err(error) = self.attach_to("kfree_skb_alone", "kfree_skb", btf)
         {
-            self.degraded.push(Degraded {
-                what: "kfree_skb".into(),
-                why: format!(
-                    "{error}, so FIN_WAIT2 -> TIME_WAIT of a closed socket is often seen only at \
-                     its end"
-                ),
-            });
+            self.lacks("kfree_skb", Why::Fins(error));
         }
         for hook in ["tcp_receive_reset", "tcp_send_reset"] {
             if let Err(error) = self.attach(hook, btf) {
-                self.degraded.push(Degraded {
-                    what: hook.into(),
-                    why: format!(
-                        "{error}, so resets by this machine can't be told from those by the peer, \
-                         nor those from errors that ICMP told"
-                    ),
-                });
+                self.lacks(hook, Why::Resets(error));
                 self.coverage.resets = false;
             }
         }
         if !self.symbols.knows_causes() {
-            self.degraded.push(Degraded {
-                what: "/proc/kallsyms".into(),
-                why: "names of TCP functions are missing in it, so the reason of an early end of \
-                      TIME_WAIT or SYN_RECV is unknown"
-                    .to_owned(),
-            });
+            self.lacks(KALLSYMS, Why::NoCauses);
         }
     }
 
@@ -285,13 +256,7 @@ impl Kernel {
             if follow {
                 return Err(error);
             }
-            self.degraded.push(Degraded {
-                what: "sched_process_fork".into(),
-                why: format!(
-                    "{error}, so a connection may be told to be of the process that listened, \
-                     where another accepted it"
-                ),
-            });
+            self.lacks("sched_process_fork", Why::Forks(error));
         }
         // Not everywhere; then one looks for who has it.
         let attached = self
@@ -300,11 +265,7 @@ impl Kernel {
         self.coverage.accepts = attached.is_ok();
         self.accept_refused = attached.err().map(|error| Degraded {
             what: "inet_csk_accept".into(),
-            why: format!(
-                "{}; so which of several processes accepts a connection is looked for instead: it \
-                 is known a moment later, and not at all of a connection that is over by then",
-                error::cause(&error)
-            ),
+            why: error::no_accepts(&error),
         });
         Ok(())
     }
@@ -354,19 +315,12 @@ impl Kernel {
 fn confined(namespace: PidNamespace) -> Option<Degraded> {
     let why = match namespace {
         PidNamespace::Initial => return None,
-        PidNamespace::Within(_) => {
-            "this is not the machine's initial pid namespace: processes outside of it have no pid \
-             here, and those that have sockets already are not found; run tcptrace outside of it \
-             (a container: with --pid=host)"
-        }
-        PidNamespace::Unknown => {
-            "/proc is not of this process's pid namespace, so no process has a pid: mount one that \
-             is"
-        }
+        PidNamespace::Within(_) => Why::PidNamespace,
+        PidNamespace::Unknown => Why::Proc,
     };
     Some(Degraded {
         what: "/proc/self/ns/pid".into(),
-        why: why.to_owned(),
+        why,
     })
 }
 

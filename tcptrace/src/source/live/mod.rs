@@ -13,7 +13,6 @@ mod symbols;
 
 pub use self::{
     buffer::{BufferSizeError, buffer_size},
-    error::KernelError,
     events::Live,
     load::{Kernel, Metrics, Options},
     reader::{Drained, Reader},

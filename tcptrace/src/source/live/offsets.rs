@@ -2,14 +2,15 @@
 
 use tcptrace_ebpf::settings::{BitOffset, MINISOCK_BYTES, Offsets};
 
-use super::{KernelError, btf::Types};
+use super::btf::Types;
+use crate::model::KernelError;
 
 /// Looks all offsets up in the bytes of /sys/kernel/btf/vmlinux.
 ///
 /// # Errors
 /// [`KernelError::NoBtf`] and [`KernelError::NoField`].
 pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
-    let types = Types::read(btf).ok_or_else(|| KernelError::NoBtf("it is damaged".to_owned()))?;
+    let types = Types::read(btf).ok_or(KernelError::DamagedBtf)?;
     let structs = Structs(types);
     let repair = structs.bit("tcp_sock", "repair");
     let only_ipv6 = structs.bit("sock_common", "skc_ipv6only");
@@ -99,16 +100,16 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
     }
 
     offsets.upid_size = structs.0.size("upid").ok_or(KernelError::NoField {
-        container: "upid",
-        field: "(any)",
+        container: "upid".into(),
+        field: "(any)".into(),
     })?;
 
     // What the kernel half reads of a minisock or request in one go.
     let within = |offset: u32, bytes: usize| offset as usize + bytes <= MINISOCK_BYTES;
     if !within(offsets.timewait_substate, 1) {
         return Err(KernelError::NoField {
-            container: "inet_timewait_sock",
-            field: "tw_substate",
+            container: "inet_timewait_sock".into(),
+            field: "tw_substate".into(),
         });
     }
     if !within(
@@ -116,8 +117,8 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         1,
     ) {
         return Err(KernelError::NoField {
-            container: "request_sock",
-            field: "num_retrans",
+            container: "request_sock".into(),
+            field: "num_retrans".into(),
         });
     }
     if !within(offsets.sock_common_cookie, 8)
@@ -126,8 +127,8 @@ pub fn look_up(btf: &[u8]) -> Result<Offsets, KernelError> {
         || !within(offsets.sock_common_bound_dev_if, 4)
     {
         return Err(KernelError::NoField {
-            container: "sock_common",
-            field: "skc_cookie",
+            container: "sock_common".into(),
+            field: "skc_cookie".into(),
         });
     }
     Ok(offsets)
@@ -164,8 +165,8 @@ impl Structs<'_> {
     fn offset(&self, container: &'static str, fields: &[&'static str]) -> Result<u32, KernelError> {
         let bits = fields.iter().find_map(|it| self.0.bits(container, it));
         bits.map(|bits| bits / 8).ok_or(KernelError::NoField {
-            container,
-            field: fields[0],
+            container: container.into(),
+            field: fields[0].into(),
         })
     }
 

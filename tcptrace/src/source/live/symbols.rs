@@ -1,8 +1,8 @@
 //! Addresses of kernel functions, from /proc/kallsyms.
 
-use std::{fs::File, io::BufReader, ops::Range};
+use std::{borrow::Cow, fs::File, io::BufReader, ops::Range};
 
-use crate::model::EarlyCause;
+use crate::model::{EarlyCause, NoAddresses};
 
 /// Functions on the way to the early end of a minisock or request, in the order in which they
 /// are asked: the first one that is on the stack tells. All in net/ipv4 and net/ipv6; each has
@@ -125,30 +125,22 @@ impl Symbols {
     /// Why minisocks and requests can't be told from other timers, and what helps; `None`: they
     /// can.
     #[must_use]
-    pub fn incomplete(&self) -> Option<String> {
+    pub fn incomplete(&self) -> Option<NoAddresses> {
         let handlers = [
             ("tw_timer_handler", self.tw_timer_handler),
             ("reqsk_timer_handler", self.reqsk_timer_handler),
         ];
-        let missing: Vec<&str> = handlers
+        let missing: Vec<Cow<'static, str>> = handlers
             .iter()
             .filter(|(_, address)| *address == 0)
-            .map(|(name, _)| *name)
+            .map(|(name, _)| (*name).into())
             .collect();
         if missing.is_empty() {
             None
         } else if self.hidden {
-            Some(
-                "no kernel addresses in it: set kernel.kptr_restrict to 0 or 1, and run as root \
-                 or with CAP_SYSLOG"
-                    .to_owned(),
-            )
+            Some(NoAddresses::Hidden)
         } else {
-            Some(format!(
-                "it has no {}: this kernel must be built with CONFIG_KALLSYMS, and keep the names \
-                 of its functions",
-                missing.join(" and no ")
-            ))
+            Some(NoAddresses::Without(missing))
         }
     }
 
@@ -357,7 +349,10 @@ d0000000 t far\t[third]
 
     #[test]
     fn what_is_said_to_help_does() {
-        let why = |text: &str| Symbols::parse(text.as_bytes()).incomplete();
+        let why = |text: &str| {
+            let symbols = Symbols::parse(text.as_bytes());
+            symbols.incomplete().map(|it| it.to_string())
+        };
         assert_eq!(why(KALLSYMS), None);
         let hidden = "0000000000000000 t tw_timer_handler\n0000000000000000 t x\n";
         assert!(why(hidden).unwrap().contains("kptr_restrict"));

@@ -54,15 +54,9 @@ warn-backlog-all = is { $most }, and listener { $name } uses all of it: it may h
 
 # What tracing needs
 
-check-capability = { $without }: run it as root, or with { $name }
 check-no-types = holds no types
 check-no-command = { $error }, so tracing one COMMAND is not to be had
 check-no-sockets = { $error }; the sockets that are there already can't be known
-without-loading = nothing can be traced
-without-symbols = TIME_WAIT, orphaned FIN_WAIT2 and half-open SYN_RECV can't be seen
-without-namespaces = the sockets that other network namespaces have already can't be seen
-without-processes = whose sockets there are already can't be seen of other users' processes, nor the network namespaces that only they are in
-without-descriptors = whose sockets there are already can't be seen of other users' processes, nor the names of containers
 
 # Around all of it
 

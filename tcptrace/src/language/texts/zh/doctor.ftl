@@ -54,15 +54,9 @@ warn-backlog-all = 为 { $most }，监听套接字 { $name } 全部用上了：�
 
 # 跟踪需要什么
 
-check-capability = { $without }：请以 root 运行，或者授予 { $name }
 check-no-types = 里面没有类型
 check-no-command = { $error }，所以不能只跟踪一个 COMMAND
 check-no-sockets = { $error }；无法知道已经存在的套接字
-without-loading = 什么都不能跟踪
-without-symbols = 看不到 TIME_WAIT、孤儿连接的 FIN_WAIT2 和半连接的 SYN_RECV
-without-namespaces = 看不到其他网络命名空间里已经存在的套接字
-without-processes = 看不到已经存在的套接字属于其他用户的哪个进程，也看不到只有这些进程所在的网络命名空间
-without-descriptors = 看不到已经存在的套接字属于其他用户的哪个进程，也看不到容器的名字
 
 # 其余部分
 

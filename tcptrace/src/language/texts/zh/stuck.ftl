@@ -3,7 +3,7 @@
 # 看到了什么
 
 no-answer = 对端没有应答 SYN。
-no-answer-full = 监听套接字就在这台机器上{ $whose }，它的 全连接队列已满：{ $queue } 条连接在等待，backlog 为 { $backlog }。它丢弃了 SYN{ $dropped }。
+no-answer-full = 监听套接字就在这台机器上{ $whose }，它的全连接队列已满：{ $queue } 条连接在等待，backlog 为 { $backlog }。它丢弃了 SYN{ $dropped }。
 no-answer-here = SYN 没有得到应答，尽管那里有监听套接字，就在这台机器上{ $whose }：全连接队列中有 { $queue } 条连接在等待，backlog 为 { $backlog }{ $dropped }。
 whose-pid = （{ $name }，pid { $pid }）
 whose = （{ $name }）
