@@ -11,7 +11,6 @@
 //! callers give the copy of the listener its own addresses and its cookie then.
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
-use tcptrace_ebpf::wire::Head;
 
 use crate::kernel::{now, peek, setting};
 
@@ -59,22 +58,20 @@ pub fn goes_on(sk: u64) -> Option<u64> {
     }
 }
 
-/// Whether a request that goes has become the child that this CPU made last.
+/// Whether the request at that address, which goes, has become the child that this CPU made last.
 #[inline(always)]
-pub fn completes(request: &Head, net: u64) -> bool {
+pub fn completes(request: u64) -> bool {
     let Some(kept) = CHILD.get_ptr_mut(0) else {
         return false;
     };
     // SAFETY: as above.
     let child = unsafe { kept.read() };
-    if child.sk == 0 || child.net != net {
-        return false;
-    }
     // By now it has its own addresses. Nothing else is done on this CPU in between: the ports are
-    // enough.
-    let num: u16 = peek(child.sk, setting!(offsets.sock_common_num));
-    let dport: u16 = peek(child.sk, setting!(offsets.sock_common_dport));
-    let same = num == request.local_port && u16::from_be(dport) == request.remote_port;
+    // enough, two fields that lie behind each other (`skc_portpair`).
+    let ports = |sk| peek::<u32>(sk, setting!(offsets.sock_common_dport));
+    let same = child.sk != 0
+        && ports(child.sk) == ports(request)
+        && child.net == peek(request, setting!(offsets.sock_common_net));
     if same {
         // SAFETY: as above.
         unsafe { (*kept).sk = 0 };

@@ -2,7 +2,7 @@
 
 use tcptrace_ebpf::{
     settings::MINISOCK_BYTES,
-    wire::{Head, flag},
+    wire::{Head, change, flag},
 };
 
 use crate::{
@@ -78,12 +78,12 @@ impl SockBytes {
         if !self.is_of_tcp() {
             return false;
         }
-        let (netns, gone) = netns_of(self.net());
-        head.netns = netns;
+        head.netns = netns_of(self.net());
         if !wanted(head) {
             return false;
         }
-        if gone {
+        // It only ends what there is.
+        if what == change::CANCELLED && is_gone(self.net()) {
             head.flags = flag::NETNS_GONE;
         }
         head.from = what;
@@ -93,11 +93,14 @@ impl SockBytes {
     }
 }
 
-/// Reads the namespace, whose pointer has no type to the verifier. Returns its inode number, and
-/// whether it is being taken down.
+/// The inode number of the namespace, whose pointer has no type to the verifier.
 #[inline(always)]
-pub fn netns_of(net: u64) -> (u32, bool) {
-    let inum = peek(net, setting!(offsets.net_ns_inum));
-    let count: u32 = peek(net, setting!(offsets.net_ns_count));
-    (inum, count == 0)
+pub fn netns_of(net: u64) -> u32 {
+    peek(net, setting!(offsets.net_ns_inum))
+}
+
+/// Whether the namespace is being taken down.
+#[inline(always)]
+fn is_gone(net: u64) -> bool {
+    peek::<u32>(net, setting!(offsets.net_ns_count)) == 0
 }

@@ -34,7 +34,7 @@ pub fn armed(address: u64) {
         return;
     };
     head.cookie = bytes.field(setting!(offsets.sock_common_cookie));
-    (head.netns, _) = netns_of(bytes.net());
+    head.netns = netns_of(bytes.net());
     if !wanted(&head) {
         // Its transition to SYN_SENT passed, if nothing but the port, then unknown, speaks against
         // it: userspace need not remember it any longer.
@@ -65,7 +65,7 @@ fn fast_open_armed(address: u64) {
     let Some(mut head) = bytes.addresses() else {
         return;
     };
-    (head.netns, _) = netns_of(bytes.net());
+    head.netns = netns_of(bytes.net());
     if !wanted(&head) {
         return;
     }

@@ -57,14 +57,14 @@ fn minisock_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
 
 #[inline(always)]
 fn request_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
+    // That its child goes on tells which request it came from.
+    if what == change::CANCELLED && child::completes(address) {
+        return;
+    }
     let bytes = SockBytes::at(address);
     let Some(mut head) = bytes.addresses() else {
         return;
     };
-    // That its child goes on tells which request it came from.
-    if what == change::CANCELLED && child::completes(&head, bytes.net()) {
-        return;
-    }
     if !bytes.complete(&mut head, what) {
         return;
     }

@@ -85,7 +85,8 @@ pub mod flag {
     pub const OWNED: u8 = 1 << 0;
     /// The running task is the traced command or one of its children.
     pub const FOLLOWED: u8 = 1 << 1;
-    /// The reference count of the network namespace is zero: the namespace is being taken down.
+    /// The reference count of the network namespace is zero: the namespace is being taken down. Only of
+    /// full sockets that close, and of timers that are stopped.
     pub const NETNS_GONE: u8 = 1 << 2;
     /// SOCK_DEAD: no process has the socket any more (an orphan).
     pub const ORPHAN: u8 = 1 << 3;
