@@ -15,6 +15,8 @@ use crate::{
 /// The way of a transition to the consumer: through the filter, until there are enough.
 pub(super) struct Sink<'a, C> {
     filter: &'a Filter,
+    /// The filter lets everything through.
+    all: bool,
     from_ns: u64,
     around: Context<'a>,
     held: &'a mut Held,
@@ -43,6 +45,7 @@ impl<'a, C: Consumer> Sink<'a, C> {
         };
         Self {
             filter,
+            all: filter.lets_all_through(),
             from_ns,
             around,
             held,
@@ -92,9 +95,11 @@ impl<'a, C: Consumer> Sink<'a, C> {
         if *self.enough {
             return;
         }
-        let in_cgroup = self.around.cgroups.is_asked_for(transition.owner.cgroup);
-        if !self.filter.matches(transition, in_cgroup) {
-            return;
+        if !self.all {
+            let in_cgroup = self.around.cgroups.is_asked_for(transition.owner.cgroup);
+            if !self.filter.matches(transition, in_cgroup) {
+                return;
+            }
         }
         let told = self.consumer.transition(transition, &mut self.around);
         self.note(told);

@@ -55,6 +55,42 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether it lets everything through, so that nothing need be looked at.
+    #[must_use]
+    pub fn lets_all_through(&self) -> bool {
+        let Self {
+            family,
+            local_ports,
+            remote_ports,
+            ports,
+            local_addrs,
+            remote_addrs,
+            addrs,
+            pids,
+            comms,
+            uids,
+            netns,
+            in_cgroup,
+            states,
+            followed,
+            within,
+        } = self;
+        let addrs = [local_addrs, remote_addrs, addrs];
+        family.is_none()
+            && [local_ports, remote_ports, ports]
+                .iter()
+                .all(|it| it.is_none())
+            && addrs.iter().all(|it| it.is_empty())
+            && pids.is_empty()
+            && comms.is_empty()
+            && uids.is_empty()
+            && netns.is_none()
+            && !in_cgroup
+            && states.is_empty()
+            && !followed
+            && within.as_ref().is_none_or(|it| it.lets_all_through())
+    }
+
     /// Whether a transition is asked for.
     #[must_use]
     pub fn matches(&self, transition: &Transition, in_cgroup: bool) -> bool {
@@ -179,6 +215,27 @@ fn has(nets: &[Network], addr: IpAddr, tuple: &Tuple) -> bool {
 mod tests {
     use super::*;
     use crate::model::Process;
+
+    #[test]
+    fn what_asks_for_something_does_not_let_all_through() {
+        let all = Filter::default();
+        assert!(all.lets_all_through());
+        let of = |within: Filter| Filter {
+            within: Some(Box::new(within)),
+            ..Filter::default()
+        };
+        assert!(of(all).lets_all_through());
+        let states = Filter {
+            states: vec![State::Listen],
+            ..Filter::default()
+        };
+        assert!(!of(states).lets_all_through());
+        let in_cgroup = Filter {
+            in_cgroup: true,
+            ..Filter::default()
+        };
+        assert!(!in_cgroup.lets_all_through());
+    }
 
     #[test]
     fn names_are_compared_as_far_as_the_kernel_keeps_them_and_as_they_are_shown() {

@@ -7,7 +7,8 @@
 //! * [`attached`] is a tracer at work, [`ready`] tells when it is, [`asked`] asks for metrics,
 //! * [`load`] makes the connections, [`seen`] counts what the tracer told of them,
 //! * [`pairs`] does both in turn, [`idle`] does without a load,
-//! * [`kernel_half`] measures the programs in the kernel, by [`bpf`],
+//! * [`kernel_half`] measures the programs in the kernel, by [`bpf`], beside a [`bare`] record,
+//! * [`instructions`] counts what an event takes in userspace,
 //! * [`results`] is what is handed over, [`targets`] judges it, [`report`] writes it.
 
 mod asked;
@@ -15,6 +16,7 @@ mod attached;
 mod bare;
 mod bpf;
 mod idle;
+mod instructions;
 mod kernel_half;
 mod load;
 mod machine;
@@ -173,12 +175,16 @@ fn measure(options: &Options, binary: &Path) -> Result<Results> {
         seconds: options.load().as_secs(),
         idle_seconds: options.idle().as_secs(),
         kernel_half: None,
+        instructions: None,
         tracers: pairs::measure(options, &tracers),
     };
     if let Some(watch) = tracers.iter().find(|tracer| tracer.name == "watch") {
         eprintln!("bench: the programs in the kernel");
         results.kernel_half =
             Some(kernel_half::measure(options, watch).map_err(|error| format!("{error:#}")));
+        eprintln!("bench: instructions for each event");
+        results.instructions =
+            Some(instructions::count(binary).map_err(|error| format!("{error:#}")));
     }
     Ok(results)
 }

@@ -20,6 +20,7 @@ pub fn write(results: &Results, checkout: &Checkout) -> String {
     parts.extend(CONFIGURATIONS.map(|configuration| load(results, configuration)));
     parts.push(beside(results));
     parts.push(kernel_half(results));
+    parts.push(instructions(results));
     parts.push(tracers(results));
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
@@ -199,6 +200,29 @@ fn remarks(half: &KernelHalf) -> String {
         half.bare_own_ns(),
         half.own_ns(),
         half.own_ns() / half.bare_own_ns(),
+    )
+}
+
+fn instructions(results: &Results) -> String {
+    let counted = match &results.instructions {
+        None => return String::new(),
+        Some(Err(why)) => return format!("## Instructions for each event\n\nNot counted: {why}\n"),
+        Some(Ok(counted)) => counted,
+    };
+    let rows = counted
+        .iter()
+        .map(|it| {
+            vec![
+                format!("**tcptrace {}**", it.command),
+                grouped(it.per_event as u64),
+            ]
+        })
+        .collect();
+    format!(
+        "## Instructions for each event\n\n{}\nCounted by callgrind while the recording of such a load \
+         is read and written as JSON: what one\nevent takes in userspace, with reading it from the \
+         recording in place of the ring buffer.\n",
+        table(&["tracer", "instructions"], rows)
     )
 }
 

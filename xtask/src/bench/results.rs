@@ -35,8 +35,19 @@ pub struct Results {
     pub idle_seconds: u64,
     /// The programs in the kernel, or why they were not measured; `None`: not asked for.
     pub kernel_half: Option<Result<KernelHalf, String>>,
+    /// What an event takes in userspace, or why that was not counted; `None`: not asked for.
+    pub instructions: Option<Result<Vec<Instructions>, String>>,
     /// In the order in which they were measured.
     pub tracers: Vec<TracerResults>,
+}
+
+/// What an event takes in userspace.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Instructions {
+    /// The command that reads a recording, as JSON.
+    pub command: String,
+    /// Instructions for each event of it, reading included.
+    pub per_event: f64,
 }
 
 impl Results {

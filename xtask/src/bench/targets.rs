@@ -360,6 +360,7 @@ mod tests {
             seconds: 1,
             idle_seconds: 1,
             kernel_half: None,
+            instructions: None,
             tracers,
         };
         judge(&results).iter().map(|it| it.reached).collect()
