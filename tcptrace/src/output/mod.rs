@@ -88,18 +88,10 @@ pub struct Context<'a> {
 }
 
 /// What is kept from line to line.
+#[derive(Default)]
 pub struct Scratch {
     time: Stamps,
     owners: rows::OwnerCache,
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self {
-            time: Stamps::default(),
-            owners: rows::OwnerCache::default(),
-        }
-    }
 }
 
 /// What has a row.

@@ -346,7 +346,7 @@ pub(super) fn find_owners<'a>(found: impl Iterator<Item = &'a mut Candidate>) {
             Verdict::AcceptQueueFull | Verdict::NotAccepted
         ) {
             // Any of those that share the listener may accept.
-            let mut limits = owners.holders(blamed).into_iter().map(|holder| {
+            let mut limits = owners.holders(blamed).map(|holder| {
                 let pid = holder.listed;
                 *exhausted
                     .entry(pid)
