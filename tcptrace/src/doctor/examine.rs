@@ -14,7 +14,10 @@ use crate::{
     aggregate::flows::IdleTable,
     explain::Book,
     filter::Filter,
-    host::{Scope, Socket, is_split, kernel_release, pid_namespace, silent_cgroup, snapshot},
+    host::{
+        NoSockDiag, Scope, Socket, Unable, is_split, kernel_release, pid_namespace, silent_cgroup,
+        snapshot,
+    },
     language::{Chapter, Language, Words, kernel_error, no_addresses},
     model::{Endpoint, KernelError, State},
     privileges,
@@ -134,14 +137,20 @@ fn load() -> Result<Loaded, KernelError> {
 
 fn sock_diag(listed: &anyhow::Result<()>, words: &Words) -> Check {
     const NAME: &str = "sock_diag";
-    match listed {
-        Ok(_) => Check::ok(NAME),
-        Err(error) => Check::new(
-            NAME,
-            Status::Degraded,
-            Some(words.say("check-no-sockets", [("error", format!("{error:#}").into())])),
-        ),
-    }
+    let Err(error) = listed else {
+        return Check::ok(NAME);
+    };
+    let missing = match error.downcast_ref() {
+        Some(Unable::NoSockDiag(error)) => error.get_ref().and_then(|it| it.downcast_ref()),
+        _ => None,
+    };
+    let detail = match missing {
+        Some(NoSockDiag(error)) => {
+            words.say("check-no-sock-diag", [("error", error.to_string().into())])
+        }
+        None => words.say("check-no-sockets", [("error", format!("{error:#}").into())]),
+    };
+    Check::new(NAME, Status::Degraded, Some(detail))
 }
 
 fn listener(socket: &Socket) -> Option<ListenerState> {
@@ -152,4 +161,31 @@ fn listener(socket: &Socket) -> Option<ListenerState> {
         waiting: socket.recv_queue?,
         backlog: socket.send_queue?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_tells_of_no_sockets_is_told_in_each_language() {
+        let missing = NoSockDiag(io::Error::from_raw_os_error(2));
+        let missing = io::Error::new(io::ErrorKind::Unsupported, missing);
+        let listed = Err(Unable::NoSockDiag(missing).into());
+        for (language, text) in [
+            (
+                Language::English,
+                "this kernel does not tell of TCP sockets",
+            ),
+            (Language::Chinese, "此内核不提供 TCP 套接字的信息"),
+        ] {
+            let check = sock_diag(&listed, Words::kept(Chapter::Doctor, language));
+            let detail = check.detail.expect("it says why");
+            assert!(detail.starts_with(text), "{detail}");
+            assert!(detail.contains("modprobe tcp_diag"), "{detail}");
+            assert!(detail.contains("os error 2"), "{detail}");
+        }
+    }
 }

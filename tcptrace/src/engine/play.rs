@@ -82,6 +82,9 @@ pub async fn play(
     })?;
     engine = engine.ended_by_signals()?;
     notices::degraded(&engine.degraded);
+    if let Some(signals) = &engine.signals {
+        signals.begin();
+    }
     player.start(&engine.start(), &engine.clock)?;
     if range.from_ns.is_none() {
         playing.pass(u64::MAX, &mut engine, &mut player).await?;

@@ -61,12 +61,17 @@ struct Shared {
     command: AtomicI32,
 }
 
-/// From now on, signals that end a run wait for one: a run that begins later is ended by them. For who
-/// has something to put in order before it begins. To be called before any other thread is there.
+/// Whoever runs has something to put in order already: see [`hold_signals`].
+static HELD: AtomicBool = AtomicBool::new(false);
+
+/// From now on, signals that end a run wait for one: a run that begins later is ended by them, in good
+/// order, however early they come. For who has something to put in order before it begins. To be
+/// called before any other thread is there.
 ///
 /// # Errors
 /// When the kernel does not take it.
 pub fn hold_signals() -> io::Result<()> {
+    HELD.store(true, Ordering::Release);
     Ok(ending().thread_block()?)
 }
 
@@ -107,7 +112,10 @@ impl Blocked {
     /// Waits for them on a thread of its own. `limit`: it is to end by itself after that long.
     pub fn listen(self, limit: Option<Duration>) -> io::Result<Signals> {
         let (tell, caught) = unbounded_channel();
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared {
+            began: HELD.load(Ordering::Acquire).into(),
+            ..Shared::default()
+        });
         let listener = Listener {
             descriptor: self.descriptor,
             tell,

@@ -121,7 +121,7 @@ fn ctrl_c_leaves_what_is_there_and_nothing_else() {
     };
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         // Before it reads, and while it does.
-        for pause in [Duration::ZERO, Duration::from_millis(300)] {
+        for pause in [Duration::ZERO, Duration::from_millis(50)] {
             for before in [None, Some("before")] {
                 let there = usize::from(before.is_some());
                 if let Some(before) = before {

@@ -36,6 +36,7 @@ pub use self::{
     links::{LinkNames, NoLink, links_called},
     listing::{Listing, Scope, Socket, Unable, list},
     namespaces::{Namespace, Namespaces, NoNamespace, namespace_called, own_netns},
+    netlink::NoSockDiag,
     owners::{Holder, Owners, are_related},
     pids::pid_namespace,
     settings::WaitSettings,

@@ -62,17 +62,19 @@ fn failure(code: i32) -> io::Error {
 pub(super) fn known(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT | libc::EOPNOTSUPP) => {
-            io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!(
-                    "this kernel does not tell of TCP sockets ({error}): modprobe tcp_diag, or a \
-                     kernel built with CONFIG_INET_TCP_DIAG"
-                ),
-            )
+            io::Error::new(io::ErrorKind::Unsupported, NoSockDiag(error))
         }
         _ => error,
     }
 }
+
+/// The kernel has no sock_diag, or none for TCP: what it said.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this kernel does not tell of TCP sockets ({0}): modprobe tcp_diag, or a kernel built with \
+     CONFIG_INET_TCP_DIAG"
+)]
+pub struct NoSockDiag(pub io::Error);
 
 #[cfg(test)]
 mod tests {

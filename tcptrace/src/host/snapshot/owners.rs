@@ -3,7 +3,7 @@
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, HashMap},
-    ffi::CStr,
+    ffi::{CStr, CString},
     fs,
     mem::MaybeUninit,
     ops::ControlFlow,
@@ -164,11 +164,14 @@ impl Owners {
         all.find_map(|held| self.owner(held)).unwrap_or_default()
     }
 
-    /// The one process that has a socket, or what several have in common.
+    /// The one process that has a socket, or what several have in common. Of several, those that have
+    /// it still: one that was just forked has what it lets go of when it becomes another program.
     #[must_use]
     pub fn of_all(&self, inode: u32) -> Owner {
-        let all = self.held(inode).iter();
-        all.filter_map(|held| self.owner(held))
+        let all = self.held(inode);
+        all.iter()
+            .filter(|held| all.len() == 1 || self.has_still(held))
+            .filter_map(|held| self.owner(held))
             .reduce(|one, other| in_common(&one, &other))
             .unwrap_or_default()
     }
@@ -193,6 +196,15 @@ impl Owners {
                 listed: process.pid,
             })
         })
+    }
+
+    fn has_still(&self, held: &Held) -> bool {
+        let Some(process) = self.processes.get(held.process as usize) else {
+            return false;
+        };
+        let link = CString::new(held.descriptor.to_string());
+        let folder = descriptors(process.pid).ok().zip(link.ok());
+        folder.is_some_and(|(folder, link)| socket_of(&folder, &link) == Some(held.inode))
     }
 
     /// Looks for the sockets among the descriptors of a process.
@@ -278,8 +290,7 @@ pub(super) fn each_socket(
     pid: u32,
     mut take: impl FnMut(u32, u32) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(folder) = open(format!("/proc/{pid}/fd"), flags, Mode::empty()) else {
+    let Ok(folder) = descriptors(pid) else {
         return ControlFlow::Continue(());
     };
     let mut room = [MaybeUninit::uninit(); 1 << 14];
@@ -293,6 +304,12 @@ pub(super) fn each_socket(
         }
     }
     ControlFlow::Continue(())
+}
+
+/// The folder with the descriptors of a process.
+fn descriptors(pid: u32) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(format!("/proc/{pid}/fd"), flags, Mode::empty())
 }
 
 /// The inode of the socket that a link in /proc/PID/fd leads to: `socket:[123]`.

@@ -247,4 +247,43 @@ mod tests {
         assert_eq!(lines[4], "network namespace 2");
         assert_eq!(lines.len(), 7);
     }
+
+    #[test]
+    fn pieces_go_on_below_the_heading_of_their_namespace() {
+        let one = longest([1, 1, 1, 1].into());
+        let mut other = one.clone();
+        other.tuple.netns = 2;
+        let look = TableLook {
+            language: crate::language::Language::English,
+            palette: Palette::plain(),
+            ascii: false,
+            utc: true,
+        };
+        let mut out = Vec::new();
+        let mut writer = SocketWriter::table(&mut out, look, Some(80));
+        let pieces = [
+            vec![],
+            vec![one.clone()],
+            vec![one, other.clone()],
+            vec![other],
+        ];
+        for piece in &pieces {
+            let mut shown = ShownSockets {
+                wall_ns: 0,
+                sockets: piece,
+                cgroups: &mut Cgroups::default(),
+                links: &mut Links::default(),
+            };
+            writer.write(&mut shown).unwrap();
+        }
+        drop(writer);
+        let text = String::from_utf8(out).unwrap();
+        let starts: Vec<&str> = text
+            .lines()
+            .map(|line| line.split(' ').next().unwrap_or_default())
+            .collect();
+        let [state, socket] = ["STATE", "ESTABLISHED"];
+        let expected = [state, socket, socket, "", "network", state, socket, socket];
+        assert_eq!(starts, expected);
+    }
 }

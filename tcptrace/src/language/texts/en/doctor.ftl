@@ -56,6 +56,7 @@ warn-backlog-all = is { $most }, and listener { $name } uses all of it: it may h
 
 check-no-types = holds no types
 check-no-command = { $error }, so tracing one COMMAND is not to be had
+check-no-sock-diag = this kernel does not tell of TCP sockets ({ $error }): modprobe tcp_diag, or a kernel built with CONFIG_INET_TCP_DIAG; the sockets that are there already can't be known
 check-no-sockets = { $error }; the sockets that are there already can't be known
 
 # Around all of it

@@ -56,6 +56,7 @@ warn-backlog-all = 为 { $most }，监听套接字 { $name } 全部用上了：�
 
 check-no-types = 里面没有类型
 check-no-command = { $error }，所以不能只跟踪一个 COMMAND
+check-no-sock-diag = 此内核不提供 TCP 套接字的信息（{ $error }）：请执行 modprobe tcp_diag，或者使用打开了 CONFIG_INET_TCP_DIAG 的内核；无法知道已经存在的套接字
 check-no-sockets = { $error }；无法知道已经存在的套接字
 
 # 其余部分
