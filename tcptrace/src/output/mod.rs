@@ -27,6 +27,7 @@ mod recording;
 mod row;
 mod rows;
 pub mod schema;
+mod short;
 mod sockets;
 mod stats;
 mod stdout;
