@@ -136,7 +136,7 @@ pub struct CgroupMade<'a> {
 }
 
 /// Who has a socket, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     /// The process that used it last.
     pub process: Option<Process>,

@@ -37,8 +37,8 @@ impl Tracker {
     /// What is known of a connection that has a socket or minisock.
     #[must_use]
     pub fn connection(&self, cookie: Cookie) -> Option<Connection> {
-        let flow = self.flows.peek(&cookie)?;
-        Some(of_flow(cookie, flow))
+        let flow = self.flows.peek(cookie)?;
+        Some(of_flow(cookie, &flow))
     }
 }
 
@@ -47,7 +47,7 @@ impl Known for Tracker {
         let flows = self
             .flows
             .iter()
-            .map(|(cookie, flow)| of_flow(*cookie, flow));
+            .map(|(cookie, flow)| of_flow(cookie, &flow));
         let requests = self
             .requests
             .iter()

@@ -70,7 +70,7 @@ impl Tracker {
             return false;
         }
         let closes = event.to == State::Closed;
-        let told = match self.flows.peek(&cookie) {
+        let told = match self.flows.peek(cookie) {
             Some(flow) => flow.state == event.to || closes && !flow.socket,
             None if closes => self.duplicates.has_closed(cookie),
             None => false,

@@ -2,8 +2,8 @@
 
 use super::order::Out;
 use crate::model::{
-    Closer, Comm, Cookie, Detail, Holding, Length, Measured, Minisock, Owner, Reason, Side, State,
-    Syn, Transition, Tuple,
+    Closer, Comm, Cookie, Detail, Existing, Holding, Length, Measured, Minisock, MinisockState,
+    Owner, Reason, Side, SocketKind, State, Syn, Transition, Tuple,
 };
 
 /// A connection that has, or had, a full socket.
@@ -94,6 +94,30 @@ impl Flow {
             verdict: None,
             epoch: 0,
         }
+    }
+
+    /// One that was there before tracing began. `epoch`: the count of losses when it was found.
+    pub fn found(existing: &Existing, epoch: u32) -> Self {
+        let mut flow = Self::new(existing.tuple, existing.state);
+        flow.owner = existing.owner;
+        flow.holding = match existing.owner.process {
+            Some(process) if process.pid.is_some() => Holding::Since(0),
+            _ if existing.state == State::Listen => Holding::Unknown {
+                asked: 0,
+                near: existing.near,
+            },
+            _ => Holding::Acted,
+        };
+        flow.opener = (existing.state == State::SynSent).then_some(Side::Local);
+        if existing.kind == SocketKind::Minisock {
+            flow.socket = false;
+            flow.minisock = Minisock::Alive(match existing.state {
+                State::FinWait2 => MinisockState::FinWait2,
+                _ => MinisockState::TimeWait,
+            });
+        }
+        flow.epoch = epoch;
+        flow
     }
 
     /// Is in another state: how it got there was lost.

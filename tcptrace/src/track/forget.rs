@@ -44,14 +44,14 @@ impl Tracker {
                 .flows
                 .iter()
                 .filter(|(_, flow)| Rank::of(flow) == Some(rank))
-                .map(|(cookie, _)| *cookie);
+                .map(|(cookie, _)| cookie);
             victims.extend(of_it.take(wanted - victims.len()));
             if victims.len() == wanted {
                 break;
             }
         }
         for cookie in &victims {
-            if let Some(mut old) = self.flows.remove(cookie) {
+            if let Some(mut old) = self.flows.remove(*cookie) {
                 self.forgotten += 1;
                 old.tell_what_waits(*cookie, out);
                 self.orphans.remove(&old.tuple);

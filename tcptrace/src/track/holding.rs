@@ -155,7 +155,7 @@ impl Tracker {
         let Some(cookie) = listener else {
             return unknown;
         };
-        let Some(flow) = self.flows.peek_mut(&cookie) else {
+        let Some(flow) = self.flows.peek_mut(cookie) else {
             return unknown;
         };
         self.holders.doubt(flow);
@@ -203,7 +203,7 @@ impl Tracker {
         self.holders.note_fork(event);
         // What the next connection has of them is known the sooner.
         for cookie in self.listeners.all() {
-            if let Some(flow) = self.flows.peek_mut(&cookie)
+            if let Some(flow) = self.flows.peek_mut(cookie)
                 && flow.owner.process.is_some_and(|it| it.pid == Some(pid))
             {
                 self.holders.doubt(flow);
@@ -216,7 +216,7 @@ impl Tracker {
     pub(super) fn accepted(&mut self, event: &AcceptedEvent) {
         let Some(flow) = event
             .cookie
-            .and_then(|cookie| self.flows.peek_mut(&cookie))
+            .and_then(|cookie| self.flows.peek_mut(cookie))
             .filter(|flow| flow.holding != Holding::Acted)
         else {
             return;
@@ -236,7 +236,7 @@ impl Tracker {
             && since + UNTOLD_NS <= now
         {
             self.holders.untold.pop_front();
-            if let Some(flow) = self.flows.peek(&cookie)
+            if let Some(flow) = self.flows.peek(cookie)
                 && let Holding::Unknown { near, .. } = flow.holding
             {
                 return Some(flow.question(cookie, near));
@@ -259,7 +259,7 @@ impl Tracker {
 
     /// Takes who has a socket.
     pub fn found(&mut self, found: &HolderAnswer) {
-        let Some(flow) = self.flows.peek_mut(&found.cookie) else {
+        let Some(flow) = self.flows.peek_mut(found.cookie) else {
             return;
         };
         let (Holding::Unknown { .. }, Some(owner)) = (flow.holding, found.owner) else {

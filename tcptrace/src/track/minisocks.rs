@@ -21,7 +21,7 @@ impl Tracker {
             }
             return;
         };
-        if self.flows.get(&cookie).is_none() {
+        if self.flows.get_mut(cookie).is_none() {
             if event.change == TimerChange::Segment {
                 // It answers with its last breath.
                 return;
@@ -35,7 +35,7 @@ impl Tracker {
             flow.minisock = Minisock::Alive(event.state);
             self.keep(cookie, flow, out);
         }
-        let Some(flow) = self.flows.peek_mut(&cookie) else {
+        let Some(flow) = self.flows.peek_mut(cookie) else {
             return;
         };
         if flow.held_back.is_some() {
@@ -59,7 +59,7 @@ impl Tracker {
                 if event.state == MinisockState::TimeWait
                     && self
                         .flows
-                        .peek(&cookie)
+                        .peek(cookie)
                         .is_some_and(|flow| flow.minisock == alive)
                 {
                     self.minisock_goes_on(cookie, event, out);
@@ -105,7 +105,7 @@ impl Tracker {
         let alive = Minisock::Alive(MinisockState::FinWait2);
         if self
             .flows
-            .peek(&cookie)
+            .peek(cookie)
             .is_some_and(|flow| flow.minisock == alive)
         {
             let event = MinisockEvent {
@@ -127,7 +127,7 @@ impl Tracker {
             // Some went in a way that nothing told of.
             let flows = &self.flows;
             self.orphans
-                .retain(|tuple, cookie| flows.peek(cookie).is_some_and(|it| it.tuple == *tuple));
+                .retain(|tuple, cookie| flows.peek(*cookie).is_some_and(|it| it.tuple == *tuple));
         }
     }
 
@@ -139,7 +139,7 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let epoch = self.epoch;
-        let Some(flow) = self.flows.peek_mut(&cookie) else {
+        let Some(flow) = self.flows.peek_mut(cookie) else {
             return;
         };
         flow.minisock = Minisock::Alive(event.state);
@@ -148,7 +148,7 @@ impl Tracker {
             flow.tuple = event.tuple;
             self.remember_orphan(event.tuple, cookie);
         }
-        let Some(flow) = self.flows.peek_mut(&cookie) else {
+        let Some(flow) = self.flows.peek_mut(cookie) else {
             return;
         };
         if flow.tuple.local.port.is_none() {
@@ -185,7 +185,7 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let epoch = self.epoch;
-        let Some(flow) = self.flows.peek_mut(&cookie) else {
+        let Some(flow) = self.flows.peek_mut(cookie) else {
             return;
         };
         flow.enter_time_wait(cookie, None, None, out);
@@ -220,12 +220,12 @@ impl Tracker {
         began: u64,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        if let Some(flow) = self.flows.peek_mut(&cookie)
+        if let Some(flow) = self.flows.peek_mut(cookie)
             && flow.entering.is_some_and(|(time_ns, _)| time_ns == began)
         {
             flow.enter_time_wait(cookie, None, None, out);
         }
-        if let Some(Minisock::Stopped(stopped)) = self.flows.peek(&cookie).map(|flow| flow.minisock)
+        if let Some(Minisock::Stopped(stopped)) = self.flows.peek(cookie).map(|flow| flow.minisock)
             && stopped.time_ns == began
             && let Some(state) = stopped.state
         {
@@ -268,7 +268,7 @@ impl Tracker {
         (reason, detail): (Reason, Option<Detail>),
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        let Some(flow) = self.flows.peek_mut(&cookie) else {
+        let Some(flow) = self.flows.peek_mut(cookie) else {
             return;
         };
         // What the full socket did until it was closed, in FIN_WAIT2.
@@ -290,7 +290,7 @@ impl Tracker {
         flow.minisock = Minisock::Over;
         self.orphans.remove(&flow.tuple);
         if !flow.socket {
-            self.flows.remove(&cookie);
+            self.flows.remove(cookie);
         }
     }
 }

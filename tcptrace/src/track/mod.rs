@@ -10,6 +10,7 @@ mod connections;
 mod deadlines;
 mod duplicates;
 mod flow;
+mod flows;
 mod forget;
 mod holding;
 mod minisocks;

@@ -21,7 +21,7 @@ impl Tracker {
         let flows = self
             .flows
             .iter()
-            .map(|(cookie, flow)| self.remembered_flow(*cookie, flow));
+            .map(|(cookie, flow)| self.remembered_flow(cookie, &flow));
         let requests = self
             .requests
             .iter()
@@ -42,7 +42,7 @@ impl Tracker {
         let mut forks: Vec<ForkedEvent> = self
             .flows
             .iter()
-            .filter_map(|(_, flow)| self.holders.doubted(flow))
+            .filter_map(|(_, flow)| self.holders.doubted(&flow))
             .map(|(pid, time_ns)| ForkedEvent {
                 time_ns,
                 pid: Some(pid),

@@ -85,7 +85,7 @@ impl Tracker {
             }
         }
         // One that is not known can't be known to have gone.
-        let known = |cookie: &Cookie| self.flows.peek(cookie).is_some();
+        let known = |cookie: &Cookie| self.flows.has(*cookie);
         let (listener, inherited) = match event.listener.filter(known) {
             Some(cookie) => (Some(cookie), self.inherit(Some(cookie), event.time_ns)),
             None => self.inherit_at(&event.tuple, event.time_ns),
@@ -182,7 +182,7 @@ impl Tracker {
         }
         let listening = request
             .listener
-            .and_then(|cookie| self.flows.peek(&cookie))
+            .and_then(|cookie| self.flows.peek(cookie))
             .is_some_and(|flow| flow.state == State::Listen);
         // One that closed later, while this waited, listened then.
         let listened_then = |cookie| {

@@ -89,25 +89,31 @@ impl Tracker {
             .collect();
         let looked_at: FxHashSet<u32> = namespaces.iter().copied().collect();
         let mut over = Vec::new();
-        for (cookie, flow) in &mut self.flows {
-            if touched.sockets.contains(cookie) || !looked_at.contains(&flow.tuple.netns) {
+        let mut elsewhere = Vec::new();
+        for (cookie, flow) in self.flows.iter() {
+            if touched.sockets.contains(&cookie) || !looked_at.contains(&flow.tuple.netns) {
                 continue;
             }
-            match states.get(cookie) {
-                None => over.push(*cookie),
+            match states.get(&cookie) {
+                None => over.push(cookie),
                 // How it got there was lost. A socket that a minisock took over is a new one.
                 Some(state) if *state != flow.state => {
                     if *state == State::TimeWait || *state == State::FinWait2 {
-                        over.push(*cookie);
+                        over.push(cookie);
                     } else {
-                        flow.is_found_in(*state);
+                        elsewhere.push((cookie, *state));
                     }
                 }
                 Some(_) => {}
             }
         }
+        for (cookie, state) in elsewhere {
+            if let Some(flow) = self.flows.peek_mut(cookie) {
+                flow.is_found_in(state);
+            }
+        }
         for cookie in over {
-            if let Some(mut flow) = self.flows.remove(&cookie) {
+            if let Some(mut flow) = self.flows.remove(cookie) {
                 flow.tell_what_waits(cookie, out);
                 self.orphans.remove(&flow.tuple);
                 if flow.state == State::Listen {

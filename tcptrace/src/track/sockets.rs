@@ -32,12 +32,12 @@ impl Tracker {
             });
         }
         let epoch = self.epoch;
-        let flow = match self.flows.get_mut(&cookie) {
+        let flow = match self.flows.get_mut(cookie) {
             Some(flow) => flow,
             None => {
                 let flow = self.seen_first_in(event.from, event);
                 self.keep(cookie, flow, out);
-                let Some(flow) = self.flows.peek_mut(&cookie) else {
+                let Some(flow) = self.flows.peek_mut(cookie) else {
                     return;
                 };
                 flow
@@ -61,7 +61,7 @@ impl Tracker {
                 flow.measured = event.measured.map(Box::new);
             }
             if flow.minisock == Minisock::Over {
-                self.flows.remove(&cookie);
+                self.flows.remove(cookie);
             }
             return;
         }
@@ -154,7 +154,7 @@ impl Tracker {
                 self.listeners.add(cookie, event.tuple, reach);
             }
             (from, State::Closed) => {
-                if let Some(flow) = self.flows.remove(&cookie)
+                if let Some(flow) = self.flows.remove(cookie)
                     && from == State::Listen
                 {
                     self.listeners.remove(cookie, &flow.tuple);
@@ -171,7 +171,7 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let Some(cookie) = event.cookie else { return };
-        if let Some(flow) = self.flows.peek_mut(&cookie)
+        if let Some(flow) = self.flows.peek_mut(cookie)
             && let Some(verdict) = flow.verdict.take()
         {
             if let Some(mut told) = verdict.told {
@@ -181,7 +181,7 @@ impl Tracker {
                 it.closer = Some(told.closer_before.unwrap_or(Closer::Local));
                 out.fill(told.ticket, it);
             }
-            self.flows.remove(&cookie);
+            self.flows.remove(cookie);
         }
     }
 
@@ -192,14 +192,14 @@ impl Tracker {
         began: u64,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        if let Some(flow) = self.flows.peek_mut(&cookie)
+        if let Some(flow) = self.flows.peek_mut(cookie)
             && flow
                 .verdict
                 .as_ref()
                 .is_some_and(|verdict| verdict.time_ns == began)
         {
             flow.tell_verdict(Some(self.epoch), out);
-            self.flows.remove(&cookie);
+            self.flows.remove(cookie);
         }
     }
 

@@ -23,7 +23,7 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let Some(cookie) = event.cookie else { return };
-        let Some(flow) = self.flows.peek_mut(&cookie) else {
+        let Some(flow) = self.flows.peek_mut(cookie) else {
             return;
         };
         if flow.state != State::SynSent {
@@ -38,7 +38,7 @@ impl Tracker {
         flow.announce(cookie, true, out);
         self.deadlines.has_port(cookie);
         if !event.wanted {
-            self.flows.remove(&cookie);
+            self.flows.remove(cookie);
         }
     }
 }

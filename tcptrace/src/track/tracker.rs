@@ -7,14 +7,14 @@ use super::{
     deadlines::{Deadlines, LOOK_FOR_UNSENT_NS, LOOK_NS, Waiting},
     duplicates::Duplicates,
     flow::Flow,
+    flows::Flows,
     holding::Holders,
     order::{Order, Out},
     requests::Request,
     resync::Certainty,
 };
 use crate::model::{
-    Cookie, Coverage, Event, Existing, Holding, Listeners, Minisock, MinisockState, Side,
-    SocketKind, State, Transition, Tuple,
+    Cookie, Coverage, Event, Existing, Listeners, SocketKind, State, Transition, Tuple,
 };
 
 /// How much is remembered at the most. Beyond it, connections are forgotten, and counted: see
@@ -47,7 +47,7 @@ impl Default for Limits {
 /// Joins what the kernel tells of full sockets, minisocks and requests to connections, and tells
 /// their transitions.
 pub struct Tracker {
-    pub(super) flows: LruCache<Cookie, Flow, FxBuildHasher>,
+    pub(super) flows: Flows,
     pub(super) requests: LruCache<Tuple, Request, FxBuildHasher>,
     pub(super) listeners: Listeners,
     pub(super) deadlines: Deadlines,
@@ -69,7 +69,7 @@ impl Tracker {
     #[must_use]
     pub fn new(limits: Limits, coverage: Coverage) -> Self {
         Self {
-            flows: LruCache::with_hasher(usize::MAX, FxBuildHasher),
+            flows: Flows::new(),
             requests: LruCache::with_hasher(usize::MAX, FxBuildHasher),
             listeners: Listeners::default(),
             deadlines: Deadlines::default(),
@@ -90,7 +90,7 @@ impl Tracker {
     /// what events told already is not changed.
     pub fn seed(&mut self, existing: &Existing) {
         match (existing.kind, existing.cookie) {
-            (_, Some(cookie)) if self.flows.peek(&cookie).is_some() => {}
+            (_, Some(cookie)) if self.flows.has(cookie) => {}
             (SocketKind::Request, _) if self.requests.peek(&existing.tuple).is_some() => {}
             (SocketKind::Request, _) => {
                 let (listener, inherited) = self.inherit_at(&existing.tuple, 0);
@@ -107,31 +107,11 @@ impl Tracker {
             // Whatever would make room has to be told.
             (_, Some(_)) if self.flows.len() >= self.limits.flows => self.forgotten += 1,
             (kind, Some(cookie)) => {
-                let mut flow = Flow::new(existing.tuple, existing.state);
-                flow.owner = existing.owner;
-                flow.holding = match existing.owner.process {
-                    Some(process) if process.pid.is_some() => Holding::Since(0),
-                    _ if existing.state == State::Listen => Holding::Unknown {
-                        asked: 0,
-                        near: existing.near,
-                    },
-                    _ => Holding::Acted,
-                };
-                flow.opener = (existing.state == State::SynSent).then_some(Side::Local);
-                if kind == SocketKind::Minisock {
-                    flow.socket = false;
-                    let waits = existing.state == State::FinWait2;
-                    flow.minisock = Minisock::Alive(match waits {
-                        true => MinisockState::FinWait2,
-                        false => MinisockState::TimeWait,
-                    });
-                }
+                self.flows.found(cookie, existing, self.epoch);
                 if existing.state == State::Listen {
                     self.listeners.add(cookie, existing.tuple, existing.reach);
                 }
-                flow.epoch = self.epoch;
-                let orphan = flow.minisock == Minisock::Alive(MinisockState::FinWait2);
-                self.flows.insert(cookie, flow);
+                let orphan = kind == SocketKind::Minisock && existing.state == State::FinWait2;
                 if orphan && !self.coverage.fins {
                     self.remember_orphan(existing.tuple, cookie);
                 }
@@ -165,7 +145,7 @@ impl Tracker {
         while let Some((began, waiting)) = self.deadlines.over(now) {
             match waiting {
                 Waiting::Port(cookie) => {
-                    if let Some(flow) = self.flows.peek_mut(&cookie)
+                    if let Some(flow) = self.flows.peek_mut(cookie)
                         && flow.held_back.is_some_and(|held| held.time_ns == began)
                     {
                         let all_seen = self.coverage.syns && flow.epoch == self.epoch;
@@ -202,12 +182,12 @@ impl Tracker {
         let long = self.port_look_ns();
         let flows = &self.flows;
         let lacks = |cookie, began| {
-            let flow: Option<&Flow> = flows.peek(&cookie);
-            let held = flow.filter(|flow| flow.held_back.is_some_and(|it| it.time_ns == began))?;
-            Some(held.tuple.local.port.is_none())
+            let flow = flows.peek(cookie)?;
+            let waits = flow.held_back.is_some_and(|it| it.time_ns == began);
+            waits.then(|| flow.tuple.local.port.is_none())
         };
         let cookie = self.deadlines.unported(now, long, lacks)?;
-        let flow = self.flows.peek(&cookie)?;
+        let flow = self.flows.peek(cookie)?;
         let process = flow.owner.process;
         Some((flow.tuple.netns, process.and_then(|process| process.pid)))
     }
@@ -216,7 +196,7 @@ impl Tracker {
     pub fn learn(&mut self, cookie: Cookie, tuple: &Tuple, sink: &mut impl FnMut(&Transition)) {
         let mut order = std::mem::take(&mut self.order);
         let out = &mut Out::new(&mut order, sink);
-        if let Some(flow) = self.flows.peek_mut(&cookie)
+        if let Some(flow) = self.flows.peek_mut(cookie)
             && flow.state == State::SynSent
             && tuple.local.port.is_some()
         {
@@ -269,7 +249,7 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         flow.epoch = self.epoch;
-        if self.flows.peek(&cookie).is_none() && !self.make_room(out) {
+        if !self.flows.has(cookie) && !self.make_room(out) {
             // There are as many listeners as may be remembered.
             self.forgotten += 1;
             flow.tell_what_waits(cookie, out);

@@ -1,0 +1,273 @@
+//! The connections that are remembered, by their cookies.
+//!
+//! Of one that was there before tracing began, and to which nothing has happened since, there is
+//! little to remember; a busy machine has half a million of them. They are kept apart, in a third
+//! of the room.
+
+use std::{borrow::Cow, rc::Rc};
+
+use hashlink::LruCache;
+use rustc_hash::{FxBuildHasher, FxHashSet};
+
+use super::flow::Flow;
+use crate::model::{Cookie, Existing, Owner, Reach, SocketKind, State, Tuple};
+
+/// So many owners more than connections are kept before it is looked which are of none.
+const SPARE_OWNERS: usize = 1024;
+
+/// Connections that have, or had, a full socket; what was quiet longest first.
+pub(super) struct Flows {
+    /// What something happened to, and listeners.
+    active: LruCache<Cookie, Flow, FxBuildHasher>,
+    /// The others.
+    quiet: LruCache<Cookie, Quiet, FxBuildHasher>,
+    /// Who has them: most processes have many.
+    owners: FxHashSet<Rc<Owner>>,
+}
+
+/// A connection that was found, and did nothing yet.
+#[derive(Clone, Debug)]
+struct Quiet {
+    tuple: Tuple,
+    state: State,
+    kind: SocketKind,
+    owner: Rc<Owner>,
+    /// The count of losses when it was found.
+    epoch: u32,
+}
+
+/// Half a million of them are to be had.
+const _: () = assert!(size_of::<Quiet>() <= 64);
+
+impl Quiet {
+    fn flow(&self) -> Flow {
+        let existing = Existing {
+            cookie: None,
+            tuple: self.tuple,
+            state: self.state,
+            kind: self.kind,
+            owner: *self.owner,
+            near: None,
+            reach: Reach::default(),
+        };
+        Flow::found(&existing, self.epoch)
+    }
+}
+
+impl Flows {
+    pub fn new() -> Self {
+        Self {
+            active: LruCache::with_hasher(usize::MAX, FxBuildHasher),
+            quiet: LruCache::with_hasher(usize::MAX, FxBuildHasher),
+            owners: FxHashSet::default(),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.active.len() + self.quiet.len()
+    }
+
+    pub fn has(&self, cookie: Cookie) -> bool {
+        self.active.contains_key(&cookie) || self.quiet.contains_key(&cookie)
+    }
+
+    /// One, of which nothing is changed.
+    pub fn peek(&self, cookie: Cookie) -> Option<Cow<'_, Flow>> {
+        match self.active.peek(&cookie) {
+            Some(flow) => Some(Cow::Borrowed(flow)),
+            None => self.quiet.peek(&cookie).map(|it| Cow::Owned(it.flow())),
+        }
+    }
+
+    /// One to change, which is as quiet as it was.
+    pub fn peek_mut(&mut self, cookie: Cookie) -> Option<&mut Flow> {
+        self.wake(cookie);
+        self.active.peek_mut(&cookie)
+    }
+
+    /// One that something happens to.
+    pub fn get_mut(&mut self, cookie: Cookie) -> Option<&mut Flow> {
+        self.wake(cookie);
+        self.active.get_mut(&cookie)
+    }
+
+    /// Adds one; gives back what there was of that cookie.
+    pub fn insert(&mut self, cookie: Cookie, flow: Flow) -> Option<Flow> {
+        let quiet = self.quiet.remove(&cookie).map(|it| it.flow());
+        self.active.insert(cookie, flow).or(quiet)
+    }
+
+    /// Adds one that was found. `epoch`: the count of losses now.
+    pub fn found(&mut self, cookie: Cookie, existing: &Existing, epoch: u32) {
+        if existing.state == State::Listen {
+            self.active.insert(cookie, Flow::found(existing, epoch));
+            return;
+        }
+        let quiet = Quiet {
+            tuple: existing.tuple,
+            state: existing.state,
+            kind: existing.kind,
+            owner: self.kept(existing.owner),
+            epoch,
+        };
+        self.quiet.insert(cookie, quiet);
+    }
+
+    pub fn remove(&mut self, cookie: Cookie) -> Option<Flow> {
+        let quiet = self.quiet.remove(&cookie).map(|it| it.flow());
+        self.active.remove(&cookie).or(quiet)
+    }
+
+    /// All; what was quiet longest first.
+    pub fn iter(&self) -> impl Iterator<Item = (Cookie, Cow<'_, Flow>)> {
+        let quiet = self.quiet.iter();
+        let active = self.active.iter();
+        quiet
+            .map(|(cookie, it)| (*cookie, Cow::Owned(it.flow())))
+            .chain(active.map(|(cookie, it)| (*cookie, Cow::Borrowed(it))))
+    }
+
+    /// All of it is remembered from now on.
+    fn wake(&mut self, cookie: Cookie) {
+        if !self.quiet.is_empty()
+            && !self.active.contains_key(&cookie)
+            && let Some(it) = self.quiet.remove(&cookie)
+        {
+            self.active.insert(cookie, it.flow());
+        }
+    }
+
+    fn kept(&mut self, owner: Owner) -> Rc<Owner> {
+        if let Some(kept) = self.owners.get(&owner) {
+            return kept.clone();
+        }
+        if self.owners.len() > self.quiet.len() + SPARE_OWNERS {
+            self.owners.retain(|it| Rc::strong_count(it) > 1);
+        }
+        let kept = Rc::new(owner);
+        self.owners.insert(kept.clone());
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Comm, Holding, Minisock, MinisockState, Process, Side, SocketEvent};
+
+    fn tuple() -> Tuple {
+        SocketEvent::closed(State::Established).tuple
+    }
+
+    fn existing(state: State, kind: SocketKind, pid: u32) -> Existing {
+        let process = Process {
+            pid: Some(pid),
+            comm: Comm::new(b"server"),
+        };
+        let owner = Owner {
+            process: Some(process),
+            ..Owner::default()
+        };
+        Existing {
+            cookie: None,
+            tuple: tuple(),
+            state,
+            kind,
+            owner,
+            near: None,
+            reach: Reach::default(),
+        }
+    }
+
+    fn cookie(number: u64) -> Cookie {
+        Cookie::new(number).unwrap()
+    }
+
+    fn order(flows: &Flows) -> Vec<u64> {
+        flows.iter().map(|(cookie, _)| cookie.0.get()).collect()
+    }
+
+    #[test]
+    fn what_was_found_is_known_with_all_that_it_was_found_with() {
+        let cases = [
+            (State::Established, SocketKind::Full, None, Minisock::None),
+            (
+                State::SynSent,
+                SocketKind::Full,
+                Some(Side::Local),
+                Minisock::None,
+            ),
+            (
+                State::TimeWait,
+                SocketKind::Minisock,
+                None,
+                Minisock::Alive(MinisockState::TimeWait),
+            ),
+            (
+                State::FinWait2,
+                SocketKind::Minisock,
+                None,
+                Minisock::Alive(MinisockState::FinWait2),
+            ),
+            (State::Listen, SocketKind::Full, None, Minisock::None),
+        ];
+        for (state, kind, opener, minisock) in cases {
+            let mut flows = Flows::new();
+            let found = existing(state, kind, 7);
+            flows.found(cookie(1), &found, 3);
+            for woken in [false, true] {
+                if woken {
+                    assert!(flows.get_mut(cookie(1)).is_some());
+                    assert_eq!(flows.quiet.len(), 0);
+                }
+                let flow = flows.peek(cookie(1)).unwrap();
+                assert_eq!(flow.owner, found.owner);
+                assert_eq!(
+                    (flow.state, flow.opener, flow.minisock),
+                    (state, opener, minisock)
+                );
+                assert_eq!(flow.socket, kind == SocketKind::Full);
+                assert_eq!((flow.holding, flow.epoch), (Holding::Since(0), 3));
+            }
+        }
+    }
+
+    #[test]
+    fn what_nothing_happens_to_is_quiet_longest() {
+        let mut flows = Flows::new();
+        let found = existing(State::Established, SocketKind::Full, 7);
+        flows.insert(cookie(1), Flow::new(tuple(), State::Closed));
+        for number in 2..5 {
+            flows.found(cookie(number), &found, 0);
+        }
+        assert_eq!((order(&flows), flows.len()), (vec![2, 3, 4, 1], 4));
+        assert!(flows.get_mut(cookie(3)).is_some());
+        assert_eq!(order(&flows), [2, 4, 1, 3]);
+        assert!(flows.get_mut(cookie(1)).is_some());
+        assert!(flows.remove(cookie(2)).is_some());
+        assert_eq!((order(&flows), flows.len()), (vec![4, 3, 1], 3));
+        assert!(!flows.has(cookie(2)) && flows.has(cookie(4)));
+        let other = Flow::new(tuple(), State::CloseWait);
+        let before = flows.insert(cookie(4), other).unwrap();
+        assert_eq!(before.state, State::Established);
+        assert_eq!((order(&flows), flows.len()), (vec![3, 1, 4], 3));
+    }
+
+    #[test]
+    fn owners_of_what_is_over_are_not_kept() {
+        let mut flows = Flows::new();
+        for number in 1..=10_000 {
+            let found = existing(State::Established, SocketKind::Full, number);
+            flows.found(cookie(number.into()), &found, 0);
+            assert!(flows.remove(cookie(number.into())).is_some());
+        }
+        assert!(flows.owners.len() <= SPARE_OWNERS + 1);
+        let found = existing(State::Established, SocketKind::Full, 1);
+        for number in 1..=10_000 {
+            flows.found(cookie(number), &found, 0);
+        }
+        let kept = flows.owners.get(&found.owner).unwrap();
+        assert_eq!(Rc::strong_count(kept), 10_001);
+    }
+}
