@@ -12,7 +12,10 @@
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 
-use crate::kernel::{now, peek, setting};
+use crate::{
+    kernel::{now, peek, read, setting},
+    minisock::SockBytes,
+};
 
 /// The child that this CPU made last, until its request is gone or it goes on.
 #[map]
@@ -27,19 +30,26 @@ struct Child {
     time_ns: u64,
     /// Address of its network namespace.
     net: u64,
+    /// `skc_portpair`, as far as it has it.
+    ports: u64,
 }
 
 /// A child was made.
+///
+/// # Safety
+/// `sk` is the struct sock that the tracepoint passes.
 #[inline(always)]
-pub fn born(sk: u64, net: u64) {
+pub unsafe fn born(sk: *const u8) {
     if let Some(kept) = CHILD.get_ptr_mut(0) {
-        let child = Child {
-            sk,
-            time_ns: now(),
-            net,
-        };
-        // SAFETY: the value of this CPU; the verifier checked the address.
-        unsafe { kept.write(child) };
+        // SAFETY: the caller's; `kept` is the value of this CPU, the verifier checked the address.
+        unsafe {
+            kept.write(Child {
+                sk: sk as u64,
+                time_ns: now(),
+                net: read(sk, setting!(offsets.sock_common_net)),
+                ports: u64::from(read::<u32>(sk, setting!(offsets.sock_common_dport))),
+            });
+        }
     }
 }
 
@@ -58,20 +68,23 @@ pub fn goes_on(sk: u64) -> Option<u64> {
     }
 }
 
-/// Whether the request at that address, which goes, has become the child that this CPU made last.
+/// Whether a request, which goes, has become the child that this CPU made last.
 #[inline(always)]
-pub fn completes(request: u64) -> bool {
+pub fn completes(request: &SockBytes) -> bool {
     let Some(kept) = CHILD.get_ptr_mut(0) else {
         return false;
     };
     // SAFETY: as above.
     let child = unsafe { kept.read() };
-    // By now it has its own addresses. Nothing else is done on this CPU in between: the ports are
-    // enough, two fields that lie behind each other (`skc_portpair`).
-    let ports = |sk| peek::<u32>(sk, setting!(offsets.sock_common_dport));
-    let same = child.sk != 0
-        && ports(child.sk) == ports(request)
-        && child.net == peek(request, setting!(offsets.sock_common_net));
+    if child.sk == 0 || child.net != request.net() {
+        return false;
+    }
+    // Nothing else is done on this CPU in between: the ports are enough, two fields that lie behind
+    // each other.
+    let dport = setting!(offsets.sock_common_dport);
+    let ports: u32 = request.field(dport);
+    // Before 6.15 it had its listener's when it was made, and has its own by now.
+    let same = child.ports as u32 == ports || peek::<u32>(child.sk, dport) == ports;
     if same {
         // SAFETY: as above.
         unsafe { (*kept).sk = 0 };

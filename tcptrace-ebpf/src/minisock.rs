@@ -6,7 +6,6 @@ use tcptrace_ebpf::{
 };
 
 use crate::{
-    head::HeadBuffer,
     kernel::{now, peek, peek_into, read, setting},
     select::wanted,
     sock_common,
@@ -33,13 +32,11 @@ impl SockBytes {
         unsafe { read(self.0.as_ptr(), offset) }
     }
 
-    /// A head with nothing but the addresses. `None` if the family isn't IP.
+    /// Reads the addresses and ports into a head. Returns false if the family isn't IP.
     #[inline(always)]
-    pub fn addresses(&self) -> Option<Head> {
-        let mut buffer = HeadBuffer::new();
-        let head = buffer.zeroed();
+    pub fn addresses(&self, head: &mut Head) -> bool {
         // SAFETY: minisocks and requests begin with a sock_common.
-        unsafe { sock_common::addresses(self.0.as_ptr(), head) }.then_some(*head)
+        unsafe { sock_common::addresses(self.0.as_ptr(), head) }
     }
 
     /// Address of the network namespace.
@@ -65,17 +62,10 @@ impl SockBytes {
         setting!(dccp) == 0 || peek::<u8>(proto, setting!(offsets.proto_name)) == b'T'
     }
 
-    /// `None` if it is not asked for.
+    /// Reads what is the same of all into a head. Returns false if it is not asked for.
     #[inline(always)]
-    pub fn head(&self, what: u8) -> Option<Head> {
-        let mut head = self.addresses()?;
-        self.complete(&mut head, what).then_some(head)
-    }
-
-    /// Adds what else there is to the addresses. Returns false if it is not asked for.
-    #[inline(always)]
-    pub fn complete(&self, head: &mut Head, what: u8) -> bool {
-        if !self.is_of_tcp() {
+    pub fn read(&self, head: &mut Head, what: u8) -> bool {
+        if !self.addresses(head) || !self.is_of_tcp() {
             return false;
         }
         head.netns = netns_of(self.net());

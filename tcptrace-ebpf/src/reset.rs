@@ -4,6 +4,7 @@ use aya_ebpf::{macros::map, maps::PerCpuArray};
 use tcptrace_ebpf::wire::{Head, evidence, kind};
 
 use crate::{
+    head::HeadBuffer,
     kernel::{now, peek, read, setting},
     minisock::SockBytes,
     ring,
@@ -116,11 +117,13 @@ fn sent_by_itself(sk: *const u8) {
 #[inline(always)]
 fn send_reset(sk: *const u8) {
     // It begins with a sock_common.
-    let Some(mut head) = SockBytes::at(sk as u64).head(0) else {
+    let mut buffer = HeadBuffer::new();
+    let head = buffer.zeroed();
+    if !SockBytes::at(sk as u64).read(head, 0) {
         return;
-    };
+    }
     head.kind = kind::RESET_SENT;
-    ring::send_head(&head, 0);
+    ring::send_head(head, 0);
 }
 
 /// Notes whom an RST is sent for.

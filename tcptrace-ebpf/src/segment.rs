@@ -28,12 +28,14 @@ pub fn dropped(sk: *const u8) {
         return;
     }
     let bytes = SockBytes::at(sk as u64);
-    let Some(mut head) = bytes.head(change::SEGMENT) else {
+    let mut buffer = HeadBuffer::new();
+    let head = buffer.zeroed();
+    if !bytes.read(head, change::SEGMENT) {
         return;
-    };
+    }
     head.to = bytes.field(setting!(offsets.timewait_substate));
     head.kind = kind::MINISOCK;
-    ring::send_head(&head, bytes.link());
+    ring::send_head(head, bytes.link());
 }
 
 /// Sends the addresses of a FIN, and the link that it came by. One for a full socket is not

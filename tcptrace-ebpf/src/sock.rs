@@ -53,7 +53,8 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     let is_child = from == LISTEN && to == SYN_RECV;
     // Before 6.15 it has no peer yet, and it is not known whether it is asked for.
     if is_child && head.remote_port == 0 {
-        child::born(sk as u64, net as u64);
+        // SAFETY: as above.
+        unsafe { child::born(sk) };
         return;
     }
     let listener = (from == LISTEN && !is_child) || to == LISTEN;
@@ -75,7 +76,8 @@ pub fn changed(ctx: &BtfTracePointContext, sk: *const u8, from: u8, to: u8, flag
     // SAFETY: as above.
     head.cookie = unsafe { cookie(sk) };
     if is_child {
-        child::born(sk as u64, net as u64);
+        // SAFETY: as above.
+        unsafe { child::born(sk) };
         return;
     }
     if from == SYN_RECV

@@ -8,7 +8,7 @@ use tcptrace_ebpf::wire::kind;
 
 use crate::{
     child,
-    head::at_most_255,
+    head::{HeadBuffer, at_most_255},
     kernel::{peek, setting},
     minisock::{SockBytes, netns_of},
     ring,
@@ -30,16 +30,18 @@ pub fn armed(address: u64) {
         return;
     }
     let bytes = SockBytes::at(address);
-    let Some(mut head) = bytes.addresses() else {
+    let mut buffer = HeadBuffer::new();
+    let head = buffer.zeroed();
+    if !bytes.addresses(head) {
         return;
-    };
+    }
     head.cookie = bytes.field(setting!(offsets.sock_common_cookie));
     head.netns = netns_of(bytes.net());
-    if !wanted(&head) {
+    if !wanted(head) {
         // Its transition to SYN_SENT passed, if nothing but the port, then unknown, speaks against
         // it: userspace need not remember it any longer.
         let port = core::mem::take(&mut head.local_port);
-        if !wanted(&head) {
+        if !wanted(head) {
             return;
         }
         head.local_port = port;
@@ -50,7 +52,7 @@ pub fn armed(address: u64) {
     let sent_us: u64 = peek(address, setting!(offsets.tcp_mstamp));
     head.time_ns = sent_us * 1000;
     head.retransmits = at_most_255(peek(address, setting!(offsets.tcp_total_retrans)));
-    ring::send_head(&head, bytes.link());
+    ring::send_head(head, bytes.link());
 }
 
 /// The child that TCP Fast Open makes waits for an acknowledgement, which may come much later and
@@ -62,11 +64,13 @@ fn fast_open_armed(address: u64) {
         return;
     };
     let bytes = SockBytes::at(address);
-    let Some(mut head) = bytes.addresses() else {
+    let mut buffer = HeadBuffer::new();
+    let head = buffer.zeroed();
+    if !bytes.addresses(head) {
         return;
-    };
+    }
     head.netns = netns_of(bytes.net());
-    if !wanted(&head) {
+    if !wanted(head) {
         return;
     }
     head.kind = kind::SOCKET;
@@ -74,5 +78,5 @@ fn fast_open_armed(address: u64) {
     head.from = LISTEN;
     head.to = SYN_RECV;
     head.time_ns = time_ns;
-    ring::send_head(&head, bytes.link());
+    ring::send_head(head, bytes.link());
 }

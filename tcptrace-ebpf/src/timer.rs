@@ -11,6 +11,7 @@ use tcptrace_ebpf::wire::{EarlyEnd, Head, RequestBegin, STACK_DEPTH, change, fla
 
 use crate::{
     child,
+    head::HeadBuffer,
     kernel::{peek, read, setting, zero},
     minisock::SockBytes,
     reset, ring, syn,
@@ -23,17 +24,14 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
     // These tracepoints fire for every timer of the machine: nothing may come before this.
     // SAFETY: `timer` is the struct timer_list that the tracepoint passes.
     let function: u64 = unsafe { read(timer, setting!(offsets.timer_list_function)) };
-    let ours = function == setting!(tw_timer_handler) || function == setting!(reqsk_timer_handler);
-    // That it expires is told next.
-    if ours && what == change::CANCELLED && about_to_expire(ctx, timer) {
-        return;
-    }
     if function == setting!(tw_timer_handler) {
-        let minisock = timer as u64 - u64::from(setting!(offsets.timewait_timer));
-        minisock_changed(ctx, minisock, what);
+        // That it expires is told next.
+        if what != change::CANCELLED || !about_to_expire(ctx, timer) {
+            let minisock = timer as u64 - u64::from(setting!(offsets.timewait_timer));
+            minisock_changed(ctx, minisock, what);
+        }
     } else if function == setting!(reqsk_timer_handler) {
-        let request = timer as u64 - u64::from(setting!(offsets.request_timer));
-        request_changed(ctx, request, what);
+        request_changed(ctx, timer, what);
     } else if what == change::STARTED && function == setting!(tcp_write_timer) {
         syn::armed(timer as u64 - u64::from(setting!(offsets.tcp_write_timer)));
     }
@@ -42,30 +40,31 @@ pub fn changed(ctx: &BtfTracePointContext, what: u8) {
 #[inline(always)]
 fn minisock_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
     let bytes = SockBytes::at(address);
-    let Some(mut head) = bytes.head(what) else {
+    let mut buffer = HeadBuffer::new();
+    let head = buffer.zeroed();
+    if !bytes.read(head, what) {
         return;
-    };
+    }
     head.to = bytes.field(setting!(offsets.timewait_substate));
     if what == change::CANCELLED && setting!(stacks) != 0 {
         head.kind = kind::MINISOCK_EARLY;
         send_early(ctx, head, bytes.link());
     } else {
         head.kind = kind::MINISOCK;
-        ring::send_head(&head, bytes.link());
+        ring::send_head(head, bytes.link());
     }
 }
 
 #[inline(always)]
-fn request_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
-    // That its child goes on tells which request it came from.
-    if what == change::CANCELLED && child::completes(address) {
+fn request_changed(ctx: &BtfTracePointContext, timer: *const u8, what: u8) {
+    let bytes = SockBytes::at(timer as u64 - u64::from(setting!(offsets.request_timer)));
+    // That its child goes on tells which request it came from; that it expires is told next.
+    if what == change::CANCELLED && (child::completes(&bytes) || about_to_expire(ctx, timer)) {
         return;
     }
-    let bytes = SockBytes::at(address);
-    let Some(mut head) = bytes.addresses() else {
-        return;
-    };
-    if !bytes.complete(&mut head, what) {
+    let mut buffer = HeadBuffer::new();
+    let head = buffer.zeroed();
+    if !bytes.read(head, what) {
         return;
     }
     head.to = bytes.field(setting!(offsets.request_num_retrans));
@@ -76,17 +75,20 @@ fn request_changed(ctx: &BtfTracePointContext, address: u64, what: u8) {
         let listener = peek(listener, setting!(offsets.sock_common_cookie));
         ring::send(bytes.link(), |to: *mut RequestBegin| {
             // SAFETY: `to` is a reserved record.
-            unsafe { to.write(RequestBegin { head, listener }) };
+            unsafe {
+                (&raw mut (*to).head).write(*head);
+                (&raw mut (*to).listener).write(listener);
+            }
         });
     } else if what == change::CANCELLED && setting!(stacks) != 0 {
         head.kind = kind::REQUEST_EARLY;
-        if reset::ends_request(&head) {
+        if reset::ends_request(head) {
             head.flags |= flag::RST_SENT;
         }
         send_early(ctx, head, bytes.link());
     } else {
         head.kind = kind::REQUEST;
-        ring::send_head(&head, bytes.link());
+        ring::send_head(head, bytes.link());
     }
 }
 
@@ -117,11 +119,11 @@ fn address(ctx: &BtfTracePointContext) -> u64 {
 /// Sends the end of a minisock or request with the way that led to it: whether an RST, a SYN,
 /// connect(), `ss -K` or the end of its namespace stopped the timer is in nothing else.
 #[inline(always)]
-fn send_early(ctx: &BtfTracePointContext, head: Head, link: u32) {
+fn send_early(ctx: &BtfTracePointContext, head: &Head, link: u32) {
     ring::send(link, |to: *mut EarlyEnd| {
         // SAFETY: `to` is a reserved record, and the stack has room for STACK_DEPTH addresses.
         unsafe {
-            (&raw mut (*to).head).write(head);
+            (&raw mut (*to).head).write(*head);
             zero(&raw mut (*to).stack);
             let stack = (&raw mut (*to).stack).cast();
             bpf_get_stack(ctx.as_ptr(), stack, (STACK_DEPTH * 8) as u32, 0);
