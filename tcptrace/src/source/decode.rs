@@ -62,35 +62,29 @@ pub fn decode(bytes: &[u8], symbols: &Symbols) -> Result<Event, DecodeError> {
         bytes = record;
     }
     match head.kind {
-        wire::kind::SOCKET if bytes.len() == size_of::<Head>() => {
-            socket(&head, None, None).map(Event::Socket)
-        }
+        wire::kind::SOCKET if bytes.len() == size_of::<Head>() => socket(&head, None, None),
         wire::kind::SOCKET_OWNED => {
             let record = OwnedSocket::read_from_bytes(bytes).map_err(|_| wrong)?;
-            socket(&head, Some(&record.owner), None).map(Event::Socket)
+            socket(&head, Some(&record.owner), None)
         }
         wire::kind::SOCKET_MEASURED => {
             let record = MeasuredSocket::read_from_bytes(bytes).map_err(|_| wrong)?;
             let owner = (head.flags & wire::flag::OWNED != 0).then_some(&record.owner);
-            socket(&head, owner, Some(&record.metrics)).map(Event::Socket)
+            socket(&head, owner, Some(&record.metrics))
         }
-        wire::kind::MINISOCK if bytes.len() == size_of::<Head>() => {
-            minisock(&head, None).map(Event::Minisock)
-        }
+        wire::kind::MINISOCK if bytes.len() == size_of::<Head>() => minisock(&head, None),
         wire::kind::MINISOCK_EARLY => {
             let record = EarlyEnd::read_from_bytes(bytes).map_err(|_| wrong)?;
-            minisock(&head, Some(early(&record, symbols))).map(Event::Minisock)
+            minisock(&head, Some(early(&record, symbols)))
         }
-        wire::kind::REQUEST if bytes.len() == size_of::<Head>() => {
-            request(&head, None, 0).map(Event::Request)
-        }
+        wire::kind::REQUEST if bytes.len() == size_of::<Head>() => request(&head, None, 0),
         wire::kind::REQUEST_BEGIN => {
             let record = RequestBegin::read_from_bytes(bytes).map_err(|_| wrong)?;
-            request(&head, None, record.listener).map(Event::Request)
+            request(&head, None, record.listener)
         }
         wire::kind::REQUEST_EARLY => {
             let record = EarlyEnd::read_from_bytes(bytes).map_err(|_| wrong)?;
-            request(&head, Some(early(&record, symbols)), 0).map(Event::Request)
+            request(&head, Some(early(&record, symbols)), 0)
         }
         wire::kind::RESET_SENT if bytes.len() == size_of::<Head>() => {
             let cookie = Cookie::new(head.cookie);
@@ -171,7 +165,7 @@ fn socket(
     head: &Linked,
     owner: Option<&wire::Owner>,
     metrics: Option<&wire::Metrics>,
-) -> Result<SocketEvent, DecodeError> {
+) -> Result<Event, DecodeError> {
     let (from, to) = (state("from", head.from)?, state("to", head.to)?);
     let closed = to == State::Closed && from != State::Listen;
     let counted = matches!(from, State::SynSent | State::SynRecv) || closed;
@@ -185,7 +179,7 @@ fn socket(
         });
         tuple.remote = Endpoint::new(unspecified(tuple.local.addr), 0);
     }
-    Ok(SocketEvent {
+    Ok(Event::Socket(SocketEvent {
         time_ns: head.time_ns,
         cookie: Cookie::new(head.cookie),
         tuple,
@@ -209,7 +203,7 @@ fn socket(
         },
         reach,
         measured: metrics.map(measured),
-    })
+    }))
 }
 
 fn evidence(bits: u8) -> Evidence {
@@ -243,8 +237,8 @@ fn read_owner(owner: &wire::Owner) -> Owner {
     }
 }
 
-fn minisock(head: &Linked, early: Option<Early>) -> Result<MinisockEvent, DecodeError> {
-    Ok(MinisockEvent {
+fn minisock(head: &Linked, early: Option<Early>) -> Result<Event, DecodeError> {
+    Ok(Event::Minisock(MinisockEvent {
         time_ns: head.time_ns,
         cookie: Cookie::new(head.cookie),
         tuple: tuple(head)?,
@@ -260,15 +254,11 @@ fn minisock(head: &Linked, early: Option<Early>) -> Result<MinisockEvent, Decode
             }
         },
         netns_gone: head.flags & wire::flag::NETNS_GONE != 0,
-    })
+    }))
 }
 
-fn request(
-    head: &Linked,
-    early: Option<Early>,
-    listener: u64,
-) -> Result<RequestEvent, DecodeError> {
-    Ok(RequestEvent {
+fn request(head: &Linked, early: Option<Early>, listener: u64) -> Result<Event, DecodeError> {
+    Ok(Event::Request(RequestEvent {
         time_ns: head.time_ns,
         tuple: tuple(head)?,
         change: change(head.from, early)?,
@@ -276,7 +266,7 @@ fn request(
         retransmits: head.to,
         fresh: head.to == 0 && head.evidence == 0,
         netns_gone: head.flags & wire::flag::NETNS_GONE != 0,
-    })
+    }))
 }
 
 /// What the way to it tells of a timer that was stopped.

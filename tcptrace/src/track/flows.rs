@@ -6,7 +6,10 @@
 
 use std::{borrow::Cow, rc::Rc};
 
-use hashlink::LruCache;
+use hashlink::{
+    LruCache,
+    linked_hash_map::{RawEntryMut, RawOccupiedEntryMut},
+};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::flow::Flow;
@@ -24,6 +27,9 @@ pub(super) struct Flows {
     /// Who has them: most processes have many.
     owners: FxHashSet<Rc<Owner>>,
 }
+
+/// The place of an active one.
+type Known<'a> = RawOccupiedEntryMut<'a, Cookie, Flow, FxBuildHasher>;
 
 /// A connection that was found, and did nothing yet.
 #[derive(Clone, Debug)]
@@ -82,20 +88,31 @@ impl Flows {
 
     /// One to change, which is as quiet as it was.
     pub fn peek_mut(&mut self, cookie: Cookie) -> Option<&mut Flow> {
-        self.wake(cookie);
-        self.active.peek_mut(&cookie)
+        self.woken(cookie, |_| ())
     }
 
     /// One that something happens to.
     pub fn get_mut(&mut self, cookie: Cookie) -> Option<&mut Flow> {
-        self.wake(cookie);
-        self.active.get_mut(&cookie)
+        self.woken(cookie, |entry| entry.to_back())
     }
 
-    /// Adds one; gives back what there was of that cookie.
-    pub fn insert(&mut self, cookie: Cookie, flow: Flow) -> Option<Flow> {
-        let quiet = self.quiet.remove(&cookie).map(|it| it.flow());
-        self.active.insert(cookie, flow).or(quiet)
+    /// Adds one. `before`: what is done with one of that cookie, which goes.
+    #[inline]
+    pub fn insert(&mut self, cookie: Cookie, flow: Flow, before: impl FnOnce(&mut Flow)) {
+        match self.active.raw_entry_mut().from_key(&cookie) {
+            RawEntryMut::Occupied(mut entry) => {
+                entry.to_back();
+                let place = entry.into_mut();
+                before(place);
+                *place = flow;
+            }
+            RawEntryMut::Vacant(entry) => {
+                if let Some(quiet) = self.quiet.remove(&cookie) {
+                    before(&mut quiet.flow());
+                }
+                entry.insert(cookie, flow);
+            }
+        }
     }
 
     /// Adds one that was found. `epoch`: the count of losses now.
@@ -114,9 +131,10 @@ impl Flows {
         self.quiet.insert(cookie, quiet);
     }
 
+    #[inline]
     pub fn remove(&mut self, cookie: Cookie) -> Option<Flow> {
-        let quiet = self.quiet.remove(&cookie).map(|it| it.flow());
-        self.active.remove(&cookie).or(quiet)
+        let known = self.active.remove(&cookie);
+        known.or_else(|| self.quiet.remove(&cookie).map(|it| it.flow()))
     }
 
     /// All; what was quiet longest first.
@@ -128,13 +146,19 @@ impl Flows {
             .chain(active.map(|(cookie, it)| (*cookie, Cow::Borrowed(it))))
     }
 
-    /// All of it is remembered from now on.
-    fn wake(&mut self, cookie: Cookie) {
-        if !self.quiet.is_empty()
-            && !self.active.contains_key(&cookie)
-            && let Some(it) = self.quiet.remove(&cookie)
-        {
-            self.active.insert(cookie, it.flow());
+    /// One of which all is remembered from now on. `known`: what is done with its place if it was
+    /// before.
+    fn woken(&mut self, cookie: Cookie, known: impl FnOnce(&mut Known<'_>)) -> Option<&mut Flow> {
+        match self.active.raw_entry_mut().from_key(&cookie) {
+            RawEntryMut::Occupied(mut entry) => {
+                known(&mut entry);
+                Some(entry.into_mut())
+            }
+            RawEntryMut::Vacant(_) if self.quiet.is_empty() => None,
+            RawEntryMut::Vacant(entry) => {
+                let quiet = self.quiet.remove(&cookie)?;
+                Some(entry.insert(cookie, quiet.flow()).1)
+            }
         }
     }
 
@@ -237,7 +261,7 @@ mod tests {
     fn what_nothing_happens_to_is_quiet_longest() {
         let mut flows = Flows::new();
         let found = existing(State::Established, SocketKind::Full, 7);
-        flows.insert(cookie(1), Flow::new(tuple(), State::Closed));
+        flows.insert(cookie(1), Flow::new(tuple(), State::Closed), |_| panic!());
         for number in 2..5 {
             flows.found(cookie(number), &found, 0);
         }
@@ -249,8 +273,12 @@ mod tests {
         assert_eq!((order(&flows), flows.len()), (vec![4, 3, 1], 3));
         assert!(!flows.has(cookie(2)) && flows.has(cookie(4)));
         let other = Flow::new(tuple(), State::CloseWait);
-        let before = flows.insert(cookie(4), other).unwrap();
-        assert_eq!(before.state, State::Established);
+        let mut before = None;
+        flows.insert(cookie(4), other, |it| before = Some(it.state));
+        assert_eq!(before, Some(State::Established));
+        let last = Flow::new(tuple(), State::LastAck);
+        flows.insert(cookie(4), last, |it| before = Some(it.state));
+        assert_eq!(before, Some(State::CloseWait));
         assert_eq!((order(&flows), flows.len()), (vec![3, 1, 4], 3));
     }
 

@@ -34,9 +34,6 @@ impl Tracker {
     /// listen. Of all others those go first with which the least is lost, and of those alike, what
     /// was quiet longest.
     pub(super) fn make_room(&mut self, out: &mut Out<'_, impl FnMut(&Transition)>) -> bool {
-        if self.flows.len() < self.limits.flows {
-            return true;
-        }
         let wanted = (self.limits.flows / PART).max(1);
         let mut victims: Vec<Cookie> = Vec::new();
         for rank in [Rank::Over, Rank::Open, Rank::Stuck] {

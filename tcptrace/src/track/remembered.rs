@@ -212,7 +212,7 @@ impl Tracker {
             self.forgotten += 1;
             return;
         }
-        self.flows.insert(cookie, flow);
+        self.flows.insert(cookie, flow, |_| ());
     }
 
     fn remember_request(&mut self, it: Remembered) {

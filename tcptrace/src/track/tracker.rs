@@ -242,6 +242,7 @@ impl Tracker {
         (self.flows.len(), self.requests.len())
     }
 
+    #[inline]
     pub(super) fn keep(
         &mut self,
         cookie: Cookie,
@@ -249,7 +250,8 @@ impl Tracker {
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         flow.epoch = self.epoch;
-        if !self.flows.has(cookie) && !self.make_room(out) {
+        let full = self.flows.len() >= self.limits.flows;
+        if full && !self.flows.has(cookie) && !self.make_room(out) {
             // There are as many listeners as may be remembered.
             self.forgotten += 1;
             flow.tell_what_waits(cookie, out);
@@ -259,9 +261,8 @@ impl Tracker {
             return;
         }
         // There is another of that cookie only where something was lost.
-        if let Some(mut old) = self.flows.insert(cookie, flow) {
-            old.tell_what_waits(cookie, out);
-        }
+        self.flows
+            .insert(cookie, flow, |old| old.tell_what_waits(cookie, out));
     }
 
     pub(super) fn keep_request(&mut self, tuple: Tuple, request: Request) {

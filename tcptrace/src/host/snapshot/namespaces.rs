@@ -25,6 +25,7 @@ use super::{
     inspection::Inspection,
     links::LinkNames,
     settings::{self, WaitSettings},
+    sockstat::shows_no_tcp,
 };
 use crate::{
     host::cpu,
@@ -150,9 +151,12 @@ impl Namespace {
         let apart = StateFlags::ESTABLISHED | StateFlags::CLOSE | StateFlags::LISTEN;
         let states = dump::flags(states).difference(apart);
         self.within(move || {
-            let mut sockets = dump::inspect(inode, &states)?;
-            if established {
-                sockets.extend(dump::waiting(inode)?);
+            let mut sockets = Vec::new();
+            if !shows_no_tcp() {
+                sockets = dump::inspect(inode, &states)?;
+                if established {
+                    sockets.extend(dump::waiting(inode)?);
+                }
             }
             Ok(Inspection::new(sockets, WaitSettings::read()))
         })

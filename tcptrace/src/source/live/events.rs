@@ -70,10 +70,10 @@ impl Source for Live {
             Drained::Record(record) if let Some(made) = CgroupMade::read(record) => {
                 each(Told::CgroupMade(made));
             }
-            Drained::Record(record) => match decode(record, &kernel.symbols) {
+            Drained::Record(record) => match &decode(record, &kernel.symbols) {
                 Ok(event) => {
                     last = event.time_ns();
-                    each(Told::Event(&event));
+                    each(Told::Event(event));
                 }
                 Err(_) => *unreadable += 1,
             },
