@@ -21,7 +21,7 @@ VERSIONS = ["1.30", "1.37"]
 SETTINGS = [
     ({}, []),
     ({"image": {"tag": "x"}, "port": 1234, "record": "/var/lib/tcptrace"},
-     ["registry.example/tcptrace:x", ":1234", "--record", "/var/lib/tcptrace"]),
+     ["registry.example/tcptrace:x", ":1234", "--record", "/var/lib/tcptrace", "--keep", "2G"]),
     ({"runtimeFolders": ["/run/containers/storage", "/var/lib/containers/storage"], "nodeSelector": {"a": "b"},
       "arguments": ["--otlp", "http://collector:4318"], "env": [{"name": "OTEL_SERVICE_NAME", "value": "edge"}]},
      ["/run/containers/storage", "/var/lib/containers/storage", "http://collector:4318", "edge"]),
