@@ -110,6 +110,11 @@ pub const OF_DIST_TESTS: &[Program] = &[
     program("lintian", "lintian", ["lintian", "lintian"]),
     program("mandoc", "mandoc", ["mandoc", "mandoc"]),
     program("debootstrap", "debootstrap", ["debootstrap", "debootstrap"]),
+    program(
+        "systemd-nspawn",
+        "systemd-container",
+        ["systemd-container", "systemd"],
+    ),
 ];
 
 /// Fedora calls it by its programming language, too.

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 
 use super::{
     Consumer, Outcome, RunOptions,
+    notices::Said,
     replay::Whole,
     run::next_signal,
     segments::{Telling, left_out, part},
@@ -50,6 +51,7 @@ pub async fn export(
     let mut status = StatusLine::default();
     let mut whole = Whole::default();
     let mut telling: Option<Telling> = None;
+    let mut said = Said::default();
     let mut files = 0_u64;
     // The next segment is known to go on.
     let mut next_is_begun = false;
@@ -72,7 +74,9 @@ pub async fn export(
                         it.go_on(*segment)?;
                         it
                     }
-                    None => telling.insert(Telling::begin(*segment, options, &mut consumer)?),
+                    None => {
+                        telling.insert(Telling::begin(*segment, options, &mut said, &mut consumer)?)
+                    }
                 };
                 it.engine.signals = signals.take();
                 it.engine

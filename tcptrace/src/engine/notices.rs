@@ -14,6 +14,23 @@ pub(super) fn degraded(degraded: &[Degraded]) {
     }
 }
 
+/// What was said of the run before, where a recording has many.
+#[derive(Default)]
+pub(super) struct Said(Vec<Degraded>);
+
+impl Said {
+    /// Says on stderr what could not be seen in a run and was seen in the one before.
+    pub fn degraded(&mut self, degraded: &[Degraded]) {
+        self::degraded(&self.unsaid(degraded));
+    }
+
+    fn unsaid(&mut self, degraded: &[Degraded]) -> Vec<Degraded> {
+        let before = std::mem::replace(&mut self.0, degraded.to_vec());
+        let unsaid = degraded.iter().filter(|it| !before.contains(it));
+        unsaid.cloned().collect()
+    }
+}
+
 /// Programs that have a daemon start containers: these are no children of theirs. Podman starts its own.
 const CLIENTS: [&str; 4] = ["docker", "nerdctl", "ctr", "crictl"];
 
@@ -67,6 +84,29 @@ pub(super) fn incomplete(end: &End) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Why;
+
+    #[test]
+    fn what_stays_unseen_from_run_to_run_is_said_once() {
+        let unseen = |what: &'static str| Degraded {
+            what: what.into(),
+            why: Why::NoCgroups,
+        };
+        let (one, other) = (unseen("one"), unseen("other"));
+        let mut said = Said::default();
+        let runs = [
+            vec![one.clone()],
+            vec![one.clone()],
+            vec![other.clone(), one.clone()],
+            vec![],
+            vec![one.clone()],
+        ];
+        let unsaid = runs.map(|run| said.unsaid(&run));
+        assert_eq!(
+            unsaid,
+            [vec![one.clone()], vec![], vec![other], vec![], vec![one]]
+        );
+    }
 
     #[test]
     fn the_name_of_a_new_container_is_found_among_the_words() {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Consumer, Outcome, RunOptions,
+    notices::Said,
     replay::Whole,
     run::next_signal,
     segments::{Telling, left_out, part},
@@ -72,6 +73,7 @@ pub async fn read_on(
         folder: folder.to_owned(),
         last: first_to_read(folder, after, &mut report).with_context(unread)?,
         telling: None,
+        said: Said::default(),
         signals: Some(signals),
         interrupted: false,
         whole: Whole::default(),
@@ -129,6 +131,7 @@ struct Reader<'a> {
     /// The number of the last segment that was begun, or left out.
     last: u64,
     telling: Option<Telling>,
+    said: Said,
     signals: Option<Signals>,
     /// A signal came.
     interrupted: bool,
@@ -208,9 +211,12 @@ impl Reader<'_> {
                 it.go_on(segment)?;
                 it
             }
-            None => self
-                .telling
-                .insert(Telling::begin(segment, self.options, consumer)?),
+            None => self.telling.insert(Telling::begin(
+                segment,
+                self.options,
+                &mut self.said,
+                consumer,
+            )?),
         };
         it.engine.source.tell_by_block();
         it.engine.source.is_growing(grows);

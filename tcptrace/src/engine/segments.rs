@@ -6,7 +6,8 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result};
 
 use super::{
-    Consumer, Engine, RunOptions, notices,
+    Consumer, Engine, RunOptions,
+    notices::Said,
     replay::{Whole, narrowed},
 };
 use crate::{
@@ -53,6 +54,7 @@ impl Telling {
     pub fn begin(
         segment: Segment,
         options: &RunOptions,
+        said: &mut Said,
         consumer: &mut impl Consumer,
     ) -> Result<Self> {
         let unread = || format!("cannot read {}", segment.path.display());
@@ -62,7 +64,7 @@ impl Telling {
         let begun = piece.replay(Range::default()).with_context(unread)?;
         let (source, beginning) = begun.with_context(unread)?;
         let mut engine = Engine::new(source, beginning, &narrowed(options, &piece)?);
-        notices::degraded(&engine.degraded);
+        said.degraded(&engine.degraded);
         consumer.begin(&engine.tracker, &engine.machine);
         let began_ns = engine.now();
         engine.review(consumer)?;

@@ -1,6 +1,8 @@
 //! Whether the packages work where they are installed: `cargo xtask dist --test`.
 
+mod booted;
 mod chroot;
+mod debian;
 
 use std::{
     path::{Path, PathBuf},
@@ -9,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
+use self::debian::Debian;
 use super::{
     contents::PAGES,
     made::Made,
@@ -64,12 +67,25 @@ pub fn all(made: &Made<'_>, architectures: &[Architecture]) -> Result<ExitCode> 
         });
         if architecture.name() == std::env::consts::ARCH {
             steps.step("the binary runs here", || says_its_version(made, &binary));
-            steps.step("the .deb is installed, used and purged in Debian", || {
-                chroot::all(made, &names, &work)
-            });
+            tried_in_debian(&mut steps, made, &names, &work);
         }
     }
     Ok(steps.finish())
+}
+
+fn tried_in_debian(steps: &mut Steps, made: &Made<'_>, names: &Names<'_>, work: &Path) {
+    let Some(debian) = steps.step("Debian is put into a folder", || {
+        Debian::make(made, names, work)
+    }) else {
+        return;
+    };
+    steps.step("the .deb is installed, used and purged in Debian", || {
+        chroot::all(made, &debian)
+    });
+    steps.step("its units do what they should, under systemd", || {
+        booted::all(&debian)
+    });
+    steps.step("Debian is removed", || debian.remove());
 }
 
 fn are_there(made: &Made<'_>, architectures: &[Architecture]) -> Result<()> {
