@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 
 use super::{
     super::names::DEBIAN,
-    debian::{Debian, SUITE, by_root},
+    system::{System, by_root},
 };
 
 /// Installs what the units are tried with: who asks for metrics, and where flows are brought.
@@ -26,20 +26,20 @@ const WORDS: [&str; 4] = [
 ///
 /// # Errors
 /// When anything is not as it should be: see booted.sh, whose words are passed through.
-pub fn all(debian: &Debian) -> Result<()> {
-    debian
+pub fn all(system: &System) -> Result<()> {
+    system
         .run(|words| {
             words.args(["sh", "-c", MORE]);
         })
         .context("Debian's packages can't be installed there")?;
     for boot in BOOTS {
-        let script = format!("sh /shared/booted.sh {boot} {DEBIAN} {}", debian.package);
+        let script = format!("sh /shared/booted.sh {boot} {DEBIAN} {}", system.package);
         by_root("env", |words| {
             // As Debian boots by itself, whatever this machine has.
             words.arg("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1");
             words.args(["timeout", "--kill-after=10", LIMIT]);
             words.args(["systemd-nspawn", "--quiet", "--boot", "--directory"]);
-            words.arg(&debian.folder);
+            words.arg(&system.folder);
             // Nobody else need know of it: the machine may have no systemd.
             words.args(["--register=no", "--keep-unit", "--link-journal=no"]);
             words.arg("--private-network");
@@ -52,7 +52,7 @@ pub fn all(debian: &Debian) -> Result<()> {
             // Its status is that of the boot.
             words.arg(format!("systemd.run=\"{script}\""));
         })
-        .with_context(|| format!("units of {DEBIAN} in Debian {SUITE}"))?;
+        .with_context(|| format!("units of {DEBIAN} in {}", system.distribution))?;
     }
     Ok(())
 }

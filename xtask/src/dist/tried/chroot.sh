@@ -1,4 +1,4 @@
-# Installs, uses and purges a package, in a Debian that has nothing else: sh try.sh NAME FILE VERSION
+# Installs, uses and purges a package, in a Debian or Ubuntu that has nothing else: sh try.sh NAME FILE VERSION
 set -eu
 name=$1 file=$2 version=$3
 export DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -21,7 +21,8 @@ dpkg --purge "$name" >/dev/null 2>&1 || true
 # Debian's smallest installations leave out man pages: not this one.
 rm -f /etc/dpkg/dpkg.cfg.d/*
 files >/tmp/before
-dpkg --install "$file"
+# As the README says.
+apt-get --quiet=2 install "$file" >/dev/null
 said=$(tcptrace --version)
 [ "$said" = "tcptrace $version" ] || wrong "tcptrace --version says $said"
 [ "$(command -v tcptrace)" = /usr/bin/tcptrace ] || wrong "it is not in /usr/bin"

@@ -2,7 +2,7 @@
 
 mod booted;
 mod chroot;
-mod debian;
+mod system;
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::debian::Debian;
+use self::system::{Distribution, System};
 use super::{
     contents::PAGES,
     made::Made,
@@ -68,6 +68,7 @@ pub fn all(made: &Made<'_>, architectures: &[Architecture]) -> Result<ExitCode> 
         if architecture.name() == std::env::consts::ARCH {
             steps.step("the binary runs here", || says_its_version(made, &binary));
             tried_in_debian(&mut steps, made, &names, &work);
+            tried_in_ubuntu(&mut steps, made, &names, &work);
         }
     }
     Ok(steps.finish())
@@ -75,7 +76,7 @@ pub fn all(made: &Made<'_>, architectures: &[Architecture]) -> Result<ExitCode> 
 
 fn tried_in_debian(steps: &mut Steps, made: &Made<'_>, names: &Names<'_>, work: &Path) {
     let Some(debian) = steps.step("Debian is put into a folder", || {
-        Debian::make(made, names, work)
+        System::make(Distribution::Debian, made, names, work)
     }) else {
         return;
     };
@@ -86,6 +87,18 @@ fn tried_in_debian(steps: &mut Steps, made: &Made<'_>, names: &Names<'_>, work: 
         booted::all(&debian)
     });
     steps.step("Debian is removed", || debian.remove());
+}
+
+fn tried_in_ubuntu(steps: &mut Steps, made: &Made<'_>, names: &Names<'_>, work: &Path) {
+    let Some(ubuntu) = steps.step("Ubuntu is put into a folder", || {
+        System::make(Distribution::Ubuntu, made, names, work)
+    }) else {
+        return;
+    };
+    steps.step("the .deb is installed, used and purged in Ubuntu", || {
+        chroot::all(made, &ubuntu)
+    });
+    steps.step("Ubuntu is removed", || ubuntu.remove());
 }
 
 fn are_there(made: &Made<'_>, architectures: &[Architecture]) -> Result<()> {

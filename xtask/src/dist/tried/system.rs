@@ -1,7 +1,7 @@
-//! Debian in a folder, where a package is tried.
+//! A system in a folder, where a package is tried.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,32 +11,73 @@ use anyhow::{Context as _, Result};
 use super::super::{contents::copy, made::Made, names::Names};
 use crate::{cargo::say_and_succeed, kernels, root};
 
-/// The oldest one that the package is for.
-pub const SUITE: &str = "bookworm";
+/// Where Ubuntu's packages are got. By https, as Debian has no keys of Ubuntu's to check them with.
+const UBUNTU: &str = "https://archive.ubuntu.com/ubuntu";
+/// Where the packages are that it conflicts with, too.
+const COMPONENTS: &str = "--components=main,universe";
 /// What a machine has that is traced.
 const MORE: &str = "--include=man-db,systemd";
 
-/// A Debian with a package in /shared, and what is done with it there.
-pub struct Debian {
+/// What is in the folder: of each, the oldest version that the package is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distribution {
+    Debian,
+    Ubuntu,
+}
+
+impl Distribution {
+    fn suite(self) -> &'static str {
+        match self {
+            Self::Debian => "bookworm",
+            Self::Ubuntu => "jammy",
+        }
+    }
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?} {}", self.suite())
+    }
+}
+
+/// A system with a package in /shared, and what is done with it there.
+pub struct System {
+    pub distribution: Distribution,
     /// It belongs to root.
     pub folder: PathBuf,
     /// The package, as it is named in there.
     pub package: String,
 }
 
-impl Debian {
+impl System {
     /// Puts it below `work`, as root.
     ///
     /// # Errors
     /// When debootstrap fails, or the package is missing.
-    pub fn make(made: &Made<'_>, names: &Names<'_>, work: &Path) -> Result<Self> {
-        let folder = work.join("debian");
-        let from = kernels::address();
+    pub fn make(
+        distribution: Distribution,
+        made: &Made<'_>,
+        names: &Names<'_>,
+        work: &Path,
+    ) -> Result<Self> {
+        let folder = work.join(distribution.suite());
         by_root("debootstrap", |words| {
-            words.args(["--variant=minbase", MORE, SUITE]);
-            words.arg(&folder).arg(from);
+            words.args(["--variant=minbase", MORE]);
+            if distribution == Distribution::Ubuntu {
+                words.args(["--no-check-gpg", COMPONENTS]);
+            }
+            words.arg(distribution.suite()).arg(&folder);
+            match distribution {
+                Distribution::Debian => words.arg(kernels::address()),
+                Distribution::Ubuntu => words.arg(UBUNTU),
+            };
         })
-        .context("Debian can't be put into a folder")?;
+        .with_context(|| format!("{distribution} can't be put into a folder"))?;
+        // There its own keys are, and no certificates.
+        by_root("sed", |words| {
+            words.args(["--in-place", "s/https:/http:/"]);
+            words.arg(folder.join("etc/apt/sources.list"));
+        })?;
         // Put together here, as that folder belongs to root.
         let shared = work.join("shared");
         copy(&made.out.join(names.deb()), &shared.join(names.deb()))?;
@@ -46,6 +87,7 @@ impl Debian {
             words.arg("--recursive").arg(&shared).arg(&folder);
         })?;
         Ok(Self {
+            distribution,
             folder,
             package: format!("/shared/{}", names.deb()),
         })
