@@ -10,12 +10,21 @@ use crate::{
 /// Nothing can be traced without them.
 const LOAD_AT_ALL: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::PERFMON);
 
-/// Judges the effective capabilities of a process; `None` if they can't be told.
-pub(super) fn checks(effective: Option<CapabilitySet>, language: Language) -> Vec<Check> {
+/// Judges the effective capabilities of a process; `None` if they can't be told. `hidden`: the kernel
+/// hides descriptors in spite of them.
+pub(super) fn checks(
+    effective: Option<CapabilitySet>,
+    hidden: bool,
+    language: Language,
+) -> Vec<Check> {
     CAPABILITIES
         .iter()
         .map(|it| match effective {
             None => Check::new(it.name, Status::Unknown, None),
+            Some(held) if it.is_among(held) && hidden && it.flag == CapabilitySet::SYS_PTRACE => {
+                let why = why_unseen(&Why::DescriptorsHidden, language);
+                Check::new(it.name, Status::Degraded, Some(why))
+            }
             Some(held) if it.is_among(held) => Check::ok(it.name),
             Some(_) => {
                 let status = match LOAD_AT_ALL.contains(it.flag) {
@@ -39,12 +48,12 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said_as_a_trace_says_it() {
-        let told = checks(Some(CapabilitySet::empty()), Language::English);
+        let told = checks(Some(CapabilitySet::empty()), false, Language::English);
         for (it, check) in CAPABILITIES.iter().zip(&told) {
             let said = format!("{}: run it as root, or with {}", it.without, it.name);
             assert_eq!(check.detail, Some(said));
         }
-        let told = checks(Some(CapabilitySet::empty()), Language::Chinese);
+        let told = checks(Some(CapabilitySet::empty()), false, Language::Chinese);
         for (it, check) in CAPABILITIES.iter().zip(&told) {
             let said = check.detail.as_deref().unwrap_or_default();
             assert!(!said.contains(it.without), "{said}");
@@ -52,7 +61,7 @@ mod tests {
     }
 
     fn missing(effective: CapabilitySet) -> Vec<(String, Status)> {
-        checks(Some(effective), Language::English)
+        checks(Some(effective), false, Language::English)
             .into_iter()
             .filter(|check| check.status != Status::Ok)
             .map(|check| (check.name, check.status))
@@ -75,9 +84,29 @@ mod tests {
     }
 
     #[test]
+    fn a_capability_that_helps_nothing_is_not_told_to_be_all_right() {
+        let told = checks(Some(CapabilitySet::all()), true, Language::English);
+        let bad: Vec<_> = told.iter().filter(|it| it.status != Status::Ok).collect();
+        let [check] = bad[..] else {
+            panic!("{} are not all right", bad.len());
+        };
+        assert_eq!(
+            (&*check.name, check.status),
+            ("CAP_SYS_PTRACE", Status::Degraded)
+        );
+        assert!(
+            check
+                .detail
+                .as_deref()
+                .unwrap_or_default()
+                .contains("AppArmor")
+        );
+    }
+
+    #[test]
     fn unknown_capabilities_are_neither_there_nor_missing() {
         assert!(
-            checks(None, Language::English)
+            checks(None, false, Language::English)
                 .iter()
                 .all(|check| check.status == Status::Unknown)
         );

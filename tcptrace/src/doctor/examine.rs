@@ -41,7 +41,9 @@ pub fn examine(language: Language) -> anyhow::Result<Report> {
         btf(words),
         kallsyms(language),
     ];
-    checks.extend(capabilities::checks(privileges::effective(), language));
+    let hidden = snapshot::are_descriptors_hidden();
+    let held = privileges::effective();
+    checks.extend(capabilities::checks(held, hidden, language));
     checks.extend(hooks::checks(&load(), words));
     let mut listeners = Vec::new();
     let listed = snapshot::list(Scope::Own, &[State::Listen], |piece| {

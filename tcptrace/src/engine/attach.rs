@@ -225,18 +225,25 @@ pub(super) fn is_told_of(it: &Existing, filter: &Filter) -> bool {
     it.state == State::Listen || filter.matches_tuple(&it.tuple)
 }
 
-/// What can't be seen of the sockets that are there already, for want of a capability.
+/// What can't be seen of the sockets that are there already, for want of a capability, or in spite of
+/// them.
 fn blind(netns: Option<u32>) -> impl Iterator<Item = Degraded> {
     // Who traces the own namespace alone need not enter another.
     let wanted = match netns {
         Some(inode) if own_netns() == Some(inode) => privileges::OWNERS,
         _ => privileges::ELSEWHERE,
     };
-    privileges::missing(wanted).map(|it| Degraded {
+    let missing = privileges::missing(wanted).map(|it| Degraded {
         what: it.name.into(),
         why: Why::Capability {
             name: it.name.into(),
             without: it.without.into(),
         },
-    })
+    });
+    let may_see = privileges::missing(privileges::OWNERS).count() == 0;
+    let hidden = (may_see && snapshot::are_descriptors_hidden()).then_some(Degraded {
+        what: "/proc/PID/fd".into(),
+        why: Why::DescriptorsHidden,
+    });
+    missing.chain(hidden)
 }

@@ -24,6 +24,7 @@ pub fn why_unseen(why: &Why, language: Language) -> String {
         Why::AcceptsNowhere => so("unseen-accepts", words.word("accepts-nowhere")),
         Why::PidNamespace => words.word("unseen-pid-namespace"),
         Why::Proc => words.word("unseen-proc"),
+        Why::DescriptorsHidden => words.word("unseen-descriptors"),
         Why::Capability { name, without } => {
             let without = match without_capability(name) {
                 Some(id) => words.word(id),
@@ -164,6 +165,7 @@ mod tests {
             Why::AcceptsNowhere,
             Why::PidNamespace,
             Why::Proc,
+            Why::DescriptorsHidden,
             Why::Capability {
                 name: "CAP_SYSLOG".into(),
                 without: "TIME_WAIT, orphaned FIN_WAIT2 and half-open SYN_RECV can't be seen"

@@ -47,6 +47,8 @@ pub enum Why {
     PidNamespace,
     /// /proc is of another pid namespace.
     Proc,
+    /// The kernel hides most processes' descriptors, in spite of capabilities.
+    DescriptorsHidden,
     /// A capability is missing.
     Capability {
         /// As capabilities(7) calls it.
@@ -145,6 +147,12 @@ impl fmt::Display for Why {
             Self::Proc => f.write_str(
                 "/proc is not of this process's pid namespace, so no process has a pid: mount one \
                  that is",
+            ),
+            Self::DescriptorsHidden => f.write_str(
+                "the kernel hides the descriptors of most processes in spite of CAP_SYS_PTRACE, as \
+                 a profile of AppArmor or SELinux has it do: whose sockets there are already can't \
+                 be seen; run tcptrace without one (a container: with \
+                 --security-opt apparmor=unconfined)",
             ),
             Self::Capability { name, without } => {
                 write!(f, "{without}: run it as root, or with {name}")

@@ -1,7 +1,8 @@
 //! `tcptrace doctor` where tracing is possible.
 
-use std::{ffi::OsString, net::TcpStream, process::Command, time::Duration};
+use std::{ffi::OsString, net::TcpStream, process::Command, thread, time::Duration};
 
+use landlock::{AccessFs, Ruleset, RulesetAttr as _, RulesetStatus};
 use serde_json::Value;
 use socket2::SockRef;
 
@@ -9,16 +10,18 @@ use crate::{Family, namespace::Namespace, schema};
 
 /// Asks in the namespace of this thread.
 fn doctor() -> Value {
+    let text = said(&["doctor", "-o", "json"]);
+    schema::read(&text).expect("one object")
+}
+
+/// What tcptrace says that this thread runs, with this thread's rights.
+fn said(words: &[&str]) -> String {
     let binary = std::env::var_os("TCPTRACE_BIN")
         .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_tcptrace")));
-    let output = Command::new(binary)
-        .args(["doctor", "-o", "json"])
-        .output()
-        .expect("tcptrace doctor");
+    let output = Command::new(binary).args(words).output().expect("tcptrace");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    schema::read(&text).expect("one object")
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
@@ -120,4 +123,34 @@ fn a_listener_whose_queue_is_full_is_named() {
     let report = doctor();
     let told = warning(&report, "somaxconn").expect("a warning");
     assert!(told.contains(&addr.to_string()), "{told}");
+}
+
+/// What a security module hides, here Landlock: that lets nobody look into processes outside.
+#[test]
+fn descriptors_that_are_hidden_in_spite_of_capabilities_are_told() {
+    let _net = Namespace::new();
+    let hidden = |report: &Value| {
+        let check = named(&report["checks"], "CAP_SYS_PTRACE").clone();
+        (check["status"].as_str() == Some("degraded")).then_some(check["detail"].clone())
+    };
+    let unseen = || {
+        let lines = said(&["watch", "-o", "json", "-d", "100ms"]);
+        let start: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        let degraded = start["degraded"].as_array().unwrap().clone();
+        degraded.into_iter().find(|it| it["what"] == "/proc/PID/fd")
+    };
+    assert_eq!((hidden(&doctor()), unseen()), (None, None));
+    // What a thread gives up, others keep.
+    let (hidden, unseen) = thread::scope(|scope| {
+        let confined = scope.spawn(|| {
+            let rules = Ruleset::default().handle_access(AccessFs::MakeBlock);
+            let status = rules.unwrap().create().unwrap().restrict_self().unwrap();
+            assert_ne!(status.ruleset, RulesetStatus::NotEnforced);
+            (hidden(&doctor()), unseen())
+        });
+        confined.join().unwrap()
+    });
+    let why = unseen.unwrap()["why"].clone();
+    assert!(why.as_str().unwrap().contains("AppArmor"), "{why}");
+    assert_eq!(hidden, Some(why));
 }

@@ -6,6 +6,7 @@ mod descriptor;
 mod dump;
 mod ended;
 mod found;
+mod hidden;
 mod holders;
 mod inspection;
 mod keepalive;
@@ -29,6 +30,7 @@ pub use self::{
     descriptor::user_timeout,
     ended::{Ended, EndedSockets},
     found::{Found, Timer, TimerKind},
+    hidden::are_descriptors_hidden,
     holders::{Look, all_who_have, who_has},
     inspection::{Inspected, Inspection, Listening},
     keepalive::Keepalive,

@@ -33,6 +33,7 @@ unseen-accepts = { $why }; so which of several processes accepts a connection is
 accepts-nowhere = this kernel does not support it on this processor (ENOTSUPP)
 unseen-pid-namespace = this is not the machine's initial pid namespace: processes outside of it have no pid here, and those that have sockets already are not found; run tcptrace outside of it (a container: with --pid=host)
 unseen-proc = /proc is not of this process's pid namespace, so no process has a pid: mount one that is
+unseen-descriptors = the kernel hides the descriptors of most processes in spite of CAP_SYS_PTRACE, as a profile of AppArmor or SELinux has it do: whose sockets there are already can't be seen; run tcptrace without one (a container: with --security-opt apparmor=unconfined)
 unseen-capability = { $without }: run it as root, or with { $name }
 
 # Without a capability

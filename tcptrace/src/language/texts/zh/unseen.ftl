@@ -33,6 +33,7 @@ unseen-accepts = { $why }；所以多个进程中由哪一个接受连接，只�
 accepts-nowhere = 这个内核在这种处理器上不支持它（ENOTSUPP）
 unseen-pid-namespace = 这不是机器最初的 pid 命名空间：它之外的进程在这里没有 pid，其中已经有套接字的进程也找不到；请在它之外运行 tcptrace（容器：用 --pid=host）
 unseen-proc = /proc 不属于这个进程的 pid 命名空间，所以任何进程都没有 pid：请挂载一个属于它的 /proc
+unseen-descriptors = 尽管有 CAP_SYS_PTRACE，内核仍然隐藏大多数进程的文件描述符，AppArmor 或 SELinux 的配置会让它这样做：看不到已有的套接字属于谁；请在没有这种配置的情况下运行 tcptrace（容器：用 --security-opt apparmor=unconfined）
 unseen-capability = { $without }：请以 root 运行，或者授予 { $name }
 
 # 缺少某个权能时
