@@ -4,7 +4,8 @@
 use std::{io, ops::ControlFlow};
 
 use crate::{
-    host::Clock,
+    host::{Clock, snapshot},
+    model::Why,
     output::{End, Start, View, Waiting, say},
     privileges,
 };
@@ -98,10 +99,18 @@ pub(super) fn report_unknown_owners(sockets: usize) {
     let missing: Vec<_> = privileges::missing(privileges::OWNERS)
         .map(|it| it.name)
         .collect();
-    if sockets > 0 && !missing.is_empty() {
+    if sockets == 0 {
+        return;
+    }
+    if !missing.is_empty() {
         say(format_args!(
             "whose {sockets} of the sockets are is not to be seen: run it as root, or with {}",
             missing.join(" and ")
+        ));
+    } else if snapshot::are_descriptors_hidden() {
+        say(format_args!(
+            "whose {sockets} of the sockets are is not to be seen: {}",
+            Why::DescriptorsHidden
         ));
     }
 }

@@ -1,6 +1,12 @@
 //! `tcptrace doctor` where tracing is possible.
 
-use std::{ffi::OsString, net::TcpStream, process::Command, thread, time::Duration};
+use std::{
+    ffi::OsString,
+    net::{TcpListener, TcpStream},
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use landlock::{AccessFs, Ruleset, RulesetAttr as _, RulesetStatus};
 use serde_json::Value;
@@ -10,18 +16,21 @@ use crate::{Family, namespace::Namespace, schema};
 
 /// Asks in the namespace of this thread.
 fn doctor() -> Value {
-    let text = said(&["doctor", "-o", "json"]);
+    let (text, _) = said(&["doctor", "-o", "json"]);
     schema::read(&text).expect("one object")
 }
 
-/// What tcptrace says that this thread runs, with this thread's rights.
-fn said(words: &[&str]) -> String {
+/// What tcptrace says that this thread runs, with this thread's rights: on stdout and stderr.
+fn said(words: &[&str]) -> (String, String) {
     let binary = std::env::var_os("TCPTRACE_BIN")
         .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_tcptrace")));
     let output = Command::new(binary).args(words).output().expect("tcptrace");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    (
+        String::from_utf8(output.stdout).expect("UTF-8"),
+        said.into_owned(),
+    )
 }
 
 fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
@@ -134,7 +143,7 @@ fn descriptors_that_are_hidden_in_spite_of_capabilities_are_told() {
         (check["status"].as_str() == Some("degraded")).then_some(check["detail"].clone())
     };
     let unseen = || {
-        let lines = said(&["watch", "-o", "json", "-d", "100ms"]);
+        let (lines, _) = said(&["watch", "-o", "json", "-d", "100ms"]);
         let start: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
         let degraded = start["degraded"].as_array().unwrap().clone();
         degraded.into_iter().find(|it| it["what"] == "/proc/PID/fd")
@@ -146,6 +155,9 @@ fn descriptors_that_are_hidden_in_spite_of_capabilities_are_told() {
             let rules = Ruleset::default().handle_access(AccessFs::MakeBlock);
             let status = rules.unwrap().create().unwrap().restrict_self().unwrap();
             assert_ne!(status.ruleset, RulesetStatus::NotEnforced);
+            let _listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let (_, listed) = said(&["list", "--netns", "self"]);
+            assert!(listed.contains("whose 1 of the sockets"), "{listed}");
             (hidden(&doctor()), unseen())
         });
         confined.join().unwrap()
