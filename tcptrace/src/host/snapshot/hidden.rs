@@ -27,7 +27,7 @@ pub fn are_descriptors_hidden() -> bool {
 /// Whether a process shows its descriptors; `None`: it has none, or is gone.
 fn shows(pid: u32) -> Option<bool> {
     let first = fs::read_dir(format!("/proc/{pid}/fd")).and_then(|mut all| all.next().transpose());
-    let read = first.and_then(|first| Ok(first.map(|it| fs::read_link(it.path())).transpose()?));
+    let read = first.and_then(|first| first.map(|it| fs::read_link(it.path())).transpose());
     match read {
         Ok(read) => read.map(|_| true),
         Err(error) => is_refusal(&error).then_some(false),
