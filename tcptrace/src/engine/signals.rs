@@ -34,6 +34,9 @@ use crate::{
 /// Nothing was written for so long after it was asked to end: nobody reads any more. A slow reader
 /// is told everything.
 const GRACE: Duration = Duration::from_secs(5);
+/// A write that took so long when the second signal came waits for a reader. Others are under way: a
+/// script sends both at once.
+const MOMENT: Duration = Duration::from_millis(100);
 /// How often that is looked at, once it was asked to end.
 const LOOK: Duration = Duration::from_millis(200);
 /// How often a limit of time is looked at.
@@ -188,6 +191,11 @@ impl Asked {
     fn is_stalled(self) -> bool {
         self.writes % 2 == 1 && self.writes == writes()
     }
+
+    /// It has been for so long.
+    fn is_stalled_for(self, time: Duration) -> bool {
+        self.is_stalled() && self.since.elapsed() >= time
+    }
 }
 
 impl Listener {
@@ -228,7 +236,7 @@ impl Listener {
             // Nothing was told yet, no command runs, and the kernel takes its half back.
             exit(0);
         }
-        if self.asked.is_some_and(Asked::is_stalled) {
+        if self.asked.is_some_and(|asked| asked.is_stalled_for(MOMENT)) {
             // Who is impatient signals twice.
             self.give_up(1);
         }
@@ -258,7 +266,7 @@ impl Listener {
             self.asked = Some(Asked::now());
             return;
         }
-        if asked.since.elapsed() < GRACE {
+        if !asked.is_stalled_for(GRACE) {
             return;
         }
         match self.shared.command.load(Ordering::Acquire) {

@@ -256,6 +256,23 @@ fn who_is_impatient_signals_twice() {
 }
 
 #[test]
+fn two_signals_at_once_leave_a_reader_the_time_to_read() {
+    let _net = Namespace::new();
+    let mut child = unread(&[]);
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        kill(Pid::from_raw(child.id() as i32), signal).expect("a signal");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mut told = String::new();
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_to_string(&mut told).expect("UTF-8");
+    let status = wait(&mut child, Instant::now() + patient(Duration::from_secs(2)));
+    assert_eq!(status.and_then(|it| it.code()), Some(0));
+    let last = told.lines().last().unwrap_or_default();
+    assert!(last.starts_with("{\"type\":\"end\""), "{last}");
+}
+
+#[test]
 fn a_duration_ends_it_even_if_nobody_reads() {
     let _net = Namespace::new();
     let mut child = unread(&["-d", "8s"]);
