@@ -11,7 +11,7 @@ use tcptrace::{
     commands,
     diagnose::NotWatched,
     explain::UnknownWord,
-    host::{NoLink, Unable},
+    host::{NoLink, Unable, give_back_at_once},
     model::KernelError,
     output::say,
     screen::{FileError, NoTerminal},
@@ -25,6 +25,7 @@ const USAGE: u8 = 2;
 const UNABLE: u8 = 3;
 
 fn main() -> ExitCode {
+    give_back_at_once();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return cli::refuse(&error),

@@ -8,6 +8,7 @@ pub mod cpu;
 mod keepalives;
 mod links;
 mod looker;
+mod memory;
 pub mod snapshot;
 mod workload;
 
@@ -18,6 +19,7 @@ pub use self::{
     keepalives::Keepalives,
     links::{Interface, Links},
     looker::Looker,
+    memory::give_back_at_once,
     snapshot::*,
     workload::{Place, RuntimeFiles, full_unit_name, place_of},
 };

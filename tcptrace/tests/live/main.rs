@@ -17,6 +17,7 @@ mod kills;
 mod links;
 mod listeners;
 mod loss;
+mod memory;
 mod named_namespace;
 mod namespace;
 mod older;
