@@ -2,6 +2,7 @@
 
 mod count;
 mod doctor;
+mod ended;
 mod flow;
 mod holders;
 mod identity;
