@@ -8,8 +8,9 @@ pub fn give_back_at_once() {
     #[cfg(target_env = "gnu")]
     {
         use nix::libc;
-        /// What it begins with, bytes.
-        const LARGE: libc::c_int = 128 * 1024;
+        /// Bytes. The pieces in which sockets are read at the start are smaller, and got again and
+        /// again.
+        const LARGE: libc::c_int = 4 << 20;
         // SAFETY: it takes integers, and no other thread uses malloc() yet. Where it fails, all stays
         // as it is.
         unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
