@@ -16,7 +16,7 @@ use std::{
 use libtest_mimic::{Arguments, Failed, Trial};
 use tcptrace::{
     aggregate::flows::{Assembler, Patience},
-    model::{Coverage, Transition},
+    model::{Coverage, FlowRecord, State, Transition},
     track::{Limits, Tracker},
 };
 
@@ -78,6 +78,8 @@ fn run(path: &Path) -> Result<(), Failed> {
 fn play(events: &str) -> Result<(String, String), Failed> {
     let mut assembler = Assembler::new(Patience::UntilTimeWaitEnds, 1 << 20);
     let mut flows = String::new();
+    let mut impatient = Assembler::new(Patience::UntilClosed, 1 << 20);
+    let (mut whole, mut until_closed) = (Vec::new(), Vec::new());
     let mut tracker = Tracker::new(Limits::default(), Coverage::FULL);
     let mut told = String::new();
     let mut there = Vec::new();
@@ -87,7 +89,9 @@ fn play(events: &str) -> Result<(String, String), Failed> {
             write_transition(&mut told, transition);
             if let Some(flow) = assembler.take(transition) {
                 write_flow(&mut flows, &flow);
+                whole.push(flow);
             }
+            until_closed.extend(impatient.take(transition));
         };
         match step {
             Step::Nothing => {}
@@ -123,8 +127,31 @@ fn play(events: &str) -> Result<(String, String), Failed> {
     }
     for flow in assembler.finish() {
         write_flow(&mut flows, &flow);
+        whole.push(flow);
+    }
+    until_closed.extend(impatient.finish());
+    let (whole, until_closed) = (before_time_wait(&whole), before_time_wait(&until_closed));
+    if whole != until_closed {
+        return Err(
+            format!("without --time-wait, flows are\n{until_closed:#?}\nnot\n{whole:#?}").into(),
+        );
     }
     Ok((told, flows))
+}
+
+/// What is told of connections whether their TIME_WAIT is waited for or not.
+fn before_time_wait(flows: &[FlowRecord]) -> Vec<String> {
+    let mut lines: Vec<String> = flows
+        .iter()
+        .filter(|flow| flow.path[0].state != State::TimeWait)
+        .map(|flow| {
+            let path = flow.path.iter();
+            let path: Vec<_> = path.filter(|it| it.state != State::TimeWait).collect();
+            format!("{:?} {:?} {path:?} {:?}", flow.cookie, flow.tuple, flow.end)
+        })
+        .collect();
+    lines.sort();
+    lines
 }
 
 /// Alignment is for the reader.

@@ -25,7 +25,7 @@ use crate::{
     Family,
     namespace::Namespace,
     scenario::Scenario,
-    sockets::{close_in_turn, connect_fast, reset, set_tcp},
+    sockets::{close_in_turn, connect_again, connect_fast, reset, set_tcp},
     wire::{ACK, FIN, PSH, RST, SYN, Wire},
 };
 
@@ -66,6 +66,10 @@ const SITUATIONS: &[Situation] = &[
     ("fast_open", fast_open),
     ("time_wait_reused_by_connect", time_wait_reused_by_connect),
     ("time_wait_reused_by_syn", time_wait_reused_by_syn),
+    (
+        "time_wait_of_a_socket_that_connects_again",
+        time_wait_of_a_socket_that_connects_again,
+    ),
     ("time_wait_reset", time_wait_reset),
     ("time_wait_overflow", time_wait_overflow),
     ("time_wait_expires", time_wait_expires),
@@ -423,6 +427,21 @@ fn time_wait_reset(net: &Namespace, family: Family) {
     peer.receive(ACK);
     sleep(QUIET);
     peer.send(RST);
+}
+
+fn time_wait_of_a_socket_that_connects_again(net: &Namespace, family: Family) {
+    net.set("tcp_rfc1337", 0);
+    let wire = Wire::new(net, family);
+    let listener = listen(family);
+    let (socket, mut peer) = wire.connected(net);
+    socket.shutdown(Shutdown::Write).expect("shutdown");
+    peer.receive(FIN | ACK);
+    peer.send(FIN | ACK);
+    peer.receive(ACK);
+    let server = connect_again(&socket, &listener);
+    sleep(QUIET);
+    peer.send(RST);
+    close_in_turn(socket.into(), server);
 }
 
 fn time_wait_overflow(net: &Namespace, family: Family) {

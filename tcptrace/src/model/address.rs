@@ -91,6 +91,20 @@ pub struct Tuple {
     pub remote: Endpoint,
 }
 
+impl Tuple {
+    /// Whether it is certain that this is another connection than that of `other`: as far as both
+    /// are known, their ports or the peers differ. An address of this machine may change while a
+    /// connection is opened (`inet_sk_reselect_saddr()`, net/ipv4/af_inet.c).
+    #[must_use]
+    pub fn differs_from(&self, other: &Self) -> bool {
+        let port = |one: &Endpoint, other: &Endpoint| {
+            one.port.is_some() && other.port.is_some() && one.port != other.port
+        };
+        let known = self.remote.port.is_some() && other.remote.port.is_some();
+        port(&self.local, &other.local) || known && self.remote != other.remote
+    }
+}
+
 /// Reads an address of a record: IPv4 in the first four bytes, or IPv6.
 pub(crate) fn ip(family: Family, bytes: &[u8; 16]) -> IpAddr {
     match family {

@@ -34,7 +34,8 @@ impl Tracker {
         namespaces
     }
 
-    /// What is known of a connection that has a socket or minisock.
+    /// What is known of a connection that has a socket or minisock; of several that a socket
+    /// carried, the last one.
     #[must_use]
     pub fn connection(&self, cookie: Cookie) -> Option<Connection> {
         let flow = self.flows.peek(cookie)?;
@@ -47,7 +48,7 @@ impl Known for Tracker {
         let flows = self
             .flows
             .iter()
-            .map(|(cookie, flow)| of_flow(cookie, &flow));
+            .map(|(id, flow)| of_flow(id.cookie(), &flow));
         let requests = self
             .requests
             .iter()

@@ -23,8 +23,8 @@ pub(super) const TIMER_NS: u64 = 80_000_000;
 pub(super) enum Waiting {
     /// `CLOSED -> SYN_SENT`, for its port.
     Port(Cookie),
-    /// A minisock whose timer was stopped.
-    Minisock(Cookie),
+    /// A minisock whose timer was stopped, or whose full socket is not closed yet.
+    Minisock(Cookie, Tuple),
     /// A request whose timer was stopped or expired.
     Request(Tuple),
     /// A close whose reason may be told by what follows.

@@ -250,6 +250,8 @@ impl Flow {
         let closer = match reason {
             Reason::SimultaneousClose => Some(Closer::Both),
             _ if self.closer.is_some() => self.closer,
+            // Both have closed already; that the peer was the first nothing says.
+            _ if self.state == State::TimeWait => None,
             Reason::FinSent => Some(Closer::Local),
             Reason::FinReceived if to == State::CloseWait => Some(Closer::Remote),
             Reason::ResetByPeer | Reason::Refused => Some(Closer::Remote),

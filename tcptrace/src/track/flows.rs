@@ -1,5 +1,9 @@
 //! The connections that are remembered, by their cookies.
 //!
+//! A socket that is disconnected while its minisock is in TIME_WAIT keeps its cookie, which the
+//! minisock has, too (`inet_twsk_alloc()`, net/ipv4/inet_timewait_sock.c): what it carries next is
+//! another connection of the same cookie. The minisocks of those before are kept apart.
+//!
 //! Of one that was there before tracing began, and to which nothing has happened since, there is
 //! little to remember; a busy machine has half a million of them. They are kept apart, in a third
 //! of the room.
@@ -18,12 +22,45 @@ use crate::model::{Cookie, Existing, Owner, Reach, SocketKind, State, Tuple};
 /// So many owners more than connections are kept before it is looked which are of none.
 const SPARE_OWNERS: usize = 1024;
 
+/// Which of the connections that a socket carried, one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Id {
+    /// The last one.
+    Last(Cookie),
+    /// One before it, of which there is the minisock.
+    Earlier(Cookie, Tuple),
+}
+
+impl Id {
+    pub fn cookie(self) -> Cookie {
+        match self {
+            Self::Last(cookie) | Self::Earlier(cookie, _) => cookie,
+        }
+    }
+
+    pub fn earlier(cookie: Cookie, tuple: &Tuple) -> Self {
+        let tuple = Tuple {
+            link: None,
+            ..*tuple
+        };
+        Self::Earlier(cookie, tuple)
+    }
+}
+
+impl From<Cookie> for Id {
+    fn from(cookie: Cookie) -> Self {
+        Self::Last(cookie)
+    }
+}
+
 /// Connections that have, or had, a full socket; what was quiet longest first.
 pub(super) struct Flows {
     /// What something happened to, and listeners.
     active: LruCache<Cookie, Flow, FxBuildHasher>,
     /// The others.
     quiet: LruCache<Cookie, Quiet, FxBuildHasher>,
+    /// Those whose socket carries another one by now: few, if any.
+    earlier: LruCache<(Cookie, Tuple), Flow, FxBuildHasher>,
     /// Who has them: most processes have many.
     owners: FxHashSet<Rc<Owner>>,
 }
@@ -65,40 +102,108 @@ impl Flows {
         Self {
             active: LruCache::with_hasher(usize::MAX, FxBuildHasher),
             quiet: LruCache::with_hasher(usize::MAX, FxBuildHasher),
+            earlier: LruCache::with_hasher(usize::MAX, FxBuildHasher),
             owners: FxHashSet::default(),
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.active.len() + self.quiet.len()
+        self.active.len() + self.quiet.len() + self.earlier.len()
     }
 
-    pub fn has(&self, cookie: Cookie) -> bool {
-        self.active.contains_key(&cookie) || self.quiet.contains_key(&cookie)
+    #[inline]
+    pub fn has(&self, id: impl Into<Id>) -> bool {
+        match id.into() {
+            Id::Last(cookie) => {
+                self.active.contains_key(&cookie) || self.quiet.contains_key(&cookie)
+            }
+            Id::Earlier(cookie, tuple) => self.earlier.contains_key(&(cookie, tuple)),
+        }
+    }
+
+    /// Which one a minisock is of.
+    #[inline]
+    pub fn of_minisock(&self, cookie: Cookie, tuple: &Tuple) -> Id {
+        let earlier = Id::earlier(cookie, tuple);
+        match !self.earlier.is_empty() && self.has(earlier) {
+            true => earlier,
+            false => Id::Last(cookie),
+        }
+    }
+
+    /// Where one belongs that was found, or `None` where it is known. `minisock`: there is nothing
+    /// else of it.
+    pub fn place_of(&mut self, cookie: Cookie, tuple: &Tuple, minisock: bool) -> Option<Id> {
+        if minisock && self.has(Id::earlier(cookie, tuple)) {
+            return None;
+        }
+        let Some(known) = self.peek(cookie) else {
+            return Some(Id::Last(cookie));
+        };
+        if !known.tuple.differs_from(tuple) {
+            return None;
+        }
+        if minisock {
+            return Some(Id::earlier(cookie, tuple));
+        }
+        if known.socket {
+            return None;
+        }
+        let earlier = self.remove(cookie)?;
+        self.set_apart(cookie, earlier);
+        Some(Id::Last(cookie))
+    }
+
+    /// Keeps one whose socket carries another one by now.
+    pub fn set_apart(&mut self, cookie: Cookie, mut flow: Flow) {
+        flow.socket = false;
+        let tuple = flow.tuple;
+        self.insert(Id::earlier(cookie, &tuple), flow, |_| ());
     }
 
     /// One, of which nothing is changed.
-    pub fn peek(&self, cookie: Cookie) -> Option<Cow<'_, Flow>> {
-        match self.active.peek(&cookie) {
-            Some(flow) => Some(Cow::Borrowed(flow)),
-            None => self.quiet.peek(&cookie).map(|it| Cow::Owned(it.flow())),
+    #[inline]
+    pub fn peek(&self, id: impl Into<Id>) -> Option<Cow<'_, Flow>> {
+        match id.into() {
+            Id::Last(cookie) => match self.active.peek(&cookie) {
+                Some(flow) => Some(Cow::Borrowed(flow)),
+                None => self.quiet.peek(&cookie).map(|it| Cow::Owned(it.flow())),
+            },
+            Id::Earlier(cookie, tuple) => self.earlier.peek(&(cookie, tuple)).map(Cow::Borrowed),
         }
     }
 
     /// One to change, which is as quiet as it was.
-    pub fn peek_mut(&mut self, cookie: Cookie) -> Option<&mut Flow> {
-        self.woken(cookie, |_| ())
+    #[inline]
+    pub fn peek_mut(&mut self, id: impl Into<Id>) -> Option<&mut Flow> {
+        match id.into() {
+            Id::Last(cookie) => self.woken(cookie, |_| ()),
+            Id::Earlier(cookie, tuple) => self.earlier.peek_mut(&(cookie, tuple)),
+        }
     }
 
     /// One that something happens to.
-    pub fn get_mut(&mut self, cookie: Cookie) -> Option<&mut Flow> {
-        self.woken(cookie, |entry| entry.to_back())
+    #[inline]
+    pub fn get_mut(&mut self, id: impl Into<Id>) -> Option<&mut Flow> {
+        match id.into() {
+            Id::Last(cookie) => self.woken(cookie, |entry| entry.to_back()),
+            Id::Earlier(cookie, tuple) => self.earlier.get_mut(&(cookie, tuple)),
+        }
     }
 
-    /// Adds one. `before`: what is done with one of that cookie, which goes.
+    /// Adds one. `before`: what is done with one of that identity, which goes.
     #[inline]
-    pub fn insert(&mut self, cookie: Cookie, flow: Flow, before: impl FnOnce(&mut Flow)) {
+    pub fn insert(&mut self, id: impl Into<Id>, flow: Flow, before: impl FnOnce(&mut Flow)) {
+        let cookie = match id.into() {
+            Id::Last(cookie) => cookie,
+            Id::Earlier(cookie, tuple) => {
+                if let Some(mut old) = self.earlier.insert((cookie, tuple), flow) {
+                    before(&mut old);
+                }
+                return;
+            }
+        };
         match self.active.raw_entry_mut().from_key(&cookie) {
             RawEntryMut::Occupied(mut entry) => {
                 entry.to_back();
@@ -116,11 +221,11 @@ impl Flows {
     }
 
     /// Adds one that was found. `epoch`: the count of losses now.
-    pub fn found(&mut self, cookie: Cookie, existing: &Existing, epoch: u32) {
-        if existing.state == State::Listen {
-            self.active.insert(cookie, Flow::found(existing, epoch));
-            return;
-        }
+    pub fn found(&mut self, id: impl Into<Id>, existing: &Existing, epoch: u32) {
+        let cookie = match id.into() {
+            Id::Last(cookie) if existing.state != State::Listen => cookie,
+            id => return self.insert(id, Flow::found(existing, epoch), |_| ()),
+        };
         let quiet = Quiet {
             tuple: existing.tuple,
             state: existing.state,
@@ -132,18 +237,25 @@ impl Flows {
     }
 
     #[inline]
-    pub fn remove(&mut self, cookie: Cookie) -> Option<Flow> {
+    pub fn remove(&mut self, id: impl Into<Id>) -> Option<Flow> {
+        let cookie = match id.into() {
+            Id::Last(cookie) => cookie,
+            Id::Earlier(cookie, tuple) => return self.earlier.remove(&(cookie, tuple)),
+        };
         let known = self.active.remove(&cookie);
         known.or_else(|| self.quiet.remove(&cookie).map(|it| it.flow()))
     }
 
     /// All; what was quiet longest first.
-    pub fn iter(&self) -> impl Iterator<Item = (Cookie, Cow<'_, Flow>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Id, Cow<'_, Flow>)> {
         let quiet = self.quiet.iter();
+        let quiet = quiet.map(|(cookie, it)| (Id::Last(*cookie), Cow::Owned(it.flow())));
+        let earlier = self.earlier.iter();
+        let earlier =
+            earlier.map(|((cookie, tuple), it)| (Id::Earlier(*cookie, *tuple), Cow::Borrowed(it)));
         let active = self.active.iter();
-        quiet
-            .map(|(cookie, it)| (*cookie, Cow::Owned(it.flow())))
-            .chain(active.map(|(cookie, it)| (*cookie, Cow::Borrowed(it))))
+        let active = active.map(|(cookie, it)| (Id::Last(*cookie), Cow::Borrowed(it)));
+        quiet.chain(earlier).chain(active)
     }
 
     /// One of which all is remembered from now on. `known`: what is done with its place if it was
@@ -209,7 +321,7 @@ mod tests {
     }
 
     fn order(flows: &Flows) -> Vec<u64> {
-        flows.iter().map(|(cookie, _)| cookie.0.get()).collect()
+        flows.iter().map(|(id, _)| id.cookie().0.get()).collect()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is forgotten where there is no room.
 
-use super::{Tracker, flow::Flow, order::Out};
-use crate::model::{Cookie, State, Transition};
+use super::{Tracker, flow::Flow, flows::Id, order::Out};
+use crate::model::{State, Transition};
 
 /// At the ceiling a part of all is forgotten at once: to find out which takes a look at all.
 const PART: usize = 16;
@@ -35,22 +35,22 @@ impl Tracker {
     /// was quiet longest.
     pub(super) fn make_room(&mut self, out: &mut Out<'_, impl FnMut(&Transition)>) -> bool {
         let wanted = (self.limits.flows / PART).max(1);
-        let mut victims: Vec<Cookie> = Vec::new();
+        let mut victims: Vec<Id> = Vec::new();
         for rank in [Rank::Over, Rank::Open, Rank::Stuck] {
             let of_it = self
                 .flows
                 .iter()
                 .filter(|(_, flow)| Rank::of(flow) == Some(rank))
-                .map(|(cookie, _)| cookie);
+                .map(|(id, _)| id);
             victims.extend(of_it.take(wanted - victims.len()));
             if victims.len() == wanted {
                 break;
             }
         }
-        for cookie in &victims {
-            if let Some(mut old) = self.flows.remove(*cookie) {
+        for id in &victims {
+            if let Some(mut old) = self.flows.remove(*id) {
                 self.forgotten += 1;
-                old.tell_what_waits(*cookie, out);
+                old.tell_what_waits(id.cookie(), out);
                 self.orphans.remove(&old.tuple);
             }
         }

@@ -1,6 +1,6 @@
 //! TIME_WAIT, and FIN_WAIT2 of orphans.
 
-use super::{Tracker, deadlines::Waiting, flow::Flow, order::Out};
+use super::{Tracker, deadlines::Waiting, flow::Flow, flows::Id, order::Out};
 use crate::model::{
     Closer, Cookie, Detail, EarlyCause, FinDroppedEvent, Minisock, MinisockEvent, MinisockState,
     Reason, State, Stopped, TimerChange, Transition, Tuple,
@@ -21,7 +21,16 @@ impl Tracker {
             }
             return;
         };
-        if self.flows.get_mut(cookie).is_none() {
+        let mut id = self.flows.of_minisock(cookie, &event.tuple);
+        let known = match self.flows.get_mut(id) {
+            Some(flow) if flow.tuple.differs_from(&event.tuple) => {
+                // What its socket carries by now was told, and this one was not.
+                id = Id::earlier(cookie, &event.tuple);
+                false
+            }
+            known => known.is_some(),
+        };
+        if !known {
             if event.change == TimerChange::Segment {
                 // It answers with its last breath.
                 return;
@@ -33,14 +42,14 @@ impl Tracker {
                 flow.socket = false;
             }
             flow.minisock = Minisock::Alive(event.state);
-            self.keep(cookie, flow, out);
+            self.keep(id, flow, out);
         }
-        let Some(flow) = self.flows.peek_mut(cookie) else {
+        let Some(flow) = self.flows.peek_mut(id) else {
             return;
         };
         if flow.held_back.is_some() {
             flow.tuple = event.tuple;
-            flow.announce(cookie, false, out);
+            flow.announce(id.cookie(), false, out);
         }
         if let Some(verdict) = flow.verdict.take() {
             if let Some(told) = verdict.told {
@@ -53,23 +62,23 @@ impl Tracker {
             flow.minisock = Minisock::Alive(event.state);
         }
         match event.change {
-            TimerChange::Started => self.minisock_goes_on(cookie, event, out),
+            TimerChange::Started => self.minisock_goes_on(id, event, out),
             TimerChange::Segment => {
                 let alive = Minisock::Alive(MinisockState::FinWait2);
                 if event.state == MinisockState::TimeWait
                     && self
                         .flows
-                        .peek(cookie)
+                        .peek(id)
                         .is_some_and(|flow| flow.minisock == alive)
                 {
-                    self.minisock_goes_on(cookie, event, out);
+                    self.minisock_goes_on(id, event, out);
                 }
             }
             TimerChange::Cancelled(_) if event.netns_gone => {
-                self.minisock_stopped(cookie, event, Some(EarlyCause::NetnsGone), true, out);
+                self.minisock_stopped(id, event, Some(EarlyCause::NetnsGone), true, out);
             }
             TimerChange::Cancelled(cause) => {
-                self.minisock_stopped(cookie, event, cause, false, out);
+                self.minisock_stopped(id, event, cause, false, out);
             }
             TimerChange::Ended(cause) => {
                 let cause = if event.netns_gone {
@@ -77,11 +86,11 @@ impl Tracker {
                 } else {
                     cause
                 };
-                self.minisock_stopped(cookie, event, Some(cause), true, out);
+                self.minisock_stopped(id, event, Some(cause), true, out);
             }
             TimerChange::Expired => {
                 let why = (on_expiry(event.state), None);
-                self.end_minisock(cookie, event.time_ns, event.state, why, out);
+                self.end_minisock(id, event.time_ns, event.state, why, out);
             }
         }
     }
@@ -103,9 +112,10 @@ impl Tracker {
             return;
         };
         let alive = Minisock::Alive(MinisockState::FinWait2);
+        let id = self.flows.of_minisock(cookie, &tuple);
         if self
             .flows
-            .peek(cookie)
+            .peek(id)
             .is_some_and(|flow| flow.minisock == alive)
         {
             let event = MinisockEvent {
@@ -116,7 +126,7 @@ impl Tracker {
                 state: MinisockState::TimeWait,
                 netns_gone: false,
             };
-            self.minisock_goes_on(cookie, &event, out);
+            self.minisock_goes_on(id, &event, out);
         }
     }
 
@@ -134,21 +144,21 @@ impl Tracker {
     /// It begins, or its timer is armed again, or its state is another than before.
     fn minisock_goes_on(
         &mut self,
-        cookie: Cookie,
+        id: Id,
         event: &MinisockEvent,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let epoch = self.epoch;
-        let Some(flow) = self.flows.peek_mut(cookie) else {
+        let Some(flow) = self.flows.peek_mut(id) else {
             return;
         };
         flow.minisock = Minisock::Alive(event.state);
         flow.epoch = epoch;
         if event.state == MinisockState::FinWait2 && !self.coverage.fins {
             flow.tuple = event.tuple;
-            self.remember_orphan(event.tuple, cookie);
+            self.remember_orphan(event.tuple, id.cookie());
         }
-        let Some(flow) = self.flows.peek_mut(cookie) else {
+        let Some(flow) = self.flows.peek_mut(id) else {
             return;
         };
         if flow.tuple.local.port.is_none() {
@@ -169,26 +179,26 @@ impl Tracker {
         if flow.socket {
             // tcp_time_wait() closes the full socket next; that tells what the connection did.
             self.deadlines
-                .await_timer(event.time_ns, Waiting::Minisock(cookie));
+                .await_timer(event.time_ns, Waiting::Minisock(id.cookie(), event.tuple));
         } else {
             let measured = flow.measured.take().map(|measured| *measured);
-            flow.enter_time_wait(cookie, measured, None, out);
+            flow.enter_time_wait(id.cookie(), measured, None, out);
         }
     }
 
     fn minisock_stopped(
         &mut self,
-        cookie: Cookie,
+        id: Id,
         event: &MinisockEvent,
         cause: Option<EarlyCause>,
         for_good: bool,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
         let epoch = self.epoch;
-        let Some(flow) = self.flows.peek_mut(cookie) else {
+        let Some(flow) = self.flows.peek_mut(id) else {
             return;
         };
-        flow.enter_time_wait(cookie, None, None, out);
+        flow.enter_time_wait(id.cookie(), None, None, out);
         let state = Some(event.state);
         let stopped = Stopped {
             time_ns: event.time_ns,
@@ -199,43 +209,43 @@ impl Tracker {
         };
         flow.minisock = Minisock::Stopped(stopped);
         match cause {
-            _ if for_good => self.end_stopped(cookie, event.state, stopped, out),
+            _ if for_good => self.end_stopped(id, event.state, stopped, out),
             Some(
                 EarlyCause::Killed
                 | EarlyCause::NetnsGone
                 | EarlyCause::Connect
                 | EarlyCause::Segment,
-            ) => self.end_stopped(cookie, event.state, stopped, out),
+            ) => self.end_stopped(id, event.state, stopped, out),
             // About to expire; or armed again, if it was a FIN or an old segment.
             _ => self
                 .deadlines
-                .await_timer(event.time_ns, Waiting::Minisock(cookie)),
+                .await_timer(event.time_ns, Waiting::Minisock(id.cookie(), event.tuple)),
         }
     }
 
     /// Nothing came that would say that the minisock goes on.
     pub(super) fn minisock_waited(
         &mut self,
-        cookie: Cookie,
+        id: Id,
         began: u64,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        if let Some(flow) = self.flows.peek_mut(cookie)
+        if let Some(flow) = self.flows.peek_mut(id)
             && flow.entering.is_some_and(|(time_ns, _)| time_ns == began)
         {
-            flow.enter_time_wait(cookie, None, None, out);
+            flow.enter_time_wait(id.cookie(), None, None, out);
         }
-        if let Some(Minisock::Stopped(stopped)) = self.flows.peek(cookie).map(|flow| flow.minisock)
+        if let Some(Minisock::Stopped(stopped)) = self.flows.peek(id).map(|flow| flow.minisock)
             && stopped.time_ns == began
             && let Some(state) = stopped.state
         {
-            self.end_stopped(cookie, state, stopped, out);
+            self.end_stopped(id, state, stopped, out);
         }
     }
 
     fn end_stopped(
         &mut self,
-        cookie: Cookie,
+        id: Id,
         state: MinisockState,
         stopped: Stopped,
         out: &mut Out<'_, impl FnMut(&Transition)>,
@@ -256,19 +266,19 @@ impl Tracker {
                 (Reason::Unknown, None)
             }
         };
-        self.end_minisock(cookie, stopped.time_ns, state, (reason, detail), out);
+        self.end_minisock(id, stopped.time_ns, state, (reason, detail), out);
     }
 
     /// The end of a minisock that was in `state`.
     fn end_minisock(
         &mut self,
-        cookie: Cookie,
+        id: Id,
         time_ns: u64,
         state: MinisockState,
         (reason, detail): (Reason, Option<Detail>),
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        let Some(flow) = self.flows.peek_mut(cookie) else {
+        let Some(flow) = self.flows.peek_mut(id) else {
             return;
         };
         // What the full socket did until it was closed, in FIN_WAIT2.
@@ -276,7 +286,12 @@ impl Tracker {
         if flow.state == State::FinWait2 && state == MinisockState::TimeWait {
             // Its FIN came at a time that nothing told of.
             flow.since = None;
-            let mut late = flow.step(Some(cookie), time_ns, State::TimeWait, Reason::FinReceived);
+            let mut late = flow.step(
+                Some(id.cookie()),
+                time_ns,
+                State::TimeWait,
+                Reason::FinReceived,
+            );
             late.take_measured(measured.take());
             out.tell(&late.with(Some(Detail::SeenLate)));
             flow.since = None;
@@ -284,13 +299,13 @@ impl Tracker {
             // What led here was lost.
             flow.is_found_in(state.into());
         }
-        let mut closed = flow.step(Some(cookie), time_ns, State::Closed, reason);
+        let mut closed = flow.step(Some(id.cookie()), time_ns, State::Closed, reason);
         closed.take_measured(measured);
         out.tell(&closed.with(detail));
         flow.minisock = Minisock::Over;
         self.orphans.remove(&flow.tuple);
         if !flow.socket {
-            self.flows.remove(cookie);
+            self.flows.remove(id);
         }
     }
 }

@@ -21,7 +21,7 @@ impl Tracker {
         let flows = self
             .flows
             .iter()
-            .map(|(cookie, flow)| self.remembered_flow(cookie, &flow));
+            .map(|(id, flow)| self.remembered_flow(id.cookie(), &flow));
         let requests = self
             .requests
             .iter()
@@ -199,7 +199,7 @@ impl Tracker {
                 flow.measured = measured;
                 if let Minisock::Stopped(stopped) = minisock {
                     self.deadlines
-                        .await_timer(stopped.time_ns, Waiting::Minisock(cookie));
+                        .await_timer(stopped.time_ns, Waiting::Minisock(cookie, it.tuple));
                 }
                 if minisock == Minisock::Alive(MinisockState::FinWait2) && !self.coverage.fins {
                     self.orphans.insert(it.tuple, cookie);
@@ -212,7 +212,10 @@ impl Tracker {
             self.forgotten += 1;
             return;
         }
-        self.flows.insert(cookie, flow, |_| ());
+        let minisock = !flow.socket;
+        if let Some(id) = self.flows.place_of(cookie, &flow.tuple, minisock) {
+            self.flows.insert(id, flow, |_| ());
+        }
     }
 
     fn remember_request(&mut self, it: Remembered) {

@@ -1,5 +1,7 @@
 //! After losses: what was not seen to end is compared with the sockets that there are.
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Tracker, order::Out};
@@ -26,6 +28,44 @@ pub(super) enum Certainty {
 pub(super) struct Touched {
     sockets: FxHashSet<Cookie>,
     requests: FxHashSet<Tuple>,
+}
+
+/// The connections that a look at the sockets found.
+struct There<'a> {
+    /// One of each cookie.
+    first: FxHashMap<Cookie, &'a Existing>,
+    /// The others: of a socket that was disconnected, there may be minisocks of its cookie.
+    others: FxHashMap<Cookie, Vec<&'a Existing>>,
+}
+
+impl<'a> There<'a> {
+    fn new(sockets: &'a [Existing]) -> Self {
+        let mut first = FxHashMap::default();
+        let mut others: FxHashMap<Cookie, Vec<&Existing>> = FxHashMap::default();
+        for it in sockets {
+            let Some(cookie) = it.cookie.filter(|_| it.kind != SocketKind::Request) else {
+                continue;
+            };
+            match first.entry(cookie) {
+                Entry::Vacant(entry) => {
+                    entry.insert(it);
+                }
+                Entry::Occupied(_) => others.entry(cookie).or_default().push(it),
+            }
+        }
+        Self { first, others }
+    }
+
+    /// The state in which a connection was found.
+    fn state_of(&self, cookie: Cookie, tuple: &Tuple) -> Option<State> {
+        let first = self.first.get(&cookie).copied();
+        let others = self.others.get(&cookie).into_iter().flatten().copied();
+        first
+            .into_iter()
+            .chain(others)
+            .find(|it| !it.tuple.differs_from(tuple))
+            .map(|it| it.state)
+    }
 }
 
 impl Tracker {
@@ -82,38 +122,35 @@ impl Tracker {
         touched: &Touched,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
-        let states: FxHashMap<Cookie, State> = sockets
-            .iter()
-            .filter(|it| it.kind != SocketKind::Request)
-            .filter_map(|it| Some((it.cookie?, it.state)))
-            .collect();
+        let there = There::new(sockets);
         let looked_at: FxHashSet<u32> = namespaces.iter().copied().collect();
         let mut over = Vec::new();
         let mut elsewhere = Vec::new();
-        for (cookie, flow) in self.flows.iter() {
-            if touched.sockets.contains(&cookie) || !looked_at.contains(&flow.tuple.netns) {
+        for (id, flow) in self.flows.iter() {
+            if touched.sockets.contains(&id.cookie()) || !looked_at.contains(&flow.tuple.netns) {
                 continue;
             }
-            match states.get(&cookie) {
-                None => over.push(cookie),
+            match there.state_of(id.cookie(), &flow.tuple) {
+                None => over.push(id),
                 // How it got there was lost. A socket that a minisock took over is a new one.
-                Some(state) if *state != flow.state => {
-                    if *state == State::TimeWait || *state == State::FinWait2 {
-                        over.push(cookie);
+                Some(state) if state != flow.state => {
+                    if state == State::TimeWait || state == State::FinWait2 {
+                        over.push(id);
                     } else {
-                        elsewhere.push((cookie, *state));
+                        elsewhere.push((id, state));
                     }
                 }
                 Some(_) => {}
             }
         }
-        for (cookie, state) in elsewhere {
-            if let Some(flow) = self.flows.peek_mut(cookie) {
+        for (id, state) in elsewhere {
+            if let Some(flow) = self.flows.peek_mut(id) {
                 flow.is_found_in(state);
             }
         }
-        for cookie in over {
-            if let Some(mut flow) = self.flows.remove(cookie) {
+        for id in over {
+            if let Some(mut flow) = self.flows.remove(id) {
+                let cookie = id.cookie();
                 flow.tell_what_waits(cookie, out);
                 self.orphans.remove(&flow.tuple);
                 if flow.state == State::Listen {

@@ -32,7 +32,7 @@ impl Tracker {
             });
         }
         let epoch = self.epoch;
-        let flow = match self.flows.get_mut(cookie) {
+        let mut flow = match self.flows.get_mut(cookie) {
             Some(flow) => flow,
             None => {
                 let flow = self.seen_first_in(event.from, event);
@@ -43,6 +43,14 @@ impl Tracker {
                 flow
             }
         };
+
+        if event.from == State::Closed && flow.minisock != Minisock::None {
+            self.carries_another(cookie, event.tuple, out);
+            let Some(next) = self.flows.peek_mut(cookie) else {
+                return;
+            };
+            flow = next;
+        }
 
         // Each SYN since its last event would have been told.
         let syn_seen = self.coverage.syns && flow.epoch == epoch;
@@ -162,6 +170,28 @@ impl Tracker {
             }
             _ => {}
         }
+    }
+
+    /// A socket was disconnected, and carries another connection; the minisock of the one before
+    /// goes on.
+    fn carries_another(
+        &mut self,
+        cookie: Cookie,
+        tuple: Tuple,
+        out: &mut Out<'_, impl FnMut(&Transition)>,
+    ) {
+        let Some(mut before) = self.flows.remove(cookie) else {
+            return;
+        };
+        let mut flow = Flow::new(tuple, State::Closed);
+        flow.owner = before.owner;
+        flow.holding = before.holding;
+        flow.followed = before.followed;
+        before.tell_what_waits(cookie, out);
+        if before.minisock != Minisock::Over {
+            self.flows.set_apart(cookie, before);
+        }
+        self.keep(cookie, flow, out);
     }
 
     /// It sent an RST, for data that came too late or by itself: that is what closed it.

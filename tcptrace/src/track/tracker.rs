@@ -7,7 +7,7 @@ use super::{
     deadlines::{Deadlines, LOOK_FOR_UNSENT_NS, LOOK_NS, Waiting},
     duplicates::Duplicates,
     flow::Flow,
-    flows::Flows,
+    flows::{Flows, Id},
     holding::Holders,
     order::{Order, Out},
     requests::Request,
@@ -90,7 +90,6 @@ impl Tracker {
     /// what events told already is not changed.
     pub fn seed(&mut self, existing: &Existing) {
         match (existing.kind, existing.cookie) {
-            (_, Some(cookie)) if self.flows.has(cookie) => {}
             (SocketKind::Request, _) if self.requests.peek(&existing.tuple).is_some() => {}
             (SocketKind::Request, _) => {
                 let (listener, inherited) = self.inherit_at(&existing.tuple, 0);
@@ -104,14 +103,21 @@ impl Tracker {
                 self.keep_request(existing.tuple, request);
             }
             (_, None) => {}
-            // Whatever would make room has to be told.
-            (_, Some(_)) if self.flows.len() >= self.limits.flows => self.forgotten += 1,
             (kind, Some(cookie)) => {
-                self.flows.found(cookie, existing, self.epoch);
+                let minisock = kind == SocketKind::Minisock;
+                let Some(id) = self.flows.place_of(cookie, &existing.tuple, minisock) else {
+                    return;
+                };
+                // Whatever would make room has to be told.
+                if self.flows.len() >= self.limits.flows {
+                    self.forgotten += 1;
+                    return;
+                }
+                self.flows.found(id, existing, self.epoch);
                 if existing.state == State::Listen {
                     self.listeners.add(cookie, existing.tuple, existing.reach);
                 }
-                let orphan = kind == SocketKind::Minisock && existing.state == State::FinWait2;
+                let orphan = minisock && existing.state == State::FinWait2;
                 if orphan && !self.coverage.fins {
                     self.remember_orphan(existing.tuple, cookie);
                 }
@@ -152,7 +158,10 @@ impl Tracker {
                         flow.announce(cookie, all_seen, out);
                     }
                 }
-                Waiting::Minisock(cookie) => self.minisock_waited(cookie, began, out),
+                Waiting::Minisock(cookie, tuple) => {
+                    let id = self.flows.of_minisock(cookie, &tuple);
+                    self.minisock_waited(id, began, out);
+                }
                 Waiting::Verdict(cookie) => self.verdict_waited(cookie, began, out),
                 Waiting::Request(tuple) => {
                     self.request_waited(&tuple, began, now == u64::MAX, out);
@@ -245,13 +254,15 @@ impl Tracker {
     #[inline]
     pub(super) fn keep(
         &mut self,
-        cookie: Cookie,
+        id: impl Into<Id>,
         mut flow: Flow,
         out: &mut Out<'_, impl FnMut(&Transition)>,
     ) {
+        let id = id.into();
+        let cookie = id.cookie();
         flow.epoch = self.epoch;
         let full = self.flows.len() >= self.limits.flows;
-        if full && !self.flows.has(cookie) && !self.make_room(out) {
+        if full && !self.flows.has(id) && !self.make_room(out) {
             // There are as many listeners as may be remembered.
             self.forgotten += 1;
             flow.tell_what_waits(cookie, out);
@@ -262,7 +273,7 @@ impl Tracker {
         }
         // There is another of that cookie only where something was lost.
         self.flows
-            .insert(cookie, flow, |old| old.tell_what_waits(cookie, out));
+            .insert(id, flow, |old| old.tell_what_waits(cookie, out));
     }
 
     pub(super) fn keep_request(&mut self, tuple: Tuple, request: Request) {

@@ -10,7 +10,7 @@ use crate::{
     Family, in_both_families,
     namespace::Namespace,
     paths::OPENED,
-    sockets::{close_in_turn, cookie, end, listening},
+    sockets::{close_in_turn, connect_again, cookie, end, listening},
     trace::{Trace, Transition},
     wire::{ACK, FIN, RST, SYN, Wire},
 };
@@ -21,6 +21,7 @@ in_both_families!(
     an_older_listener_gives_its_owner_to_new_connections,
     an_older_half_closed_socket_goes_to_time_wait,
     an_older_time_wait_is_known_when_a_syn_takes_its_place,
+    an_older_time_wait_is_told_apart_from_what_its_socket_carries,
     an_older_orphan_goes_to_time_wait,
     an_older_orphan_leaves_fin_wait2_after_its_time,
     an_older_half_open_connection_completes,
@@ -154,6 +155,38 @@ fn an_older_time_wait_is_known_when_a_syn_takes_its_place(family: Family) {
     assert_eq!(path[0].cookie.as_ref(), Some(&known));
     assert_eq!(path[0].pid, None, "nobody has it any more");
     trace.expect(end.peer(), OPENED);
+    trace.stop();
+}
+
+fn an_older_time_wait_is_told_apart_from_what_its_socket_carries(family: Family) {
+    let net = Namespace::of_process();
+    net.set("tcp_rfc1337", 0);
+    let wire = Wire::new(&net, family);
+    let listener = net.listen(family);
+    let (socket, mut first) = wire.connected(&net);
+    // Whoever asks for it first makes it, and the minisock copies it.
+    let known = cookie(&socket);
+    socket.shutdown(Shutdown::Write).unwrap();
+    first.receive(FIN | ACK);
+    first.send(FIN | ACK);
+    first.receive(ACK);
+    let server = connect_again(&socket, &listener);
+    let second = end(&server).peer();
+    let mut trace = Trace::of(&net).start();
+    first.send(RST);
+    let path = trace.expect(first.end(), "TIME_WAIT -reset_by_peer-> CLOSED");
+    assert_eq!(path[0].cookie.as_ref(), Some(&known));
+    assert_eq!(path[0].closer, None, "both have closed; who was first?");
+    close_in_turn(socket.into(), server);
+    let path = trace.expect(
+        second,
+        "ESTABLISHED -fin_sent-> FIN_WAIT1 -fin_acked-> FIN_WAIT2 -fin_received-> TIME_WAIT",
+    );
+    is_ours(&path);
+    trace.expect(
+        second.peer(),
+        "ESTABLISHED -fin_received-> CLOSE_WAIT -fin_sent-> LAST_ACK -fin_acked-> CLOSED",
+    );
     trace.stop();
 }
 

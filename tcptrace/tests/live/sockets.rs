@@ -86,6 +86,16 @@ pub fn disconnect(socket: &impl AsRawFd) {
     assert_eq!(told, 0, "disconnect: {}", io::Error::last_os_error());
 }
 
+/// Ends the connection of a socket, and has it carry another one. Returns the other end.
+pub fn connect_again(socket: &Socket, listener: &TcpListener) -> TcpStream {
+    disconnect(socket);
+    socket.set_nonblocking(false).expect("fcntl");
+    let to = listener.local_addr().expect("an address");
+    socket.connect(&to.into()).expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    server
+}
+
 /// Closes one end, and the other once it has the FIN: where the kernel is slow to deliver it, both
 /// would close first.
 pub fn close_in_turn(first: TcpStream, second: TcpStream) {

@@ -9,12 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use socket2::Socket;
+
 use crate::{
     Family, in_both_families,
     namespace::Namespace,
-    paths::{ACCEPTED, LISTENS, SERVER_SECOND, SERVER_WAITS},
+    paths::{ACCEPTED, LISTENS, OPENED, SERVER_SECOND, SERVER_WAITS},
     patience::patient,
-    sockets::{close_in_turn, end, listening, set_tcp},
+    sockets::{await_fin, close_in_turn, connect_again, cookie, end, listening, set_tcp},
     trace::Trace,
     wire::{ACK, FIN, PSH, Peer, RST, SYN, Wire},
 };
@@ -28,6 +30,7 @@ in_both_families!(
     a_connect_takes_the_place_of_a_time_wait,
     a_connect_from_a_bound_port_takes_the_place_of_a_time_wait,
     an_rst_ends_a_time_wait,
+    a_time_wait_is_told_apart_from_what_its_socket_carries_next,
     an_rst_ends_the_fin_wait2_of_an_orphan,
     data_for_an_orphan_in_fin_wait2_is_answered_by_rst,
     a_syn_for_an_orphan_in_fin_wait2_is_answered_by_rst,
@@ -55,6 +58,16 @@ fn time_wait<'w>(net: &Namespace, wire: &'w Wire) -> Peer<'w> {
     peer.send(FIN | ACK);
     peer.receive(ACK);
     peer
+}
+
+/// A connection over the wire in TIME_WAIT whose socket is open.
+fn shut_down<'w>(net: &Namespace, wire: &'w Wire) -> (Socket, Peer<'w>) {
+    let (socket, mut peer) = wire.connected(net);
+    socket.shutdown(Shutdown::Write).unwrap();
+    peer.receive(FIN | ACK);
+    peer.send(FIN | ACK);
+    peer.receive(ACK);
+    (socket, peer)
 }
 
 /// A connection over the wire that is closed here and was not closed by the peer.
@@ -237,6 +250,37 @@ fn a_connect_from_a_bound_port_takes_the_place_of_a_time_wait(family: Family) {
     );
     trace.expect(end.peer(), &format!("{SERVER_SECOND} | {ACCEPTED}"));
     trace.stop();
+}
+
+/// Both have the cookie of the socket.
+fn a_time_wait_is_told_apart_from_what_its_socket_carries_next(family: Family) {
+    let net = Namespace::new();
+    net.set("tcp_rfc1337", 0);
+    let wire = Wire::new(&net, family);
+    let listener = net.listen(family);
+    let mut trace = Trace::of(&net).start();
+    let (socket, mut first) = shut_down(&net, &wire);
+    let known = cookie(&socket);
+    trace.expect(first.end(), CLOSED_FIRST);
+    let server = connect_again(&socket, &listener);
+    let second = end(&server).peer();
+    trace.expect(second, OPENED);
+    first.send(RST);
+    let path = trace.expect(
+        first.end(),
+        &format!("{CLOSED_FIRST} -reset_by_peer-> CLOSED"),
+    );
+    assert!(path[5].held().is_some());
+    drop(socket);
+    await_fin(&server);
+    drop(server);
+    let again = trace.expect(second, CLOSED_FIRST);
+    trace.expect(second.peer(), SERVER_SECOND);
+    trace.stop();
+    for it in path.iter().chain(&again) {
+        assert_eq!(it.cookie.as_ref(), Some(&known), "{it:?}");
+        assert_eq!(it.closer.is_some(), it.closer.as_deref() == Some("local"));
+    }
 }
 
 fn an_rst_ends_a_time_wait(family: Family) {

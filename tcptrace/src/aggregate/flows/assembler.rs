@@ -21,6 +21,9 @@ pub enum Patience {
 /// way, and is counted.
 pub struct Assembler {
     open: LruCache<Cookie, FlowRecord, FxBuildHasher>,
+    /// Those in TIME_WAIT whose socket was disconnected, and carries another connection: few, if
+    /// any.
+    earlier: LruCache<(Cookie, Tuple), FlowRecord, FxBuildHasher>,
     patience: Patience,
     most: usize,
     forgotten: u64,
@@ -30,9 +33,9 @@ impl Assembler {
     /// Remembers `most` connections at the most.
     #[must_use]
     pub fn new(patience: Patience, most: usize) -> Self {
-        let open = LruCache::with_hasher(usize::MAX, FxBuildHasher);
         Self {
-            open,
+            open: LruCache::with_hasher(usize::MAX, FxBuildHasher),
+            earlier: LruCache::with_hasher(usize::MAX, FxBuildHasher),
             patience,
             most: most.max(1),
             forgotten: 0,
@@ -48,8 +51,21 @@ impl Assembler {
             // A request: it becomes a socket, which says how long it was half-open, or ends here.
             return (it.to == State::Closed).then(|| finished(FlowRecord::begun_before(it), it));
         };
+        if it.from == State::TimeWait
+            && let Some(flow) = self.earlier.remove(&(cookie, it.tuple))
+        {
+            return Some(finished(flow, it));
+        }
         let begins = it.from == State::Closed || it.from == State::Listen;
-        if begins || self.open.get(&cookie).is_none() {
+        let known = self.open.get(&cookie);
+        if it.from == State::TimeWait
+            && known.is_some_and(|flow| flow.tuple.differs_from(&it.tuple))
+        {
+            // Its socket carries another one.
+            let whole = self.patience == Patience::UntilTimeWaitEnds;
+            return whole.then(|| finished(FlowRecord::begun_before(it), it));
+        }
+        if begins || known.is_none() {
             if it.from == State::TimeWait && self.patience == Patience::UntilClosed {
                 // It was told when its TIME_WAIT began.
                 return None;
@@ -81,7 +97,9 @@ impl Assembler {
     /// The flows whose end was not seen: with what is known, in the order in which they were
     /// last heard of. Those that are open, and in the application's hands, are not among them.
     pub fn finish(&mut self) -> impl Iterator<Item = FlowRecord> + '_ {
-        self.open.drain().map(|(_, flow)| flow).filter(|flow| {
+        let earlier = self.earlier.drain().map(|(_, flow)| flow);
+        let open = self.open.drain().map(|(_, flow)| flow);
+        earlier.chain(open).filter(|flow| {
             matches!(
                 flow.path.last().map(|stay| stay.state),
                 Some(
@@ -116,14 +134,20 @@ impl Assembler {
     /// How many connections are remembered.
     #[must_use]
     pub fn remembered(&self) -> usize {
-        self.open.len()
+        self.open.len() + self.earlier.len()
     }
 
     fn keep(&mut self, cookie: Cookie, flow: FlowRecord) {
-        if self.open.len() >= self.most && self.open.remove_lru().is_some() {
+        if self.remembered() >= self.most
+            && (self.earlier.remove_lru().is_some() || self.open.remove_lru().is_some())
+        {
             self.forgotten += 1;
         }
-        self.open.insert(cookie, flow);
+        if let Some(before) = self.open.insert(cookie, flow)
+            && before.is_in_time_wait()
+        {
+            self.earlier.insert((cookie, before.tuple), before);
+        }
     }
 }
 
@@ -217,6 +241,10 @@ impl FlowRecord {
                 why: only_way_into(it.from, it.opener),
             },
         )
+    }
+
+    fn is_in_time_wait(&self) -> bool {
+        self.path.last().map(|stay| stay.state) == Some(State::TimeWait)
     }
 
     /// Goes on by a transition.

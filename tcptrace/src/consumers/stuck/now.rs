@@ -51,6 +51,8 @@ impl StuckNow {
     ) -> io::Result<ControlFlow<()>> {
         if !self.held.is_empty()
             && let Some(cookie) = it.cookie
+            && let Some(held) = self.held.get(&cookie)
+            && !held.connection.tuple.differs_from(&it.tuple)
         {
             self.held.remove(&cookie);
         }
