@@ -25,7 +25,7 @@ use crate::{
     Family,
     namespace::Namespace,
     scenario::Scenario,
-    sockets::{close_in_turn, connect_again, connect_fast, reset, set_tcp},
+    sockets::{await_fin, close_in_turn, connect_again, connect_fast, reset, set_tcp},
     wire::{ACK, FIN, PSH, RST, SYN, Wire},
 };
 
@@ -66,6 +66,10 @@ const SITUATIONS: &[Situation] = &[
     ("fast_open", fast_open),
     ("time_wait_reused_by_connect", time_wait_reused_by_connect),
     ("time_wait_reused_by_syn", time_wait_reused_by_syn),
+    (
+        "time_wait_reused_by_its_own_socket",
+        time_wait_reused_by_its_own_socket,
+    ),
     (
         "time_wait_of_a_socket_that_connects_again",
         time_wait_of_a_socket_that_connects_again,
@@ -427,6 +431,22 @@ fn time_wait_reset(net: &Namespace, family: Family) {
     peer.receive(ACK);
     sleep(QUIET);
     peer.send(RST);
+}
+
+fn time_wait_reused_by_its_own_socket(net: &Namespace, family: Family) {
+    net.set("tcp_tw_reuse", 1);
+    let listener = listen(family);
+    let from = SocketAddr::from((family.loopback(), 4000));
+    let (client, server) = net.connect_from(from, &listener);
+    client.shutdown(Shutdown::Write).expect("shutdown");
+    await_fin(&server);
+    drop(server);
+    await_fin(&client);
+    // tcp_tw_reuse_delay.
+    sleep(Duration::from_millis(1200));
+    let client = client.into();
+    let server = connect_again(&client, &listener);
+    close_in_turn(client.into(), server);
 }
 
 fn time_wait_of_a_socket_that_connects_again(net: &Namespace, family: Family) {

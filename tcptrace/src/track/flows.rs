@@ -138,21 +138,31 @@ impl Flows {
         if minisock && self.has(Id::earlier(cookie, tuple)) {
             return None;
         }
-        let Some(known) = self.peek(cookie) else {
-            return Some(Id::Last(cookie));
-        };
-        if !known.tuple.differs_from(tuple) {
+        let known = self.peek(cookie);
+        if known.is_some_and(|known| !known.tuple.differs_from(tuple)) {
             return None;
         }
-        if minisock {
-            return Some(Id::earlier(cookie, tuple));
+        self.place_of_another(cookie, tuple, minisock)
+    }
+
+    /// Where one belongs that is another than those that are known, or `None` where that can't be.
+    pub fn place_of_another(
+        &mut self,
+        cookie: Cookie,
+        tuple: &Tuple,
+        minisock: bool,
+    ) -> Option<Id> {
+        match self.peek(cookie).map(|known| known.socket) {
+            None => Some(Id::Last(cookie)),
+            Some(_) if minisock => Some(Id::earlier(cookie, tuple)),
+            // There is one socket of a cookie.
+            Some(true) => None,
+            Some(false) => {
+                let earlier = self.remove(cookie)?;
+                self.set_apart(cookie, earlier);
+                Some(Id::Last(cookie))
+            }
         }
-        if known.socket {
-            return None;
-        }
-        let earlier = self.remove(cookie)?;
-        self.set_apart(cookie, earlier);
-        Some(Id::Last(cookie))
     }
 
     /// Keeps one whose socket carries another one by now.

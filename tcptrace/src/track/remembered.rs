@@ -213,7 +213,7 @@ impl Tracker {
             return;
         }
         let minisock = !flow.socket;
-        if let Some(id) = self.flows.place_of(cookie, &flow.tuple, minisock) {
+        if let Some(id) = self.flows.place_of_another(cookie, &flow.tuple, minisock) {
             self.flows.insert(id, flow, |_| ());
         }
     }

@@ -58,9 +58,7 @@ impl Assembler {
         }
         let begins = it.from == State::Closed || it.from == State::Listen;
         let known = self.open.get(&cookie);
-        if it.from == State::TimeWait
-            && known.is_some_and(|flow| flow.tuple.differs_from(&it.tuple))
-        {
+        if it.from == State::TimeWait && known.is_some_and(|flow| flow.comes_after(it)) {
             // Its socket carries another one.
             let whole = self.patience == Patience::UntilTimeWaitEnds;
             return whole.then(|| finished(FlowRecord::begun_before(it), it));
@@ -101,7 +99,7 @@ impl Assembler {
         let open = self.open.drain().map(|(_, flow)| flow);
         earlier.chain(open).filter(|flow| {
             matches!(
-                flow.path.last().map(|stay| stay.state),
+                flow.state(),
                 Some(
                     State::SynSent
                         | State::SynRecv
@@ -144,7 +142,7 @@ impl Assembler {
             self.forgotten += 1;
         }
         if let Some(before) = self.open.insert(cookie, flow)
-            && before.is_in_time_wait()
+            && before.state() == Some(State::TimeWait)
         {
             self.earlier.insert((cookie, before.tuple), before);
         }
@@ -243,8 +241,16 @@ impl FlowRecord {
         )
     }
 
-    fn is_in_time_wait(&self) -> bool {
-        self.path.last().map(|stay| stay.state) == Some(State::TimeWait)
+    fn state(&self) -> Option<State> {
+        self.path.last().map(|stay| stay.state)
+    }
+
+    /// Whether it is another connection than that of which the TIME_WAIT ends, and the socket's
+    /// next. It may have the same addresses: then it takes the place of the TIME_WAIT.
+    fn comes_after(&self, time_wait: &Transition) -> bool {
+        let takes_its_place =
+            time_wait.reason == Reason::ReusedByConnect && self.state() == Some(State::SynSent);
+        takes_its_place || self.tuple.differs_from(&time_wait.tuple)
     }
 
     /// Goes on by a transition.

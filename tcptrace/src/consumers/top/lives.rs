@@ -148,6 +148,11 @@ impl Lives {
             .filter(|it| it.cookie == Some(cookie))
             .copied()
             .collect();
+        // The last one of those that its socket carried: a TIME_WAIT of another may end meanwhile.
+        let begins = |it: &&Transition| matches!(it.from, State::Closed | State::Listen);
+        if let Some(last) = steps.iter().rfind(begins).map(|it| it.tuple) {
+            steps.retain(|it| !it.tuple.differs_from(&last));
+        }
         // Before it had a socket, it was known by its addresses.
         if let Some(first) = steps.first().copied()
             && first.from == State::SynRecv
