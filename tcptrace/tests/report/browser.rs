@@ -188,15 +188,27 @@ impl Browser {
         panic!("it never is so: {expression}");
     }
 
-    /// Clicks at the middle of what a selector finds first.
+    /// Clicks at the middle of what a selector finds first, once that stands still there and
+    /// nothing lies above it.
     #[track_caller]
     pub fn click(&mut self, selector: &str) {
-        let middle = self.eval(&format!(
+        let middle = format!(
             "(() => {{ const it = document.querySelector({selector:?});
                it.scrollIntoView({{ block: 'center', behavior: 'instant' }});
                const at = it.getBoundingClientRect();
-               return [at.x + at.width / 2, at.y + at.height / 2]; }})()"
-        ));
+               const middle = [at.x + at.width / 2, at.y + at.height / 2];
+               return it.contains(document.elementFromPoint(...middle)) ? middle : null; }})()"
+        );
+        let mut before = Value::Null;
+        let middle = (0..200)
+            .find_map(|_| {
+                let now = self.eval(&middle);
+                let still = !now.is_null() && now == before;
+                before = now.clone();
+                thread::sleep(Duration::from_millis(25));
+                still.then_some(now)
+            })
+            .unwrap_or_else(|| panic!("{selector} does not stand still, or is covered"));
         for kind in ["mousePressed", "mouseReleased"] {
             let click = json!({
                 "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1,
