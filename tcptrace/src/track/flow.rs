@@ -127,6 +127,12 @@ impl Flow {
         self.closer = self.closer.or(Closer::shown_by(state));
     }
 
+    /// Whether it is certain that one with these addresses, in that state, is another one.
+    pub fn is_another_than(&self, tuple: &Tuple, state: State) -> bool {
+        let listens = |state| state == State::Listen;
+        listens(self.state) != listens(state) || self.tuple.differs_from(tuple)
+    }
+
     /// Goes to another state.
     pub fn step(
         &mut self,

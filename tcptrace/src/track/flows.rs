@@ -132,20 +132,22 @@ impl Flows {
         }
     }
 
-    /// Where one belongs that was found, or `None` where it is known. `minisock`: there is nothing
-    /// else of it.
-    pub fn place_of(&mut self, cookie: Cookie, tuple: &Tuple, minisock: bool) -> Option<Id> {
+    /// Where one belongs that was found, or `None` where it is known.
+    pub fn place_of(&mut self, cookie: Cookie, existing: &Existing) -> Option<Id> {
+        let tuple = &existing.tuple;
+        let minisock = existing.kind == SocketKind::Minisock;
         if minisock && self.has(Id::earlier(cookie, tuple)) {
             return None;
         }
         let known = self.peek(cookie);
-        if known.is_some_and(|known| !known.tuple.differs_from(tuple)) {
+        if known.is_some_and(|known| !known.is_another_than(tuple, existing.state)) {
             return None;
         }
         self.place_of_another(cookie, tuple, minisock)
     }
 
     /// Where one belongs that is another than those that are known, or `None` where that can't be.
+    /// `minisock`: there is nothing else of it.
     pub fn place_of_another(
         &mut self,
         cookie: Cookie,

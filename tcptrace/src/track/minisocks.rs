@@ -23,7 +23,7 @@ impl Tracker {
         };
         let mut id = self.flows.of_minisock(cookie, &event.tuple);
         let known = match self.flows.get_mut(id) {
-            Some(flow) if flow.tuple.differs_from(&event.tuple) => {
+            Some(flow) if flow.is_another_than(&event.tuple, event.state.into()) => {
                 // What its socket carries by now was told, and this one was not.
                 id = Id::earlier(cookie, &event.tuple);
                 false

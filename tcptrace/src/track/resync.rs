@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Tracker, order::Out};
+use super::{Tracker, flow::Flow, order::Out};
 use crate::model::{Cookie, Event, Existing, SocketKind, State, Transition, Tuple};
 
 /// More than that may not happen during a look: then another is needed.
@@ -57,13 +57,13 @@ impl<'a> There<'a> {
     }
 
     /// The state in which a connection was found.
-    fn state_of(&self, cookie: Cookie, tuple: &Tuple) -> Option<State> {
+    fn state_of(&self, cookie: Cookie, flow: &Flow) -> Option<State> {
         let first = self.first.get(&cookie).copied();
         let others = self.others.get(&cookie).into_iter().flatten().copied();
         first
             .into_iter()
             .chain(others)
-            .find(|it| !it.tuple.differs_from(tuple))
+            .find(|it| !flow.is_another_than(&it.tuple, it.state))
             .map(|it| it.state)
     }
 }
@@ -130,7 +130,7 @@ impl Tracker {
             if touched.sockets.contains(&id.cookie()) || !looked_at.contains(&flow.tuple.netns) {
                 continue;
             }
-            match there.state_of(id.cookie(), &flow.tuple) {
+            match there.state_of(id.cookie(), &flow) {
                 None => over.push(id),
                 // How it got there was lost. A socket that a minisock took over is a new one.
                 Some(state) if state != flow.state => {

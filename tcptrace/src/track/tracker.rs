@@ -104,8 +104,7 @@ impl Tracker {
             }
             (_, None) => {}
             (kind, Some(cookie)) => {
-                let minisock = kind == SocketKind::Minisock;
-                let Some(id) = self.flows.place_of(cookie, &existing.tuple, minisock) else {
+                let Some(id) = self.flows.place_of(cookie, existing) else {
                     return;
                 };
                 // Whatever would make room has to be told.
@@ -117,7 +116,7 @@ impl Tracker {
                 if existing.state == State::Listen {
                     self.listeners.add(cookie, existing.tuple, existing.reach);
                 }
-                let orphan = minisock && existing.state == State::FinWait2;
+                let orphan = kind == SocketKind::Minisock && existing.state == State::FinWait2;
                 if orphan && !self.coverage.fins {
                     self.remember_orphan(existing.tuple, cookie);
                 }
