@@ -1,5 +1,7 @@
 //! `serve`: what is asked for is what happened, whoever asks, and however badly.
 
+mod served;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -10,7 +12,7 @@ use std::{
         unix::net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Stdio},
     thread::{self, sleep},
     time::{Duration, Instant},
 };
@@ -22,6 +24,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+use self::served::{Answer, Figures, Served, ask, until};
 use crate::{
     Family,
     namespace::Namespace,
@@ -29,157 +32,6 @@ use crate::{
     sockets::{await_reset, close_in_turn, reset},
     trace::{Trace, binary},
 };
-
-/// A `tcptrace serve` at work. It is asked over a Unix socket, so that what is traced has no
-/// connections of its own.
-struct Served {
-    child: Option<Child>,
-    folder: TempDir,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-impl Served {
-    fn of(net: &Namespace, arguments: &[&str]) -> Self {
-        Self::run(net, arguments, |_| {})
-    }
-
-    fn run(net: &Namespace, arguments: &[&str], more: impl FnOnce(&mut Command)) -> Self {
-        let folder = TempDir::new().expect("a folder");
-        let mut command = serve(&format!("unix:{}", folder.path().join("s").display()));
-        command
-            .args(["--netns", &net.inode().to_string()])
-            .args(arguments);
-        more(&mut command);
-        let child = command.stderr(Stdio::piped()).spawn().expect("tcptrace");
-        let it = Self {
-            child: Some(child),
-            folder,
-        };
-        until("it is ready", || {
-            it.try_ask("/-/ready", "")
-                .is_some_and(|it| it.status == 200)
-        });
-        it
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("s")
-    }
-
-    fn pid(&self) -> u32 {
-        self.child.as_ref().expect("it was started").id()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.pid() as i32), signal).expect("it is there");
-    }
-
-    fn try_ask(&self, path: &str, accept: &str) -> Option<Answer> {
-        let stream = UnixStream::connect(self.socket()).ok()?;
-        ask(stream, path, accept)
-    }
-
-    fn ask(&self, accept: &str) -> Answer {
-        let answer = self.try_ask("/metrics", accept).expect("an answer");
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer
-    }
-
-    fn figures(&self) -> Figures {
-        Figures::read(&self.ask("text/plain").text())
-    }
-
-    fn stop(mut self) -> Output {
-        self.signal(Signal::SIGINT);
-        let child = self.child.take().expect("it was started");
-        let output = child.wait_with_output().expect("its end");
-        assert!(!self.socket().exists(), "its socket goes with it");
-        output
-    }
-}
-
-fn serve(listen: &str) -> Command {
-    let mut command = Command::new(binary());
-    command.args(["serve", "--listen", listen]);
-    command
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
-        sleep(Duration::from_millis(20));
-    }
-}
-
-/// What HTTP answered.
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-fn ask(
-    mut stream: impl std::io::Read + std::io::Write,
-    path: &str,
-    accept: &str,
-) -> Option<Answer> {
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\n\r\n");
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let at = answer.windows(4).position(|it| it == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&answer[..at]).into_owned();
-    Some(Answer {
-        status: head.split(' ').nth(1)?.parse().ok()?,
-        head,
-        body: answer[at + 4..].to_vec(),
-    })
-}
-
-/// Time series by their names with labels.
-struct Figures(BTreeMap<String, f64>);
-
-impl Figures {
-    fn read(text: &str) -> Self {
-        let lines = text.lines().filter(|it| !it.starts_with('#'));
-        let all = lines.map(|line| {
-            let (name, value) = line.rsplit_once(' ').expect("a name and a value");
-            (name.to_owned(), value.parse().expect("a number"))
-        });
-        Self(all.collect())
-    }
-
-    fn of(&self, name: &str) -> Option<f64> {
-        self.0.get(name).copied()
-    }
-
-    /// The sum of all that begin so, of those that have that label.
-    fn sum(&self, metric: &str, label: &str) -> f64 {
-        let all = self.0.iter();
-        let some =
-            all.filter(|(name, _)| name.split('{').next() == Some(metric) && name.contains(label));
-        some.map(|(_, value)| value).sum()
-    }
-
-    fn in_state(&self, state: &str) -> Option<f64> {
-        self.of(&format!("tcptrace_connections{{state=\"{state}\"}}"))
-    }
-}
 
 /// Connections that end in several ways.
 fn connections(net: &Namespace, count: usize) {
